@@ -1,0 +1,246 @@
+/**
+ * Every error that a caller can see: reason, gRPC code, owner, meaning, and what the caller does
+ * next. `proto/README.md` shows this table; a test holds the two equal.
+ */
+import type { FaultOwner } from '../../sdk/plugin/fault.ts';
+
+/** gRPC status codes by name, as far as they are used. */
+export type StatusName =
+  | 'INVALID_ARGUMENT'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'PERMISSION_DENIED'
+  | 'RESOURCE_EXHAUSTED'
+  | 'FAILED_PRECONDITION'
+  | 'ABORTED'
+  | 'OUT_OF_RANGE'
+  | 'UNIMPLEMENTED'
+  | 'INTERNAL'
+  | 'UNAVAILABLE'
+  | 'DEADLINE_EXCEEDED'
+  | 'DATA_LOSS';
+
+interface Row {
+  readonly code: StatusName;
+  readonly owner: FaultOwner;
+  readonly meaning: string;
+  readonly next: string;
+}
+
+export const errorTable = {
+  INVALID_REQUEST: {
+    code: 'INVALID_ARGUMENT',
+    owner: 'engine',
+    meaning: 'A field is missing, malformed or out of bounds.',
+    next: 'Correct the named field; the same request will always fail.',
+  },
+  PLAN_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    owner: 'engine',
+    meaning:
+      'The plan cannot work as written (unknown VM or device, a VM in two groups, a cycle …).',
+    next: 'Correct the plan at the named place; `validate` lists every problem at once.',
+  },
+  PLAN_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    owner: 'engine',
+    meaning: 'No plan has this id.',
+    next: 'List the plans; create it first.',
+  },
+  PLAN_EXISTS: {
+    code: 'ALREADY_EXISTS',
+    owner: 'engine',
+    meaning: 'Another plan has this id.',
+    next: 'Update that plan with its etag, or choose another id.',
+  },
+  PLAN_CHANGED: {
+    code: 'ABORTED',
+    owner: 'engine',
+    meaning: 'The plan was changed since you read it: the etag is not the current one.',
+    next: 'Get the plan again, apply your change to it, and send its etag.',
+  },
+  PLAN_IN_USE: {
+    code: 'FAILED_PRECONDITION',
+    owner: 'engine',
+    meaning: 'A run of this plan is not ended.',
+    next: 'Wait for the named run, or resume it with a decision; a disaster run may supersede it.',
+  },
+  PLAN_STATE: {
+    code: 'FAILED_PRECONDITION',
+    owner: 'engine',
+    meaning: 'The plan is not in the state that this mode starts from.',
+    next: 'Run the mode that the message names first.',
+  },
+  RUN_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    owner: 'engine',
+    meaning: 'No run has this id.',
+    next: 'List the runs.',
+  },
+  RUN_NOT_PARKED: {
+    code: 'FAILED_PRECONDITION',
+    owner: 'engine',
+    meaning: 'Only a parked or stuck run can be resumed.',
+    next: 'Watch the run; resume it when it is parked.',
+  },
+  RUN_ENDED: {
+    code: 'FAILED_PRECONDITION',
+    owner: 'engine',
+    meaning: 'The run has ended; nothing of it can be changed.',
+    next: 'Read its report; start a new run.',
+  },
+  REQUEST_KEY_REUSED: {
+    code: 'FAILED_PRECONDITION',
+    owner: 'engine',
+    meaning: 'This requester used this request key for a different request.',
+    next: 'Use a new request key for a new request.',
+  },
+  SITE_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    owner: 'engine',
+    meaning: 'No site has this id.',
+    next: 'List the sites; correct the id or the configuration.',
+  },
+  SITE_LOST: {
+    code: 'FAILED_PRECONDITION',
+    owner: 'engine',
+    meaning: 'The site is declared lost: no call goes there.',
+    next: 'Run in disaster mode, or declare the site reachable once it is.',
+  },
+  SITE_NOT_LOST: {
+    code: 'FAILED_PRECONDITION',
+    owner: 'engine',
+    meaning:
+      'A disaster run promotes by force; that is only safe when the protected site is declared lost.',
+    next: 'Declare the site lost (with a reason), or run in planned mode.',
+  },
+  REMOTE_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    owner: 'engine',
+    meaning: 'No array or compute has this id.',
+    next: 'List the arrays; correct the id or the configuration.',
+  },
+  DEVICE_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    owner: 'array',
+    meaning: 'The array knows no device or consistency group with this id.',
+    next: 'Discover the devices; correct the id.',
+  },
+  PLUGIN_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    owner: 'engine',
+    meaning: 'No plugin has this id.',
+    next: 'List the plugins; correct the id or the configuration.',
+  },
+  PLUGIN_FAILED: {
+    code: 'UNAVAILABLE',
+    owner: 'plugin',
+    meaning: 'The plugin did not load, broke its contract, or does not answer.',
+    next: 'Read the message; give it to the vendor; other plugins go on.',
+  },
+  REMOTE_UNREACHABLE: {
+    code: 'UNAVAILABLE',
+    owner: 'array',
+    meaning: 'The array or compute did not answer.',
+    next: 'Check it and its network; repeat the request. If its site is gone, declare it lost.',
+  },
+  VERB_UNSUPPORTED: {
+    code: 'UNIMPLEMENTED',
+    owner: 'plugin',
+    meaning: 'The plugin does not offer this verb.',
+    next: 'Never repeat it; see the capabilities in ListPlugins.',
+  },
+  PAGE_TOKEN_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    owner: 'engine',
+    meaning: 'The page token is not one of ours.',
+    next: 'Start again without a token.',
+  },
+  CURSOR_OUT_OF_RANGE: {
+    code: 'OUT_OF_RANGE',
+    owner: 'engine',
+    meaning: 'The cursor lies behind the newest event of the run.',
+    next: 'Watch from the last cursor that you really received.',
+  },
+  WATCHER_TOO_SLOW: {
+    code: 'RESOURCE_EXHAUSTED',
+    owner: 'queue',
+    meaning: 'The watcher fell too far behind and was cut.',
+    next: 'Watch again from your last cursor; nothing is lost.',
+  },
+  TOO_MANY_RUNS: {
+    code: 'RESOURCE_EXHAUSTED',
+    owner: 'queue',
+    meaning: 'The bound of open runs is reached.',
+    next: 'End parked runs by a decision, or wait; then repeat with the same request key.',
+  },
+  TOO_MANY_WATCHERS: {
+    code: 'RESOURCE_EXHAUSTED',
+    owner: 'queue',
+    meaning: 'The bound of watchers is reached.',
+    next: 'Close watches that nobody reads; repeat later.',
+  },
+  JOURNAL_HELD: {
+    code: 'UNAVAILABLE',
+    owner: 'engine',
+    meaning: 'The journal takes no entry now (disk full, server away): nothing new is started.',
+    next: 'Make room; the daemon goes on by itself; repeat with the same request key.',
+  },
+  SHUTTING_DOWN: {
+    code: 'UNAVAILABLE',
+    owner: 'engine',
+    meaning: 'The daemon is ending.',
+    next: 'Repeat against the restarted daemon.',
+  },
+  DEADLINE: {
+    code: 'DEADLINE_EXCEEDED',
+    owner: 'engine',
+    meaning: 'No answer within the deadline; a run that was started goes on.',
+    next: 'Repeat with the same request key: it returns the same run.',
+  },
+  INTERNAL: {
+    code: 'INTERNAL',
+    owner: 'engine',
+    meaning: 'A defect of Siteswap.',
+    next: 'Report it with the call id; nothing journaled is lost.',
+  },
+} as const satisfies Record<string, Row>;
+
+export type Reason = keyof typeof errorTable;
+
+/** One problem of several (validation). */
+export interface Violation {
+  /** Where: a path into the request or plan, such as `protectionGroups[0].vms[3].id`. */
+  readonly field: string;
+  readonly message: string;
+}
+
+/** The one error that crosses floors to a caller. */
+export class SiteswapError extends Error {
+  readonly reason: Reason;
+  /** What it is about: an id. */
+  readonly subject: string;
+  readonly violations: readonly Violation[];
+  readonly vendorCode: string;
+  /** Overrides the table's "next" where something better is known. */
+  readonly hint: string;
+
+  constructor(
+    reason: Reason,
+    message: string,
+    more: {
+      subject?: string;
+      violations?: readonly Violation[];
+      vendorCode?: string;
+      hint?: string;
+    } = {},
+  ) {
+    super(message);
+    this.name = 'SiteswapError';
+    this.reason = reason;
+    this.subject = more.subject ?? '';
+    this.violations = more.violations ?? [];
+    this.vendorCode = more.vendorCode ?? '';
+    this.hint = more.hint ?? errorTable[reason].next;
+  }
+}

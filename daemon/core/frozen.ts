@@ -1,0 +1,101 @@
+/**
+ * A run's frozen shape: made once by the planner, journaled in `run-started`, never made again.
+ * Recovery after a crash reads it from the journal; it does not call the planner.
+ */
+import type { GroupTarget } from '../../sdk/plugin/verbs.ts';
+import type { Mode } from './plan.ts';
+import type { Policy } from './policy.ts';
+
+/** What a step is done to: whole consistency groups, or VMs. */
+export type Unit = 'storage' | 'vm';
+export type Side = 'protected' | 'recovery';
+
+export interface FrozenStep {
+  readonly name: string;
+  readonly unit: Unit;
+  readonly side: Side;
+  readonly remote: 'array' | 'compute';
+  readonly timeoutMs: number;
+  /** True: what was found is journaled (`task-prepared`) ahead of the change. */
+  readonly before: boolean;
+  readonly undo: 'undo' | 'nothing-to-undo' | 'no-return';
+  readonly policy: Policy;
+  /** Tasks of this step in flight at the most. */
+  readonly inFlightMax: number;
+}
+
+export interface DatastoreOf {
+  readonly id: string;
+  readonly protectedDevices: readonly { readonly arrayId: string; readonly deviceId: string }[];
+  readonly recoveryDevices: readonly { readonly arrayId: string; readonly deviceId: string }[];
+}
+
+/** A consistency group, seen from both arrays. Its id is canonical for the pair. */
+export interface StorageItem {
+  readonly id: string;
+  readonly protected: GroupTarget;
+  readonly recovery: GroupTarget;
+  readonly datastores: readonly DatastoreOf[];
+}
+
+export interface VmItem {
+  readonly id: string;
+  /** Positions, in the storage workgroup's items, of the groups it stands on. */
+  readonly on: readonly number[];
+  readonly datastoreIds: readonly string[];
+}
+
+export interface FrozenWorkgroup {
+  /** `s1`, `s2` … for storage, `v1`, `v2` … for VMs. */
+  readonly id: string;
+  readonly unit: Unit;
+  readonly protectionGroupId: string;
+  /** Position of the storage workgroup that it stands on (its own, for a storage workgroup). */
+  readonly storage: number;
+  /** VM workgroups: their VMs' priority. Storage workgroups: the smallest of what stands on them. */
+  readonly priority: number;
+  readonly items: readonly StorageItem[] | readonly VmItem[];
+  /** VMs that every VM of this workgroup waits for at power-on: [workgroup, item] positions. */
+  readonly dependsOn: readonly (readonly [number, number])[];
+  readonly protectedArrayId: string;
+  readonly recoveryArrayId: string;
+  readonly protectedComputeId: string;
+  readonly recoveryComputeId: string;
+}
+
+/** `holds` do not start their step before `waits` have finished theirs. Positions throughout. */
+export interface Gate {
+  /**
+   * `stands-on`: opens when every wait is done; what was lost there is lost here.
+   * `dependency`: the same, item by item, through `dependsOn`.
+   * `priority`, `batch`: open when every wait is done, failed, dropped or parked.
+   */
+  readonly kind: 'stands-on' | 'dependency' | 'priority' | 'batch';
+  readonly waits: { readonly step: number; readonly workgroups: readonly number[] };
+  readonly holds: { readonly step: number; readonly workgroups: readonly number[] };
+  /** Position of a gate that must have opened before this one can. */
+  readonly after?: number;
+}
+
+export interface FrozenRun {
+  readonly mode: Mode | 'device';
+  readonly planId: string;
+  readonly protectedSiteId: string;
+  readonly recoverySiteId: string;
+  /** In order; a task's coordinates are (workgroup position, step position). */
+  readonly steps: readonly FrozenStep[];
+  readonly workgroups: readonly FrozenWorkgroup[];
+  readonly gates: readonly Gate[];
+  /** Remote id → tasks in flight there at the most. */
+  readonly inFlightMax: Readonly<Record<string, number>>;
+  /** Arguments of a device run's single verb. */
+  readonly args?: Readonly<Record<string, unknown>>;
+}
+
+/** The remote that a step on a workgroup talks to. */
+export const remoteOf = (step: FrozenStep, group: FrozenWorkgroup): string => {
+  if (step.remote === 'array') {
+    return step.side === 'protected' ? group.protectedArrayId : group.recoveryArrayId;
+  }
+  return step.side === 'protected' ? group.protectedComputeId : group.recoveryComputeId;
+};

@@ -1,0 +1,54 @@
+/** Everything that is bounded, with the reason for the bound. Units and `Max` come last. */
+
+/** Largest gRPC message either way: a plan of 2,000 VMs is about 300 KB; leave a wide margin. */
+export const messageBytesMax = 16 * 1024 * 1024;
+
+/** Devices in one message of a discovery stream: first results early, little overhead. */
+export const devicesPerMessageMax = 500;
+
+/** Events in one message of a watch. */
+export const eventsPerMessageMax = 500;
+
+/** Largest page of a list call; a larger request gets this many. */
+export const pageSizeMax = 1_000;
+
+/** Page size when the caller names none. */
+export const pageSizeDefault = 100;
+
+/** Runs that are not ended, at once: each keeps its state in memory. */
+export const openRunsMax = 1_000;
+
+/** Watchers at once: each holds a stream and a cursor. */
+export const watchersMax = 5_000;
+
+/** Events kept in memory per run for watchers that follow live; older ones come from the journal. */
+export const feedTailEventsMax = 8_192;
+
+/** A watcher this many events behind the live tail is cut; it goes on from its cursor. */
+export const watcherLagEventsMax = 8_192;
+
+/** VMs in one plan: the field's ceiling is 2,000; ours leaves room for a whole datacenter. */
+export const vmsPerPlanMax = 100_000;
+
+/** Ids and keys that callers choose. */
+export const idLengthMax = 256;
+
+/** Tasks of one run in flight at one array or compute, when the plan names no limit. */
+export const inFlightPerRemoteDefault = 64;
+
+/** Times that a task in doubt is asked about before it is parked as unknowable. */
+export const settleAttemptsMax = 6;
+
+/** First and largest delay between two questions about a task in doubt. */
+export const settleDelayMsMin = 200;
+export const settleDelayMsMax = 10_000;
+
+/** Times that an undo is tried before the run is stuck. */
+export const undoAttemptsMax = 3;
+
+/** Delay between two polls of an accepted operation: first and largest. */
+export const pollDelayMsMin = 100;
+export const pollDelayMsMax = 5_000;
+
+/** An accepted operation without progress for this long is in doubt. */
+export const stallMsMax = 15 * 60_000;

@@ -1,0 +1,53 @@
+/**
+ * The journal: append-only streams of entries, durable before they are acknowledged. It stores and
+ * returns bodies; it never interprets them. One interface, one contract suite, several stores.
+ */
+
+/** Entries for one stream; the first gets sequence number `seq`, the others follow. */
+export interface Append {
+  readonly stream: string;
+  /** Must be the stream's next number (1 for a new stream): a second writer is refused by it. */
+  readonly seq: number;
+  /** Encoded entries (JSON text), in order. */
+  readonly bodies: readonly string[];
+}
+
+export interface StoredEntry {
+  readonly seq: number;
+  readonly body: string;
+}
+
+export interface JournalHealth {
+  /** No entry is being taken (disk full, server away); appends wait and go on by themselves. */
+  readonly held: boolean;
+  readonly reason?: string;
+}
+
+/** Reasons for which a journal is refused; its files are left untouched. */
+export type JournalRefusal = 'damaged' | 'newer-format' | 'in-use' | 'read-only' | 'conflict';
+
+export class JournalError extends Error {
+  readonly refusal: JournalRefusal;
+
+  constructor(refusal: JournalRefusal, message: string) {
+    super(message);
+    this.name = 'JournalError';
+    this.refusal = refusal;
+  }
+}
+
+export interface Journal {
+  /**
+   * All appends of one call land together or not at all. Resolves after the sync to disk. Calls
+   * that arrive during a sync share the next one. While held it stays pending, in order.
+   * Rejects with JournalError `conflict` when a sequence number is not the next one.
+   */
+  append(appends: readonly Append[]): Promise<void>;
+  /** Entries from `fromSeq` on, ascending, at most `limit`. */
+  read(stream: string, fromSeq: number, limit: number): Promise<readonly StoredEntry[]>;
+  /** Every stream with its next sequence number, by name. */
+  streams(): Promise<readonly { readonly stream: string; readonly nextSeq: number }[]>;
+  health(): JournalHealth;
+  /** Waits for what was accepted, then lets go of the store. */
+  close(): Promise<void>;
+}

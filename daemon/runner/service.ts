@@ -1,0 +1,146 @@
+/** What the API asks of the engine. All answers are values; all errors are SiteswapError. */
+import type { Device } from '../../sdk/plugin/model.ts';
+import type { Decision } from '../core/entries.ts';
+import type { Violation } from '../core/errors.ts';
+import type { FrozenRun } from '../core/frozen.ts';
+import type { RemoteEvidence } from '../core/inventory.ts';
+import type { Mode, Plan } from '../core/plan.ts';
+import type { Policy } from '../core/policy.ts';
+import type { RunReport, RunSummary, RunView } from '../core/view.ts';
+import type { JournalHealth } from '../journal/journal.ts';
+import type { PluginDescription, PoolHealth } from '../workers/pool.ts';
+
+export interface StoredPlan {
+  readonly plan: Plan;
+  readonly etag: string;
+  readonly savedAtMs: number;
+  /** What may be run next, by the plan's own history. */
+  readonly state: 'ready' | 'testing' | 'tested' | 'failed-over' | 'running' | 'parked';
+  readonly openRunId?: string;
+}
+
+export interface SiteState {
+  readonly id: string;
+  readonly name: string;
+  readonly lost: boolean;
+  readonly reason: string;
+  readonly sinceMs: number;
+  readonly declaredBy: string;
+}
+
+export interface RemoteState {
+  readonly id: string;
+  readonly kind: 'array' | 'compute';
+  readonly siteId: string;
+  readonly pluginId: string;
+  readonly health: 'unknown' | 'healthy' | 'unreachable' | 'lost';
+  readonly message: string;
+  readonly observedAtMs: number;
+}
+
+export interface PluginState {
+  readonly id: string;
+  readonly module: string;
+  /** Absent: it did not load; `problem` says why. */
+  readonly description?: PluginDescription;
+  readonly problem: string;
+}
+
+export interface StartRequest {
+  readonly planId: string;
+  readonly mode: Mode;
+  readonly requester: string;
+  /** Empty: one is made, and the call is not deduplicated. */
+  readonly requestKey: string;
+  /** Step name → policy, over the plan's. */
+  readonly policies: Readonly<Record<string, Policy>>;
+}
+
+export type DeviceVerb =
+  | 'sync'
+  | 'prepareFailover'
+  | 'failover'
+  | 'testFailoverStart'
+  | 'testFailoverStop'
+  | 'reverse'
+  | 'restoreReplication';
+
+export interface DeviceRequest {
+  readonly verb: DeviceVerb;
+  readonly arrayId: string;
+  /** Groups by id, with the devices; an id without devices is looked up in the inventory. */
+  readonly targets: readonly { readonly id: string; readonly deviceIds: readonly string[] }[];
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly requester: string;
+  readonly requestKey: string;
+  /** The caller's own initiator id; empty: one is made. */
+  readonly initiatorId: string;
+}
+
+export interface EventPage {
+  readonly runId: string;
+  /** Entries in order with their sequence numbers (cursors). */
+  readonly events: readonly { readonly seq: number; readonly body: string }[];
+  /** Coalesced progress of accepted operations; not replayed, no cursor. */
+  readonly progress?: readonly {
+    readonly workgroupId: string;
+    readonly step: string;
+    readonly itemId: string;
+    readonly fraction: number;
+  }[];
+  /** True on the page that holds the run's last event. */
+  readonly last: boolean;
+}
+
+export interface Engine {
+  createPlan(plan: Plan): Promise<StoredPlan>;
+  updatePlan(plan: Plan, etag: string): Promise<StoredPlan>;
+  deletePlan(planId: string, etag: string): Promise<void>;
+  getPlan(planId: string): StoredPlan;
+  listPlans(): readonly StoredPlan[];
+  /** Every problem at once, and warnings; touches nothing but discovery. */
+  validatePlan(plan: Plan): Promise<{
+    readonly problems: readonly Violation[];
+    readonly warnings: readonly Violation[];
+  }>;
+  /** What a run would do; touches nothing but discovery. */
+  previewPlan(planId: string, mode: Mode): Promise<FrozenRun>;
+
+  startRun(request: StartRequest): Promise<{ readonly runId: string; readonly existing: boolean }>;
+  startDeviceRun(
+    request: DeviceRequest,
+  ): Promise<{ readonly runId: string; readonly existing: boolean }>;
+  getRun(runId: string): Promise<RunView>;
+  /** Newest first. */
+  listRuns(filter: { readonly planId?: string; readonly openOnly: boolean }): readonly RunSummary[];
+  resumeRun(
+    runId: string,
+    request: {
+      readonly requester: string;
+      readonly decision: Decision;
+      readonly policies: Readonly<Record<string, Policy>>;
+    },
+  ): Promise<void>;
+  cancelRun(runId: string, requester: string, reason: string): Promise<void>;
+  reportRun(runId: string): Promise<RunReport>;
+  /** Pages of events after `cursor` (0: from the beginning); ends after the run's last one. */
+  watchRun(runId: string, cursor: number, signal: AbortSignal): AsyncIterable<EventPage>;
+
+  listSites(): readonly SiteState[];
+  declareLost(siteId: string, requester: string, reason: string): Promise<SiteState>;
+  declareReachable(siteId: string, requester: string, reason: string): Promise<SiteState>;
+
+  listPlugins(): Promise<readonly PluginState[]>;
+  listRemotes(): readonly RemoteState[];
+  /** Asks the remote, page by page; records what it said as evidence at the end. */
+  discoverDevices(arrayId: string, signal: AbortSignal): AsyncIterable<readonly Device[]>;
+  /** Fresh evidence where the site can be asked, else the newest recorded. */
+  evidence(remoteId: string, fresh: boolean): Promise<RemoteEvidence>;
+  querySync(arrayId: string, targets: DeviceRequest['targets']): Promise<readonly unknown[]>;
+
+  health(): {
+    readonly journal: JournalHealth;
+    readonly pool: PoolHealth;
+    readonly openRuns: number;
+  };
+}

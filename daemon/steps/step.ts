@@ -1,0 +1,93 @@
+/**
+ * What a recovery step is. One file per step says what it does, how a step in doubt is settled,
+ * how it is undone, and what its default policy is; nothing else in the daemon knows.
+ */
+import type { Instance } from '../../sdk/plugin/model.ts';
+import type {
+  Answer,
+  Evidence,
+  ListingVerb,
+  Settlement,
+  TargetVerb,
+  TargetVerbs,
+} from '../../sdk/plugin/verbs.ts';
+import type { Side, StorageItem, Unit, VmItem } from '../core/frozen.ts';
+import type { Mode } from '../core/plan.ts';
+import type { Policy } from '../core/policy.ts';
+
+/** The verbs of one remote, as a step sees them: through the gateway, with key and deadline. */
+export type Verbs = {
+  readonly [V in TargetVerb]: (
+    targets: readonly TargetVerbs[V]['target'][],
+    args?: TargetVerbs[V]['args'],
+  ) => Promise<readonly TargetVerbs[V]['answer'][]>;
+} & {
+  /**
+   * What became of an earlier call of `verb` under this task's key. Asks the plugin's `settle`;
+   * a verb that is only `repeatable` is asked by repeating it, which has no further effect.
+   */
+  readonly settle: <V extends TargetVerb>(
+    verb: V,
+    targets: readonly TargetVerbs[V]['target'][],
+    args?: TargetVerbs[V]['args'],
+  ) => Promise<readonly Settlement[]>;
+};
+
+export interface StepCall<Item> {
+  readonly remote: Verbs;
+  readonly items: readonly Item[];
+  readonly side: Side;
+  readonly mode: Mode | 'device';
+  /** `test` in test and cleanup runs. */
+  readonly instance: Instance;
+  /** Arguments of a device run's single verb. */
+  readonly args?: Readonly<Record<string, unknown>>;
+}
+
+export interface UndoCall<Item> extends StepCall<Item> {
+  /** Item id → what `before` found. */
+  readonly before: Readonly<Record<string, unknown>>;
+}
+
+/** What `before` found for one item; anything JSON holds. */
+export type Found =
+  | { readonly id: string; readonly value: unknown }
+  | Extract<Answer, { fault: unknown }>;
+
+/** Answers and settlements name items by id. */
+export interface StepDefinition<Item> {
+  readonly name: string;
+  readonly unit: Unit;
+  readonly side: Side;
+  readonly remote: 'array' | 'compute';
+  /** Deadline of one call. */
+  readonly timeoutMs: number;
+  /** For docs/steps.md: the verbs it uses. The first decides whether the plugin can do the step. */
+  readonly verbs: readonly (TargetVerb | ListingVerb)[];
+  /** Priorities wait for each other here, in or against their order. */
+  readonly gate?: 'priority' | 'priority-reversed';
+  /** VM dependencies hold here. */
+  readonly dependencies?: true;
+
+  readonly before?: (call: StepCall<Item>) => Promise<readonly Found[]>;
+  readonly run: (call: StepCall<Item>) => Promise<readonly Answer[]>;
+  readonly settle: (call: StepCall<Item>) => Promise<readonly Settlement[]>;
+  readonly undo:
+    | ((call: UndoCall<Item>) => Promise<readonly Answer[]>)
+    | 'nothing-to-undo'
+    | 'no-return';
+  readonly onFault: Policy;
+}
+
+export type StorageStep = StepDefinition<StorageItem> & { readonly unit: 'storage' };
+export type VmStep = StepDefinition<VmItem> & { readonly unit: 'vm' };
+export type Step = StorageStep | VmStep;
+
+export const defineStorageStep = (step: Omit<StorageStep, 'unit'>): StorageStep => ({
+  ...step,
+  unit: 'storage',
+});
+
+export const defineVmStep = (step: Omit<VmStep, 'unit'>): VmStep => ({ ...step, unit: 'vm' });
+
+export type { Evidence };

@@ -1,0 +1,143 @@
+/**
+ * The pool: where plugin code runs. One interface, two implementations (Piscina threads; inline,
+ * for tests and simulation), one contract suite. A job is plain data and so is its answer; a pool
+ * never throws for what a plugin did: faults come back as values.
+ */
+import type { Fault } from '../../sdk/plugin/fault.ts';
+import type { Evidence, ListingVerb, OperationDirection } from '../../sdk/plugin/verbs.ts';
+import type { Side } from '../core/frozen.ts';
+import type { Mode } from '../core/plan.ts';
+import type { Injection } from '../gateway/injection.ts';
+
+/** Where a session is opened: a remote with its plugin, as configured. */
+export interface RemoteConfig {
+  readonly id: string;
+  readonly kind: 'array' | 'compute';
+  readonly siteId: string;
+  readonly pluginId: string;
+  /** Module specifier or file URL of the plugin. */
+  readonly module: string;
+  /** The plugin's own configuration, secrets in clear: stays in memory, goes only to threads. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** One phase of one task, on one remote. */
+export interface TaskJob {
+  readonly kind: 'task';
+  readonly remoteId: string;
+  /** The registered step, its phase and coordinates (coordinates are for logs and draws). */
+  readonly step: string;
+  readonly phase: 'before' | 'run' | 'settle' | 'undo' | 'poll';
+  readonly runId: string;
+  readonly workgroup: string;
+  readonly mode: Mode | 'device';
+  readonly side: Side;
+  /** JSON of the workgroup's items, made once per workgroup. */
+  readonly items: string;
+  /** Positions to work on, compact; absent: all. */
+  readonly only?: string;
+  /** Undo: JSON of position → what `before` found. */
+  readonly before?: string;
+  /** Poll: position → the operation accepted for it. */
+  readonly operations?: readonly { readonly item: number; readonly operation: string }[];
+  readonly args?: Readonly<Record<string, unknown>>;
+  readonly key: string;
+  readonly attempt: number;
+  readonly epoch: number;
+  readonly timeoutMs: number;
+  readonly direction: OperationDirection;
+  readonly injections?: readonly Injection[];
+}
+
+/** One page of a listing verb, outside runs. */
+export interface ListingJob {
+  readonly kind: 'listing';
+  readonly remoteId: string;
+  readonly verb: ListingVerb;
+  readonly page: { readonly token?: string; readonly sizeMax: number };
+  readonly timeoutMs: number;
+}
+
+/** Asks a plugin what it is and can do: import and checks only, no session. */
+export interface DescribeJob {
+  readonly kind: 'describe';
+  readonly pluginId: string;
+  readonly module: string;
+  readonly timeoutMs: number;
+}
+
+/** Positions are within the workgroup; each asked position is named exactly once. */
+export interface TaskResult {
+  readonly kind: 'task';
+  /** Compact set. `before` phase: found; `settle`: done. */
+  readonly done: string;
+  readonly evidence?: Readonly<Record<string, Evidence>>;
+  readonly faults: readonly { readonly items: string; readonly fault: Fault }[];
+  readonly accepted?: readonly { readonly item: number; readonly operation: string }[];
+  /** `before` phase: position → found. */
+  readonly before?: Readonly<Record<string, unknown>>;
+  /** `settle` and `poll` phases. */
+  readonly running?: readonly { readonly item: number; readonly progress?: number }[];
+  readonly absent?: string;
+  readonly unknowable?: readonly { readonly items: string; readonly why: string }[];
+  /** Verbs that the gateway refused because the site is lost. */
+  readonly refused?: readonly string[];
+}
+
+export interface ListingResult {
+  readonly kind: 'listing';
+  readonly items: readonly unknown[];
+  readonly next?: string;
+}
+
+export interface PluginDescription {
+  readonly kind: 'describe';
+  readonly name: string;
+  readonly version: string;
+  readonly contract: number;
+  readonly verbs: readonly {
+    readonly verb: string;
+    readonly settles: boolean;
+    readonly repeatable: boolean;
+  }[];
+  readonly properties: {
+    readonly fences: boolean;
+    readonly atomicGroups: boolean;
+    readonly updateModes: readonly string[];
+    readonly keepsRecoveryPoints: boolean;
+  };
+}
+
+export type Job = TaskJob | ListingJob | DescribeJob;
+
+/** The whole job failed: worker died, plugin did not load, deadline passed with no answer. */
+export interface JobFault {
+  readonly kind: 'fault';
+  readonly fault: Fault;
+  /** Verbs that the gateway refused because the site is lost. */
+  readonly refused?: readonly string[];
+}
+
+export type ResultOf<J extends Job> =
+  | (J extends TaskJob ? TaskResult : J extends ListingJob ? ListingResult : PluginDescription)
+  | JobFault;
+
+export interface PoolHealth {
+  readonly threads: number;
+  readonly inFlight: number;
+  /** Plugin id → why it is not being called now. */
+  readonly blocked: Readonly<Record<string, string>>;
+}
+
+export interface Pool {
+  /** Never rejects. Resolves at the job's deadline at the latest (plus a small grace). */
+  run<J extends Job>(job: J): Promise<ResultOf<J>>;
+  /**
+   * From the moment that this returns no verb is called at a remote of the site, in any thread;
+   * calls that are in flight there are aborted.
+   */
+  setSiteLost(siteId: string, lost: boolean): void;
+  health(): PoolHealth;
+  /** Ends threads and sessions. No job may be given afterwards. */
+  close(): Promise<void>;
+}

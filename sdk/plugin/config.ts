@@ -1,0 +1,43 @@
+/**
+ * Configuration fields for plugins. Schemas are zod's; only `secret` is ours, because a secret must
+ * be impossible to print by accident.
+ */
+import { z } from 'zod';
+
+/** Holds a secret so that logs, JSON and string conversion show `[secret]`. */
+export class Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  /** The value in clear: pass it to the remote, keep it nowhere. */
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return '[secret]';
+  }
+
+  toJSON(): string {
+    return '[secret]';
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return '[secret]';
+  }
+}
+
+/** A text field. */
+export const text = (): z.ZodString => z.string().min(1);
+
+/** A secret field: given as text, arrives as a `Secret`. */
+export const secret = () =>
+  z
+    .string()
+    .min(1)
+    .transform((value) => new Secret(value));
+
+export { z };

@@ -1,0 +1,27 @@
+/** What a plugin author imports. */
+export { Secret, secret, text, z } from './config.ts';
+export {
+  type ChangingVerb,
+  contractVersion,
+  definePlugin,
+  type ListingCall,
+  type OpenContext,
+  type PluginDefinition,
+  type PluginProperties,
+  type PluginVerbs,
+  type PollCall,
+  type VerbCall,
+  type VerbHandler,
+} from './define.ts';
+export {
+  type Fault,
+  FaultError,
+  type FaultKind,
+  type FaultOwner,
+  fault,
+  faultKinds,
+  faultOwners,
+  inDoubt,
+} from './fault.ts';
+export * from './model.ts';
+export * from './verbs.ts';

@@ -1,0 +1,237 @@
+/**
+ * The verbs: everything the daemon can ask of a storage system or a compute.
+ *
+ * A verb takes many targets and answers once for each. A verb that a plugin leaves out is a
+ * capability that it does not offer: callers get the fault `unsupported`.
+ */
+import type { Fault } from './fault.ts';
+import type {
+  Access,
+  ArrayInfo,
+  Datastore,
+  Device,
+  Direction,
+  Instance,
+  Page,
+  PairState,
+  RecoveryPoint,
+  Vm,
+  VmStatus,
+} from './model.ts';
+
+/** A consistency group: succeeds or fails whole. A lone device is a group of one with its own id. */
+export interface GroupTarget {
+  readonly id: string;
+  /** Device ids on the array that is called. */
+  readonly devices: readonly string[];
+  /** The other end of each device, in the same order, as far as discovery knew it. */
+  readonly peers?: readonly { readonly arrayId: string; readonly deviceId: string }[];
+}
+
+/** A VM on the compute that is called. */
+export interface VmTarget {
+  readonly id: string;
+  readonly instance: Instance;
+  readonly datastoreIds?: readonly string[];
+}
+
+/** A datastore; `devices` are the ones at the site of the compute that is called. */
+export interface DatastoreTarget {
+  readonly id: string;
+  readonly instance: Instance;
+  readonly devices?: readonly { readonly arrayId: string; readonly deviceId: string }[];
+}
+
+/** A small file inside a mounted datastore. */
+export interface FileTarget {
+  readonly id: string;
+  readonly datastoreId: string;
+  readonly path: string;
+  /** For writing: the whole new content, at most 64 KiB. */
+  readonly content?: string;
+}
+
+/** The direction of a logical operation: done, or undone. */
+export type OperationDirection = 'run' | 'undo';
+
+/** Travels with every call. Same `key` + same target id = the same logical operation, retried. */
+export interface CallContext {
+  /** Idempotency key; with the target's id it names one logical operation. */
+  readonly key: string;
+  /** For logs only: 1 for the first try. */
+  readonly attempt: number;
+  /** A member's licence to drive the run; a plugin that fences refuses an older one. */
+  readonly epoch: number;
+  /** Aborted at the call's deadline; after that its answer is ignored. */
+  readonly signal: AbortSignal;
+  readonly deadlineMs: number;
+}
+
+/** Small, flat facts about one success (recovery point reached, boot id): kept in the journal. */
+export type Evidence = Readonly<Record<string, string | number | boolean>>;
+
+/** One target's answer. `accepted` starts a long operation that is then polled. */
+export type Answer =
+  | { readonly id: string; readonly ok: true; readonly evidence?: Evidence }
+  | { readonly id: string; readonly fault: Fault }
+  | { readonly id: string; readonly accepted: { readonly operation: string } };
+
+/** An answer that carries a value. */
+export type ValueAnswer<V> =
+  | { readonly id: string; readonly value: V }
+  | { readonly id: string; readonly fault: Fault };
+
+/** What asking the remote said of an operation in doubt. */
+export type Settlement =
+  /** The effect is there. */
+  | { readonly id: string; readonly verdict: 'done'; readonly evidence?: Evidence }
+  /** The effect is not there and can no longer arrive. */
+  | { readonly id: string; readonly verdict: 'absent' }
+  /** Still going on; ask again. */
+  | { readonly id: string; readonly verdict: 'running' }
+  /** The remote cannot say. */
+  | { readonly id: string; readonly verdict: 'unknowable'; readonly why: string };
+
+export type OperationStatus =
+  | { readonly id: string; readonly state: 'running'; readonly progress?: number }
+  | { readonly id: string; readonly state: 'done'; readonly evidence?: Evidence }
+  | { readonly id: string; readonly state: 'failed'; readonly fault: Fault };
+
+export interface DeviceStatus {
+  readonly id: string;
+  readonly direction: Direction;
+  readonly access: Access;
+  readonly pairState: PairState;
+  readonly lineage?: string;
+}
+
+export interface SyncStatus {
+  readonly id: string;
+  readonly state: 'in-progress' | 'complete' | 'none';
+  readonly progress?: number;
+  readonly recoveryPoint?: RecoveryPoint;
+}
+
+/** Verb → what one of its targets looks like, its arguments, and its answer per target. */
+export interface TargetVerbs {
+  deviceStatus: { target: GroupTarget; args: object; answer: ValueAnswer<readonly DeviceStatus[]> };
+  recoveryPoints: {
+    target: GroupTarget;
+    args: object;
+    answer: ValueAnswer<readonly RecoveryPoint[]>;
+  };
+  /** Called at the source. Copies what changed and leaves a recovery point at the target. */
+  sync: { target: GroupTarget; args: object; answer: Answer };
+  syncStatus: { target: GroupTarget; args: object; answer: ValueAnswer<SyncStatus> };
+  snapshot: { target: GroupTarget; args: { name: string }; answer: Answer };
+  /** Demote, at the source: refuses writers from now on. Already demoted: success. */
+  prepareFailover: { target: GroupTarget; args: object; answer: Answer };
+  /**
+   * Promote, at the target. Not forced: only onto the demoted source's last bytes. Forced: onto
+   * the last complete recovery point, without any contact with the source, in a new lineage.
+   * Evidence: `recoveryPoint`, `recoveryPointAtMs`, `lineage`.
+   */
+  failover: { target: GroupTarget; args: { force: boolean }; answer: Answer };
+  /** Cut off writers of older lineages at this array. */
+  fence: { target: GroupTarget; args: object; answer: Answer };
+  /** Called at the target: a writable copy of the replica while replication goes on. */
+  testFailoverStart: { target: GroupTarget; args: object; answer: Answer };
+  testFailoverStop: { target: GroupTarget; args: object; answer: Answer };
+  /** Called at the promoted side: replication starts to flow back. */
+  reverse: { target: GroupTarget; args: object; answer: Answer };
+  resync: { target: GroupTarget; args: { changes: 'keep' | 'discard' }; answer: Answer };
+  /** Undo of prepareFailover/failover: the given roles are restored (`to` per device id). */
+  restoreReplication: {
+    target: GroupTarget;
+    args: { to?: Readonly<Record<string, Direction>> };
+    answer: Answer;
+  };
+  suspendReplication: { target: GroupTarget; args: object; answer: Answer };
+  resumeReplication: { target: GroupTarget; args: object; answer: Answer };
+  setSitePreference: { target: GroupTarget; args: { siteId: string }; answer: Answer };
+
+  vmStatus: { target: VmTarget; args: object; answer: ValueAnswer<VmStatus> };
+  mount: { target: DatastoreTarget; args: object; answer: Answer };
+  unmount: { target: DatastoreTarget; args: object; answer: Answer };
+  register: { target: VmTarget; args: object; answer: Answer };
+  unregister: { target: VmTarget; args: object; answer: Answer };
+  powerOn: { target: VmTarget; args: object; answer: Answer };
+  /** Ask the guest to stop; `powerOff` pulls the plug. Already off: success. */
+  shutDown: { target: VmTarget; args: object; answer: Answer };
+  powerOff: { target: VmTarget; args: object; answer: Answer };
+  migrateLive: { target: VmTarget; args: { toComputeId: string }; answer: Answer };
+  cancelMigration: { target: VmTarget; args: object; answer: Answer };
+  migrationStatus: { target: VmTarget; args: object; answer: ValueAnswer<{ state: string }> };
+  readFile: { target: FileTarget; args: object; answer: ValueAnswer<{ content: string }> };
+  writeFile: { target: FileTarget; args: object; answer: Answer };
+  listFiles: { target: FileTarget; args: object; answer: ValueAnswer<readonly string[]> };
+}
+
+/** Listings: no targets, one page at a time; `page.token` absent asks for the first. */
+export interface ListingVerbs {
+  discoverArrays: { item: ArrayInfo };
+  discoverDevices: { item: Device };
+  listVms: { item: Vm };
+  listDatastores: { item: Datastore };
+}
+
+export type TargetVerb = keyof TargetVerbs;
+export type ListingVerb = keyof ListingVerbs;
+export type Verb = TargetVerb | ListingVerb;
+
+/** Verbs that only look: always repeatable, never need settling. */
+export const readingVerbs = [
+  'discoverArrays',
+  'discoverDevices',
+  'deviceStatus',
+  'recoveryPoints',
+  'syncStatus',
+  'listVms',
+  'vmStatus',
+  'listDatastores',
+  'migrationStatus',
+  'readFile',
+  'listFiles',
+] as const satisfies readonly Verb[];
+
+export const storageVerbs = [
+  'discoverArrays',
+  'discoverDevices',
+  'deviceStatus',
+  'recoveryPoints',
+  'sync',
+  'syncStatus',
+  'snapshot',
+  'prepareFailover',
+  'failover',
+  'fence',
+  'testFailoverStart',
+  'testFailoverStop',
+  'reverse',
+  'resync',
+  'restoreReplication',
+  'suspendReplication',
+  'resumeReplication',
+  'setSitePreference',
+] as const satisfies readonly Verb[];
+
+export const computeVerbs = [
+  'listVms',
+  'vmStatus',
+  'listDatastores',
+  'mount',
+  'unmount',
+  'register',
+  'unregister',
+  'powerOn',
+  'shutDown',
+  'powerOff',
+  'migrateLive',
+  'cancelMigration',
+  'migrationStatus',
+  'readFile',
+  'writeFile',
+  'listFiles',
+] as const satisfies readonly Verb[];
+
+export type VerbPage<V extends ListingVerb> = Page<ListingVerbs[V]['item']>;
