@@ -1,0 +1,232 @@
+/**
+ * YAML that people write (plans, the daemon's configuration), checked against a zod schema.
+ *
+ * zod knows what is wrong but not where; `yaml` knows where but not what is wrong. This joins the
+ * two, so that every problem of a file is shown at once, each at its line, with the expected form.
+ */
+import { isCollection, isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { expectedOf, keysOf, schemasAt, wordsOf } from './expected.ts';
+import { nearest } from './nearest.ts';
+
+export { expectedOf } from './expected.ts';
+export { nearest } from './nearest.ts';
+
+/** Largest file that is read: a plan of 100,000 VMs is about 10 MB; anything beyond is a mistake. */
+export const yamlBytesMax = 16 * 1024 * 1024;
+
+/** A place in a file; lines and columns count from 1. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** One thing wrong with a file. */
+export interface Problem extends Position {
+  readonly file: string;
+  /** Such as `protectionGroups[0].vms[3].id`; empty for the whole document. */
+  readonly path: string;
+  /** What is wrong, with what was found there. */
+  readonly message: string;
+  /** The form that is right, in words; empty when there is none to tell. */
+  readonly expected: string;
+  /** The nearest right word, when a typo is likely. */
+  readonly suggestion?: string;
+}
+
+/** A checked document, which still knows where each of its values stands. */
+export interface Parsed<T> {
+  readonly value: T;
+  /** Where the value at `path` stands, or the nearest mapping around it. */
+  readonly locate: (path: string) => Position;
+}
+
+export type ParseResult<T> = Parsed<T> | { readonly problems: readonly Problem[] };
+
+type Path = readonly PropertyKey[];
+type Issue = z.core.$ZodIssue;
+
+/** `['vms', 3, 'id']` → `vms[3].id`. */
+export const pathText = (path: Path): string =>
+  path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    return text === '' ? String(key) : `${text}.${String(key)}`;
+  }, '');
+
+const pathOf = (text: string): Path =>
+  [...text.matchAll(/\[(\d+)\]|([^.[\]]+)/g)].map(([, index, key]) =>
+    index === undefined ? (key ?? '') : Number(index),
+  );
+
+const shortened = (text: string): string => (text.length > 60 ? `${text.slice(0, 57)}...` : text);
+
+const found = (value: unknown): string => {
+  if (value === undefined || value === null) return 'nothing';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (typeof value === 'object') return 'a mapping';
+  return shortened(JSON.stringify(value) ?? String(value));
+};
+
+const valueAt = (root: unknown, path: Path): unknown =>
+  path.reduce<unknown>(
+    (value, key) =>
+      typeof value === 'object' && value !== null
+        ? (value as Record<PropertyKey, unknown>)[key]
+        : undefined,
+    root,
+  );
+
+/** Of a union, the branch whose author came furthest: the deepest issue, then the fewest. */
+const flattened = (issue: Issue, above: Path = []): readonly Issue[] => {
+  const path = [...above, ...issue.path];
+  if (issue.code !== 'invalid_union') return [{ ...issue, path } as Issue];
+  const branches = issue.errors
+    .map((branch) => branch.flatMap((inner) => flattened(inner as Issue, path)))
+    .map((issues) => ({ issues, depth: Math.max(...issues.map((inner) => inner.path.length)) }))
+    .sort((a, b) => b.depth - a.depth || a.issues.length - b.issues.length);
+  const [best, second] = branches;
+  const decided =
+    best !== undefined && best.depth > path.length && best.depth > (second?.depth ?? 0);
+  const unknownKey = branches.find(({ issues }) =>
+    issues.every(({ code }) => code === 'unrecognized_keys'),
+  );
+  if (unknownKey !== undefined) return unknownKey.issues;
+  return decided ? best.issues : [{ ...issue, path } as Issue];
+};
+
+class Locator {
+  readonly #root: Node | null;
+  readonly #lines: LineCounter;
+
+  constructor(root: Node | null, lines: LineCounter) {
+    this.#root = root;
+    this.#lines = lines;
+  }
+
+  at(offset: number): Position {
+    const { line, col } = this.#lines.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  }
+
+  /** With `key`: where that key of the mapping at `path` is written. */
+  find(path: Path, key?: string): Position {
+    let node = this.#root;
+    for (const part of path) {
+      const child = isCollection(node) ? (node.get(part, true) as Node | undefined) : undefined;
+      if (child?.range === undefined) break;
+      node = child;
+    }
+    if (key !== undefined && isMap(node)) {
+      const written = node.items.find((pair) => isScalar(pair.key) && pair.key.value === key);
+      if (isScalar(written?.key)) return this.at(written.key.range?.[0] ?? 0);
+    }
+    return this.at(node?.range?.[0] ?? 0);
+  }
+}
+
+const suggested = (word: string, known: readonly string[]): { suggestion?: string } => {
+  const suggestion = nearest(word, known);
+  return suggestion === undefined ? {} : { suggestion };
+};
+
+const problemsOf = (
+  issue: Issue,
+  context: { file: string; schema: z.core.$ZodType; root: unknown; locator: Locator },
+): readonly Problem[] => {
+  const { file, schema, root, locator } = context;
+  const schemas = schemasAt(schema, issue.path);
+  if (issue.code === 'unrecognized_keys') {
+    const known = schemas.flatMap(keysOf);
+    return issue.keys.map((key) => ({
+      file,
+      ...locator.find(issue.path, key),
+      path: pathText([...issue.path, key]),
+      message: `unknown key ${JSON.stringify(key)}`,
+      expected: `one of ${[...new Set(known)].join(', ')}`,
+      ...suggested(key, known),
+    }));
+  }
+  const value = valueAt(root, issue.path);
+  const key = issue.path.at(-1);
+  const missing = value === undefined && typeof key === 'string';
+  const expected = [...new Set(schemas.map(expectedOf))].join('; or ');
+  const described = issue.code === 'custom' ? issue.message : `found ${found(value)}`;
+  return [
+    {
+      file,
+      ...locator.find(issue.path),
+      path: pathText(issue.path),
+      message: missing ? `${JSON.stringify(key)} is missing` : described,
+      expected: issue.code === 'custom' && !missing ? '' : expected,
+      ...(typeof value === 'string' ? suggested(value, schemas.flatMap(wordsOf)) : {}),
+    },
+  ];
+};
+
+/**
+ * Parses `text` and checks it against `schema`. Never throws for what an author can get wrong;
+ * answers every problem at once, in the order of the file.
+ *
+ * Use `z.strictObject` so that unknown keys are found, and `.describe('…')` where the words that
+ * a schema gives by itself are not the best ones.
+ */
+export const parseYaml = <T>(
+  text: string,
+  schema: z.ZodType<T>,
+  { file }: { readonly file: string },
+): ParseResult<T> => {
+  const problem = (message: string, expected: string, place: Position): Problem => ({
+    file,
+    ...place,
+    path: '',
+    message,
+    expected,
+  });
+  if (text.length > yamlBytesMax) {
+    const message = `the file is larger than ${yamlBytesMax / 1024 / 1024} MiB`;
+    return { problems: [problem(message, 'a smaller file', { line: 1, column: 1 })] };
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const locator = new Locator(document.contents as Node | null, lines);
+  if (document.errors.length > 0) {
+    const expected = 'well-formed YAML';
+    return {
+      problems: document.errors.map((error) =>
+        problem(error.message, expected, locator.at(error.pos[0])),
+      ),
+    };
+  }
+  let root: unknown;
+  try {
+    root = document.toJS();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { problems: [problem(message, 'aliases that resolve', { line: 1, column: 1 })] };
+  }
+  const checked = schema.safeParse(root);
+  if (checked.success) {
+    return { value: checked.data, locate: (path) => locator.find(pathOf(path)) };
+  }
+  const context = { file, schema, root, locator };
+  const problems = checked.error.issues
+    .flatMap((issue) => flattened(issue))
+    .flatMap((issue) => problemsOf(issue, context))
+    .sort((a, b) => a.line - b.line || a.column - b.column);
+  return { problems };
+};
+
+/**
+ * Problems as lines for a person:
+ *
+ *     plan.yaml:7:15: protectionGroups[0].vms[1].priority: found "high"
+ *       expected a whole number from 1 to 5
+ */
+export const formatProblems = (problems: readonly Problem[]): string =>
+  problems
+    .flatMap(({ file, line, column, path, message, expected, suggestion }) => [
+      `${file}:${line}:${column}: ${path === '' ? '' : `${path}: `}${message}`,
+      ...(suggestion === undefined ? [] : [`  did you mean ${JSON.stringify(suggestion)}?`]),
+      ...(expected === '' ? [] : [`  expected ${expected}`]),
+    ])
+    .join('\n');

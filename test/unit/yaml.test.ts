@@ -1,0 +1,75 @@
+import test from 'ava';
+import { z } from 'zod';
+import { formatProblems, parseYaml } from '../../sdk/yaml/index.ts';
+
+const schema = z.strictObject({
+  site: z.string().min(1),
+  workers: z.int().min(1).max(64).default(2),
+  mode: z.enum(['planned', 'disaster']).optional(),
+  vms: z.array(z.strictObject({ id: z.string(), priority: z.int().min(1).max(5).optional() })),
+  release: z.union([z.literal('each'), z.strictObject({ batch: z.int().min(1) })]).optional(),
+});
+
+const problems = (text: string): string => {
+  const result = parseYaml(text, schema, { file: 'f.yaml' });
+  return 'problems' in result ? formatProblems(result.problems) : 'none';
+};
+
+test('yaml: a right file → its value, and each path has its line', (t) => {
+  const result = parseYaml('site: a\nvms:\n  - id: x\n  - id: y\n', schema, { file: 'f' });
+  if ('problems' in result) return t.fail(formatProblems(result.problems));
+  t.deepEqual(result.value, { site: 'a', workers: 2, vms: [{ id: 'x' }, { id: 'y' }] });
+  t.deepEqual(result.locate('vms[1].id'), { line: 4, column: 9 });
+  t.deepEqual(result.locate('vms[1].priority'), { line: 4, column: 5 });
+});
+
+test('yaml: unknown key → its own line, the known keys, did you mean', (t) => {
+  t.is(
+    problems('site: a\nworkres: 3\nvms: []\n'),
+    [
+      'f.yaml:2:1: workres: unknown key "workres"',
+      '  did you mean "workers"?',
+      '  expected one of site, workers, mode, vms, release',
+    ].join('\n'),
+  );
+});
+
+test('yaml: wrong values → all at once, in the order of the file, with the expected form', (t) => {
+  t.is(
+    problems('workers: many\nmode: planed\nvms:\n  - id: x\n    priority: 9\n'),
+    [
+      'f.yaml:1:1: site: "site" is missing',
+      '  expected text',
+      'f.yaml:1:10: workers: found "many"',
+      '  expected a whole number from 1 to 64',
+      'f.yaml:2:7: mode: found "planed"',
+      '  did you mean "planned"?',
+      '  expected one of planned, disaster',
+      'f.yaml:5:15: vms[0].priority: found 9',
+      '  expected a whole number from 1 to 5',
+    ].join('\n'),
+  );
+});
+
+test('yaml: a union → the branch that the author meant', (t) => {
+  t.is(
+    problems('site: a\nvms: []\nrelease: {batch: 0}\n'),
+    'f.yaml:3:18: release.batch: found 0\n  expected a whole number of at least 1',
+  );
+  t.is(
+    problems('site: a\nvms: []\nrelease: eech\n'),
+    [
+      'f.yaml:3:10: release: found "eech"',
+      '  did you mean "each"?',
+      '  expected each; or a mapping with batch',
+    ].join('\n'),
+  );
+});
+
+test('yaml: broken syntax, duplicate keys, aliases, nothing at all → problems, never a throw', (t) => {
+  t.regex(problems('site: [a\nvms: {'), /^f\.yaml:\d+:\d+: .+\n {2}expected well-formed YAML/);
+  t.regex(problems('site: a\nsite: b\nvms: []'), /^f\.yaml:2:1: Map keys must be unique/);
+  t.regex(problems('site: *gone\nvms: []'), /gone/);
+  t.regex(problems(''), /^f\.yaml:1:1: found nothing\n {2}expected a mapping with site/);
+  t.regex(problems('- a'), /^f\.yaml:1:1: found a list/);
+});
