@@ -28,7 +28,7 @@ export interface PolicyRule {
   readonly kinds?: readonly FaultKind[];
   /** Vendor codes it answers to; absent: all. */
   readonly codes?: readonly string[];
-  readonly then: PolicyAction;
+  readonly do: PolicyAction;
 }
 
 /** The first rule that matches decides; `otherwise` when none does. */
@@ -55,4 +55,4 @@ export const actionFor = (policy: Policy, fault: Fault): PolicyAction =>
     (rule) =>
       (rule.kinds === undefined || rule.kinds.includes(fault.kind)) &&
       (rule.codes === undefined || (fault.code !== undefined && rule.codes.includes(fault.code))),
-  )?.then ?? policy.otherwise;
+  )?.do ?? policy.otherwise;

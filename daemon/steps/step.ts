@@ -3,25 +3,22 @@
  * how it is undone, and what its default policy is; nothing else in the daemon knows.
  */
 import type { Instance } from '../../sdk/plugin/model.ts';
-import type {
-  Answer,
-  Evidence,
-  ListingVerb,
-  Settlement,
-  TargetVerb,
-  TargetVerbs,
-} from '../../sdk/plugin/verbs.ts';
+import type { Answer, Settlement, TargetVerb, TargetVerbs } from '../../sdk/plugin/verbs.ts';
 import type { Side, StorageItem, Unit, VmItem } from '../core/frozen.ts';
 import type { Mode } from '../core/plan.ts';
 import type { Policy } from '../core/policy.ts';
 
 /** The verbs of one remote, as a step sees them: through the gateway, with key and deadline. */
-export type Verbs = {
+export type VerbCalls = {
   readonly [V in TargetVerb]: (
     targets: readonly TargetVerbs[V]['target'][],
     args?: TargetVerbs[V]['args'],
+    /** A share of the phase's time, so that a call which uses it up leaves some for the next. */
+    share?: { readonly timeoutMs: number },
   ) => Promise<readonly TargetVerbs[V]['answer'][]>;
-} & {
+};
+
+export interface Verbs extends VerbCalls {
   /**
    * What became of an earlier call of `verb` under this task's key. Asks the plugin's `settle`;
    * a verb that is only `repeatable` is asked by repeating it, which has no further effect.
@@ -31,7 +28,7 @@ export type Verbs = {
     targets: readonly TargetVerbs[V]['target'][],
     args?: TargetVerbs[V]['args'],
   ) => Promise<readonly Settlement[]>;
-};
+}
 
 export interface StepCall<Item> {
   readonly remote: Verbs;
@@ -60,10 +57,12 @@ export interface StepDefinition<Item> {
   readonly unit: Unit;
   readonly side: Side;
   readonly remote: 'array' | 'compute';
-  /** Deadline of one call. */
+  /** Deadline of one phase (before, run, settle, undo) with all its calls. */
   readonly timeoutMs: number;
-  /** For docs/steps.md: the verbs it uses. The first decides whether the plugin can do the step. */
-  readonly verbs: readonly (TargetVerb | ListingVerb)[];
+  /** Without these the plugin cannot do the step. The first is the one that changes something. */
+  readonly verbs: readonly [TargetVerb, ...TargetVerb[]];
+  /** Used for undo or as a way out; a plugin without them gets a warning. */
+  readonly helpers?: readonly TargetVerb[];
   /** Priorities wait for each other here, in or against their order. */
   readonly gate?: 'priority' | 'priority-reversed';
   /** VM dependencies hold here. */
@@ -89,5 +88,3 @@ export const defineStorageStep = (step: Omit<StorageStep, 'unit'>): StorageStep 
 });
 
 export const defineVmStep = (step: Omit<VmStep, 'unit'>): VmStep => ({ ...step, unit: 'vm' });
-
-export type { Evidence };

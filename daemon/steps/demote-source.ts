@@ -1,0 +1,24 @@
+/**
+ * Makes the originals refuse writers: after it the copies can be promoted without loss.
+ *
+ * `before` is journaled ahead of the change, so undo restores the roles that we found.
+ */
+import { changeMsMax } from './limits.ts';
+import { allOrNothing } from './policies.ts';
+import { defineStorageStep } from './step.ts';
+import { changeGroups, findRoles, restoreRoles, settleGroups } from './targets.ts';
+
+export const demoteSource = defineStorageStep({
+  name: 'demote-source',
+  side: 'protected',
+  remote: 'array',
+  timeoutMs: changeMsMax,
+  verbs: ['prepareFailover', 'deviceStatus'],
+  helpers: ['restoreReplication'],
+
+  before: findRoles,
+  run: (call) => changeGroups(call, 'prepareFailover'),
+  settle: (call) => settleGroups(call, 'prepareFailover'),
+  undo: restoreRoles,
+  onFault: allOrNothing,
+});

@@ -1,0 +1,57 @@
+/** Every step by name, and which of them a mode takes, in order. */
+import type { Mode } from '../core/plan.ts';
+import { demoteSource } from './demote-source.ts';
+import { deviceSteps } from './device.ts';
+import { finalSync } from './final-sync.ts';
+import { mount } from './mount.ts';
+import { powerOffTest } from './power-off-test.ts';
+import { powerOn } from './power-on.ts';
+import { promoteTarget } from './promote-target.ts';
+import { register } from './register.ts';
+import { registerProtection } from './register-protection.ts';
+import { removeTestCopy } from './remove-test-copy.ts';
+import { reverse } from './reverse.ts';
+import { shutDown } from './shut-down.ts';
+import type { Step } from './step.ts';
+import { sync } from './sync.ts';
+import { syncBack } from './sync-back.ts';
+import { testCopy } from './test-copy.ts';
+import { unmount } from './unmount.ts';
+import { unmountTest } from './unmount-test.ts';
+import { unregisterTest } from './unregister-test.ts';
+import { verify } from './verify.ts';
+
+const byMode: Record<Mode, readonly Step[]> = {
+  test: [testCopy, mount, register, powerOn, verify],
+  cleanup: [powerOffTest, unregisterTest, unmountTest, removeTestCopy],
+  planned: [
+    sync,
+    shutDown,
+    finalSync,
+    unmount,
+    demoteSource,
+    promoteTarget,
+    mount,
+    register,
+    powerOn,
+    verify,
+  ],
+  disaster: [promoteTarget, mount, register, powerOn, verify],
+  reprotect: [reverse, syncBack, registerProtection],
+};
+
+/** Step name → step, those of device runs (`device-<verb>`) included. */
+export const steps: ReadonlyMap<string, Step> = new Map(
+  [...Object.values(byMode).flat(), ...deviceSteps].map((step) => [step.name, step]),
+);
+
+const namesOf = (mode: Mode): readonly string[] => byMode[mode].map((step) => step.name);
+
+/** Mode → names of its steps, in order. */
+export const modeSteps: Record<Mode, readonly string[]> = {
+  test: namesOf('test'),
+  cleanup: namesOf('cleanup'),
+  planned: namesOf('planned'),
+  disaster: namesOf('disaster'),
+  reprotect: namesOf('reprotect'),
+};

@@ -1,0 +1,71 @@
+/**
+ * Stops the VMs at the protected site: politely first, by the plug if a guest does not stop in
+ * time. A VM that is not proven off never counts as done, because the last bytes are copied next.
+ */
+import type { FaultKind } from '../../sdk/plugin/fault.ts';
+import type { Settlement } from '../../sdk/plugin/verbs.ts';
+import type { VmItem } from '../core/frozen.ts';
+import { guestStopMsMax, shutDownMsMax } from './limits.ts';
+import { patient } from './policies.ts';
+import { defineVmStep, type StepCall, type UndoCall } from './step.ts';
+import { changeVms, settleVms, statusOfVms } from './targets.ts';
+
+/** The guest cannot or does not stop. Other faults are of the compute: the plug cannot help. */
+const guestWillNot: readonly FaultKind[] = ['timeout', 'refused', 'conflict', 'unsupported'];
+
+const runShutDown = async (call: StepCall<VmItem>) => {
+  const asked = await changeVms(call, 'shutDown', { timeoutMs: guestStopMsMax });
+  const left = new Set(
+    asked
+      .filter((answer) => 'fault' in answer && guestWillNot.includes(answer.fault.kind))
+      .map((answer) => answer.id),
+  );
+  if (left.size === 0) return asked;
+  const stragglers = call.items.filter((item) => left.has(item.id));
+  const forced = await changeVms({ ...call, items: stragglers }, 'powerOff');
+  const answerOf = new Map(
+    forced.map((answer) => [
+      answer.id,
+      'ok' in answer ? { ...answer, evidence: { ...answer.evidence, poweredOff: true } } : answer,
+    ]),
+  );
+  return asked.map((answer) => answerOf.get(answer.id) ?? answer);
+};
+
+/** Off is off, whoever did it. What is still on is the shut-down's own affair. */
+const settleShutDown = async (call: StepCall<VmItem>): Promise<readonly Settlement[]> => {
+  const off = new Set<string>();
+  for (const answer of await statusOfVms(call)) {
+    if ('value' in answer && answer.value.power === 'off') off.add(answer.id);
+  }
+  const on = call.items.filter((item) => !off.has(item.id));
+  const settlements = await settleVms({ ...call, items: on }, 'shutDown');
+  const settlementOf = new Map(settlements.map((settlement) => [settlement.id, settlement]));
+  return call.items.map(({ id }) => settlementOf.get(id) ?? { id, verdict: 'done' });
+};
+
+const undoShutDown = async (call: UndoCall<VmItem>) => {
+  const wasOn = call.items.filter((item) => call.before[item.id] === 'on');
+  const answers = await changeVms({ ...call, items: wasOn }, 'powerOn');
+  const answerOf = new Map(answers.map((answer) => [answer.id, answer]));
+  return call.items.map(({ id }) => answerOf.get(id) ?? { id, ok: true as const });
+};
+
+export const shutDown = defineVmStep({
+  name: 'shut-down',
+  side: 'protected',
+  remote: 'compute',
+  timeoutMs: shutDownMsMax,
+  verbs: ['shutDown', 'vmStatus'],
+  helpers: ['powerOff', 'powerOn'],
+  gate: 'priority-reversed',
+
+  before: async (call) =>
+    (await statusOfVms(call)).map((answer) =>
+      'fault' in answer ? answer : { id: answer.id, value: answer.value.power },
+    ),
+  run: runShutDown,
+  settle: settleShutDown,
+  undo: undoShutDown,
+  onFault: patient(),
+});
