@@ -3,6 +3,7 @@
  * for tests and simulation), one contract suite. A job is plain data and so is its answer; a pool
  * never throws for what a plugin did: faults come back as values.
  */
+import type { PluginDescription } from '../../sdk/plugin/check.ts';
 import type { Fault } from '../../sdk/plugin/fault.ts';
 import type { Evidence, ListingVerb, OperationDirection } from '../../sdk/plugin/verbs.ts';
 import type { Side } from '../core/frozen.ts';
@@ -90,23 +91,7 @@ export interface ListingResult {
   readonly next?: string;
 }
 
-export interface PluginDescription {
-  readonly kind: 'describe';
-  readonly name: string;
-  readonly version: string;
-  readonly contract: number;
-  readonly verbs: readonly {
-    readonly verb: string;
-    readonly settles: boolean;
-    readonly repeatable: boolean;
-  }[];
-  readonly properties: {
-    readonly fences: boolean;
-    readonly atomicGroups: boolean;
-    readonly updateModes: readonly string[];
-    readonly keepsRecoveryPoints: boolean;
-  };
-}
+export type { PluginDescription };
 
 export type Job = TaskJob | ListingJob | DescribeJob;
 

@@ -4,8 +4,12 @@
  */
 import { z } from 'zod';
 
+/** Marks a Secret also when plugin and daemon carry two copies of this kit. */
+const brand = Symbol.for('siteswap.secret');
+
 /** Holds a secret so that logs, JSON and string conversion show `[secret]`. */
 export class Secret {
+  readonly [brand] = true;
   readonly #value: string;
 
   constructor(value: string) {
@@ -29,6 +33,10 @@ export class Secret {
     return '[secret]';
   }
 }
+
+/** True for a Secret of this or of another copy of the kit. */
+export const isSecret = (value: unknown): value is Secret =>
+  typeof value === 'object' && value !== null && brand in value;
 
 /** A text field. */
 export const text = (): z.ZodString => z.string().min(1);

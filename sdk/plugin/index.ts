@@ -1,5 +1,6 @@
 /** What a plugin author imports. */
-export { Secret, secret, text, z } from './config.ts';
+export { type Checked, checkDefinition, describe, type PluginDescription } from './check.ts';
+export { isSecret, Secret, secret, text, z } from './config.ts';
 export {
   type ChangingVerb,
   contractVersion,

@@ -179,6 +179,13 @@ export type TargetVerb = keyof TargetVerbs;
 export type ListingVerb = keyof ListingVerbs;
 export type Verb = TargetVerb | ListingVerb;
 
+export const listingVerbs = [
+  'discoverArrays',
+  'discoverDevices',
+  'listVms',
+  'listDatastores',
+] as const satisfies readonly ListingVerb[];
+
 /** Verbs that only look: always repeatable, never need settling. */
 export const readingVerbs = [
   'discoverArrays',
@@ -233,5 +240,12 @@ export const computeVerbs = [
   'writeFile',
   'listFiles',
 ] as const satisfies readonly Verb[];
+
+const listed: ReadonlySet<Verb> = new Set(listingVerbs);
+
+/** Every verb that takes targets. */
+export const targetVerbs: readonly TargetVerb[] = [...storageVerbs, ...computeVerbs].filter(
+  (verb): verb is Exclude<typeof verb, ListingVerb> => !listed.has(verb),
+);
 
 export type VerbPage<V extends ListingVerb> = Page<ListingVerbs[V]['item']>;
