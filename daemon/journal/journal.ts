@@ -23,8 +23,17 @@ export interface JournalHealth {
   readonly reason?: string;
 }
 
-/** Reasons for which a journal is refused; its files are left untouched. */
-export type JournalRefusal = 'damaged' | 'newer-format' | 'in-use' | 'read-only' | 'conflict';
+/**
+ * Why a journal refuses: to open (`damaged`, `newer-format`, `in-use`, `read-only`; its files are
+ * left untouched), one append (`conflict`), or anything more (`closed`).
+ */
+export type JournalRefusal =
+  | 'damaged'
+  | 'newer-format'
+  | 'in-use'
+  | 'read-only'
+  | 'conflict'
+  | 'closed';
 
 export class JournalError extends Error {
   readonly refusal: JournalRefusal;
@@ -48,6 +57,9 @@ export interface Journal {
   /** Every stream with its next sequence number, by name. */
   streams(): Promise<readonly { readonly stream: string; readonly nextSeq: number }[]>;
   health(): JournalHealth;
-  /** Waits for what was accepted, then lets go of the store. */
+  /**
+   * Waits for what was accepted, then lets go of the store. While held there is one last try; what
+   * still does not land is refused with `closed`, and was never acknowledged.
+   */
   close(): Promise<void>;
 }

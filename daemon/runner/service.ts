@@ -7,6 +7,7 @@ import type { RemoteEvidence } from '../core/inventory.ts';
 import type { Mode, Plan } from '../core/plan.ts';
 import type { Policy } from '../core/policy.ts';
 import type { RunReport, RunSummary, RunView } from '../core/view.ts';
+import type { EventPage } from '../feed/page.ts';
 import type { JournalHealth } from '../journal/journal.ts';
 import type { PluginDescription, PoolHealth } from '../workers/pool.ts';
 
@@ -77,20 +78,7 @@ export interface DeviceRequest {
   readonly initiatorId: string;
 }
 
-export interface EventPage {
-  readonly runId: string;
-  /** Entries in order with their sequence numbers (cursors). */
-  readonly events: readonly { readonly seq: number; readonly body: string }[];
-  /** Coalesced progress of accepted operations; not replayed, no cursor. */
-  readonly progress?: readonly {
-    readonly workgroupId: string;
-    readonly step: string;
-    readonly itemId: string;
-    readonly fraction: number;
-  }[];
-  /** True on the page that holds the run's last event. */
-  readonly last: boolean;
-}
+export type { EventPage };
 
 export interface Engine {
   createPlan(plan: Plan): Promise<StoredPlan>;
