@@ -85,13 +85,15 @@ const flattened = (issue: Issue, above: Path = []): readonly Issue[] => {
     .map((issues) => ({ issues, depth: Math.max(...issues.map((inner) => inner.path.length)) }))
     .sort((a, b) => b.depth - a.depth || a.issues.length - b.issues.length);
   const [best, second] = branches;
-  const decided =
-    best !== undefined && best.depth > path.length && best.depth > (second?.depth ?? 0);
-  const unknownKey = branches.find(({ issues }) =>
-    issues.every(({ code }) => code === 'unrecognized_keys'),
-  );
-  if (unknownKey !== undefined) return unknownKey.issues;
-  return decided ? best.issues : [{ ...issue, path } as Issue];
+  const ahead =
+    second === undefined ||
+    (best !== undefined &&
+      (best.depth > second.depth || best.issues.length < second.issues.length));
+  if (best !== undefined && best.depth > path.length && ahead) return best.issues;
+  const mistyped = branches
+    .flatMap(({ issues }) => issues)
+    .filter(({ code }) => code === 'unrecognized_keys');
+  return mistyped.length > 0 ? mistyped : [{ ...issue, path } as Issue];
 };
 
 class Locator {

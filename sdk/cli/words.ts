@@ -1,0 +1,49 @@
+/** Numbers as people read them. Programs get the plain numbers by `--json`. */
+
+const unitsOfSize = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/** 1536 → `1.5 KiB`. */
+export const size = (bytes: number): string => {
+  const power = bytes < 1 ? 0 : Math.min(Math.floor(Math.log2(bytes) / 10), 5);
+  const scaled = bytes / 2 ** (10 * power);
+  return `${scaled >= 100 || power === 0 ? Math.round(scaled) : Number(scaled.toFixed(1))} ${unitsOfSize[power]}`;
+};
+
+/** 950 → `0.95 s`, 83_000 → `1 min 23 s`, 7_260_000 → `2 h 1 min`. */
+export const duration = (milliseconds: number): string => {
+  const ms = Math.max(0, milliseconds);
+  if (ms < 10_000) return `${Number((ms / 1_000).toFixed(2))} s`;
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  return `${Math.floor(seconds / 3_600)} h ${Math.floor((seconds % 3_600) / 60)} min`;
+};
+
+/** How long ago, or a dash for a moment that never was. */
+export const ago = (atMs: number, nowMs: number): string =>
+  atMs === 0 ? '–' : `${duration(Math.floor(Math.max(0, nowMs - atMs) / 1_000) * 1_000)} ago`;
+
+/** Local time of day. */
+export const clockTime = (atMs: number): string => {
+  const at = new Date(atMs);
+  const two = (value: number) => String(value).padStart(2, '0');
+  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+};
+
+/** Local date and time, sortable. */
+export const dateTime = (atMs: number): string => {
+  if (atMs === 0) return '–';
+  const at = new Date(atMs);
+  const two = (value: number) => String(value).padStart(2, '0');
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${clockTime(atMs)}`;
+};
+
+/** `1 VM`, `12 VMs`. */
+export const count = (amount: number, noun: string, plural = `${noun}s`): string =>
+  `${amount} ${amount === 1 ? noun : plural}`;
+
+/** The first few of a long list, and how many more there are. */
+export const someOf = (words: readonly string[], shownMax: number): string => {
+  const shown = words.slice(0, shownMax).join(', ');
+  return words.length > shownMax ? `${shown} and ${words.length - shownMax} more` : shown;
+};
