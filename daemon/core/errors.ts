@@ -6,6 +6,7 @@ import type { FaultOwner } from '../../sdk/plugin/fault.ts';
 
 /** gRPC status codes by name, as far as they are used. */
 export type StatusName =
+  | 'CANCELLED'
   | 'INVALID_ARGUMENT'
   | 'NOT_FOUND'
   | 'ALREADY_EXISTS'
@@ -191,6 +192,42 @@ export const errorTable = {
     owner: 'engine',
     meaning: 'The daemon is ending.',
     next: 'Repeat against the restarted daemon.',
+  },
+  MESSAGE_TOO_LARGE: {
+    code: 'RESOURCE_EXHAUSTED',
+    owner: 'queue',
+    meaning: 'The request or its answer is larger than a message may be (16 MiB).',
+    next: 'Ask for less at once: fewer targets, a smaller page, less detail.',
+  },
+  METHOD_UNKNOWN: {
+    code: 'UNIMPLEMENTED',
+    owner: 'engine',
+    meaning: 'The daemon has no such service or method; it may be older than the caller.',
+    next: 'List the services by reflection; bring caller and daemon to one version.',
+  },
+  DAEMON_UNREACHABLE: {
+    code: 'UNAVAILABLE',
+    owner: 'engine',
+    meaning: 'No daemon answers at this address, or the connection broke (said by the client).',
+    next: 'Check the address and that the daemon runs; repeat with the same request key.',
+  },
+  CANCELLED: {
+    code: 'CANCELLED',
+    owner: 'engine',
+    meaning: 'The caller gave the call up; a run that was started goes on.',
+    next: 'Nothing, or repeat with the same request key: it returns the same run.',
+  },
+  ADDRESS_IN_USE: {
+    code: 'FAILED_PRECONDITION',
+    owner: 'engine',
+    meaning: 'Another process listens at the address that the daemon was told to listen at.',
+    next: 'End that process, or choose another address with --listen.',
+  },
+  ADDRESS_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    owner: 'engine',
+    meaning: 'The daemon cannot listen at this address.',
+    next: 'Use unix:PATH in a writable folder, or a loopback HOST:PORT.',
   },
   DEADLINE: {
     code: 'DEADLINE_EXCEEDED',

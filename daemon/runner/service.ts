@@ -1,5 +1,6 @@
 /** What the API asks of the engine. All answers are values; all errors are SiteswapError. */
 import type { Device } from '../../sdk/plugin/model.ts';
+import type { SyncStatus, ValueAnswer } from '../../sdk/plugin/verbs.ts';
 import type { Decision } from '../core/entries.ts';
 import type { Violation } from '../core/errors.ts';
 import type { FrozenRun } from '../core/frozen.ts';
@@ -80,6 +81,22 @@ export interface DeviceRequest {
 
 export type { EventPage };
 
+/** What is needed to tell a run's entries by name, made from `run-started` and the splits so far. */
+export interface RunDescription {
+  readonly runId: string;
+  readonly planId: string;
+  readonly mode: Mode | 'device';
+  readonly requester: string;
+  readonly initiatorId: string;
+  readonly startedAtMs: number;
+  /** Sites that were declared lost when the run started. */
+  readonly lostSites: readonly string[];
+  /** Names by position. */
+  readonly steps: readonly string[];
+  /** By position; workgroups that were split off stand at the end, as they came. */
+  readonly workgroups: readonly { readonly id: string; readonly itemIds: readonly string[] }[];
+}
+
 export interface Engine {
   createPlan(plan: Plan): Promise<StoredPlan>;
   updatePlan(plan: Plan, etag: string): Promise<StoredPlan>;
@@ -98,7 +115,9 @@ export interface Engine {
   startDeviceRun(
     request: DeviceRequest,
   ): Promise<{ readonly runId: string; readonly existing: boolean }>;
-  getRun(runId: string): Promise<RunView>;
+  /** `basic` leaves `workgroups` and `notes` empty, and costs the same for every size of run. */
+  getRun(runId: string, detail: 'basic' | 'full'): Promise<RunView>;
+  describeRun(runId: string): Promise<RunDescription>;
   /** Newest first. */
   listRuns(filter: { readonly planId?: string; readonly openOnly: boolean }): readonly RunSummary[];
   resumeRun(
@@ -124,7 +143,10 @@ export interface Engine {
   discoverDevices(arrayId: string, signal: AbortSignal): AsyncIterable<readonly Device[]>;
   /** Fresh evidence where the site can be asked, else the newest recorded. */
   evidence(remoteId: string, fresh: boolean): Promise<RemoteEvidence>;
-  querySync(arrayId: string, targets: DeviceRequest['targets']): Promise<readonly unknown[]>;
+  querySync(
+    arrayId: string,
+    targets: DeviceRequest['targets'],
+  ): Promise<readonly ValueAnswer<SyncStatus>[]>;
 
   health(): {
     readonly journal: JournalHealth;

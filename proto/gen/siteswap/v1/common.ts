@@ -570,7 +570,7 @@ export interface PolicyRule {
   kinds: FaultKind[];
   /** Vendor codes that it answers to; empty: all. */
   codes: string[];
-  then: PolicyAction | undefined;
+  action: PolicyAction | undefined;
 }
 
 function createBaseFault(): Fault {
@@ -928,7 +928,7 @@ export const Policy: MessageFns<Policy> = {
 };
 
 function createBasePolicyRule(): PolicyRule {
-  return { kinds: [], codes: [], then: undefined };
+  return { kinds: [], codes: [], action: undefined };
 }
 
 export const PolicyRule: MessageFns<PolicyRule> = {
@@ -943,8 +943,8 @@ export const PolicyRule: MessageFns<PolicyRule> = {
     for (const v of message.codes) {
       writer.uint32(18).string(v!);
     }
-    if (message.then !== undefined) {
-      PolicyAction.encode(message.then, writer.uint32(26).fork()).join();
+    if (message.action !== undefined) {
+      PolicyAction.encode(message.action, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -993,7 +993,7 @@ export const PolicyRule: MessageFns<PolicyRule> = {
               break;
             }
 
-            message.then = PolicyAction.decode(reader, reader.uint32());
+            message.action = PolicyAction.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -1015,8 +1015,8 @@ export const PolicyRule: MessageFns<PolicyRule> = {
     const message = createBasePolicyRule();
     message.kinds = object.kinds?.map((e) => e) || [];
     message.codes = object.codes?.map((e) => e) || [];
-    message.then = (object.then !== undefined && object.then !== null)
-      ? PolicyAction.fromPartial(object.then)
+    message.action = (object.action !== undefined && object.action !== null)
+      ? PolicyAction.fromPartial(object.action)
       : undefined;
     return message;
   },
