@@ -1,0 +1,226 @@
+/**
+ * The journal in a SQLite file, as the main thread sees it: it only gathers and posts. All appends of
+ * one turn of the event loop are one message; the file, its syncs and its troubles are in thread.ts.
+ */
+import { mkdir, realpath } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import {
+  type Append,
+  type Journal,
+  JournalError,
+  type JournalHealth,
+  type StoredEntry,
+} from './journal.ts';
+import type { Call, FromThread, Question, ThreadOptions, ToThread } from './messages.ts';
+import { inUse, refusalOf } from './refusal.ts';
+
+export interface SqliteJournalOptions {
+  /** The journal's file; its directory is made when it is missing. */
+  readonly path: string;
+  /** Bench and tests: sleeps this long in the journal's thread at each sync. */
+  readonly syncDelayMs?: number;
+  /**
+   * Tests: the process kills itself (SIGKILL) when this many entries are durable since it started,
+   * before the last of them is acknowledged.
+   */
+  readonly exitAfterEntries?: number;
+  /** Tests: one shared integer, the file's largest size in pages (0: as large as SQLite can). */
+  readonly pagesMax?: Int32Array;
+}
+
+interface Waiting {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Asked {
+  readonly resolve: (answer: FromThread) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * Files that this process has open. A second opening must be refused without touching the file:
+ * closing *any* descriptor of it would drop the process's locks on it (POSIX).
+ */
+const openPaths = new Set<string>();
+
+/** Opens or creates the journal. Rejects with JournalError when it is refused. */
+export const openSqliteJournal = async (options: SqliteJournalOptions): Promise<Journal> => {
+  const path = await placeOf(options.path);
+  if (openPaths.has(path)) throw inUse(path, 'it is this very process');
+  openPaths.add(path);
+  const worker = startThread({
+    path,
+    syncDelayMs: options.syncDelayMs ?? 0,
+    exitAfterEntries: options.exitAfterEntries ?? 0,
+    ...(options.pagesMax && { pagesMax: options.pagesMax }),
+  });
+  // The lock on the file goes with the thread, so only its end makes room for the next opening.
+  worker.once('exit', () => openPaths.delete(path));
+  return new Promise((resolve, reject) => {
+    worker.once('error', reject);
+    worker.once('message', (message: FromThread) => {
+      worker.off('error', reject);
+      if (message.kind === 'refused') {
+        worker.once('exit', () => reject(new JournalError(message.refusal, message.message)));
+      } else resolve(new SqliteJournal(worker, path));
+    });
+  });
+};
+
+const placeOf = async (path: string): Promise<string> => {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    return join(await realpath(dirname(path)), basename(path));
+  } catch (error) {
+    throw refusalOf(error, path);
+  }
+};
+
+const startThread = (options: ThreadOptions): Worker =>
+  new Worker(new URL(`./thread${extname(import.meta.url)}`, import.meta.url), {
+    name: 'journal',
+    workerData: options,
+  });
+
+class SqliteJournal implements Journal {
+  readonly #worker: Worker;
+  readonly #path: string;
+  /** Calls of this turn of the loop, not posted yet. */
+  #turn: Call[] = [];
+  /** Calls not answered yet, in order. */
+  readonly #waiting: Waiting[] = [];
+  readonly #asked = new Map<number, Asked>();
+  #questions = 0;
+  #heldReason: string | undefined;
+  #closing: Promise<void> | undefined;
+  readonly #ended: Promise<void>;
+  #over = false;
+
+  constructor(worker: Worker, path: string) {
+    this.#worker = worker;
+    this.#path = path;
+    let cause = '';
+    worker.on('message', (message: FromThread) => this.#take(message));
+    worker.on('error', (error) => {
+      cause = ` (${error instanceof Error ? error.message : String(error)})`;
+    });
+    this.#ended = new Promise((resolve) => {
+      worker.once('exit', () => {
+        this.#end(cause);
+        resolve();
+      });
+    });
+  }
+
+  append(appends: readonly Append[]): Promise<void> {
+    if (this.#over || this.#closing) return Promise.reject(this.#closedError());
+    if (this.#turn.length === 0) setImmediate(() => this.#post());
+    this.#turn.push(appends);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+    });
+  }
+
+  async read(stream: string, fromSeq: number, limit: number): Promise<readonly StoredEntry[]> {
+    const first = Math.max(fromSeq, 1);
+    const asked = { kind: 'read', stream, fromSeq: first, limit: Math.max(limit, 0) } as const;
+    const answer = await this.#ask((id) => ({ ...asked, id }));
+    if (answer.kind !== 'entries') throw new Error(`journal: unexpected ${answer.kind}`);
+    return answer.bodies.map((body, index) => ({ seq: first + index, body }));
+  }
+
+  async streams(): Promise<readonly { readonly stream: string; readonly nextSeq: number }[]> {
+    const answer = await this.#ask((id) => ({ kind: 'streams', id }));
+    if (answer.kind !== 'streams') throw new Error(`journal: unexpected ${answer.kind}`);
+    return answer.names.map((stream, index) => ({
+      stream,
+      nextSeq: answer.nextSeqs[index] as number,
+    }));
+  }
+
+  health(): JournalHealth {
+    if (this.#heldReason === undefined) return { held: false };
+    return { held: true, reason: this.#heldReason };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#post();
+    if (!this.#over) this.#say({ kind: 'close' });
+    await this.#ended;
+  }
+
+  #post(): void {
+    if (this.#turn.length === 0 || this.#over) return;
+    this.#say({ kind: 'append', calls: this.#turn });
+    this.#turn = [];
+  }
+
+  #say(message: ToThread): void {
+    this.#worker.postMessage(message);
+  }
+
+  #ask(question: (id: number) => Question): Promise<FromThread> {
+    if (this.#over || this.#closing) return Promise.reject(this.#closedError());
+    const id = ++this.#questions;
+    return new Promise((resolve, reject) => {
+      this.#asked.set(id, { resolve, reject });
+      this.#say(question(id));
+    });
+  }
+
+  #take(message: FromThread): void {
+    switch (message.kind) {
+      case 'landed':
+        this.#heldReason = undefined;
+        this.#acknowledge(message);
+        break;
+      case 'held':
+        this.#heldReason = message.reason;
+        break;
+      case 'failed':
+        this.#answered(message.id)?.reject(new JournalError(message.refusal, message.message));
+        break;
+      case 'entries':
+      case 'streams':
+        this.#answered(message.id)?.resolve(message);
+        break;
+      default:
+    }
+  }
+
+  #acknowledge({ calls, conflicts }: Extract<FromThread, { kind: 'landed' }>): void {
+    const landed = this.#waiting.splice(0, calls);
+    for (const { call, message } of conflicts) {
+      landed[call]?.reject(new JournalError('conflict', message));
+    }
+    // Settling twice has no effect, so those refused above need no telling apart.
+    for (const { resolve } of landed) resolve();
+  }
+
+  #answered(id: number): Asked | undefined {
+    const asked = this.#asked.get(id);
+    this.#asked.delete(id);
+    return asked;
+  }
+
+  /** The thread is gone: wanted, or not. What it did not acknowledge will not be. */
+  #end(cause: string): void {
+    this.#over = true;
+    if (!this.#closing)
+      this.#heldReason = `The journal's thread ended${cause}: restart the daemon.`;
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#closedError(cause));
+    for (const { reject } of this.#asked.values()) reject(this.#closedError(cause));
+    this.#asked.clear();
+  }
+
+  #closedError(cause = ''): JournalError {
+    return new JournalError('closed', `The journal ${this.#path} is closed${cause}.`);
+  }
+}

@@ -1,0 +1,169 @@
+/** What every journal promises, whatever its store: one suite, run against each. */
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import type { Append, Journal } from '../../daemon/journal/journal.ts';
+import { MemoryJournal, type MemoryStore } from '../../daemon/journal/memory.ts';
+import { openSqliteJournal } from '../../daemon/journal/sqlite.ts';
+import { tempDir } from '../_support/temp.ts';
+
+/** Opens the same journal again each time: what was closed before is there. */
+type Opener = () => Promise<Journal>;
+
+const stores: Record<string, (t: ExecutionContext) => Promise<Opener>> = {
+  memory: async () => {
+    const store: MemoryStore = new Map();
+    return async () => new MemoryJournal({ store });
+  },
+  sqlite: async (t) => {
+    const path = join(await tempDir(t), 'state', 'journal.db');
+    return () => openSqliteJournal({ path });
+  },
+};
+
+const one = (stream: string, seq: number, ...bodies: string[]): Append[] => [
+  { stream, seq, bodies },
+];
+const bodiesOf = async (journal: Journal, stream: string): Promise<string[]> =>
+  (await journal.read(stream, 1, 10_000)).map(({ body }) => body);
+
+for (const [name, prepare] of Object.entries(stores)) {
+  const withJournal = (
+    title: string,
+    run: (t: ExecutionContext, journal: Journal, reopen: Opener) => Promise<void>,
+  ): void =>
+    test(`journal ${name}: ${title}`, async (t) => {
+      const opener = await prepare(t);
+      const journal = await opener();
+      t.teardown(() => journal.close());
+      await run(t, journal, opener);
+    });
+
+  withJournal('acknowledged entries are read back in order', async (t, journal) => {
+    await journal.append(one('a', 1, '{"n":1}', '{"n":2}'));
+    await journal.append(one('a', 3, '{"n":3}'));
+    t.deepEqual(await journal.read('a', 1, 10), [
+      { seq: 1, body: '{"n":1}' },
+      { seq: 2, body: '{"n":2}' },
+      { seq: 3, body: '{"n":3}' },
+    ]);
+  });
+
+  withJournal('pages begin at the asked number and end at the limit', async (t, journal) => {
+    await journal.append(one('a', 1, ...Array.from({ length: 10 }, (_, n) => `${n + 1}`)));
+    const seqs = async (from: number, limit: number) =>
+      (await journal.read('a', from, limit)).map(({ seq }) => seq);
+    t.deepEqual(await seqs(4, 3), [4, 5, 6]);
+    t.deepEqual(await seqs(9, 3), [9, 10]);
+    t.deepEqual(await seqs(11, 3), []);
+    t.deepEqual(await seqs(0, 2), [1, 2]);
+    t.deepEqual(await seqs(1, 0), []);
+  });
+
+  withJournal('a stream that nobody wrote is empty', async (t, journal) => {
+    t.deepEqual(await journal.read('none', 1, 10), []);
+    t.deepEqual(await journal.streams(), []);
+  });
+
+  withJournal('streams are listed by name with their next number', async (t, journal) => {
+    await journal.append(one('b', 1, 'x'));
+    await journal.append(one('a', 1, 'x', 'y'));
+    await journal.append(one('ä', 1, 'x'));
+    t.deepEqual(await journal.streams(), [
+      { stream: 'a', nextSeq: 3 },
+      { stream: 'b', nextSeq: 2 },
+      { stream: 'ä', nextSeq: 2 },
+    ]);
+  });
+
+  withJournal('a used or skipped number is a conflict, and nothing lands', async (t, journal) => {
+    await journal.append(one('a', 1, 'x', 'y'));
+    for (const seq of [0, 1, 2, 4, 100]) {
+      const error = await t.throwsAsync(journal.append(one('a', seq, 'z')), {
+        name: 'JournalError',
+      });
+      t.like(error, { refusal: 'conflict' });
+      t.regex(error?.message ?? '', /stream a.* 3, not/);
+    }
+    t.deepEqual(await bodiesOf(journal, 'a'), ['x', 'y']);
+  });
+
+  withJournal('all appends of one call land or none does', async (t, journal) => {
+    await journal.append(one('a', 1, 'x'));
+    const half = [...one('b', 1, 'x'), ...one('a', 1, 'again')];
+    await t.throwsAsync(journal.append(half), { name: 'JournalError' });
+    t.deepEqual(await bodiesOf(journal, 'b'), []);
+    await journal.append([...one('b', 1, 'x'), ...one('a', 2, 'y'), ...one('b', 2, 'y')]);
+    t.deepEqual(await bodiesOf(journal, 'a'), ['x', 'y']);
+    t.deepEqual(await bodiesOf(journal, 'b'), ['x', 'y']);
+  });
+
+  withJournal('a conflict costs only its own call of the group', async (t, journal) => {
+    const answers = await Promise.allSettled([
+      journal.append(one('a', 1, '1')),
+      journal.append(one('a', 3, 'early')),
+      journal.append(one('b', 1, '1')),
+      journal.append(one('a', 2, '2')),
+      journal.append(one('b', 1, 'late')),
+    ]);
+    t.deepEqual(
+      answers.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled', 'fulfilled', 'rejected'],
+    );
+    t.deepEqual(await bodiesOf(journal, 'a'), ['1', '2']);
+    t.deepEqual(await bodiesOf(journal, 'b'), ['1']);
+  });
+
+  withJournal('two writers of one stream: each number is taken once', async (t, journal) => {
+    const claims = await Promise.allSettled(
+      Array.from({ length: 64 }, (_, writer) => journal.append(one('a', 1, `${writer}`))),
+    );
+    t.is(claims.filter(({ status }) => status === 'fulfilled').length, 1);
+    t.deepEqual(await bodiesOf(journal, 'a'), ['0']);
+  });
+
+  withJournal('appends without waiting keep their order', async (t, journal) => {
+    const count = 2_000;
+    await Promise.all(
+      Array.from({ length: count }, (_, n) =>
+        journal.append(one(`s${n % 3}`, 1 + ((n / 3) | 0), `${n}`)),
+      ),
+    );
+    for (const lane of [0, 1, 2]) {
+      const expected = Array.from({ length: count }, (_, n) => n).filter((n) => n % 3 === lane);
+      t.deepEqual((await bodiesOf(journal, `s${lane}`)).map(Number), expected);
+    }
+  });
+
+  withJournal('bodies come back as they were, of any content', async (t, journal) => {
+    const bodies = ['', '"', 'ümlaut 漢字 🛰', '\\u0000\\n', 'x'.repeat(1_000_000)];
+    await journal.append(one('any name: 🛰 \'";--', 1, ...bodies));
+    t.deepEqual(await bodiesOf(journal, 'any name: 🛰 \'";--'), bodies);
+  });
+
+  withJournal('what was acknowledged outlives the journal object', async (t, journal, reopen) => {
+    await journal.append(one('a', 1, 'x', 'y'));
+    const accepted = journal.append(one('a', 3, 'z'));
+    await journal.close();
+    await accepted;
+    const again = await reopen();
+    t.teardown(() => again.close());
+    t.deepEqual(await bodiesOf(again, 'a'), ['x', 'y', 'z']);
+    t.deepEqual(await again.streams(), [{ stream: 'a', nextSeq: 4 }]);
+    await t.throwsAsync(again.append(one('a', 3, 'z')), { name: 'JournalError' });
+    await again.append(one('a', 4, 'w'));
+    t.deepEqual(await bodiesOf(again, 'a'), ['x', 'y', 'z', 'w']);
+  });
+
+  withJournal('once closed it refuses, in words, and may be closed again', async (t, journal) => {
+    await journal.close();
+    await journal.close();
+    const closed = { name: 'JournalError', message: /closed/ };
+    t.like(await t.throwsAsync(journal.append(one('a', 1, 'x')), closed), { refusal: 'closed' });
+    await t.throwsAsync(journal.read('a', 1, 1), closed);
+    await t.throwsAsync(journal.streams(), closed);
+  });
+
+  withJournal('it is healthy from the start', async (t, journal) => {
+    t.deepEqual(journal.health(), { held: false });
+  });
+}
