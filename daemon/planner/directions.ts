@@ -1,0 +1,96 @@
+/**
+ * Which way data flows must fit what the mode is about to do. A cleanup is always possible, and a
+ * disaster run only hears warnings: it may supersede a planned run that has promoted already.
+ */
+import type { Device } from '../../sdk/plugin/model.ts';
+import type { Mode, Plan } from '../core/plan.ts';
+import type { Findings } from './findings.ts';
+import type { Group } from './resolve-groups.ts';
+
+/** As seen from the plan: `forward` from its protected to its recovery site. */
+type Flow = 'forward' | 'backward' | 'none' | 'contradictory';
+
+const flowOf = (source: Device | undefined, target: Device | undefined): Flow => {
+  const here = source?.direction;
+  const there = target?.direction;
+  if (here === 'stretched' || there === 'stretched') return 'forward';
+  const forward = here === 'outgoing' || there === 'incoming';
+  const backward = here === 'incoming' || there === 'outgoing';
+  if (forward && backward) return 'contradictory';
+  return forward ? 'forward' : backward ? 'backward' : 'none';
+};
+
+interface Flowing {
+  readonly group: Group;
+  readonly flow: Flow;
+  /** The first device with that flow, as a person would look for it. */
+  readonly name: string;
+}
+
+const flowingOf = (group: Group): Flowing => {
+  const flows = group.protected.target.devices.map((id, i) => ({
+    flow: flowOf(group.protected.devices[i], group.recovery.devices[i]),
+    name: `device "${id}" of array "${group.protected.arrayId}"`,
+  }));
+  const odd = flows.find(({ flow }) => flow !== 'forward') ?? flows[0];
+  return { group, flow: odd?.flow ?? 'none', name: odd?.name ?? '' };
+};
+
+const checkForward = (plan: Plan, all: readonly Flowing[], findings: Findings): void => {
+  const { protectedSiteId, recoverySiteId } = plan;
+  const mixed = all.some(({ flow }) => flow === 'forward');
+  for (const { group, flow, name } of all) {
+    if (flow === 'contradictory') {
+      findings.problem(
+        group.field,
+        `${name} and its peer both claim the same direction: repair the pair at the arrays`,
+      );
+    } else if (flow === 'backward') {
+      const way = `${name} is replicated from "${recoverySiteId}" to "${protectedSiteId}"`;
+      findings.problem(
+        group.field,
+        mixed
+          ? `${way}, other groups of the plan the other way: put it in a plan of its own`
+          : `${way}: run reprotect if the plan was failed over, or exchange the plan's sites`,
+      );
+    } else if (flow === 'none') {
+      findings.problem(
+        group.field,
+        `${name} is not being replicated now: after a failover run reprotect first, ` +
+          'otherwise resume its replication',
+      );
+    }
+  }
+};
+
+const checkFailedOver = (all: readonly Flowing[], findings: Findings): void => {
+  for (const { group, flow } of all) {
+    const closed = group.recovery.devices.findIndex((device) => device?.access === 'read-only');
+    if (flow !== 'forward' || closed < 0) continue;
+    findings.problem(
+      group.field,
+      `device "${group.recovery.target.devices[closed]}" of array "${group.recovery.arrayId}" ` +
+        'is still the target of its pair: run planned or disaster before reprotect',
+    );
+  }
+};
+
+export const checkDirections = (
+  plan: Plan,
+  mode: Mode,
+  groups: readonly Group[],
+  findings: Findings,
+): void => {
+  const all = groups.map(flowingOf);
+  if (mode === 'planned' || mode === 'test') checkForward(plan, all, findings);
+  if (mode === 'reprotect') checkFailedOver(all, findings);
+  if (mode !== 'disaster') return;
+  for (const { group, flow, name } of all) {
+    if (flow === 'forward') continue;
+    findings.warn(
+      group.field,
+      `${name} was last seen not to be replicated to "${plan.recoverySiteId}" (${flow}): ` +
+        'what stands there may be promoted already',
+    );
+  }
+};

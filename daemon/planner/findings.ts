@@ -1,0 +1,43 @@
+/** Collects everything that is wrong with a plan, so that its author hears it all at once. */
+import type { Violation } from '../core/errors.ts';
+import { findingsMax } from './defaults.ts';
+
+export class Findings {
+  readonly #problems: Violation[] = [];
+  readonly #warnings: Violation[] = [];
+  readonly #told = new Set<string>();
+  #problemsTotal = 0;
+
+  /** The plan cannot run like this. `message` names the thing and the way out. */
+  problem(field: string, message: string): void {
+    if (!this.#new(field, message)) return;
+    this.#problemsTotal++;
+    if (this.#problems.length < findingsMax) this.#problems.push({ field, message });
+  }
+
+  /** The plan can run, but its author should know. */
+  warn(field: string, message: string): void {
+    if (this.#new(field, message) && this.#warnings.length < findingsMax)
+      this.#warnings.push({ field, message });
+  }
+
+  /** Two remotes may show the same thing: it is told once. */
+  #new(field: string, message: string): boolean {
+    const size = this.#told.size;
+    return this.#told.add(`${field}\n${message}`).size > size;
+  }
+
+  get clean(): boolean {
+    return this.#problemsTotal === 0;
+  }
+
+  get problems(): readonly Violation[] {
+    const untold = this.#problemsTotal - this.#problems.length;
+    if (untold === 0) return this.#problems;
+    return [...this.#problems, { field: '', message: `and ${untold} more problems` }];
+  }
+
+  get warnings(): readonly Violation[] {
+    return this.#warnings;
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * A device run: one storage verb on groups of one array, for recovery managers that bring their own
+ * orchestration. It has one step, no gates, and a result for every target.
+ */
+import type { FrozenRun, FrozenWorkgroup, StorageItem } from '../core/frozen.ts';
+import type { Inventory } from '../core/inventory.ts';
+import { idLengthMax, inFlightPerRemoteDefault } from '../core/limits.ts';
+import { priorityDefault } from '../core/plan.ts';
+import { steps as registry } from '../steps/registry.ts';
+import { deviceWorkgroupMax, inFlightPerStepDefault } from './defaults.ts';
+import { Findings } from './findings.ts';
+import type { FreezeContext, Frozen } from './freeze.ts';
+import { freezeStep } from './freeze-steps.ts';
+import { World } from './world.ts';
+
+export interface DeviceRunRequest {
+  /** A verb that has a step `device-<verb>`. */
+  readonly verb: string;
+  readonly arrayId: string;
+  /** Groups by id, with the devices; without devices they are looked up in the inventory. */
+  readonly targets: readonly { readonly id: string; readonly deviceIds: readonly string[] }[];
+  readonly args: Readonly<Record<string, unknown>>;
+}
+
+type Target = DeviceRunRequest['targets'][number];
+
+/** The target as an item; devices that the caller names are passed on even if never heard of. */
+const itemOf = (
+  world: World,
+  arrayId: string,
+  target: Target,
+  field: string,
+  findings: Findings,
+): StorageItem => {
+  const known = world.group(arrayId, target.id).map((device) => device.id);
+  const devices = target.deviceIds.length > 0 ? target.deviceIds : known;
+  if (devices.length === 0) {
+    findings.problem(
+      `${field}.id`,
+      `array "${arrayId}" has no device or consistency group "${target.id}" on record: ` +
+        'discover its devices, or name the devices in the request',
+    );
+  }
+  const peers = devices.flatMap((id) => {
+    const device = world.device(arrayId, id);
+    const peer = device === undefined ? undefined : world.peerOf(arrayId, device);
+    return peer === undefined ? [] : [peer];
+  });
+  const group = {
+    id: target.id,
+    devices,
+    ...(peers.length === devices.length ? { peers } : {}),
+  };
+  return { id: target.id, protected: group, recovery: group, datastores: [] };
+};
+
+const checkTargets = (targets: readonly Target[], findings: Findings): void => {
+  if (targets.length === 0) findings.problem('targets', 'no target: name at least one');
+  const seen = new Set<string>();
+  targets.forEach(({ id }, i) => {
+    const field = `targets[${i}].id`;
+    if (id === '') findings.problem(field, 'the target has no id: give it one');
+    if (id.length > idLengthMax) {
+      findings.problem(field, `an id of ${id.length} characters: at most ${idLengthMax}`);
+    }
+    if (seen.has(id)) findings.problem(field, `target "${id}" is named twice: name it once`);
+    seen.add(id);
+  });
+};
+
+const workgroupOf = (
+  items: readonly StorageItem[],
+  storage: number,
+  arrayId: string,
+): FrozenWorkgroup => ({
+  id: `s${storage + 1}`,
+  unit: 'storage',
+  protectionGroupId: '',
+  storage,
+  priority: priorityDefault,
+  items,
+  dependsOn: [],
+  protectedArrayId: arrayId,
+  recoveryArrayId: arrayId,
+  protectedComputeId: '',
+  recoveryComputeId: '',
+});
+
+/** Freezes one storage verb on many targets, or says everything that is in its way. */
+export const freezeDevice = (
+  request: DeviceRunRequest,
+  inventory: Inventory,
+  context: Omit<FreezeContext, 'policies'>,
+): Frozen => {
+  const { verb, arrayId, targets, args } = request;
+  const findings = new Findings();
+  const refused = () => ({ problems: findings.problems, warnings: findings.warnings });
+  const step = registry.get(`device-${verb}`);
+  const remote = inventory.get(arrayId)?.remote;
+  if (step === undefined) findings.problem('verb', `no device run does "${verb}"`);
+  if (remote?.kind !== 'array') {
+    findings.problem('arrayId', `array "${arrayId}" is not known: list the arrays`);
+  } else if (context.lostSites.has(remote.siteId)) {
+    findings.problem(
+      'arrayId',
+      `array "${arrayId}" stands at site "${remote.siteId}", which is declared lost: ` +
+        'no call goes there; declare the site reachable once it is',
+    );
+  }
+  checkTargets(targets, findings);
+  if (step === undefined || remote === undefined || !findings.clean) return refused();
+
+  const world = new World(
+    inventory,
+    [...inventory.values()].map((each) => each.remote.siteId),
+  );
+  const items = targets.map((target, i) =>
+    itemOf(world, arrayId, target, `targets[${i}]`, findings),
+  );
+  const workgroups: FrozenWorkgroup[] = [];
+  for (let start = 0; start < items.length; start += deviceWorkgroupMax) {
+    const slice = items.slice(start, start + deviceWorkgroupMax);
+    workgroups.push(workgroupOf(slice, workgroups.length, arrayId));
+  }
+  const frozenStep = freezeStep(
+    step,
+    workgroups,
+    { given: undefined, inFlightMax: inFlightPerStepDefault },
+    { capabilities: context.capabilities, pluginOf: () => remote.pluginId, findings },
+  );
+  if (!findings.clean) return refused();
+  const frozen: FrozenRun = {
+    mode: 'device',
+    planId: '',
+    protectedSiteId: remote.siteId,
+    recoverySiteId: remote.siteId,
+    steps: [frozenStep],
+    workgroups,
+    gates: [],
+    inFlightMax: { [arrayId]: inFlightPerRemoteDefault },
+    args,
+  };
+  return { frozen, warnings: findings.warnings };
+};

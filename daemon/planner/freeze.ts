@@ -1,0 +1,221 @@
+/**
+ * Plan + inventory + mode -> the frozen run. Pure: the same input gives the same output, and all
+ * that a run will ever need to know stands in it, because recovery never plans again.
+ */
+import type { Violation } from '../core/errors.ts';
+import {
+  type FrozenRun,
+  type FrozenStep,
+  type FrozenWorkgroup,
+  remoteOf,
+  type Side,
+} from '../core/frozen.ts';
+import type { Inventory } from '../core/inventory.ts';
+import type { Mode, Plan, PlanLimits } from '../core/plan.ts';
+import type { Policy } from '../core/policy.ts';
+import { modeSteps, steps as registry } from '../steps/registry.ts';
+import type { Step } from '../steps/step.ts';
+import { checkPlanInto } from './check-plan.ts';
+import { checkPolicies } from './check-policies.ts';
+import { chooseComputes } from './choose-computes.ts';
+import { placeDatastores } from './datastores.ts';
+import { inFlightPerStepDefault } from './defaults.ts';
+import { checkDependencies } from './dependencies.ts';
+import { checkDirections } from './directions.ts';
+import { Findings } from './findings.ts';
+import { freezeStep, type GivenPolicy, type VerbCapability } from './freeze-steps.ts';
+import { formGates } from './gates.ts';
+import { resolveGroups } from './resolve-groups.ts';
+import { resolveVms } from './resolve-vms.ts';
+import { formWorkgroups, type Shape } from './workgroups.ts';
+import { World } from './world.ts';
+
+/** What the planner has to know beside plan and inventory. */
+export interface FreezeContext {
+  /** Remote id -> what its plugin offers; leave out a remote whose plugin does not work. */
+  readonly capabilities: ReadonlyMap<string, readonly VerbCapability[]>;
+  readonly lostSites: ReadonlySet<string>;
+  /** Step name -> policy given when the run is started; over the plan's. */
+  readonly policies?: Readonly<Record<string, Policy>>;
+}
+
+/** Either the frozen run or every problem that was found; warnings in any case. */
+export type Frozen =
+  | { readonly frozen: FrozenRun; readonly warnings: readonly Violation[] }
+  | { readonly problems: readonly Violation[]; readonly warnings: readonly Violation[] };
+
+const stepsOf = (mode: Mode): Step[] =>
+  modeSteps[mode].flatMap((name) => {
+    const step = registry.get(name);
+    return step === undefined ? [] : [step];
+  });
+
+const checkSites = (plan: Plan, mode: Mode, context: FreezeContext, findings: Findings): void => {
+  if (context.lostSites.has(plan.recoverySiteId)) {
+    findings.problem(
+      'recoverySiteId',
+      `site "${plan.recoverySiteId}" is declared lost: nothing can be recovered there; ` +
+        'declare it reachable once it is',
+    );
+  }
+  const bothNeeded = mode === 'planned' || mode === 'reprotect';
+  if (bothNeeded && context.lostSites.has(plan.protectedSiteId)) {
+    const way = mode === 'planned' ? 'run in disaster mode, or declare' : 'declare';
+    findings.problem(
+      'protectedSiteId',
+      `site "${plan.protectedSiteId}" is declared lost: ${way} it reachable once it is`,
+    );
+  }
+};
+
+/** What stands where, as far as it could be resolved. */
+type Resolved = Omit<Shape, 'plan'>;
+
+const resolve = (
+  plan: Plan,
+  mode: Mode,
+  world: World,
+  findings: Findings,
+): Resolved | undefined => {
+  const groups = resolveGroups(world, plan, mode, findings);
+  checkDirections(plan, mode, groups, findings);
+  // VMs on groups that could not be resolved would all seem to stand outside the plan.
+  const named = plan.protectionGroups.reduce((sum, group) => sum + group.groups.length, 0);
+  if (groups.length < named) return undefined;
+  const protectedComputes = world.computesAt(plan.protectedSiteId);
+  const recoveryComputes = world.computesAt(plan.recoverySiteId);
+  const computes = [...protectedComputes, ...recoveryComputes];
+  const placement = placeDatastores(groups, computes, findings);
+  const steps = stepsOf(mode);
+  const question = { plan, mode, groups, placement, protectedComputes, recoveryComputes, findings };
+  const withVms = steps.some(({ unit }) => unit === 'vm');
+  const members = withVms ? resolveVms(question) : [];
+  checkDependencies(members, plan.options.priorityGates, findings);
+  const choose = (side: Side): readonly string[] =>
+    chooseComputes({
+      side,
+      siteId: side === 'protected' ? plan.protectedSiteId : plan.recoverySiteId,
+      computes: side === 'protected' ? protectedComputes : recoveryComputes,
+      groups,
+      placement,
+      needed: steps.some((step) => step.remote === 'compute' && step.side === side),
+      findings,
+    });
+  return {
+    groups,
+    datastores: placement.datastores,
+    protectedComputes: choose('protected'),
+    recoveryComputes: choose('recovery'),
+    members,
+  };
+};
+
+/** A VM on several groups ties them into one workgroup, which works with one remote of a kind. */
+const checkTies = (resolved: Resolved, findings: Findings): void => {
+  const { groups, members, protectedComputes, recoveryComputes } = resolved;
+  const remotesOf = (i: number): string =>
+    [
+      groups[i]?.protected.arrayId,
+      groups[i]?.recovery.arrayId,
+      protectedComputes[i],
+      recoveryComputes[i],
+    ].join(', ');
+  for (const member of members) {
+    const [first, ...others] = member.groups;
+    const odd = others.find((group) => remotesOf(group) !== remotesOf(first ?? 0));
+    if (odd === undefined) continue;
+    findings.problem(
+      member.field,
+      `VM "${member.id}" stands on "${groups[first ?? 0]?.id}" and "${groups[odd]?.id}", which ` +
+        `work with different remotes (${remotesOf(first ?? 0)}; ${remotesOf(odd)}): ` +
+        'put its disks on one pair of arrays',
+    );
+  }
+};
+
+/** Steps that would have nothing to do in the whole run are left out. */
+const hasWork = (step: Step, resolved: Resolved): boolean => {
+  if (step.unit === 'vm') return resolved.members.length > 0;
+  return step.remote === 'array' || resolved.datastores.some((list) => list.length > 0);
+};
+
+const givenPolicy = (
+  name: string,
+  plan: Plan,
+  overrides: Readonly<Record<string, Policy>>,
+): GivenPolicy | undefined => {
+  const override = overrides[name];
+  if (override !== undefined) return { policy: override, field: `policies.${name}` };
+  const own = plan.policies[name];
+  return own === undefined ? undefined : { policy: own, field: `policies.${name}` };
+};
+
+/** Tasks in flight at the remotes that the run calls. */
+export const limitsOf = (
+  steps: readonly FrozenStep[],
+  workgroups: readonly FrozenWorkgroup[],
+  limits: Pick<PlanLimits, 'perArray' | 'perCompute'>,
+): Record<string, number> => {
+  const inFlightMax: Record<string, number> = {};
+  for (const step of steps) {
+    for (const group of workgroups) {
+      if (group.unit !== step.unit) continue;
+      const id = remoteOf(step, group);
+      if (id !== '') {
+        inFlightMax[id] = step.remote === 'array' ? limits.perArray : limits.perCompute;
+      }
+    }
+  }
+  return inFlightMax;
+};
+
+/**
+ * Freezes a run of `plan` in `mode`, or says everything that is in its way. Evidence is taken as it
+ * stands in `inventory`: whether it is fresh enough is the caller's affair. Whether the protected
+ * site of a disaster run was declared lost is not checked here, so that it can be previewed.
+ */
+export const freeze = (
+  plan: Plan,
+  inventory: Inventory,
+  mode: Mode,
+  context: FreezeContext,
+): Frozen => {
+  const findings = new Findings();
+  const overrides = context.policies ?? {};
+  checkPlanInto(plan, findings);
+  checkPolicies(overrides, 'policies', findings);
+  checkSites(plan, mode, context, findings);
+  const refused = () => ({ problems: findings.problems, warnings: findings.warnings });
+  if (!findings.clean) return refused();
+
+  const world = new World(inventory, [plan.protectedSiteId, plan.recoverySiteId]);
+  const resolved = resolve(plan, mode, world, findings);
+  if (resolved !== undefined) checkTies(resolved, findings);
+  if (resolved === undefined || !findings.clean) return refused();
+
+  const workgroups = formWorkgroups({ plan, ...resolved });
+  const asking = {
+    capabilities: context.capabilities,
+    pluginOf: (id: string) => world.remote(id)?.pluginId ?? '',
+    findings,
+  };
+  const steps = stepsOf(mode)
+    .filter((step) => hasWork(step, resolved))
+    .map((step) => {
+      const inFlightMax = plan.options.limits.perStep[step.name] ?? inFlightPerStepDefault;
+      const given = givenPolicy(step.name, plan, overrides);
+      return freezeStep(step, workgroups.all, { given, inFlightMax }, asking);
+    });
+  if (!findings.clean) return refused();
+  const frozen: FrozenRun = {
+    mode,
+    planId: plan.id,
+    protectedSiteId: plan.protectedSiteId,
+    recoverySiteId: plan.recoverySiteId,
+    steps,
+    workgroups: workgroups.all,
+    gates: formGates({ steps, workgroups, options: plan.options }),
+    inFlightMax: limitsOf(steps, workgroups.all, plan.options.limits),
+  };
+  return { frozen, warnings: findings.warnings };
+};

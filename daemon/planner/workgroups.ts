@@ -1,0 +1,210 @@
+/**
+ * Who moves together. Storage workgroups hold whole consistency groups; VM workgroups hold VMs of
+ * one priority on one storage workgroup that wait for the same VMs. Since every VM of a workgroup
+ * waits for the same ones, edges between workgroups climb with the VMs' own and can never close
+ * a circle.
+ * Source: US 9,430,284 claim 1 (workgroups of datastores that share a priority).
+ */
+import type { DatastoreOf, FrozenWorkgroup, StorageItem, VmItem } from '../core/frozen.ts';
+import { type Plan, priorityDefault } from '../core/plan.ts';
+import type { Group } from './resolve-groups.ts';
+import type { Member } from './resolve-vms.ts';
+import { compareText } from './world.ts';
+
+export interface Shape {
+  readonly plan: Plan;
+  readonly groups: readonly Group[];
+  /** Per group, as are the next two. */
+  readonly datastores: readonly (readonly DatastoreOf[])[];
+  readonly protectedComputes: readonly string[];
+  readonly recoveryComputes: readonly string[];
+  readonly members: readonly Member[];
+}
+
+export interface Workgroups {
+  readonly all: readonly FrozenWorkgroup[];
+  /** Positions of the VM workgroups on each storage workgroup (by its position). */
+  readonly standingOn: readonly (readonly number[])[];
+}
+
+/** Groups that share a VM, transitively: they cannot be parted. */
+interface Bundle {
+  readonly groups: readonly number[];
+  readonly priority: number;
+  /** Bundles can share a workgroup when this is equal. */
+  readonly kind: string;
+}
+
+/** Representative of each group's bundle: the smallest position in it. */
+const unite = (count: number, members: readonly Member[]): number[] => {
+  const parent = Array.from({ length: count }, (_, i) => i);
+  const root = (from: number): number => {
+    let at = from;
+    while (parent[at] !== at) {
+      parent[at] = parent[parent[at] as number] as number;
+      at = parent[at] as number;
+    }
+    return at;
+  };
+  for (const { groups } of members) {
+    const first = root(groups[0] as number);
+    for (const other of groups) {
+      const a = root(first);
+      const b = root(other);
+      parent[Math.max(a, b)] = Math.min(a, b);
+    }
+  }
+  return parent.map((_, i) => root(i));
+};
+
+const bundlesOf = (shape: Shape): Bundle[] => {
+  const { groups, members, protectedComputes, recoveryComputes } = shape;
+  const priorities = groups.map(() => Number.POSITIVE_INFINITY);
+  for (const member of members) {
+    for (const group of member.groups) {
+      priorities[group] = Math.min(priorities[group] ?? member.priority, member.priority);
+    }
+  }
+  const bundles = new Map<number, number[]>();
+  unite(groups.length, members).forEach((root, group) => {
+    const bundle = bundles.get(root);
+    if (bundle === undefined) bundles.set(root, [group]);
+    else bundle.push(group);
+  });
+  return [...bundles].map(([root, positions]) => {
+    const group = groups[root] as Group;
+    const smallest = Math.min(...positions.map((position) => priorities[position] as number));
+    return {
+      groups: positions.sort((a, b) => compareText(groups[a]?.id ?? '', groups[b]?.id ?? '')),
+      priority: Number.isFinite(smallest) ? smallest : priorityDefault,
+      kind: JSON.stringify([
+        group.protectionGroup,
+        group.protected.arrayId,
+        group.recovery.arrayId,
+        protectedComputes[root],
+        recoveryComputes[root],
+      ]),
+    };
+  });
+};
+
+/** Fills workgroups of one kind in order of priority; a bundle is never parted. */
+const packBundles = (bundles: readonly Bundle[], max: number, nameOf: (i: number) => string) => {
+  const name = (bundle: Bundle) => nameOf(bundle.groups[0] as number);
+  const byPriority = (a: Bundle, b: Bundle) =>
+    a.priority - b.priority || compareText(name(a), name(b));
+  const packs: { groups: number[]; priority: number }[] = [];
+  const open = new Map<string, { groups: number[]; priority: number }>();
+  for (const { groups, priority, kind } of [...bundles].sort(byPriority)) {
+    const pack = open.get(kind);
+    if (pack !== undefined && pack.groups.length + groups.length <= max)
+      pack.groups.push(...groups);
+    else {
+      const next = { groups: [...groups], priority };
+      open.set(kind, next);
+      packs.push(next);
+    }
+  }
+  return packs;
+};
+
+const storageItem = (shape: Shape, position: number): StorageItem => {
+  const group = shape.groups[position] as Group;
+  return {
+    id: group.id,
+    protected: group.protected.target,
+    recovery: group.recovery.target,
+    datastores: shape.datastores[position] ?? [],
+  };
+};
+
+const storageWorkgroups = (shape: Shape): { all: FrozenWorkgroup[]; spots: [number, number][] } => {
+  const { plan, groups } = shape;
+  const nameOf = (i: number) => groups[i]?.id ?? '';
+  const packs = packBundles(bundlesOf(shape), plan.options.storageWorkgroupMax, nameOf);
+  const spots: [number, number][] = [];
+  const all = packs.map((pack, storage): FrozenWorkgroup => {
+    const first = pack.groups[0] as number;
+    const group = groups[first] as Group;
+    pack.groups.forEach((position, item) => {
+      spots[position] = [storage, item];
+    });
+    return {
+      id: `s${storage + 1}`,
+      unit: 'storage',
+      protectionGroupId: plan.protectionGroups[group.protectionGroup]?.id ?? '',
+      storage,
+      priority: pack.priority,
+      items: pack.groups.map((position) => storageItem(shape, position)),
+      dependsOn: [],
+      protectedArrayId: group.protected.arrayId,
+      recoveryArrayId: group.recovery.arrayId,
+      protectedComputeId: shape.protectedComputes[first] ?? '',
+      recoveryComputeId: shape.recoveryComputes[first] ?? '',
+    };
+  });
+  return { all, spots };
+};
+
+interface Squad {
+  readonly storage: number;
+  readonly priority: number;
+  readonly dependsOn: readonly string[];
+  readonly members: Member[];
+}
+
+/** Members by storage workgroup, priority and what they wait for, cut at the plan's size. */
+const squadsOf = (shape: Shape, spots: readonly [number, number][]): Squad[] => {
+  const max = shape.plan.options.vmWorkgroupMax;
+  const open = new Map<string, Squad>();
+  const squads: Squad[] = [];
+  for (const member of shape.members) {
+    const [storage] = spots[member.groups[0] as number] as [number, number];
+    const waits = member.dependsOn.length === 0 ? '' : JSON.stringify(member.dependsOn);
+    const key = `${storage} ${member.priority} ${waits}`;
+    const squad = open.get(key);
+    if (squad !== undefined && squad.members.length < max) squad.members.push(member);
+    else {
+      const { priority, dependsOn } = member;
+      const next = { storage, priority, dependsOn, members: [member] };
+      open.set(key, next);
+      squads.push(next);
+    }
+  }
+  return squads.sort((a, b) => a.priority - b.priority || a.storage - b.storage);
+};
+
+const vmItem = (member: Member, spots: readonly [number, number][]): VmItem => ({
+  id: member.id,
+  on: member.groups.map((group) => (spots[group] as [number, number])[1]).sort((a, b) => a - b),
+  datastoreIds: member.datastoreIds,
+});
+
+/** Storage workgroups first, then VM workgroups; each kind in order of priority. */
+export const formWorkgroups = (shape: Shape): Workgroups => {
+  const { all: storages, spots } = storageWorkgroups(shape);
+  const squads = squadsOf(shape, spots);
+  const positions = new Map<string, readonly [number, number]>();
+  squads.forEach(({ members }, i) => {
+    members.forEach(({ id }, item) => {
+      positions.set(id, [storages.length + i, item]);
+    });
+  });
+  const standingOn: number[][] = storages.map(() => []);
+  const vms = squads.map(({ storage, priority, dependsOn, members }, i): FrozenWorkgroup => {
+    standingOn[storage]?.push(storages.length + i);
+    return {
+      ...(storages[storage] as FrozenWorkgroup),
+      id: `v${i + 1}`,
+      unit: 'vm',
+      storage,
+      priority,
+      items: members.map((member) => vmItem(member, spots)),
+      dependsOn: dependsOn.flatMap((id) => {
+        const position = positions.get(id);
+        return position === undefined ? [] : [position];
+      }),
+    };
+  });
+  return { all: [...storages, ...vms], standingOn };
+};
