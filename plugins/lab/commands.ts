@@ -1,0 +1,236 @@
+/**
+ * The other side of the lab: what a test, a bench or a person says to the world itself. Breaking
+ * things, looking at the far end, and driving its time. Everything here is plain data both ways.
+ */
+
+import {
+  FaultError,
+  type FaultKind,
+  type TargetVerb,
+  type Verb,
+  type z,
+} from '@siteswap/sdk/plugin';
+import { buildWorld } from './build.ts';
+import type { Lab } from './lab.ts';
+import type { EffectOf } from './ledger.ts';
+import { type LabDevice, lineageOf, type Operation, writable } from './model.ts';
+import { cut, elapse, progressOf, setSpeed } from './operations.ts';
+import { no } from './outcome.ts';
+import { crashVms, remotesAt, setDown } from './sites.ts';
+import { type FaultRule, faultRule, latencyRule } from './spec.ts';
+import { divergences, verify } from './verify.ts';
+import { contentsOf, snapshotOf } from './views.ts';
+
+/** Calls that reached a remote. */
+export interface CallCounts {
+  readonly total: number;
+  /** Of these, while the remote did not answer: zero at a site that is declared lost. */
+  readonly whileDown: number;
+  /** Verb → calls; `settle <verb>` and `operationStatus` count too. */
+  readonly byVerb: Readonly<Record<string, number>>;
+}
+
+/** How often a verb really changed an object. */
+export interface Effect {
+  readonly remoteId: string;
+  readonly verb: string;
+  readonly id: string;
+  readonly times: number;
+}
+
+/** Calls of a verb that are to fail. */
+export interface FailureOrder {
+  readonly verb: TargetVerb;
+  readonly remoteId?: string;
+  /** Absent: every target of the call. */
+  readonly targetIds?: readonly string[];
+  readonly kind: FaultKind;
+  readonly code?: string;
+  readonly message?: string;
+  /** Default `none`. `done`: the effect is there all the same; `late`: it comes after `lateMs`. */
+  readonly effect?: EffectOf;
+  readonly lateMs?: number;
+  /** Calls that fail; default 1. */
+  readonly times?: number;
+}
+
+/** Calls of a verb that are never answered. */
+export type HangOrder = Omit<FailureOrder, 'kind' | 'code' | 'message'>;
+
+export interface OperationView {
+  readonly id: string;
+  readonly verb: string;
+  readonly remoteId: string;
+  readonly targetId: string;
+  readonly state: Operation['state'];
+  readonly progress: number;
+}
+
+const unknown = (what: string): FaultError =>
+  new FaultError(no('missing', 'UNKNOWN_REMOTE', `the world has no ${what}`));
+
+const worldOf = (lab: Lab) => {
+  elapse(lab.world, lab.time.now());
+  return lab.world;
+};
+
+const deviceOf = (lab: Lab, arrayId: string, deviceId: string): LabDevice => {
+  const device = worldOf(lab).storages.get(arrayId)?.devices.get(deviceId);
+  if (device === undefined) throw unknown(`device ${deviceId} at ${arrayId}`);
+  return device;
+};
+
+const siteOf = (lab: Lab, siteId: string) => {
+  const remotes = remotesAt(worldOf(lab), siteId);
+  if (remotes.length === 0) throw unknown(`site ${siteId}`);
+  return remotes;
+};
+
+const arm = (lab: Lab, order: HangOrder & Partial<FailureOrder>): void => {
+  lab.world.ledger.armed.push({ ...order, times: order.times ?? 1 });
+};
+
+/** Breaking things, and mending them. */
+const breaking = {
+  /** Nothing answers at the site. Its VMs crash, or go on writing unseen (`vms: 'keep'`). */
+  loseSite: (lab: Lab, siteId: string, how: { readonly vms?: 'crash' | 'keep' } = {}): void => {
+    const now = lab.time.now();
+    for (const remote of siteOf(lab, siteId)) {
+      setDown(lab.world, remote, true, now);
+      if (remote.kind === 'compute' && how.vms !== 'keep') crashVms(remote, now);
+    }
+  },
+  /** The site answers again, as it was left. */
+  returnSite: (lab: Lab, siteId: string): void => {
+    for (const remote of siteOf(lab, siteId)) {
+      setDown(lab.world, remote, false, lab.time.now());
+    }
+  },
+  /** One array or compute answers nobody (true), or does again (false). */
+  setDown: (lab: Lab, remoteId: string, down: boolean): void => {
+    const world = worldOf(lab);
+    const remote = world.storages.get(remoteId) ?? world.computes.get(remoteId);
+    if (remote === undefined) throw unknown(remoteId);
+    setDown(world, remote, down, lab.time.now());
+  },
+  /** The next calls of a verb fail. */
+  failNext: (lab: Lab, order: FailureOrder): void => arm(lab, order),
+  /** The next calls of a verb are never answered: their deadline ends them. */
+  hangNext: (lab: Lab, order: HangOrder): void => arm(lab, order),
+  /** Replaces the seeded faults. */
+  setFaults: (lab: Lab, rules: readonly z.input<typeof faultRule>[]): void => {
+    lab.world.ledger.faults = rules.map((rule): FaultRule => faultRule.parse(rule));
+  },
+  /** Adds a latency; of several that fit a call the newest counts. `ms` 0 takes it away again. */
+  setLatency: (lab: Lab, rule: z.input<typeof latencyRule>): void => {
+    const { ledger } = lab.world;
+    const isSame = (one: { remoteId?: string | undefined; verb?: string | undefined }): boolean =>
+      one.remoteId === rule.remoteId && one.verb === rule.verb;
+    ledger.latencies = ledger.latencies.filter((one) => !isSame(one));
+    if (rule.ms > 0 || ledger.latencies.length > 0) ledger.latencies.push(latencyRule.parse(rule));
+  },
+  /** Takes away all latencies, seeded faults, and failures that are still ordered. */
+  clearFailures: (lab: Lab): void => {
+    const { ledger } = lab.world;
+    ledger.latencies = [];
+    ledger.faults = [];
+    ledger.armed.length = 0;
+  },
+  /** An operation that runs ends without its effect. */
+  failOperation: (lab: Lab, operationId: string, why: string): void => {
+    const world = worldOf(lab);
+    const operation = world.operations.get(operationId);
+    if (operation === undefined) throw unknown(`operation ${operationId}`);
+    cut(world, operation, why);
+  },
+  /** The guests go on when they are asked to stop (or no longer do). */
+  ignoreShutDown: (lab: Lab, vmIds: readonly string[], ignore = true): void => {
+    for (const id of vmIds) {
+      const image = worldOf(lab).images.get(id);
+      if (image === undefined) throw unknown(`VM ${id}`);
+      image.obeys = !ignore;
+    }
+  },
+  /** Writes to a device as a host would, under a lineage; by default the present one. */
+  write: (lab: Lab, arrayId: string, deviceId: string, lineage?: string): 'written' | 'refused' => {
+    const device = deviceOf(lab, arrayId, deviceId);
+    if (!writable(device) || (lineage ?? lineageOf(device)) !== lineageOf(device)) return 'refused';
+    const at = lab.time.now();
+    device.medium.files.push({ path: '.host', content: `written at ${at}`, at });
+    device.medium.writtenAt = at;
+    return 'written';
+  },
+};
+
+/** Looking at the far end. */
+const looking = {
+  /** Calls that reached a remote, answered or not. */
+  calls: (lab: Lab, remoteId: string): CallCounts => {
+    const counts = lab.world.ledger.calls.get(remoteId);
+    const byVerb = Object.fromEntries(counts?.byVerb ?? []);
+    const total = Object.values(byVerb).reduce((sum, count) => sum + count, 0);
+    return { total, whileDown: counts?.whileDown ?? 0, byVerb };
+  },
+  /** Every object that a verb (absent: any) changed, with how often. */
+  effects: (lab: Lab, verb?: Verb): readonly Effect[] => {
+    const found: Effect[] = [];
+    for (const [remoteId, verbs] of worldOf(lab).ledger.effects) {
+      for (const [name, objects] of verbs) {
+        if (verb !== undefined && name !== verb) continue;
+        for (const [id, times] of objects) found.push({ remoteId, verb: name, id, times });
+      }
+    }
+    return found;
+  },
+  snapshot: (lab: Lab) => snapshotOf(worldOf(lab)),
+  contents: (lab: Lab, arrayId: string, deviceId: string) =>
+    contentsOf(lab.world, deviceOf(lab, arrayId, deviceId), lab.time.now()),
+  /** Invariants that do not hold; empty in a sound world. */
+  verify: (lab: Lab) => verify(worldOf(lab)),
+  /** Pairs with two sides that accept writers, each in a lineage of its own. */
+  divergences: (lab: Lab) => divergences(worldOf(lab)),
+  operations: (lab: Lab): readonly OperationView[] => {
+    const world = worldOf(lab);
+    return [...world.operations.values()].map((operation) => ({
+      id: operation.id,
+      verb: operation.verb,
+      remoteId: operation.storage.id,
+      targetId: operation.targetId,
+      state: operation.state,
+      progress: progressOf(world, operation, lab.time.now()),
+    }));
+  },
+  /** Ids of all arrays and computes. */
+  remotes: (lab: Lab): readonly string[] => [
+    ...lab.world.storages.keys(),
+    ...lab.world.computes.keys(),
+  ],
+  spec: (lab: Lab) => lab.world.spec,
+};
+
+/** The world's time. */
+const timing = {
+  now: (lab: Lab): number => lab.time.now(),
+  /** How long operations that start from now on take, at speed 1. */
+  setOperationMs: (lab: Lab, ms: Partial<Record<Operation['verb'], number>>): void => {
+    Object.assign(lab.world.operationMs, ms);
+  },
+  /** Running operations too go on this much faster than configured. */
+  setSpeed: (lab: Lab, speed: number): void => {
+    setSpeed(worldOf(lab), lab.time.now(), speed);
+  },
+  /** Lets time pass, when this world's time is driven by hand. */
+  advance: async (lab: Lab, ms: number): Promise<void> => {
+    if (!('advance' in lab.time)) {
+      throw new FaultError(no('refused', 'NOT_DRIVEN', 'this world lives by real time'));
+    }
+    await lab.time.advance(ms);
+  },
+  /** The world as it was at the start, with empty ledgers. */
+  reset: (lab: Lab): void => {
+    lab.world = buildWorld(lab.world.spec, lab.time.now());
+  },
+};
+
+export const commands = { ...breaking, ...looking, ...timing };
+export type Commands = typeof commands;

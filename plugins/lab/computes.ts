@@ -1,0 +1,247 @@
+/** Datastores and VMs of a compute: what is mounted, registered and powered on, and what refuses. */
+import type { DatastoreTarget, Fault, VmStatus, VmTarget } from '@siteswap/sdk/plugin';
+import { nameOf } from './chance.ts';
+import type { Outcome } from './ledger.ts';
+import {
+  type Boot,
+  heartbeatAt,
+  type LabCompute,
+  type LabDatastore,
+  type LabDevice,
+  type LabVm,
+  type Medium,
+  type World,
+  writable,
+} from './model.ts';
+import { already, done, no } from './outcome.ts';
+import { oldLineage } from './roles.ts';
+
+export interface ComputeCall {
+  readonly world: World;
+  readonly now: number;
+  readonly compute: LabCompute;
+}
+
+const unknownDatastore = (id: string, compute: LabCompute): Fault =>
+  no('missing', 'UNKNOWN_DATASTORE', `no datastore ${id} can be seen from ${compute.id}`);
+
+/** The devices that a datastore stands on at the compute's site. */
+const devicesOf = (call: ComputeCall, target: DatastoreTarget): readonly LabDevice[] | Fault => {
+  const { world, compute } = call;
+  const seen = (world.catalogue.get(target.id) ?? []).filter(
+    (device) => device.storage.siteId === compute.siteId,
+  );
+  for (const named of target.devices ?? []) {
+    const isThere = seen.some(
+      (device) => device.id === named.deviceId && device.storage.id === named.arrayId,
+    );
+    if (!isThere) {
+      const what = `${named.deviceId} of ${named.arrayId} holds nothing of ${target.id}`;
+      return no('refused', 'NOT_VISIBLE', `${what}, or is not seen from ${compute.id}`);
+    }
+  }
+  return seen.length === 0 ? unknownDatastore(target.id, compute) : seen;
+};
+
+/** Why a VM, or a mount, cannot write to a device now. */
+const notWritable = (device: LabDevice, instance: VmTarget['instance']): Fault | undefined => {
+  if (device.storage.down) {
+    return no('refused', 'STORAGE_DOWN', `${device.storage.id} does not answer`);
+  }
+  if (instance === 'test') {
+    if (device.copy !== undefined) return undefined;
+    return no('conflict', 'NO_TEST_COPY', `${device.id} has no test copy`);
+  }
+  if (device.fenced) return oldLineage(device);
+  if (writable(device)) return undefined;
+  const hint = 'Promote it first.';
+  return no('conflict', 'PASSIVE_DEVICE', `${device.id} refuses writers: ${device.role}`, hint);
+};
+
+const faultIn = <T>(
+  list: readonly T[],
+  check: (one: T) => Fault | undefined,
+): Fault | undefined => {
+  for (const one of list) {
+    const fault = check(one);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+};
+
+export const mount = (call: ComputeCall, target: DatastoreTarget): Outcome => {
+  const { compute } = call;
+  const known = compute.datastores[target.instance].get(target.id);
+  if (known?.mounted) return already();
+  const devices = devicesOf(call, target);
+  if ('kind' in devices) return { fault: devices };
+  const fault = faultIn(devices, (device) => notWritable(device, target.instance));
+  if (fault !== undefined) return { fault };
+  const datastore = known ?? addDatastore(compute, target, devices);
+  datastore.devices = devices;
+  datastore.mounted = true;
+  return done();
+};
+
+export const addDatastore = (
+  compute: LabCompute,
+  target: Pick<DatastoreTarget, 'id' | 'instance'>,
+  devices: readonly LabDevice[],
+): LabDatastore => {
+  const { id, instance } = target;
+  const datastore: LabDatastore = { id, instance, devices, mounted: false, users: new Set() };
+  compute.datastores[instance].set(id, datastore);
+  compute.datastoreOrder.push(datastore);
+  return datastore;
+};
+
+export const unmount = (call: ComputeCall, target: DatastoreTarget): Outcome => {
+  const { compute, world } = call;
+  const datastore = compute.datastores[target.instance].get(target.id);
+  if (datastore === undefined) {
+    if (world.catalogue.has(target.id)) return already();
+    return { fault: unknownDatastore(target.id, compute) };
+  }
+  if (!datastore.mounted) return already();
+  const [user] = datastore.users;
+  if (user !== undefined) {
+    const what = `${target.id} is used by ${datastore.users.size} VMs, ${user} among them`;
+    return { fault: no('conflict', 'DATASTORE_IN_USE', what, 'Power them off first.') };
+  }
+  datastore.mounted = false;
+  return done();
+};
+
+const unknownVm = (target: VmTarget): Fault =>
+  no('missing', 'UNKNOWN_VM', `no VM ${target.id} exists`);
+
+const notRegistered = (call: ComputeCall, target: VmTarget): Fault =>
+  call.world.images.has(target.id)
+    ? no('missing', 'NOT_REGISTERED', `${target.id} is not registered at ${call.compute.id}`)
+    : unknownVm(target);
+
+const notMounted = (compute: LabCompute, vm: LabVm): Fault | undefined =>
+  faultIn(vm.image.datastoreIds, (id) =>
+    compute.datastores[vm.instance].get(id)?.mounted
+      ? undefined
+      : no('conflict', 'DATASTORE_NOT_MOUNTED', `${id} is not mounted at ${compute.id}`),
+  );
+
+export const addVm = (compute: LabCompute, image: LabVm['image'], instance: LabVm['instance']) => {
+  const vm: LabVm = { image, instance, registered: false, on: false, boots: 0, boot: undefined };
+  compute.vms[instance].set(image.id, vm);
+  compute.vmOrder.push(vm);
+  return vm;
+};
+
+export const register = (call: ComputeCall, target: VmTarget): Outcome => {
+  const { compute, world } = call;
+  const image = world.images.get(target.id);
+  if (image === undefined) return { fault: unknownVm(target) };
+  const vm = compute.vms[target.instance].get(target.id) ?? addVm(compute, image, target.instance);
+  if (vm.registered) return already();
+  const fault = notMounted(compute, vm);
+  if (fault !== undefined) return { fault };
+  vm.registered = true;
+  return done();
+};
+
+export const unregister = (call: ComputeCall, target: VmTarget): Outcome => {
+  const vm = call.compute.vms[target.instance].get(target.id);
+  if (vm === undefined || !vm.registered) {
+    return call.world.images.has(target.id) ? already() : { fault: unknownVm(target) };
+  }
+  if (vm.on) return { fault: no('conflict', 'POWERED_ON', `${target.id} is powered on`) };
+  vm.registered = false;
+  return done();
+};
+
+const devicesUnder = (compute: LabCompute, vm: LabVm): LabDevice[] =>
+  vm.image.datastoreIds.flatMap((id) => compute.datastores[vm.instance].get(id)?.devices ?? []);
+
+const mediumOf = (device: LabDevice, instance: LabVm['instance']): Medium | undefined =>
+  instance === 'test' ? device.copy : device.medium;
+
+/** Powers on without asking: the rules are `powerOn`'s. */
+export const boot = (world: World, compute: LabCompute, vm: LabVm, now: number): Boot => {
+  const devices = devicesUnder(compute, vm);
+  const { id } = vm.image;
+  const before = devices[0] && mediumOf(devices[0], vm.instance)?.boots.get(id);
+  vm.boots += 1;
+  const started: Boot = {
+    id: `boot-${nameOf(world.spec.seed, compute.id, vm.instance, id, vm.boots)}`,
+    base: before === undefined ? 0 : heartbeatAt(before, now, world.spec.heartbeatMs),
+    onAt: now,
+    offAt: Number.POSITIVE_INFINITY,
+    lineage: devices[0]?.lineage ?? 0,
+  };
+  for (const device of devices) {
+    const medium = mediumOf(device, vm.instance);
+    medium?.boots.set(id, started);
+    medium?.writers.add(id);
+  }
+  for (const name of vm.image.datastoreIds)
+    compute.datastores[vm.instance].get(name)?.users.add(id);
+  vm.on = true;
+  vm.boot = started;
+  return started;
+};
+
+export const powerOn = (call: ComputeCall, target: VmTarget): Outcome => {
+  const { compute, world, now } = call;
+  const vm = compute.vms[target.instance].get(target.id);
+  if (vm === undefined || !vm.registered) return { fault: notRegistered(call, target) };
+  if (vm.on) return { fault: no('conflict', 'ALREADY_ON', `${target.id} is powered on already`) };
+  const fault =
+    notMounted(compute, vm) ??
+    faultIn(devicesUnder(compute, vm), (device) => notWritable(device, vm.instance));
+  if (fault !== undefined) return { fault };
+  const started = boot(world, compute, vm, now);
+  return done({ bootId: started.id, resumedAt: started.base });
+};
+
+/** Ends a VM's running, whatever it was doing. */
+export const stop = (compute: LabCompute, vm: LabVm, now: number): void => {
+  const { id } = vm.image;
+  for (const device of devicesUnder(compute, vm)) {
+    const medium = mediumOf(device, vm.instance);
+    if (medium?.writers.delete(id)) medium.writtenAt = now;
+  }
+  for (const name of vm.image.datastoreIds) {
+    compute.datastores[vm.instance].get(name)?.users.delete(id);
+  }
+  if (vm.boot !== undefined && vm.boot.offAt > now) vm.boot.offAt = now;
+  vm.on = false;
+};
+
+export const powerOff = (call: ComputeCall, target: VmTarget): Outcome => {
+  const vm = call.compute.vms[target.instance].get(target.id);
+  if (vm === undefined || !vm.registered) return { fault: notRegistered(call, target) };
+  if (!vm.on) return already();
+  stop(call.compute, vm, call.now);
+  return done();
+};
+
+export const shutDown = (call: ComputeCall, target: VmTarget): Outcome => {
+  const vm = call.compute.vms[target.instance].get(target.id);
+  if (vm?.on && !vm.image.obeys) {
+    const hint = 'Power it off.';
+    return { fault: no('refused', 'GUEST_IGNORES', `the guest of ${target.id} goes on`, hint) };
+  }
+  return powerOff(call, target);
+};
+
+/** What the compute knows of a VM. The cheapest of all verbs: benches measure the engine by it. */
+export const statusOf = (call: ComputeCall, target: VmTarget): VmStatus | Fault => {
+  const { id } = target;
+  const vm = call.compute.vms[target.instance].get(id);
+  if (vm === undefined) {
+    if (!call.world.images.has(id)) return unknownVm(target);
+    return { id, registered: false, power: 'off' };
+  }
+  const power = vm.on ? 'on' : 'off';
+  const { boot: last, registered } = vm;
+  if (last === undefined) return { id, registered, power };
+  const heartbeat = heartbeatAt(last, call.now, call.world.spec.heartbeatMs);
+  return { id, registered, power, bootId: last.id, heartbeat, resumedAt: last.base };
+};

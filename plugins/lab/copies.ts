@@ -1,0 +1,182 @@
+/** What moves data: sync, reverse, resync, suspend, snapshots and writable copies for tests. */
+import type { Fault } from '@siteswap/sdk/plugin';
+import type { Outcome } from './ledger.ts';
+import { type LabDevice, writable } from './model.ts';
+import { cut, start } from './operations.ts';
+import { already, done, firstFault, no } from './outcome.ts';
+import {
+  addPoint,
+  contentOf,
+  imageAt,
+  lastPointOf,
+  linkUp,
+  startFlow,
+  stopFlow,
+} from './replication.ts';
+import { type GroupCall, isFault, liveWriters, type Paired, paired, peerDown } from './roles.ts';
+
+const notThe = (role: string, device: LabDevice): Fault =>
+  no('conflict', 'WRONG_ROLE', `${device.id} is ${device.role}, not the ${role} of its pair`);
+
+const isBusy = (device: Paired): Fault | undefined =>
+  device.link.operation === undefined
+    ? undefined
+    : no('busy', 'OPERATION_RUNS', `${device.link.operation.id} still runs on ${device.id}`);
+
+const copyFrom = (
+  call: GroupCall,
+  verb: 'sync' | 'reverse' | 'resync',
+  devices: readonly Paired[],
+  full: boolean,
+): Outcome => {
+  const { storage, id } = call;
+  return { operation: start(call.world, call.now, verb, { storage, targetId: id, devices, full }) };
+};
+
+export const sync = (call: GroupCall): Outcome => {
+  const devices = paired(call);
+  if (isFault(devices)) return { fault: devices };
+  const fault = firstFault(devices, (device) => {
+    if (device.role !== 'source' && device.role !== 'prepared') return notThe('source', device);
+    if (!linkUp(device)) return peerDown(device);
+    if (device.link.suspended) return no('conflict', 'SUSPENDED', `${device.id} is suspended`);
+    if (device.peer.role !== 'replica') return notThe('replica', device.peer);
+    return isBusy(device);
+  });
+  if (fault !== undefined) return { fault };
+  return copyFrom(
+    call,
+    'sync',
+    devices,
+    devices.some((device) => !device.link.whole),
+  );
+};
+
+/** `winner` is the source from now on; what its peer held is overwritten. */
+const adopt = (winner: Paired): void => {
+  const loser = winner.peer;
+  // An older licence cannot overwrite a newer one's data under its own name.
+  const lineage = Math.max(winner.lineage, loser.lineage);
+  winner.lineage = winner.lineage < lineage ? lineage + 1 : lineage;
+  loser.lineage = winner.lineage;
+  winner.role = 'source';
+  loser.role = 'replica';
+  winner.fenced = false;
+  loser.fenced = false;
+  winner.link.suspended = false;
+  winner.link.flowing = false;
+};
+
+export const reverse = (call: GroupCall): Outcome => {
+  const devices = paired(call);
+  if (isFault(devices)) return { fault: devices };
+  if (devices.every((device) => device.role === 'source' && device.peer.role === 'replica')) {
+    return already();
+  }
+  const fault = firstFault(devices, (device) => {
+    if (device.role !== 'promoted') return notThe('promoted side', device);
+    if (!linkUp(device)) return peerDown(device);
+    return liveWriters(device.peer) ?? isBusy(device);
+  });
+  if (fault !== undefined) return { fault };
+  for (const device of devices) adopt(device);
+  return copyFrom(call, 'reverse', devices, true);
+};
+
+/** `keep`: this array's data goes to the peer. `discard`: the peer's data comes here. */
+export const resync = (
+  call: GroupCall,
+  args: { readonly changes: 'keep' | 'discard' },
+): Outcome => {
+  const devices = paired(call);
+  if (isFault(devices)) return { fault: devices };
+  const winnerOf = (device: Paired): Paired =>
+    args.changes === 'keep' ? device : (device.peer as Paired);
+  const fault = firstFault(devices, (device) => {
+    const winner = winnerOf(device);
+    if (!linkUp(device)) return peerDown(device);
+    if (winner.role !== 'source' && winner.role !== 'promoted') return notThe('source', winner);
+    return liveWriters(winner.peer) ?? isBusy(device);
+  });
+  if (fault !== undefined) return { fault };
+  const winners = devices.map(winnerOf);
+  for (const winner of winners) adopt(winner);
+  return copyFrom(call, 'resync', winners, true);
+};
+
+export const suspendReplication = (call: GroupCall): Outcome => {
+  const devices = paired(call);
+  if (isFault(devices)) return { fault: devices };
+  if (devices.every((device) => device.link.suspended)) return already();
+  for (const device of devices) {
+    const { operation } = device.link;
+    if (operation !== undefined) cut(call.world, operation, `${device.id} was suspended`);
+    stopFlow(call.world, device, call.now);
+    device.link.suspended = true;
+  }
+  return done();
+};
+
+export const resumeReplication = (call: GroupCall): Outcome => {
+  const devices = paired(call);
+  if (isFault(devices)) return { fault: devices };
+  const fault = firstFault(devices, (device) => (linkUp(device) ? undefined : peerDown(device)));
+  if (fault !== undefined) return { fault };
+  if (devices.every((device) => !device.link.suspended)) return already();
+  for (const device of devices) {
+    device.link.suspended = false;
+    startFlow(device, call.now);
+  }
+  return done();
+};
+
+export const snapshot = (call: GroupCall, args: { readonly name: string }): Outcome => {
+  for (const device of call.devices) {
+    const atMs = writable(device) ? call.now : (lastPointOf(device, call.now)?.atMs ?? call.now);
+    addPoint(device, { id: args.name, atMs, by: call.storage.id });
+  }
+  return done({ recoveryPoint: args.name });
+};
+
+export const testFailoverStart = (call: GroupCall): Outcome => {
+  const devices = paired(call);
+  if (isFault(devices)) return { fault: devices };
+  const fault = firstFault(devices, (device) => {
+    if (device.role !== 'replica') return notThe('replica', device);
+    if (device.copy !== undefined) {
+      return no('conflict', 'TEST_COPY_EXISTS', `${device.id} has a test copy`, 'Remove it first.');
+    }
+    if (device.link.whole) return undefined;
+    return no('conflict', 'NO_WHOLE_COPY', `${device.id} holds no whole recovery point`);
+  });
+  if (fault !== undefined) return { fault };
+  for (const device of devices) {
+    device.copy = imageAt(call.world, contentOf(call.world, device, call.now), call.now);
+  }
+  const point = lastPointOf(devices[0] as Paired, call.now);
+  return done({ recoveryPoint: point?.id ?? '', recoveryPointAtMs: point?.atMs ?? call.now });
+};
+
+/** A datastore is mounted from a device's test copy somewhere at its site. */
+const isMountedForTest = (call: GroupCall, device: LabDevice): boolean => {
+  for (const compute of call.world.computes.values()) {
+    if (compute.siteId !== device.storage.siteId) continue;
+    for (const datastore of compute.datastores.test.values()) {
+      if (datastore.mounted && datastore.devices.includes(device)) return true;
+    }
+  }
+  return false;
+};
+
+export const testFailoverStop = (call: GroupCall): Outcome => {
+  const copied = call.devices.filter((device) => device.copy !== undefined);
+  if (copied.length === 0) return already();
+  const fault = firstFault(copied, (device) =>
+    isMountedForTest(call, device)
+      ? no('conflict', 'TEST_COPY_IN_USE', `the test copy of ${device.id} is mounted`)
+      : undefined,
+  );
+  if (fault !== undefined) return { fault };
+  for (const device of copied) device.copy = undefined;
+  return done();
+};

@@ -1,0 +1,106 @@
+/** Listings, page by page. A page token is the position from which the next page goes on. */
+import { type Datastore, type Device, FaultError, type Page, type Vm } from '@siteswap/sdk/plugin';
+import { pageItemsMax } from './limits.ts';
+import {
+  type LabCompute,
+  type LabDatastore,
+  type LabDevice,
+  type LabStorage,
+  type LabVm,
+  lineageOf,
+} from './model.ts';
+import { no } from './outcome.ts';
+import { accessOf, directionOf, lastPointOf, pairStateOf } from './replication.ts';
+import type { PageRequest } from './requests.ts';
+
+const deviceItem = (device: LabDevice, now: number): Device => {
+  const { link, peer, groupId } = device;
+  const point = link === undefined ? undefined : lastPointOf(device, now);
+  return {
+    id: device.id,
+    name: device.name,
+    sizeBytes: device.sizeBytes,
+    direction: directionOf(device),
+    access: accessOf(device),
+    pairState: pairStateOf(device),
+    ...(peer === undefined ? {} : { peer: { arrayId: peer.storage.id, deviceId: peer.id } }),
+    ...(groupId === undefined ? {} : { groupId }),
+    ...(link === undefined ? {} : { updateMode: link.mode }),
+    ...(point === undefined ? {} : { lastRecoveryPoint: point }),
+    hostIdentity: device.hostIdentity,
+    lineage: lineageOf(device),
+  };
+};
+
+const vmItem = ({ image, instance, on }: LabVm): Vm => ({
+  id: image.id,
+  name: image.name,
+  datastoreIds: image.datastoreIds,
+  power: on ? 'on' : 'off',
+  instance,
+});
+
+const datastoreItem = ({ id, devices, mounted, instance }: LabDatastore): Datastore => ({
+  id,
+  name: id,
+  devices: devices.map((device) => ({ arrayId: device.storage.id, deviceId: device.id })),
+  mounted,
+  instance,
+});
+
+const startOf = (page: PageRequest, count: number): number => {
+  if (page.token === undefined) return 0;
+  const from = /^\d{1,9}$/.test(page.token) ? Number(page.token) : Number.NaN;
+  if (from <= count) return from;
+  throw new FaultError(no('refused', 'BAD_PAGE', `${page.token} is not a page token of this list`));
+};
+
+const pageOf = <T, I>(
+  list: readonly T[],
+  page: PageRequest,
+  isListed: (one: T) => boolean,
+  item: (one: T) => I,
+): Page<I> => {
+  const sizeMax = Math.max(1, Math.min(page.sizeMax, pageItemsMax));
+  const items: I[] = [];
+  let at = startOf(page, list.length);
+  for (; at < list.length && items.length < sizeMax; at++) {
+    const one = list[at] as T;
+    if (isListed(one)) items.push(item(one));
+  }
+  return at < list.length ? { items, next: String(at) } : { items };
+};
+
+export const discoverArrays = (storage: LabStorage): Page<unknown> => ({
+  items: [
+    {
+      id: storage.id,
+      name: storage.id,
+      vendor: 'Siteswap',
+      model: 'lab',
+      softwareVersion: '1',
+      peerArrayIds: [...storage.peerArrayIds],
+    },
+  ],
+});
+
+export const discoverDevices = (storage: LabStorage, page: PageRequest, now: number) =>
+  pageOf(
+    storage.order,
+    page,
+    () => true,
+    (device) => deviceItem(device, now),
+  );
+
+/** A compute lists what is registered with it. */
+export const listVms = (compute: LabCompute, page: PageRequest) =>
+  pageOf(compute.vmOrder, page, (vm) => vm.registered, vmItem);
+
+/** A compute lists every datastore that was mounted there once; a test's only while it is. */
+export const listDatastores = (compute: LabCompute, page: PageRequest) =>
+  pageOf(
+    compute.datastoreOrder,
+    page,
+    (datastore) => datastore.mounted || datastore.instance === 'production',
+    datastoreItem,
+  );

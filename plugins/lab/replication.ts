@@ -1,0 +1,131 @@
+/**
+ * Replication as arithmetic: how far a replica is behind is a function of time while replication
+ * flows, and a stored copy while it does not. Nothing is copied until somebody needs the copy.
+ */
+import type { Access, Direction, PairState, RecoveryPoint } from '@siteswap/sdk/plugin';
+import { recoveryPointsMax } from './limits.ts';
+import {
+  heartbeatAt,
+  type LabDevice,
+  type Link,
+  lastWriteAt,
+  type Medium,
+  type Role,
+  type World,
+  writable,
+} from './model.ts';
+
+const directions: Record<Role, Direction> = {
+  source: 'outgoing',
+  prepared: 'outgoing',
+  'handed-over': 'outgoing',
+  replica: 'incoming',
+  promoted: 'incoming',
+  single: 'none',
+};
+
+export const directionOf = (device: LabDevice): Direction => directions[device.role];
+
+export const accessOf = (device: LabDevice): Access =>
+  writable(device) ? 'read-write' : 'read-only';
+
+/** The side whose writes are sent, if there is one. */
+const senderOf = (device: LabDevice): LabDevice | undefined => {
+  const { peer } = device;
+  if (peer === undefined) return undefined;
+  if (device.role === 'replica') return peer;
+  return peer.role === 'replica' ? device : undefined;
+};
+
+/** Both arrays of the pair answer. */
+export const linkUp = (device: LabDevice): boolean =>
+  !device.storage.down && device.peer?.storage.down === false;
+
+/** The moment up to which the replica holds everything written. */
+export const replicaAt = (link: Link, now: number): number =>
+  link.flowing ? Math.max(link.at, now - link.lagMs) : link.at;
+
+/** The replica lacks nothing that was written. */
+export const caughtUp = (source: LabDevice, link: Link, now: number): boolean =>
+  link.whole && replicaAt(link, now) >= lastWriteAt(source.medium, now);
+
+/** What a medium held at a moment, as a medium of its own. */
+export const imageAt = (world: World, medium: Medium, at: number): Medium => {
+  const image: Medium = {
+    boots: new Map(),
+    files: medium.files.filter((file) => file.at <= at),
+    writers: new Set(),
+    writtenAt: Math.min(medium.writtenAt, at),
+  };
+  for (const [vmId, boot] of medium.boots) {
+    const base = heartbeatAt(boot, at, world.spec.heartbeatMs);
+    image.boots.set(vmId, { ...boot, base, onAt: at, offAt: at });
+  }
+  return image;
+};
+
+/** What a device holds now; for a replica, what its recovery point holds. */
+export const contentOf = (world: World, device: LabDevice, now: number): Medium => {
+  const { link, peer } = device;
+  if (device.role !== 'replica' || !link?.flowing || peer === undefined) return device.medium;
+  return imageAt(world, peer.medium, replicaAt(link, now));
+};
+
+/** Replication stands from now on; the replica keeps what it has. */
+export const stopFlow = (world: World, device: LabDevice, now: number): void => {
+  const { link } = device;
+  const sender = senderOf(device);
+  if (!link?.flowing || sender?.peer === undefined) return;
+  sender.peer.medium = contentOf(world, sender.peer, now);
+  link.at = replicaAt(link, now);
+  link.flowing = false;
+};
+
+/** Replication flows again, if everything that it needs is there. */
+export const startFlow = (device: LabDevice, now: number): void => {
+  const { link } = device;
+  const sender = senderOf(device);
+  if (link === undefined || link.flowing || link.suspended || !link.whole) return;
+  if (sender === undefined || sender.role === 'promoted' || !linkUp(device)) return;
+  link.at = Math.max(link.at, now - link.lagMs);
+  link.flowing = true;
+};
+
+export const addPoint = (device: LabDevice, point: RecoveryPoint): void => {
+  device.points.push(point);
+  if (device.points.length > recoveryPointsMax) device.points.shift();
+};
+
+/** The newest moment as of which this device is consistent, when it is a copy. */
+export const lastPointOf = (device: LabDevice, now: number): RecoveryPoint | undefined => {
+  const { link } = device;
+  if (link === undefined || !link.whole || device.role === 'promoted') return device.points.at(-1);
+  const atMs = replicaAt(link, now);
+  return { id: `${link.id}@${atMs}`, atMs, by: device.storage.id };
+};
+
+const linkStateOf = (device: LabDevice, link: Link): PairState => {
+  if (link.suspended) return 'suspended';
+  if (!linkUp(device)) return 'partitioned';
+  if (!link.whole) return 'unsynchronized';
+  return link.flowing ? 'synchronized' : 'fractured';
+};
+
+/** Health of the pair, as this device's array knows it. */
+export const pairStateOf = (device: LabDevice): PairState => {
+  const { link, peer } = device;
+  if (link === undefined || peer === undefined) return 'inactive';
+  const peerRole = linkUp(device) ? peer.role : undefined;
+  switch (device.role) {
+    case 'promoted':
+      return peerRole === 'source' ? 'split' : 'failedover';
+    case 'handed-over':
+      return 'failedover';
+    case 'prepared':
+      return peerRole === 'promoted' ? 'split' : 'prepared';
+    case 'source':
+      return peerRole === 'promoted' ? 'split' : linkStateOf(device, link);
+    default:
+      return peerRole === 'prepared' ? 'prepared' : linkStateOf(device, link);
+  }
+};

@@ -1,0 +1,226 @@
+/**
+ * Who may write: demote, promote, restore, fence. The rules are those of any sane array, and they
+ * alone keep two writers of one lineage apart; nothing here trusts the caller to be careful.
+ */
+import type { Direction, Evidence, Fault } from '@siteswap/sdk/plugin';
+import type { Outcome } from './ledger.ts';
+import {
+  type LabDevice,
+  type LabStorage,
+  type Link,
+  lastWriteAt,
+  lineageOf,
+  type World,
+} from './model.ts';
+import { cut } from './operations.ts';
+import { already, done, firstFault, no } from './outcome.ts';
+import { addPoint, caughtUp, linkUp, startFlow, stopFlow } from './replication.ts';
+
+/** One target of a storage verb: a consistency group, or a device that stands for itself. */
+export interface GroupCall {
+  readonly world: World;
+  readonly now: number;
+  readonly storage: LabStorage;
+  readonly id: string;
+  readonly devices: readonly LabDevice[];
+}
+
+/** A device with its pair, where rules have made sure that it has one. */
+export type Paired = LabDevice & { readonly link: Link; readonly peer: LabDevice };
+
+/** The devices, all paired; or the fault that one is not. */
+export const paired = (call: GroupCall): readonly Paired[] | Fault => {
+  const lone = firstFault(call.devices, (device) =>
+    device.peer === undefined ? no('refused', 'NO_PEER', `${device.id} has no peer`) : undefined,
+  );
+  return lone ?? (call.devices as readonly Paired[]);
+};
+
+export const isFault = (found: readonly Paired[] | Fault): found is Fault => 'kind' in found;
+
+const wrongRole = (device: LabDevice, hint: string): Fault =>
+  no('conflict', 'WRONG_ROLE', `${device.id} is ${device.role} in its pair`, hint);
+
+export const peerDown = (device: LabDevice, hint?: string): Fault =>
+  no('refused', 'PEER_DOWN', `the peer of ${device.id} does not answer`, hint);
+
+export const liveWriters = (device: LabDevice): Fault | undefined => {
+  const [vmId] = device.medium.writers;
+  return vmId === undefined
+    ? undefined
+    : no(
+        'conflict',
+        'LIVE_WRITERS',
+        `${device.id} has ${device.medium.writers.size} live writers, ${vmId} among them`,
+        'Stop the VMs on it first.',
+      );
+};
+
+export const prepareFailover = (call: GroupCall): Outcome => {
+  const devices = paired(call);
+  if (isFault(devices)) return { fault: devices };
+  const isDemoted = (device: LabDevice): boolean =>
+    device.role === 'prepared' || device.role === 'handed-over';
+  const fault = firstFault(devices, (device) => {
+    if (isDemoted(device)) return undefined;
+    if (device.role !== 'source') return wrongRole(device, 'Demote the source of the pair.');
+    if (device.fenced) return oldLineage(device);
+    return liveWriters(device);
+  });
+  if (fault !== undefined) return { fault };
+  if (devices.every(isDemoted)) return already();
+  for (const device of devices) if (device.role === 'source') device.role = 'prepared';
+  return done();
+};
+
+const promotion = (devices: readonly Paired[], now: number): Evidence => {
+  const points = devices.map((device) => device.points.at(-1));
+  const first = points[0];
+  const atMs = Math.min(...points.map((point) => point?.atMs ?? now));
+  return {
+    recoveryPoint: first?.id ?? '',
+    recoveryPointAtMs: atMs,
+    lineage: lineageOf(devices[0] as Paired),
+  };
+};
+
+const checkPlanned = (device: Paired, now: number): Fault | undefined => {
+  const { peer, link } = device;
+  if (device.role !== 'replica') return wrongRole(device, 'Promote the replica of the pair.');
+  if (!linkUp(device)) return peerDown(device, 'If its site is lost, promote by force.');
+  if (link.operation !== undefined) {
+    return no('busy', 'OPERATION_RUNS', `${link.operation.id} copies to ${device.id}`);
+  }
+  if (peer.role !== 'prepared') {
+    return no('conflict', 'PEER_NOT_DEMOTED', `${peer.id} is not demoted`, 'Demote it first.');
+  }
+  if (caughtUp(peer, link, now)) return undefined;
+  return no('conflict', 'NOT_SYNCED', `${device.id} lacks the last writes`, 'Sync it first.');
+};
+
+const checkForced = (device: Paired): Fault | undefined => {
+  if (device.role !== 'replica') return wrongRole(device, 'Promote the replica of the pair.');
+  if (device.link.whole) return undefined;
+  return no('conflict', 'NO_WHOLE_COPY', `${device.id} holds no whole recovery point`);
+};
+
+const promote = (call: GroupCall, device: Paired, force: boolean): void => {
+  const { world, now } = call;
+  const { link, peer } = device;
+  if (link.operation !== undefined) cut(world, link.operation, `${device.id} was promoted`);
+  stopFlow(world, device, now);
+  device.role = 'promoted';
+  device.promotedAt = now;
+  device.lineageBefore = device.lineage;
+  addPoint(device, { id: `${link.id}@${link.at}`, atMs: link.at, by: device.storage.id });
+  // Only a planned promote is known to the peer: a forced one asks and tells it nothing.
+  if (force) device.lineage += 1;
+  else peer.role = 'handed-over';
+};
+
+export const failover = (call: GroupCall, args: { readonly force: boolean }): Outcome => {
+  const devices = paired(call);
+  if (isFault(devices)) return { fault: devices };
+  if (devices.every((device) => device.role === 'promoted')) {
+    return already(promotion(devices, call.now));
+  }
+  const fault = firstFault(devices, (device) =>
+    args.force ? checkForced(device) : checkPlanned(device, call.now),
+  );
+  if (fault !== undefined) return { fault };
+  for (const device of devices) promote(call, device, args.force);
+  return done(promotion(devices, call.now));
+};
+
+const checkToSource = (device: Paired): Fault | undefined => {
+  if (device.role === 'source' || device.role === 'prepared') return undefined;
+  if (device.role !== 'handed-over') return wrongRole(device, 'Only a demoted source goes back.');
+  if (!linkUp(device)) return peerDown(device);
+  if (device.peer.role !== 'promoted') return undefined;
+  const hint = 'Restore that side first.';
+  return no('conflict', 'PEER_PROMOTED', `${device.peer.id} is promoted`, hint);
+};
+
+const checkToReplica = (device: Paired, now: number): Fault | undefined => {
+  if (device.role === 'replica') return undefined;
+  if (device.role !== 'promoted') return wrongRole(device, 'Only a promoted replica goes back.');
+  const writers = liveWriters(device);
+  if (writers !== undefined) return writers;
+  if (lastWriteAt(device.medium, now) <= device.promotedAt) return undefined;
+  return no(
+    'conflict',
+    'WRITTEN_SINCE',
+    `${device.id} was written to since it was promoted`,
+    'Reverse the pair, or resync it and discard these changes.',
+  );
+};
+
+const toSource = (device: Paired, now: number): boolean => {
+  if (device.role === 'source') return false;
+  device.role = 'source';
+  startFlow(device, now);
+  return true;
+};
+
+const toReplica = (device: Paired, now: number): boolean => {
+  if (device.role === 'replica') return false;
+  device.role = 'replica';
+  device.lineage = device.lineageBefore;
+  if (linkUp(device) && device.peer.role === 'handed-over') device.peer.role = 'prepared';
+  startFlow(device, now);
+  return true;
+};
+
+export const restoreReplication = (
+  call: GroupCall,
+  args: { readonly to?: Readonly<Record<string, Direction>> },
+): Outcome => {
+  const devices = paired(call);
+  if (isFault(devices)) return { fault: devices };
+  const toIncoming = (device: Paired): boolean =>
+    (args.to?.[device.id] ?? (device.role === 'promoted' ? 'incoming' : 'outgoing')) === 'incoming';
+  const fault = firstFault(devices, (device) =>
+    toIncoming(device) ? checkToReplica(device, call.now) : checkToSource(device),
+  );
+  if (fault !== undefined) return { fault };
+  let changed = false;
+  for (const device of devices) {
+    const moved = toIncoming(device) ? toReplica(device, call.now) : toSource(device, call.now);
+    changed = moved || changed;
+  }
+  return changed ? done() : already();
+};
+
+export const oldLineage = (device: LabDevice): Fault =>
+  no(
+    'fenced',
+    'OLD_LINEAGE',
+    `${device.id} is cut off: a newer lineage than ${lineageOf(device)} exists`,
+  );
+
+/** Ends the writing of everybody on the device; the VMs stay on and write nothing. */
+const cutWriters = (device: LabDevice, now: number): number => {
+  const { writers, boots } = device.medium;
+  const count = writers.size;
+  for (const vmId of writers) {
+    const boot = boots.get(vmId);
+    if (boot !== undefined && boot.offAt > now) boot.offAt = now;
+  }
+  if (count > 0) device.medium.writtenAt = now;
+  writers.clear();
+  return count;
+};
+
+export const fence = (call: GroupCall): Outcome => {
+  let writersCut = 0;
+  let changed = false;
+  for (const device of call.devices) {
+    const { peer } = device;
+    const isOld = linkUp(device) && peer !== undefined && peer.lineage > device.lineage;
+    if (!isOld || device.fenced) continue;
+    device.fenced = true;
+    changed = true;
+    writersCut += cutWriters(device, call.now);
+  }
+  return changed ? done({ writersCut }) : already({ writersCut });
+};

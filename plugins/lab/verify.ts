@@ -1,0 +1,127 @@
+/** Invariants: what must hold in any world at any moment, whatever was called or broken. */
+import {
+  type Boot,
+  type LabCompute,
+  type LabDevice,
+  lineageOf,
+  type Medium,
+  type World,
+  writable,
+} from './model.ts';
+
+export interface Violation {
+  readonly rule:
+    | 'two-writers-of-one-lineage'
+    | 'writer-on-passive-device'
+    | 'running-unregistered'
+    | 'running-unmounted'
+    | 'running-twice';
+  readonly subject: string;
+  readonly message: string;
+}
+
+/** Two sides that both accept writers, each under a lineage of its own: never merged silently. */
+export interface Divergence {
+  readonly pairId: string;
+  readonly lineages: readonly string[];
+  /** Sides with live writers now, by array id. */
+  readonly written: readonly string[];
+}
+
+/** Boots that wrote here themselves; copies of others' have no length. */
+const ownBoots = (medium: Medium): readonly Boot[] =>
+  [...medium.boots.values()].filter((boot) => boot.offAt > boot.onAt);
+
+const overlap = (one: Boot, other: Boot): boolean =>
+  one.lineage === other.lineage && one.onAt < other.offAt && other.onAt < one.offAt;
+
+/** Looks at the past too: every VM's last boot on each side is still known. */
+const twoWriters = (device: LabDevice): Violation | undefined => {
+  const { peer, link } = device;
+  if (peer === undefined || link === undefined) return undefined;
+  const there = ownBoots(peer.medium);
+  if (there.length === 0) return undefined;
+  for (const here of ownBoots(device.medium)) {
+    const other = there.find((boot) => overlap(here, boot));
+    if (other === undefined) continue;
+    const message = `${here.id} at ${device.storage.id} and ${other.id} at ${peer.storage.id}`;
+    return { rule: 'two-writers-of-one-lineage', subject: link.id, message };
+  }
+  return undefined;
+};
+
+const passiveWriters = (device: LabDevice): Violation | undefined => {
+  const [vmId] = device.medium.writers;
+  if (vmId === undefined || writable(device)) return undefined;
+  const message = `${vmId} writes to it at ${device.storage.id}, where it is ${device.role}`;
+  return { rule: 'writer-on-passive-device', subject: device.id, message };
+};
+
+const unsoundVms = (compute: LabCompute): Violation[] => {
+  const found: Violation[] = [];
+  for (const vm of compute.vmOrder) {
+    if (!vm.on) continue;
+    const subject = vm.image.id;
+    const message = `at ${compute.id}, instance ${vm.instance}`;
+    if (!vm.registered) found.push({ rule: 'running-unregistered', subject, message });
+    const isMounted = vm.image.datastoreIds.every(
+      (id) => compute.datastores[vm.instance].get(id)?.mounted,
+    );
+    if (!isMounted) found.push({ rule: 'running-unmounted', subject, message });
+  }
+  return found;
+};
+
+/** A VM that runs at two computes under one lineage. */
+const runningTwice = (world: World): Violation[] => {
+  const seen = new Map<string, string>();
+  const found: Violation[] = [];
+  for (const compute of world.computes.values()) {
+    for (const vm of compute.vms.production.values()) {
+      if (!vm.on || vm.boot?.offAt !== Number.POSITIVE_INFINITY) continue;
+      const name = `${vm.image.id} lineage ${vm.boot.lineage}`;
+      const other = seen.get(name);
+      if (other === undefined) seen.set(name, compute.id);
+      else {
+        const message = `at ${other} and at ${compute.id}`;
+        found.push({ rule: 'running-twice', subject: vm.image.id, message });
+      }
+    }
+  }
+  return found;
+};
+
+/** Every invariant that does not hold; empty in a sound world. */
+export const verify = (world: World): readonly Violation[] => {
+  const found: Violation[] = [];
+  for (const storage of world.storages.values()) {
+    for (const device of storage.order) {
+      const passive = passiveWriters(device);
+      if (passive !== undefined) found.push(passive);
+      const isFirst = device.peer === undefined || storage.id < device.peer.storage.id;
+      const twice = isFirst ? twoWriters(device) : undefined;
+      if (twice !== undefined) found.push(twice);
+    }
+  }
+  for (const compute of world.computes.values()) found.push(...unsoundVms(compute));
+  return [...found, ...runningTwice(world)];
+};
+
+/** Pairs whose two sides both accept writers now. */
+export const divergences = (world: World): readonly Divergence[] => {
+  const found: Divergence[] = [];
+  for (const storage of world.storages.values()) {
+    for (const device of storage.order) {
+      const { peer, link } = device;
+      if (peer === undefined || link === undefined || storage.id > peer.storage.id) continue;
+      if (!writable(device) || !writable(peer)) continue;
+      const sides = [device, peer];
+      found.push({
+        pairId: link.id,
+        lineages: sides.map(lineageOf),
+        written: sides.filter((side) => side.medium.writers.size > 0).map((s) => s.storage.id),
+      });
+    }
+  }
+  return found;
+};

@@ -1,0 +1,94 @@
+/** The state of a world as plain data, for comparing a before with an after. */
+import type { Access, PairState } from '@siteswap/sdk/plugin';
+import {
+  heartbeatAt,
+  type LabCompute,
+  type LabDevice,
+  type LabStorage,
+  lineageOf,
+  type Role,
+  type World,
+} from './model.ts';
+import { accessOf, contentOf, lastPointOf, pairStateOf } from './replication.ts';
+
+export interface DeviceView {
+  readonly role: Role;
+  readonly access: Access;
+  readonly pairState: PairState;
+  readonly lineage: string;
+  readonly testCopy: boolean;
+}
+
+/** Roles, exports, registrations and power states; nothing that only passes with time. */
+export interface Snapshot {
+  /** Array → device. */
+  readonly devices: Readonly<Record<string, Readonly<Record<string, DeviceView>>>>;
+  /** Compute → `instance id` of every mounted datastore, sorted. */
+  readonly mounted: Readonly<Record<string, readonly string[]>>;
+  /** Compute → `instance id` of every registered VM → its power. */
+  readonly vms: Readonly<Record<string, Readonly<Record<string, 'on' | 'off'>>>>;
+}
+
+/** What a device holds; of a replica, what its recovery point holds. */
+export interface Contents {
+  readonly atMs: number;
+  /** VM → sequence number of its last heartbeat there. */
+  readonly heartbeats: Readonly<Record<string, number>>;
+  /** Path → content. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+const deviceView = (device: LabDevice): DeviceView => ({
+  role: device.role,
+  access: accessOf(device),
+  pairState: pairStateOf(device),
+  lineage: lineageOf(device),
+  testCopy: device.copy !== undefined,
+});
+
+const record = <T, V>(
+  list: Iterable<T>,
+  name: (one: T) => string,
+  value: (one: T) => V,
+): Record<string, V> => Object.fromEntries([...list].map((one) => [name(one), value(one)]));
+
+const mountedAt = (compute: LabCompute): readonly string[] =>
+  compute.datastoreOrder
+    .filter((datastore) => datastore.mounted)
+    .map((datastore) => `${datastore.instance} ${datastore.id}`)
+    .sort();
+
+const idOf = (one: { readonly id: string }): string => one.id;
+
+export const snapshotOf = (world: World): Snapshot => ({
+  devices: record(world.storages.values(), idOf, (storage: LabStorage) =>
+    record(storage.order, idOf, deviceView),
+  ),
+  mounted: record(world.computes.values(), idOf, mountedAt),
+  vms: record(world.computes.values(), idOf, (compute: LabCompute) =>
+    record(
+      compute.vmOrder.filter((vm) => vm.registered),
+      (vm) => `${vm.instance} ${vm.image.id}`,
+      (vm) => (vm.on ? 'on' : 'off'),
+    ),
+  ),
+});
+
+export const contentsOf = (world: World, device: LabDevice, now: number): Contents => {
+  const medium = contentOf(world, device, now);
+  const { heartbeatMs } = world.spec;
+  const atMs = device.role === 'replica' ? (lastPointOf(device, now)?.atMs ?? now) : now;
+  return {
+    atMs,
+    heartbeats: record(
+      medium.boots,
+      ([vmId]) => vmId,
+      ([, boot]) => heartbeatAt(boot, now, heartbeatMs),
+    ),
+    files: record(
+      medium.files,
+      (file) => file.path,
+      (file) => file.content,
+    ),
+  };
+};
