@@ -1,0 +1,139 @@
+/**
+ * Calls as promises and async iterators, with deadline and abort signal, over one gRPC connection.
+ * The services above it only name their methods.
+ */
+
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { FaultOwner } from '../../proto/gen/siteswap/v1/common.ts';
+import { CallError, callErrorOf } from './errors.ts';
+import {
+  deadlineMsDefault,
+  messageBytesMax,
+  reconnectDelayMsMax,
+  reconnectDelayMsMin,
+} from './limits.ts';
+
+/** Every call takes these. */
+export interface CallOptions {
+  /** How long the caller waits, in milliseconds. What was started in the daemon goes on. */
+  readonly deadlineMs?: number;
+  /** Gives the call up. What was started in the daemon goes on. */
+  readonly signal?: AbortSignal;
+}
+
+/** A method of a generated service definition. */
+export interface Method<Q, A> {
+  readonly path: string;
+  readonly requestSerialize: (request: Q) => Buffer;
+  readonly responseDeserialize: (bytes: Buffer) => A;
+}
+
+export interface Channel {
+  unary<Q, A>(method: Method<Q, A>, request: Q, options?: CallOptions): Promise<A>;
+  /** Without a deadline the stream lasts as long as the daemon sends. */
+  stream<Q, A>(method: Method<Q, A>, request: Q, options?: CallOptions): AsyncGenerator<A, void>;
+  ready(options?: CallOptions): Promise<void>;
+  close(): void;
+}
+
+const throwIfAborted = (signal: AbortSignal | undefined): void => {
+  if (signal?.aborted) throw callErrorOf({ details: 'given up by the caller' }, true);
+};
+
+/** Cancels `call` when the caller gives up; returns how to stop listening. */
+const cancelOn = (signal: AbortSignal | undefined, call: { cancel(): void }): (() => void) => {
+  const cancel = () => call.cancel();
+  signal?.addEventListener('abort', cancel, { once: true });
+  return () => signal?.removeEventListener('abort', cancel);
+};
+
+async function* streamOf<Q, A>(
+  client: Client,
+  method: Method<Q, A>,
+  request: Q,
+  { deadlineMs, signal }: CallOptions,
+): AsyncGenerator<A, void> {
+  throwIfAborted(signal);
+  const call = client.makeServerStreamRequest(
+    method.path,
+    method.requestSerialize,
+    method.responseDeserialize,
+    request,
+    new Metadata(),
+    deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs },
+  );
+  // The iterator below reports errors; one that comes after it has ended concerns nobody.
+  call.on('error', () => {});
+  const release = cancelOn(signal, call);
+  try {
+    for await (const message of call) yield message as A;
+  } catch (error) {
+    throw callErrorOf(error, signal?.aborted === true);
+  } finally {
+    release();
+    call.cancel();
+  }
+}
+
+/** `deadlineMs` is for unary calls that name none. */
+export const openChannel = (address: string, deadlineMs = deadlineMsDefault): Channel => {
+  const client = new Client(address, credentials.createInsecure(), {
+    'grpc.max_receive_message_length': messageBytesMax,
+    'grpc.initial_reconnect_backoff_ms': reconnectDelayMsMin,
+    'grpc.max_reconnect_backoff_ms': reconnectDelayMsMax,
+    // Without it two clients of one address share a connection, and its failures.
+    'grpc.use_local_subchannel_pool': 1,
+  });
+
+  const unary = <Q, A>(method: Method<Q, A>, request: Q, options: CallOptions = {}) =>
+    new Promise<A>((resolve, reject) => {
+      throwIfAborted(options.signal);
+      const call = client.makeUnaryRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        request,
+        new Metadata(),
+        { deadline: Date.now() + (options.deadlineMs ?? deadlineMs) },
+        (error, answer) => {
+          release();
+          if (error) reject(callErrorOf(error, options.signal?.aborted === true));
+          else resolve(answer as A);
+        },
+      );
+      const release = cancelOn(options.signal, call);
+    });
+
+  const ready = (options: CallOptions = {}) =>
+    new Promise<void>((resolve, reject) => {
+      throwIfAborted(options.signal);
+      const give = () => reject(callErrorOf({ details: 'given up by the caller' }, true));
+      options.signal?.addEventListener('abort', give, { once: true });
+      client.waitForReady(Date.now() + (options.deadlineMs ?? deadlineMs), (error) => {
+        options.signal?.removeEventListener('abort', give);
+        if (error) reject(callErrorOf({ code: 14, details: `no daemon at ${address}` }, false));
+        else resolve();
+      });
+    });
+
+  return {
+    unary,
+    stream: (method, request, options = {}) => streamOf(client, method, request, options),
+    ready,
+    close: () => client.close(),
+  };
+};
+
+/** An answer of the daemon lacks what it must hold: daemon and client do not fit together. */
+export const present = <T>(value: T | undefined, what: string): T => {
+  if (value !== undefined) return value;
+  throw new CallError('INTERNAL', `the daemon answered without ${what}`, {
+    reason: 'INTERNAL',
+    owner: FaultOwner.ENGINE,
+    subject: what,
+    vendorCode: '',
+    hint: 'Bring daemon and client to one version.',
+    violations: [],
+    callId: '',
+  });
+};

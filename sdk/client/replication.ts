@@ -1,0 +1,216 @@
+/**
+ * Storage verbs for recovery managers that bring their own orchestration. Each changing call is a
+ * run of one step; it answers when that run has ended or parked, with one result per target.
+ */
+import {
+  type DeepPartial,
+  FailoverRequest,
+  type FailoverResponse,
+  ReplicationServiceService as methods,
+  PrepareFailoverRequest,
+  type PrepareFailoverResponse,
+  QuerySyncRequest,
+  RestoreRequest,
+  type RestoreResponse,
+  ReverseRequest,
+  type ReverseResponse,
+  SyncRequest,
+  type SyncResponse,
+  type SyncResult,
+  TestFailoverStartRequest,
+  type TestFailoverStartResponse,
+  TestFailoverStopRequest,
+  type TestFailoverStopResponse,
+} from '../../proto/gen/siteswap/v1/replication.ts';
+import type { CallOptions, Channel, Method } from './channel.ts';
+import { replicationDeadlineMsDefault } from './limits.ts';
+
+/** `client.replication` */
+export class Replication {
+  readonly #channel: Channel;
+
+  constructor(channel: Channel) {
+    this.#channel = channel;
+  }
+
+  /**
+   * Copies what changed since the last sync and leaves a recovery point at the target.
+   *
+   * @example
+   * ```ts
+   * const { runId, results } = await client.replication.sync({
+   *   arrayId: 'east-array',
+   *   targets: [{ id: 'cg-1' }, { id: 'cg-2' }],
+   *   requester,
+   *   requestKey: 'sync 4711',
+   * });
+   * for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
+   * ```
+   */
+  async sync(request: DeepPartial<SyncRequest>, options?: CallOptions): Promise<SyncResponse> {
+    return this.#run(methods.sync, SyncRequest.fromPartial(request), options);
+  }
+
+  /**
+   * How far syncs are, and the newest recovery points. Changes nothing.
+   *
+   * @example
+   * ```ts
+   * const results = await client.replication.querySync({
+   *   arrayId: 'east-array',
+   *   targets: [{ id: 'cg-1' }],
+   * });
+   * for (const { targetId, outcome } of results) {
+   *   if (outcome?.$case === 'status') console.log(targetId, outcome.value.state);
+   * }
+   * ```
+   */
+  async querySync(
+    request: DeepPartial<QuerySyncRequest>,
+    options?: CallOptions,
+  ): Promise<SyncResult[]> {
+    const whole = QuerySyncRequest.fromPartial(request);
+    return (await this.#channel.unary(methods.querySync, whole, options)).results;
+  }
+
+  /**
+   * Demotes the source: it refuses writers from now on.
+   *
+   * @example
+   * ```ts
+   * const { runId, results } = await client.replication.prepareFailover({
+   *   arrayId: 'east-array',
+   *   targets: [{ id: 'cg-1' }, { id: 'cg-2' }],
+   *   requester,
+   *   requestKey: 'prepareFailover 4711',
+   * });
+   * for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
+   * ```
+   */
+  async prepareFailover(
+    request: DeepPartial<PrepareFailoverRequest>,
+    options?: CallOptions,
+  ): Promise<PrepareFailoverResponse> {
+    return this.#run(methods.prepareFailover, PrepareFailoverRequest.fromPartial(request), options);
+  }
+
+  /**
+   * Promotes the target: it accepts writers from now on. `force` when the source is gone.
+   *
+   * @example
+   * ```ts
+   * const { runId, results } = await client.replication.failover({
+   *   arrayId: 'west-array',
+   *   targets: [{ id: 'cg-1' }, { id: 'cg-2' }],
+   *   requester,
+   *   requestKey: 'failover 4711',
+   *   force: true,
+   * });
+   * for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
+   * ```
+   */
+  async failover(
+    request: DeepPartial<FailoverRequest>,
+    options?: CallOptions,
+  ): Promise<FailoverResponse> {
+    return this.#run(methods.failover, FailoverRequest.fromPartial(request), options);
+  }
+
+  /**
+   * Makes a writable copy of the replica while replication goes on.
+   *
+   * @example
+   * ```ts
+   * const { runId, results } = await client.replication.testFailoverStart({
+   *   arrayId: 'west-array',
+   *   targets: [{ id: 'cg-1' }, { id: 'cg-2' }],
+   *   requester,
+   *   requestKey: 'testFailoverStart 4711',
+   * });
+   * for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
+   * ```
+   */
+  async testFailoverStart(
+    request: DeepPartial<TestFailoverStartRequest>,
+    options?: CallOptions,
+  ): Promise<TestFailoverStartResponse> {
+    return this.#run(
+      methods.testFailoverStart,
+      TestFailoverStartRequest.fromPartial(request),
+      options,
+    );
+  }
+
+  /**
+   * Takes the test copy away.
+   *
+   * @example
+   * ```ts
+   * const { runId, results } = await client.replication.testFailoverStop({
+   *   arrayId: 'west-array',
+   *   targets: [{ id: 'cg-1' }, { id: 'cg-2' }],
+   *   requester,
+   *   requestKey: 'testFailoverStop 4711',
+   * });
+   * for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
+   * ```
+   */
+  async testFailoverStop(
+    request: DeepPartial<TestFailoverStopRequest>,
+    options?: CallOptions,
+  ): Promise<TestFailoverStopResponse> {
+    return this.#run(
+      methods.testFailoverStop,
+      TestFailoverStopRequest.fromPartial(request),
+      options,
+    );
+  }
+
+  /**
+   * Lets replication flow back, after a failover. Called at the promoted side.
+   *
+   * @example
+   * ```ts
+   * const { runId, results } = await client.replication.reverse({
+   *   arrayId: 'west-array',
+   *   targets: [{ id: 'cg-1' }, { id: 'cg-2' }],
+   *   requester,
+   *   requestKey: 'reverse 4711',
+   * });
+   * for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
+   * ```
+   */
+  async reverse(
+    request: DeepPartial<ReverseRequest>,
+    options?: CallOptions,
+  ): Promise<ReverseResponse> {
+    return this.#run(methods.reverse, ReverseRequest.fromPartial(request), options);
+  }
+
+  /**
+   * Gives devices their roles back, as the undo of `prepareFailover` and `failover`.
+   *
+   * @example
+   * ```ts
+   * const { runId, results } = await client.replication.restore({
+   *   arrayId: 'east-array',
+   *   targets: [{ id: 'cg-1' }, { id: 'cg-2' }],
+   *   requester,
+   *   requestKey: 'restore 4711',
+   *   directions: { 'dev-1': Direction.OUTGOING },
+   * });
+   * for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
+   * ```
+   */
+  async restore(
+    request: DeepPartial<RestoreRequest>,
+    options?: CallOptions,
+  ): Promise<RestoreResponse> {
+    return this.#run(methods.restore, RestoreRequest.fromPartial(request), options);
+  }
+
+  #run<Q, A>(method: Method<Q, A>, request: Q, options?: CallOptions): Promise<A> {
+    const patient = { deadlineMs: replicationDeadlineMsDefault, ...options };
+    return this.#channel.unary(method, request, patient);
+  }
+}

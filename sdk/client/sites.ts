@@ -1,0 +1,53 @@
+/** The word of a person that a site is lost, or is there again. */
+import {
+  DeclareLostRequest,
+  DeclareReachableRequest,
+  SiteServiceService as methods,
+  type Site,
+} from '../../proto/gen/siteswap/v1/site.ts';
+import { type CallOptions, type Channel, present } from './channel.ts';
+
+/** Who says so, and why. Both are journaled. */
+export interface Declaration {
+  readonly siteId: string;
+  readonly requester: string;
+  readonly reason: string;
+}
+
+/** `client.sites`; the list of sites is `client.inventory.sites()`. */
+export class Sites {
+  readonly #channel: Channel;
+
+  constructor(channel: Channel) {
+    this.#channel = channel;
+  }
+
+  /**
+   * Declares a site lost. From the moment of the answer no call goes there, in any run.
+   *
+   * @example
+   * ```ts
+   * await client.sites.declareLost({ siteId: 'east', requester, reason: 'fire' });
+   * await client.runs.start({ planId: 'erp', mode: Mode.DISASTER, requester });
+   * ```
+   */
+  async declareLost(declaration: Declaration, options?: CallOptions): Promise<Site> {
+    const request = DeclareLostRequest.fromPartial(declaration);
+    const answer = await this.#channel.unary(methods.declareLost, request, options);
+    return present(answer.site, 'site');
+  }
+
+  /**
+   * Declares that a lost site can be called again.
+   *
+   * @example
+   * ```ts
+   * await client.sites.declareReachable({ siteId: 'east', requester, reason: 'rebuilt' });
+   * ```
+   */
+  async declareReachable(declaration: Declaration, options?: CallOptions): Promise<Site> {
+    const request = DeclareReachableRequest.fromPartial(declaration);
+    const answer = await this.#channel.unary(methods.declareReachable, request, options);
+    return present(answer.site, 'site');
+  }
+}
