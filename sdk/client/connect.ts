@@ -1,8 +1,8 @@
 /** `connect`: one connection to a daemon, and everything that it offers. */
 import {
   HealthCheckRequest,
+  HealthCheckResponse_ServingStatus,
   HealthService,
-  type HealthCheckResponse_ServingStatus as Serving,
 } from '../../proto/gen/grpc/health/v1/health.ts';
 import { type Run, RunEventType, RunStatus } from '../../proto/gen/siteswap/v1/run.ts';
 import { type CallOptions, type Channel, openChannel } from './channel.ts';
