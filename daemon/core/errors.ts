@@ -84,6 +84,12 @@ export const errorTable = {
     meaning: 'Only a parked or stuck run can be resumed.',
     next: 'Watch the run; resume it when it is parked.',
   },
+  DECISION_REFUSED: {
+    code: 'FAILED_PRECONDITION',
+    owner: 'engine',
+    meaning: 'The run cannot be resumed with this decision as it stands.',
+    next: 'Choose one of the decisions that the run allows (GetRun lists them).',
+  },
   RUN_ENDED: {
     code: 'FAILED_PRECONDITION',
     owner: 'engine',

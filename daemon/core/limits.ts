@@ -52,3 +52,6 @@ export const pollDelayMsMax = 5_000;
 
 /** An accepted operation without progress for this long is in doubt. */
 export const stallMsMax = 15 * 60_000;
+
+/** Workgroups and notes in one view of a run; those that need attention come first. */
+export const workgroupsPerViewMax = 1_000;

@@ -9,7 +9,7 @@ import { SiteswapError } from '../core/errors.ts';
 import { eventsPerMessageMax, watcherLagEventsMax, watchersMax } from '../core/limits.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { EventPage, ProgressItem } from './page.ts';
-import { JournalPages, runIdOf } from './pages.ts';
+import { JournalPages } from './pages.ts';
 import { Tail } from './tail.ts';
 
 /** Characters of events held for live watchers, over all runs; beyond, they read the journal. */
@@ -28,30 +28,30 @@ const progressDelayMsMax = 250;
 
 export interface Feed {
   /**
-   * The stream of a run that has not ended, with its next number. Call it at start for every
+   * A run that has not ended, with the number of its next event. Call it at start for every
    * unfinished run, before anybody can watch: a run that is not open counts as ended.
    */
-  open(stream: string, nextSeq: number): void;
+  open(runId: string, nextSeq: number): void;
   /**
    * Events that are durable now, the first with number `fromSeq`. `last`: with them the run has
    * ended. A run that is not open yet is opened.
    */
-  publish(stream: string, fromSeq: number, bodies: readonly string[], last: boolean): void;
+  publish(runId: string, fromSeq: number, bodies: readonly string[], last: boolean): void;
   /** The newest progress of an item of an open run; coalesced, never replayed. */
-  progress(stream: string, item: ProgressItem): void;
+  progress(runId: string, item: ProgressItem): void;
   /**
    * Pages of events after `cursor` (0: from the beginning); ends after the page with `last`, or when
    * `signal` aborts. Throws SiteswapError: RUN_NOT_FOUND, CURSOR_OUT_OF_RANGE, TOO_MANY_WATCHERS,
    * WATCHER_TOO_SLOW, SHUTTING_DOWN.
    */
-  watch(stream: string, cursor: number, signal: AbortSignal): AsyncIterable<EventPage>;
+  watch(runId: string, cursor: number, signal: AbortSignal): AsyncIterable<EventPage>;
   /** Watchers now. */
   watchers(): number;
   /** Ends every watch with SHUTTING_DOWN. */
   close(): void;
 }
 
-/** Reads the runs' streams from `journal`; `clock` paces the pages. */
+/** A run's stream in the journal has the run's id as its name. */
 export const createFeed = (journal: Journal, clock: Clock): Feed => new JournalFeed(journal, clock);
 
 /** A tail and when its bell may and will ring. */
@@ -76,20 +76,20 @@ class JournalFeed implements Feed {
     this.#pages = new JournalPages(journal);
   }
 
-  open(stream: string, nextSeq: number): void {
-    if (!this.#open.has(stream)) this.#opened(stream, nextSeq);
+  open(runId: string, nextSeq: number): void {
+    if (!this.#open.has(runId)) this.#opened(runId, nextSeq);
   }
 
-  publish(stream: string, fromSeq: number, bodies: readonly string[], last: boolean): void {
-    const live = this.#open.get(stream) ?? this.#opened(stream, fromSeq);
+  publish(runId: string, fromSeq: number, bodies: readonly string[], last: boolean): void {
+    const live = this.#open.get(runId) ?? this.#opened(runId, fromSeq);
     live.tail.add(fromSeq, bodies, last);
     if (last || live.tail.crowded) this.#ring(live);
-    if (last) this.#open.delete(stream);
+    if (last) this.#open.delete(runId);
     else if (live.tail.watchers > 0) this.#ringAt(live, live.rangAtMs + this.#paceMs());
   }
 
-  progress(stream: string, item: ProgressItem): void {
-    const live = this.#open.get(stream);
+  progress(runId: string, item: ProgressItem): void {
+    const live = this.#open.get(runId);
     if (live === undefined || live.tail.watchers === 0) return;
     live.tail.addProgress(item);
     this.#ringAt(live, this.#clock.now() + progressDelayMsMax);
@@ -104,18 +104,18 @@ class JournalFeed implements Feed {
     for (const live of this.#open.values()) this.#ring(live);
   }
 
-  async *watch(stream: string, cursor: number, signal: AbortSignal): AsyncIterable<EventPage> {
+  async *watch(runId: string, cursor: number, signal: AbortSignal): AsyncIterable<EventPage> {
     if (signal.aborted) return;
     if (this.#closed) throw shuttingDown();
     if (this.#watchers >= watchersMax) {
       throw new SiteswapError('TOO_MANY_WATCHERS', `There are ${watchersMax} watchers already.`);
     }
-    const tail = this.#open.get(stream)?.tail;
+    const tail = this.#open.get(runId)?.tail;
     const leave = this.#enter(tail);
     // A watcher that nobody pulls any more still leaves when its caller goes.
     signal.addEventListener('abort', leave);
     try {
-      yield* tail ? this.#follow(tail, cursor, signal) : this.#replay(stream, cursor, signal);
+      yield* tail ? this.#follow(tail, cursor, signal) : this.#replay(runId, cursor, signal);
     } finally {
       signal.removeEventListener('abort', leave);
       leave();
@@ -123,13 +123,13 @@ class JournalFeed implements Feed {
   }
 
   async *#follow(tail: Tail, cursor: number, signal: AbortSignal): AsyncIterable<EventPage> {
-    if (cursor > tail.published) throw outOfRange(tail.stream, cursor);
+    if (cursor > tail.published) throw outOfRange(tail.runId, cursor);
     let next = cursor + 1;
     let progressSeen = tail.progressVersion;
     let live = false;
     while (!signal.aborted) {
       if (this.#closed) throw shuttingDown();
-      if (live && tail.newest - next >= watcherLagEventsMax) throw tooSlow(tail.stream, next - 1);
+      if (live && tail.newest - next >= watcherLagEventsMax) throw tooSlow(tail.runId, next - 1);
       if (next <= tail.newest) {
         const page = tail.pageFrom(next) ?? (await this.#pageBefore(tail, next));
         next += page.events.length;
@@ -152,26 +152,25 @@ class JournalFeed implements Feed {
   async #pageBefore(tail: Tail, next: number): Promise<EventPage> {
     const round = Math.ceil(next / eventsPerMessageMax) * eventsPerMessageMax;
     const to = Math.min(round, tail.oldest - 1);
-    const page = await this.#pages.between(tail.stream, next, to, tail.ended && to === tail.newest);
+    const page = await this.#pages.between(tail.runId, next, to, tail.ended && to === tail.newest);
     if (page.events.length > 0) return page;
     throw new SiteswapError(
       'INTERNAL',
-      `Event ${next} of stream ${tail.stream} is not in the journal.`,
+      `Event ${next} of run ${tail.runId} is not in the journal.`,
       {
-        subject: runIdOf(tail.stream),
+        subject: tail.runId,
       },
     );
   }
 
-  async *#replay(stream: string, cursor: number, signal: AbortSignal): AsyncIterable<EventPage> {
-    const known = await this.#journal.read(stream, Math.max(cursor, 1), 1);
-    if (known.length === 0 && cursor > 0) throw outOfRange(stream, cursor);
+  async *#replay(runId: string, cursor: number, signal: AbortSignal): AsyncIterable<EventPage> {
+    const known = await this.#journal.read(runId, Math.max(cursor, 1), 1);
+    if (known.length === 0 && cursor > 0) throw outOfRange(runId, cursor);
     if (known.length === 0) {
-      const runId = runIdOf(stream);
       throw new SiteswapError('RUN_NOT_FOUND', `No run has the id ${runId}.`, { subject: runId });
     }
     for (let next = cursor + 1; !signal.aborted; ) {
-      const page = await this.#pages.ended(stream, next);
+      const page = await this.#pages.ended(runId, next);
       if (page.events.length === 0) return;
       next += page.events.length;
       yield page;
@@ -179,10 +178,10 @@ class JournalFeed implements Feed {
     }
   }
 
-  #opened(stream: string, nextSeq: number): Live {
+  #opened(runId: string, nextSeq: number): Live {
     const never = Number.NEGATIVE_INFINITY;
-    const live = { tail: new Tail(stream, nextSeq), rangAtMs: never, bell: undefined };
-    this.#open.set(stream, live);
+    const live = { tail: new Tail(runId, nextSeq), rangAtMs: never, bell: undefined };
+    this.#open.set(runId, live);
     return live;
   }
 
@@ -225,17 +224,17 @@ class JournalFeed implements Feed {
   }
 }
 
-const outOfRange = (stream: string, cursor: number): SiteswapError =>
-  new SiteswapError('CURSOR_OUT_OF_RANGE', `Run ${runIdOf(stream)} has no event ${cursor} yet.`, {
-    subject: runIdOf(stream),
+const outOfRange = (runId: string, cursor: number): SiteswapError =>
+  new SiteswapError('CURSOR_OUT_OF_RANGE', `Run ${runId} has no event ${cursor} yet.`, {
+    subject: runId,
   });
 
-const tooSlow = (stream: string, cursor: number): SiteswapError =>
+const tooSlow = (runId: string, cursor: number): SiteswapError =>
   new SiteswapError(
     'WATCHER_TOO_SLOW',
-    `This watcher of run ${runIdOf(stream)} fell behind by more than ${watcherLagEventsMax} events; ` +
+    `This watcher of run ${runId} fell behind by more than ${watcherLagEventsMax} events; ` +
       `its last cursor is ${cursor}.`,
-    { subject: runIdOf(stream) },
+    { subject: runId },
   );
 
 const shuttingDown = (): SiteswapError =>

@@ -12,9 +12,6 @@ const keptCharsMax = 16 * 1024 * 1024;
 /** Characters of one page: as UTF-8 and encoded it stays well below the largest message. */
 const pageCharsMax = 2 * 1024 * 1024;
 
-/** A run's stream is `run/<id>`, or has the run's id as its whole name. */
-export const runIdOf = (stream: string): string => stream.slice(stream.lastIndexOf('/') + 1);
-
 export const charsOf = (events: readonly StoredEntry[]): number =>
   events.reduce((sum, { body }) => sum + body.length, 0);
 
@@ -47,21 +44,21 @@ export class JournalPages {
    * The first page of events `from` … `to` of an open run, all of which are durable. `last`: `to`
    * is the run's last event.
    */
-  between(stream: string, from: number, to: number, last: boolean): Promise<EventPage> {
-    return this.#keep(`${stream} ${from}-${to}`, async () => {
-      const found = await this.#journal.read(stream, from, to - from + 1);
+  between(runId: string, from: number, to: number, last: boolean): Promise<EventPage> {
+    return this.#keep(`${runId} ${from}-${to}`, async () => {
+      const found = await this.#journal.read(runId, from, to - from + 1);
       const events = found.slice(0, fitting(found));
-      return { runId: runIdOf(stream), events, last: last && events.at(-1)?.seq === to };
+      return { runId, events, last: last && events.at(-1)?.seq === to };
     });
   }
 
   /** The first page of events from `from` on of a run that has ended. */
-  ended(stream: string, from: number): Promise<EventPage> {
-    return this.#keep(`${stream} ${from}`, async () => {
+  ended(runId: string, from: number): Promise<EventPage> {
+    return this.#keep(`${runId} ${from}`, async () => {
       // One more than is shown, to know whether it is the last page.
-      const found = await this.#journal.read(stream, from, eventsPerMessageMax + 1);
+      const found = await this.#journal.read(runId, from, eventsPerMessageMax + 1);
       const events = found.slice(0, fitting(found));
-      return { runId: runIdOf(stream), events, last: events.length === found.length };
+      return { runId, events, last: events.length === found.length };
     });
   }
 

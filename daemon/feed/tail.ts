@@ -6,7 +6,7 @@
 import { feedTailEventsMax } from '../core/limits.ts';
 import type { StoredEntry } from '../journal/journal.ts';
 import type { EventPage, ProgressItem } from './page.ts';
-import { charsOf, fitting, runIdOf } from './pages.ts';
+import { charsOf, fitting } from './pages.ts';
 
 /** Items whose progress is remembered per run; the longest silent are forgotten first. */
 const progressItemsMax = 10_000;
@@ -19,8 +19,7 @@ interface TailPage {
 }
 
 export class Tail {
-  readonly stream: string;
-  readonly #runId: string;
+  readonly runId: string;
   /** Newest event that watchers may see: everything up to it is durable and cut into pages. */
   newest: number;
   /** The run's last event is out: nothing will follow. */
@@ -40,9 +39,8 @@ export class Tail {
   #progressPages = new Map<number, EventPage>();
   readonly #waiting = new Set<() => void>();
 
-  constructor(stream: string, nextSeq: number) {
-    this.stream = stream;
-    this.#runId = runIdOf(stream);
+  constructor(runId: string, nextSeq: number) {
+    this.runId = runId;
     this.newest = nextSeq - 1;
     this.published = nextSeq - 1;
   }
@@ -56,7 +54,7 @@ export class Tail {
   add(fromSeq: number, bodies: readonly string[], last: boolean): void {
     if (fromSeq !== this.published + 1) {
       throw new Error(
-        `feed: stream ${this.stream}: event ${this.published + 1} is next, not ${fromSeq}`,
+        `feed: run ${this.runId}: event ${this.published + 1} is next, not ${fromSeq}`,
       );
     }
     this.published += bodies.length;
@@ -117,7 +115,7 @@ export class Tail {
     const progress = [...this.#progress.values()]
       .filter((entry) => entry.version > version)
       .map(({ item }) => item);
-    const page = { runId: this.#runId, events: [], progress, last: false };
+    const page = { runId: this.runId, events: [], progress, last: false };
     this.#progressPages.set(version, page);
     return page;
   }
@@ -158,7 +156,7 @@ export class Tail {
     const to = from + events.length - 1;
     const chars = charsOf(events);
     const last = this.ended && to === this.published;
-    this.#pages.push({ page: { runId: this.#runId, events, last }, from, to, chars });
+    this.#pages.push({ page: { runId: this.runId, events, last }, from, to, chars });
     this.#events += events.length;
     this.chars += chars;
   }

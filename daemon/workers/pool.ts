@@ -5,7 +5,13 @@
  */
 import type { PluginDescription } from '../../sdk/plugin/check.ts';
 import type { Fault } from '../../sdk/plugin/fault.ts';
-import type { Evidence, ListingVerb, OperationDirection } from '../../sdk/plugin/verbs.ts';
+import type {
+  Evidence,
+  ListingVerb,
+  OperationDirection,
+  TargetVerb,
+  ValueAnswer,
+} from '../../sdk/plugin/verbs.ts';
 import type { Side } from '../core/frozen.ts';
 import type { Mode } from '../core/plan.ts';
 import type { Injection } from '../gateway/injection.ts';
@@ -59,6 +65,16 @@ export interface ListingJob {
   readonly timeoutMs: number;
 }
 
+/** One reading verb with targets, outside runs. */
+export interface QueryJob {
+  readonly kind: 'query';
+  readonly remoteId: string;
+  /** One of `readingVerbs`. */
+  readonly verb: TargetVerb;
+  readonly targets: readonly { readonly id: string }[];
+  readonly timeoutMs: number;
+}
+
 /** Asks a plugin what it is and can do: import and checks only, no session. */
 export interface DescribeJob {
   readonly kind: 'describe';
@@ -93,7 +109,13 @@ export interface ListingResult {
 
 export type { PluginDescription };
 
-export type Job = TaskJob | ListingJob | DescribeJob;
+/** One answer per target, by id. */
+export interface QueryResult {
+  readonly kind: 'query';
+  readonly answers: readonly ValueAnswer<unknown>[];
+}
+
+export type Job = TaskJob | ListingJob | QueryJob | DescribeJob;
 
 /** The whole job failed: worker died, plugin did not load, deadline passed with no answer. */
 export interface JobFault {
@@ -104,7 +126,13 @@ export interface JobFault {
 }
 
 export type ResultOf<J extends Job> =
-  | (J extends TaskJob ? TaskResult : J extends ListingJob ? ListingResult : PluginDescription)
+  | (J extends TaskJob
+      ? TaskResult
+      : J extends ListingJob
+        ? ListingResult
+        : J extends QueryJob
+          ? QueryResult
+          : PluginDescription)
   | JobFault;
 
 export interface PoolHealth {

@@ -213,14 +213,6 @@ test('feed: a slow watcher that only catches up is never cut', async (t) => {
   t.deepEqual(rest.seqs(), fromTo(501, 601 + 2 * feedTailEventsMax + watcherLagEventsMax));
 });
 
-test('feed: a page names its run, whatever its stream is called', async (t) => {
-  const { feed, emit } = setUp();
-  await emit('run/r', 1, true);
-  const { done, seen } = watcher(feed.watch('run/r', 0, never));
-  await done;
-  t.is(seen[0]?.runId, 'r');
-});
-
 test('feed: cursors and runs that do not exist → typed errors', async (t) => {
   const { feed, emit } = setUp();
   await emit('open', 10);

@@ -553,14 +553,3 @@ test('refused: thousands of problems → the first ones and their number', (t) =
   t.is(problems.length, findingsMax + 1);
   t.is(problems.at(-1)?.message, 'and 7 more problems');
 });
-
-test('refused: a VM without any datastore → said so', (t) => {
-  const of = world();
-  const [web] = of.cp.vms;
-  if (web === undefined) return t.fail();
-  of.cp.vms[0] = { ...web, datastoreIds: [] };
-  t.is(
-    problemsOf(planOf([protect(groups, [vmOf('web')])]), of)[0]?.message,
-    'VM "web" stands on no datastore: list the VMs again, or take it out of the plan',
-  );
-});

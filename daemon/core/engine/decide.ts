@@ -1,0 +1,198 @@
+/**
+ * decide: what is to be done next. Pure but for emptying the agenda and taking slots: the same
+ * state, moment and slots give the same answer. Handling one outcome costs what it touches.
+ */
+import type { Entry, RunParked, TaskSettled, TaskStarted } from '../entries.ts';
+import { remoteOf } from '../frozen.ts';
+import { stop } from '../policy.ts';
+import { encodeRanges } from '../ranges.ts';
+import { hasArrived, isHalted, isOver } from './flow.ts';
+import { judge, policyEntry } from './judge.ts';
+import type { Slots } from './ready.ts';
+import { type Group, type RunState, siteOf, stepAt } from './state.ts';
+
+export interface Decisions {
+  /** To be appended, in this order; a `task-started` among them is to be called once durable. */
+  readonly entries: readonly Entry[];
+  /** Workgroups with items in doubt, to be asked about. */
+  readonly settle: readonly number[];
+  /** Workgroups with accepted operations, to be polled. */
+  readonly poll: readonly number[];
+  /** When to decide again if nothing else happens before. */
+  readonly wakeAtMs?: number;
+}
+
+interface Draft {
+  entries: Entry[];
+  settle: number[];
+  poll: number[];
+}
+
+export const decide = (state: RunState, now: number, slots: Slots): Decisions => {
+  const draft: Draft = { entries: [], settle: [], poll: [] };
+  if (state.result !== undefined) return draft;
+  for (let due = state.delayed.first; due !== undefined; due = state.delayed.first) {
+    if (due.rank > now) break;
+    state.delayed.pop();
+    state.agenda.add(due.value);
+  }
+  for (const index of state.agenda) {
+    state.agenda.delete(index);
+    look(state, state.groups[index] as Group, now, draft);
+  }
+  for (let next = state.ready.take(slots); next !== undefined; next = state.ready.take(slots)) {
+    draft.entries.push(intent(state.groups[next] as Group, now));
+  }
+  const end = draft.entries.length === 0 ? rest(state, now, draft) : undefined;
+  if (end !== undefined) draft.entries.push(end);
+  const wakeAtMs = state.delayed.first?.rank;
+  return wakeAtMs === undefined ? draft : { ...draft, wakeAtMs };
+};
+
+const look = (state: RunState, group: Group, now: number, draft: Draft): void => {
+  switch (group.standing) {
+    case 'judging':
+      draft.entries.push(...judge(state, group, now));
+      return;
+    case 'doubt':
+      if (siteIsLost(state, group)) draft.entries.push(unknowable(state, group, now));
+      else draft.settle.push(group.index);
+      return;
+    case 'accepted':
+      if (siteIsLost(state, group)) draft.entries.push(unknowable(state, group, now));
+      else if (!state.cancelling) draft.poll.push(group.index);
+      return;
+    case 'waiting':
+    case 'backoff':
+      lookForward(state, group, now, draft);
+      return;
+    case 'undo-waiting':
+    case 'undo-backoff':
+      lookBack(state, group, now);
+      return;
+    default:
+      return;
+  }
+};
+
+const siteIsLost = (state: RunState, group: Group): boolean => {
+  const step = state.steps[stepAt(group)];
+  return step !== undefined && state.lostSites.has(siteOf(state, step));
+};
+
+const lookForward = (state: RunState, group: Group, now: number, draft: Draft): void => {
+  if (state.cancelling || state.parked !== undefined || isHalted(state, group)) return;
+  if (state.rollback.has(group.index)) return;
+  if (group.standing === 'waiting' && !hasArrived(state, group)) return;
+  if (siteIsLost(state, group)) {
+    draft.entries.push(stopAtLostSite(state, group, now));
+    return;
+  }
+  if (group.standing === 'backoff' && group.task.retryAtMs > now) {
+    state.delayed.push({ rank: group.task.retryAtMs, value: group.index });
+    return;
+  }
+  enqueue(state, group, stepAt(group));
+};
+
+const enqueue = (state: RunState, group: Group, at: number): void => {
+  const step = state.steps[at];
+  if (step === undefined) return;
+  state.ready.add(group.index, group.frozen.priority, at, remoteOf(step, group.frozen));
+};
+
+/** Undo goes on only while nothing is stuck: a person must look first. */
+const lookBack = (state: RunState, group: Group, now: number): void => {
+  const top = group.completed.at(-1);
+  if (state.cancelling || state.tally.stuck > 0 || state.parked !== undefined) return;
+  if (top === undefined || group.task.due.length === 0) return;
+  if (group.standing === 'undo-backoff' && group.task.retryAtMs > now) {
+    state.delayed.push({ rank: group.task.retryAtMs, value: group.index });
+    return;
+  }
+  enqueue(state, group, top.step);
+};
+
+const intent = (group: Group, now: number): TaskStarted => {
+  const undo = group.standing === 'undo-waiting' || group.standing === 'undo-backoff';
+  const step = undo ? (group.completed.at(-1)?.step ?? 0) : stepAt(group);
+  const whole = !undo && group.task.due.length === group.frozen.items.length;
+  return {
+    type: 'task-started',
+    at: now,
+    group: group.index,
+    step,
+    direction: undo ? 'undo' : 'run',
+    attempt: undo ? group.undoAttempt + 1 : group.task.attempt + 1,
+    ...(whole ? {} : { items: encodeRanges(group.task.due) }),
+  };
+};
+
+const stopAtLostSite = (state: RunState, group: Group, now: number) => {
+  const step = state.steps[stepAt(group)];
+  const siteId = step === undefined ? '' : siteOf(state, step);
+  const fault = {
+    kind: 'unreachable',
+    owner: 'engine',
+    code: 'SITE_LOST',
+    message: `site ${siteId} is lost`,
+  } as const;
+  return policyEntry(state, group, now, {
+    fault,
+    verdict: { action: stop(), because: `${fault.message}; a disaster run can supersede this run` },
+    positions: group.task.due,
+  });
+};
+
+/** A lost site cannot be asked: what is in doubt there stays so, by name. */
+const unknowable = (state: RunState, group: Group, now: number): TaskSettled => {
+  const positions = [...group.task.doubt.keys(), ...group.task.accepted.keys()];
+  return {
+    type: 'task-settled',
+    at: now,
+    group: group.index,
+    step: stepAt(group),
+    direction: 'run',
+    attempt: group.task.attempt,
+    done: '',
+    absent: [],
+    unknowable: [
+      {
+        items: encodeRanges(positions.sort((one, other) => one - other)),
+        why: `site ${siteOf(state, state.steps[stepAt(group)] as never)} is lost and cannot be asked`,
+      },
+    ],
+  };
+};
+
+/** When nothing is in flight and nothing can start: the run has ended, or waits for a person. */
+const rest = (state: RunState, now: number, draft: Draft): Entry | undefined => {
+  const { tally } = state;
+  const moving =
+    tally.started + tally.prepared + tally['undo-started'] + tally.judging + tally.doubt;
+  if (moving > 0 || draft.settle.length > 0 || draft.poll.length > 0) return undefined;
+  if (!state.cancelling) {
+    const coming = state.ready.size + state.delayed.size + tally.accepted;
+    if (coming > 0) return undefined;
+  }
+  if (state.groups.every(isOver)) return { type: 'run-ended', at: now, result: resultOf(state) };
+  if (state.parked !== undefined) return undefined;
+  return { type: 'run-parked', at: now, reason: parkReason(state) };
+};
+
+const parkReason = (state: RunState): RunParked['reason'] => {
+  if (state.tally.stuck > 0) return 'stuck';
+  if (state.cancelling) return 'cancelled';
+  return state.groups.some((group) => group.task.unknowable.size > 0) ? 'doubt' : 'stopped';
+};
+
+const resultOf = (state: RunState): 'succeeded' | 'incomplete' | 'rolled-back' => {
+  const clean = (group: Group) => group.losses.size === 0 && group.kept.size === 0;
+  if (state.groups.every((group) => group.standing !== 'undone' && clean(group))) {
+    return 'succeeded';
+  }
+  const back = (group: Group) => group.standing === 'undone' && group.kept.size === 0;
+  return state.groups.every((group) => back(group) || group.frozen.items.length === 0)
+    ? 'rolled-back'
+    : 'incomplete';
+};

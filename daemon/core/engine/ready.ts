@@ -1,0 +1,79 @@
+/**
+ * The ready queue: workgroups whose next task may start, best first. Smaller priority first; within
+ * a priority the one that is furthest (it frees others soonest); then by position, so that the same
+ * run always chooses alike. A lane holds what shares a limit: one step at one remote.
+ */
+import { Heap, type Ranked } from './heap.ts';
+
+interface Lane {
+  readonly remoteId: string;
+  readonly step: number;
+  readonly heap: Heap<number>;
+}
+
+/** Capacity as the agent keeps it: tasks in flight against the limits. */
+export interface Slots {
+  room(remoteId: string, step: number): boolean;
+  take(remoteId: string, step: number): void;
+}
+
+/** Above the bounds of limits.ts, and small enough that a rank is an exact number. */
+const positionsMax = 2 ** 26;
+const stepsMax = 64;
+
+export class ReadyQueue {
+  readonly #lanes = new Map<string, Lane>();
+  /** Workgroup → its valid place; one that was removed stays in its lane and is passed over. */
+  readonly #places = new Map<number, Ranked<number>>();
+
+  get size(): number {
+    return this.#places.size;
+  }
+
+  has(group: number): boolean {
+    return this.#places.has(group);
+  }
+
+  add(group: number, priority: number, step: number, remoteId: string): void {
+    if (this.#places.has(group)) return;
+    const key = `${step} ${remoteId}`;
+    let lane = this.#lanes.get(key);
+    if (lane === undefined) {
+      lane = { remoteId, step, heap: new Heap() };
+      this.#lanes.set(key, lane);
+    }
+    const rank = (priority * stepsMax - step) * positionsMax + group;
+    const place = { rank, value: group };
+    this.#places.set(group, place);
+    lane.heap.push(place);
+  }
+
+  remove(group: number): void {
+    this.#places.delete(group);
+  }
+
+  /** The best workgroup whose lane has room; it leaves the queue and takes a slot. */
+  take(slots: Slots): number | undefined {
+    let best: Lane | undefined;
+    let bestRank = Number.POSITIVE_INFINITY;
+    for (const lane of this.#lanes.values()) {
+      const rank = this.#firstRank(lane);
+      if (rank >= bestRank || !slots.room(lane.remoteId, lane.step)) continue;
+      best = lane;
+      bestRank = rank;
+    }
+    const place = best?.heap.pop();
+    if (best === undefined || place === undefined) return undefined;
+    this.#places.delete(place.value);
+    slots.take(best.remoteId, best.step);
+    return place.value;
+  }
+
+  #firstRank(lane: Lane): number {
+    for (let first = lane.heap.first; first !== undefined; first = lane.heap.first) {
+      if (this.#places.get(first.value) === first) return first.rank;
+      lane.heap.pop();
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+}

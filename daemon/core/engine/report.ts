@@ -1,0 +1,144 @@
+/**
+ * The report of a run: what became of each item, how long it took, how much data was lost. Made
+ * from the entries, so that it can be made again years later.
+ */
+import type { Evidence } from '../../../sdk/plugin/verbs.ts';
+import type { Entry, TaskOutcome, TaskSettled, TaskStarted } from '../entries.ts';
+import { decodeRanges } from '../ranges.ts';
+import type { ItemReport, RunReport } from '../view.ts';
+import { type Group, itemId, type RunState } from './state.ts';
+import { notesOf, summaryOf } from './view.ts';
+
+interface Trail {
+  evidence: Record<string, string | number | boolean>;
+  lastDoneMs: number;
+  promotedAtMs: number;
+}
+
+interface Timing {
+  tasks: number;
+  attempts: number;
+  firstStartMs: number;
+  lastEndMs: number;
+  busyMs: number;
+}
+
+/** Everything in the state is known to `notesOf`; times and evidence are only in the entries. */
+export const reportOf = (state: RunState, entries: Iterable<Entry>, now: number): RunReport => {
+  const trails = new Map<string, Trail>();
+  const timings = state.steps.map(
+    (): Timing => ({ tasks: 0, attempts: 0, firstStartMs: 0, lastEndMs: 0, busyMs: 0 }),
+  );
+  const open = new Map<number, TaskStarted>();
+  for (const entry of entries) {
+    if (entry.type === 'task-started') noteStart(timings[entry.step], entry, open);
+    else if (entry.type === 'task-outcome' || entry.type === 'task-settled') {
+      noteEnd(timings[entry.step], entry, open);
+      if (entry.direction === 'run') noteTrail(state, entry, trails);
+    }
+  }
+  const items = itemReports(state, trails);
+  const endMs = state.endedAtMs ?? now;
+  return {
+    run: summaryOf(state),
+    durationMs: endMs - state.started.at,
+    ...largest('recoveryTimeMs', items),
+    ...largest('dataLossMs', items),
+    items,
+    steps: state.steps.map((step, at) => ({ name: step.name, ...(timings[at] as Timing) })),
+    refusedCalls: state.refusedCalls,
+  };
+};
+
+const largest = <Key extends 'recoveryTimeMs' | 'dataLossMs'>(
+  key: Key,
+  items: readonly ItemReport[],
+): Partial<Record<Key, number>> => {
+  const values = items.flatMap((item) => item[key] ?? []);
+  if (values.length === 0) return {};
+  return { [key]: values.reduce((one, other) => Math.max(one, other)) } as Record<Key, number>;
+};
+
+const noteStart = (
+  timing: Timing | undefined,
+  entry: TaskStarted,
+  open: Map<number, TaskStarted>,
+): void => {
+  if (timing === undefined) return;
+  timing.attempts++;
+  if (entry.attempt === 1) timing.tasks++;
+  if (timing.firstStartMs === 0) timing.firstStartMs = entry.at;
+  open.set(entry.group, entry);
+};
+
+const noteEnd = (
+  timing: Timing | undefined,
+  entry: TaskOutcome | TaskSettled,
+  open: Map<number, TaskStarted>,
+): void => {
+  const start = open.get(entry.group);
+  if (timing === undefined) return;
+  timing.lastEndMs = entry.at;
+  if (start !== undefined) timing.busyMs += entry.at - start.at;
+  open.delete(entry.group);
+};
+
+const noteTrail = (
+  state: RunState,
+  entry: TaskOutcome | TaskSettled,
+  trails: Map<string, Trail>,
+): void => {
+  const group = state.groups[entry.group] as Group;
+  const step = state.steps[entry.step];
+  for (const position of decodeRanges(entry.done)) {
+    const id = itemId(group, position);
+    let trail = trails.get(id);
+    if (trail === undefined) {
+      trail = { evidence: {}, lastDoneMs: 0, promotedAtMs: 0 };
+      trails.set(id, trail);
+    }
+    trail.lastDoneMs = entry.at;
+    const evidence: Evidence | undefined = entry.evidence?.[String(position)];
+    if (evidence !== undefined) Object.assign(trail.evidence, evidence);
+    if (step?.name === 'promote-target') trail.promotedAtMs = entry.at;
+  }
+};
+
+const itemReports = (state: RunState, trails: ReadonlyMap<string, Trail>): ItemReport[] => {
+  const notes = new Map(
+    notesOf(state, Number.POSITIVE_INFINITY).map((note) => [note.itemId, note]),
+  );
+  return state.groups.flatMap((group) =>
+    [...group.live, ...group.losses.keys()].map((position): ItemReport => {
+      const id = itemId(group, position);
+      const trail = trails.get(id);
+      const note = notes.get(id);
+      const done = note === undefined && group.standing === 'finished';
+      return {
+        itemId: id,
+        unit: group.frozen.unit,
+        protectionGroupId: group.frozen.protectionGroupId,
+        workgroupId: group.id,
+        outcome: note?.state ?? (done ? 'done' : 'stopped'),
+        ...(done && group.frozen.unit === 'vm' && trail !== undefined
+          ? { recoveryTimeMs: trail.lastDoneMs - state.started.at }
+          : {}),
+        ...lossOf(state, trail),
+        evidence: trail?.evidence ?? {},
+        ...(note?.fault === undefined ? {} : { fault: note.fault }),
+        why: note?.why ?? '',
+      };
+    }),
+  );
+};
+
+/** How old the data was, that a group was promoted with, when its site was lost or it was promoted. */
+const lossOf = (
+  state: RunState,
+  trail: Trail | undefined,
+): { recoveryPointAtMs?: number; dataLossMs?: number } => {
+  const point = trail?.evidence.recoveryPointAtMs;
+  if (typeof point !== 'number' || trail === undefined || trail.promotedAtMs === 0) return {};
+  if (state.frozen.mode === 'planned') return { recoveryPointAtMs: point, dataLossMs: 0 };
+  return { recoveryPointAtMs: point, dataLossMs: Math.max(0, state.started.at - point) };
+};

@@ -1,0 +1,68 @@
+/** A person's decision for a parked run: what was stopped, stuck or in doubt goes on as they say. */
+import type { RunResumed } from '../entries.ts';
+import { conclude, isOver } from './flow.ts';
+import { startRollback, turnBack } from './rollback.ts';
+import { type Group, type RunState, stepAt } from './state.ts';
+import { stand } from './table.ts';
+import { loseItems } from './task.ts';
+
+/** Applies a decision (`abandon` is the run's end, which follows as an entry of its own). */
+export const resume = (state: RunState, entry: RunResumed): void => {
+  state.parked = undefined;
+  state.cancelling = false;
+  state.halts.clear();
+  state.steps.forEach((step, at) => {
+    const policy = entry.policies[step.name];
+    if (policy !== undefined) state.steps[at] = { ...step, policy };
+  });
+  if (entry.decision === 'rollback') {
+    for (const group of state.groups) resumeStuck(state, group, 'retry');
+    startRollback(state, state.groups);
+    return;
+  }
+  for (const group of [...state.groups]) {
+    group.blocked = false;
+    if (group.standing === 'stopped') resumeStopped(state, group, entry);
+    else resumeStuck(state, group, entry.decision === 'skip' ? 'skip' : 'retry');
+    if (!isOver(group)) state.agenda.add(group.index);
+  }
+  turnBack(state);
+};
+
+const resumeStopped = (state: RunState, group: Group, entry: RunResumed): void => {
+  const { task } = group;
+  group.stopping = false;
+  group.tries = 0;
+  task.retryAtMs = entry.at;
+  if (entry.decision === 'skip') {
+    for (const [position, why] of task.unknowable) group.kept.set(position, why);
+    const owed = [...task.due, ...task.unknowable.keys()];
+    const fault = group.note?.fault;
+    loseItems(state, group, owed, () => ({
+      step: stepAt(group),
+      why: `skipped by ${entry.requester}`,
+      ...(fault === undefined ? {} : { fault }),
+    }));
+  }
+  for (const [position, why] of task.unknowable) {
+    task.doubt.set(position, {
+      kind: 'unknown',
+      owner: 'engine',
+      code: 'IN_DOUBT',
+      message: why,
+    });
+  }
+  task.unknowable.clear();
+  conclude(state, group);
+};
+
+const resumeStuck = (state: RunState, group: Group, how: 'retry' | 'skip'): void => {
+  if (group.standing !== 'stuck') return;
+  group.undoAttempt = 0;
+  if (how === 'skip') {
+    const why = `undo skipped: ${group.note?.why ?? 'it failed'}`;
+    for (const position of group.task.due) group.kept.set(position, why);
+    group.completed.pop();
+  }
+  stand(state, group, 'undo-waiting');
+};

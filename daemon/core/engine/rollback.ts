@@ -1,0 +1,119 @@
+/**
+ * Rolling back: completed tasks within reach are undone in reverse order of the steps. All of one
+ * step is undone before anything of an earlier one, and nothing is undone while something within
+ * reach is still in flight.
+ */
+import type { Reach } from '../policy.ts';
+import { beginUndo, isOver, leave } from './flow.ts';
+import { gatesWaiting } from './gates.ts';
+import type { Completed, Group, RunState, Standing } from './state.ts';
+import { stand } from './table.ts';
+import { loseItems } from './task.ts';
+
+/** The workgroups that a reach covers, seen from one of them. */
+export const within = (state: RunState, group: Group, reach: Reach): readonly Group[] => {
+  if (reach === 'run') return state.groups;
+  if (reach === 'protection-group') {
+    const { protectionGroupId } = group.frozen;
+    return state.groups.filter((other) => other.frozen.protectionGroupId === protectionGroupId);
+  }
+  if (reach === 'item' || group.frozen.unit === 'vm') return [group];
+  const standing = (state.standers.get(group.index) ?? []).map((at) => state.groups[at] as Group);
+  return [group, ...standing];
+};
+
+/** Past the first writer at the recovery side there is no way back but reprotect and failback. */
+export const pastReturn = (state: RunState, groups: readonly Group[]): Group | undefined =>
+  groups.find((group) => state.noReturn.has(group.frozen.storage));
+
+const inFlight: ReadonlySet<Standing> = new Set(['started', 'prepared', 'accepted', 'doubt']);
+
+/** Marks workgroups to be undone; those in flight are marked now and undone when they have ended. */
+export const startRollback = (state: RunState, groups: readonly Group[]): void => {
+  for (const group of groups) {
+    if (state.rollback.has(group.index)) continue;
+    state.rollback.add(group.index);
+    if (!inFlight.has(group.standing)) beginUndo(state, group);
+  }
+  turnBack(state);
+};
+
+const topOf = (group: Group): Completed | undefined => group.completed.at(-1);
+
+/** The latest step that something within reach still has to undo. */
+const frontier = (waiting: readonly Group[]): number =>
+  Math.max(-1, ...waiting.map((group) => topOf(group)?.step ?? -1));
+
+/**
+ * Lets those take their turn that are furthest; pops what has nothing to undo. Called whenever a
+ * workgroup within reach has come to rest.
+ */
+export const turnBack = (state: RunState): void => {
+  const groups = [...state.rollback].map((index) => state.groups[index] as Group);
+  const resting = (group: Group) => group.standing === 'undo-waiting' || isOver(group);
+  for (;;) {
+    if (!groups.every(resting)) return;
+    const waiting = groups.filter((group) => group.standing === 'undo-waiting');
+    if (waiting.length === 0) return;
+    const step = frontier(waiting);
+    const furthest = waiting.filter((group) => (topOf(group)?.step ?? -1) === step);
+    let calls = 0;
+    for (const group of furthest) if (takeTurn(state, group, step)) calls++;
+    if (calls > 0) return;
+  }
+};
+
+/** True when an undo call is due; otherwise the step is popped (or the workgroup is undone). */
+const takeTurn = (state: RunState, group: Group, step: number): boolean => {
+  const top = topOf(group);
+  if (top === undefined) {
+    settleUndone(state, group);
+    return false;
+  }
+  const stays = keptBy(state, group, step);
+  if (stays !== undefined) {
+    for (const position of top.items) group.kept.set(position, stays);
+    group.completed = [];
+    settleUndone(state, group);
+    return false;
+  }
+  const due = top.items.filter((position) => !group.kept.has(position));
+  if (state.steps[step]?.undo !== 'undo' || due.length === 0) {
+    group.completed.pop();
+    return false;
+  }
+  group.task.due = due;
+  state.agenda.add(group.index);
+  return true;
+};
+
+/** A later task outside the reach stands on this one: undoing it would pull the ground away. */
+const keptBy = (state: RunState, group: Group, step: number): string | undefined => {
+  for (const gate of gatesWaiting(state.gates, group.index, step)) {
+    if (gate.kind !== 'stands-on') continue;
+    for (const index of gate.holds.workgroups) {
+      const other = state.groups[index] as Group;
+      if (state.rollback.has(index)) continue;
+      const past = other.completed.some((completed) => completed.step >= gate.holds.step);
+      const busy = inFlight.has(other.standing) && other.chain[other.place] === gate.holds.step;
+      if (past || busy) return `${other.id} stands on it and is not rolled back`;
+    }
+  }
+  return undefined;
+};
+
+/** Nothing is left to undo: what the workgroup had is out of the run. */
+export const settleUndone = (state: RunState, group: Group): void => {
+  const step = group.chain[Math.min(group.place, group.chain.length - 1)] ?? 0;
+  loseItems(state, group, group.live, () => ({ step, why: 'rolled back' }));
+  leave(state, group, 'undone');
+};
+
+/** The undo of the top step has ended for every item. */
+export const undoDone = (state: RunState, group: Group): void => {
+  group.completed.pop();
+  group.undoAttempt = 0;
+  group.note = undefined;
+  stand(state, group, 'undo-waiting');
+  turnBack(state);
+};

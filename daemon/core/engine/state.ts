@@ -1,0 +1,271 @@
+/**
+ * A run's state: what its entries say, and nothing else. Built by `fold`, read by `decide` and the
+ * views; a restart folds the same entries and stands where the run stood.
+ *
+ * A workgroup moves in lockstep: all its live items are at the same step. Its current task sorts
+ * those items into disjoint lots; an empty `due` with nothing else left means that the step is done.
+ */
+import type { Fault } from '../../../sdk/plugin/fault.ts';
+import type { RunResult, RunStarted } from '../entries.ts';
+import type { FrozenRun, FrozenStep, FrozenWorkgroup } from '../frozen.ts';
+import { encodeRanges } from '../ranges.ts';
+import { type GateBook, openGateBook } from './gates.ts';
+import { Heap } from './heap.ts';
+import { ReadyQueue } from './ready.ts';
+
+/** Where a workgroup stands: in its current task, or for good. */
+export type Standing =
+  /** Its step has not begun: gates, a halt, or its turn. */
+  | 'waiting'
+  /** The intent is durable; a call is (or was) in flight. */
+  | 'started'
+  /** What was there before is durable; the change itself is in flight. */
+  | 'prepared'
+  /** The remote works on accepted operations; they are polled. */
+  | 'accepted'
+  /** Items whose effect nobody knows: to be settled. */
+  | 'doubt'
+  /** Faults that the policy has not judged yet. */
+  | 'judging'
+  /** A rerun is due at `retryAtMs`. */
+  | 'backoff'
+  /** A person must decide. */
+  | 'stopped'
+  /** Every step is done. */
+  | 'finished'
+  /** No item is left. */
+  | 'dropped'
+  /** To be undone, when its turn in the rollback comes. */
+  | 'undo-waiting'
+  | 'undo-started'
+  /** An undo failed and is tried again at `retryAtMs`. */
+  | 'undo-backoff'
+  /** Undone as far as it can be. */
+  | 'undone'
+  /** An undo failed for good: a person must repair. */
+  | 'stuck';
+
+/** Lots of one task's items, by position in the workgroup. */
+export interface Task {
+  attempt: number;
+  /** Not yet done in this step, and nothing of it is under way. */
+  due: number[];
+  done: number[];
+  faulted: Map<number, Fault>;
+  doubt: Map<number, Fault>;
+  accepted: Map<number, string>;
+  unknowable: Map<number, string>;
+  before: Record<string, unknown>;
+  retryAtMs: number;
+  startedAtMs: number;
+}
+
+/** A step that a workgroup has completed: what an undo needs to know. */
+export interface Completed {
+  readonly step: number;
+  readonly items: readonly number[];
+  readonly before: Readonly<Record<string, unknown>>;
+}
+
+/** Why an item takes no further part. */
+export interface Loss {
+  readonly step: number;
+  readonly why: string;
+  readonly fault?: Fault;
+}
+
+export interface Group {
+  readonly index: number;
+  readonly id: string;
+  readonly frozen: FrozenWorkgroup;
+  /** Position of the workgroup that it was split from; its own otherwise. */
+  readonly origin: number;
+  /** The steps of its unit, as positions in the run's steps. */
+  readonly chain: readonly number[];
+  /** Position in `chain`. */
+  place: number;
+  standing: Standing;
+  live: readonly number[];
+  /** `encodeRanges(live)`: an outcome that says exactly this is done whole. */
+  liveText: string;
+  losses: Map<number, Loss>;
+  task: Task;
+  completed: Completed[];
+  /** Items whose undo failed or was skipped: left as they are. */
+  kept: Map<number, string>;
+  /** The last thing that went wrong, and what was made of it. */
+  note: { readonly fault?: Fault; readonly why: string } | undefined;
+  /** Behind a stopped workgroup: nothing here can run until a person decides there. */
+  blocked: boolean;
+  undoAttempt: number;
+  /** Reruns since the task began or a person resumed it. */
+  tries: number;
+  /** A STOP came: nothing more of it starts until a person decides. */
+  stopping: boolean;
+}
+
+export interface RunState {
+  readonly started: RunStarted;
+  readonly frozen: FrozenRun;
+  readonly steps: FrozenStep[];
+  readonly groups: Group[];
+  readonly gates: GateBook;
+  readonly ready: ReadyQueue;
+  /** Storage workgroup → the VM workgroups that stand on it. */
+  readonly standers: Map<number, number[]>;
+  /** Storage workgroups on which a writer may have been let in at the recovery side. */
+  readonly noReturn: Set<number>;
+  /** Reruns that are not due yet, by moment. */
+  readonly delayed: Heap<number>;
+  /** Workgroups that may have come to the start of their step. */
+  readonly arrivals: Set<number>;
+  /** Workgroups to be looked at by the next `decide`. */
+  readonly agenda: Set<number>;
+  readonly lostSites: Set<string>;
+  /** Protection group ids (or `*` for the run) in which nothing new starts. */
+  readonly halts: Map<string, string>;
+  /** Workgroups that are being rolled back. */
+  readonly rollback: Set<number>;
+  cancelling: boolean;
+  parked: 'stopped' | 'cancelled' | 'stuck' | 'doubt' | undefined;
+  result: RunResult | undefined;
+  endedAtMs: number | undefined;
+  supersededBy: string | undefined;
+  /** How many workgroups are in each standing. */
+  readonly tally: Record<Standing, number>;
+  /** Items done, failed, per step. */
+  readonly stepDone: number[];
+  readonly stepFailed: number[];
+  readonly stepTasksDone: number[];
+  refusedCalls: number;
+  /** Sequence number of the newest entry that was folded. */
+  cursor: number;
+}
+
+export const newTask = (due: readonly number[], attempt = 0): Task => ({
+  attempt,
+  due: [...due],
+  done: [],
+  faulted: new Map(),
+  doubt: new Map(),
+  accepted: new Map(),
+  unknowable: new Map(),
+  before: {},
+  retryAtMs: 0,
+  startedAtMs: 0,
+});
+
+const positions = (count: number): number[] => Array.from({ length: count }, (_, at) => at);
+
+export const newGroup = (
+  index: number,
+  frozen: FrozenWorkgroup,
+  chain: readonly number[],
+  more: { id: string; origin: number; live: readonly number[]; place: number },
+): Group => ({
+  index,
+  id: more.id,
+  frozen,
+  origin: more.origin,
+  chain,
+  place: more.place,
+  standing: 'waiting',
+  live: more.live,
+  liveText: encodeRanges(more.live),
+  losses: new Map(),
+  task: newTask(more.live),
+  completed: [],
+  kept: new Map(),
+  note: undefined,
+  blocked: false,
+  undoAttempt: 0,
+  tries: 0,
+  stopping: false,
+});
+
+const emptyTally = (): Record<Standing, number> => ({
+  waiting: 0,
+  started: 0,
+  prepared: 0,
+  accepted: 0,
+  doubt: 0,
+  judging: 0,
+  backoff: 0,
+  stopped: 0,
+  finished: 0,
+  dropped: 0,
+  'undo-waiting': 0,
+  'undo-started': 0,
+  'undo-backoff': 0,
+  undone: 0,
+  stuck: 0,
+});
+
+export const addStander = (standers: Map<number, number[]>, group: Group): void => {
+  if (group.frozen.unit !== 'vm') return;
+  const list = standers.get(group.frozen.storage);
+  if (list === undefined) standers.set(group.frozen.storage, [group.index]);
+  else list.push(group.index);
+};
+
+/** The state after a run's first entry. */
+export const openRun = (started: RunStarted): RunState => {
+  const { frozen } = started;
+  const chains = {
+    storage: frozen.steps.flatMap((step, at) => (step.unit === 'storage' ? [at] : [])),
+    vm: frozen.steps.flatMap((step, at) => (step.unit === 'vm' ? [at] : [])),
+  };
+  const groups = frozen.workgroups.map((workgroup, index) =>
+    newGroup(index, workgroup, chains[workgroup.unit], {
+      id: workgroup.id,
+      origin: index,
+      live: positions(workgroup.items.length),
+      place: 0,
+    }),
+  );
+  const tally = emptyTally();
+  for (const group of groups) {
+    if (group.chain.length === 0) group.standing = 'finished';
+    else if (group.live.length === 0) group.standing = 'dropped';
+    tally[group.standing]++;
+  }
+  const standers = new Map<number, number[]>();
+  for (const group of groups) addStander(standers, group);
+  return {
+    started,
+    frozen,
+    steps: [...frozen.steps],
+    groups,
+    gates: openGateBook(frozen),
+    ready: new ReadyQueue(),
+    standers,
+    noReturn: new Set(),
+    delayed: new Heap(),
+    arrivals: new Set(groups.keys()),
+    agenda: new Set(),
+    lostSites: new Set(started.lostSites),
+    halts: new Map(),
+    rollback: new Set(),
+    cancelling: false,
+    parked: undefined,
+    result: undefined,
+    endedAtMs: undefined,
+    supersededBy: undefined,
+    tally,
+    stepDone: frozen.steps.map(() => 0),
+    stepFailed: frozen.steps.map(() => 0),
+    stepTasksDone: frozen.steps.map(() => 0),
+    refusedCalls: 0,
+    cursor: 1,
+  };
+};
+
+/** The position, in the run's steps, of the step that a workgroup is at. */
+export const stepAt = (group: Group): number => group.chain[group.place] ?? -1;
+
+/** The site of the remote that a step on a workgroup talks to. */
+export const siteOf = (state: RunState, step: FrozenStep): string =>
+  step.side === 'protected' ? state.frozen.protectedSiteId : state.frozen.recoverySiteId;
+
+export const itemId = (group: Group, position: number): string =>
+  group.frozen.items[position]?.id ?? `#${position}`;

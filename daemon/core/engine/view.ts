@@ -1,0 +1,255 @@
+/** What a person can see of a run, derived from its state: nothing is stored for the sake of it. */
+import type { Decision } from '../entries.ts';
+import { remoteOf } from '../frozen.ts';
+import type {
+  ItemNote,
+  RunStatus,
+  RunSummary,
+  RunView,
+  StepView,
+  TaskStatus,
+  WorkgroupView,
+} from '../view.ts';
+import { isHalted, isOver } from './flow.ts';
+import { closedGate, missingAt } from './gates.ts';
+import { type Group, itemId, type RunState, type Standing, stepAt } from './state.ts';
+
+const statusOf: Readonly<Record<Standing, TaskStatus>> = {
+  waiting: 'waiting',
+  started: 'running',
+  prepared: 'running',
+  accepted: 'operating',
+  doubt: 'in-doubt',
+  judging: 'running',
+  backoff: 'backing-off',
+  stopped: 'stopped',
+  finished: 'done',
+  dropped: 'dropped',
+  'undo-waiting': 'undoing',
+  'undo-started': 'undoing',
+  'undo-backoff': 'undoing',
+  undone: 'undone',
+  stuck: 'stuck',
+};
+
+export const runStatusOf = (state: RunState): RunStatus => {
+  if (state.result !== undefined) return 'ended';
+  if (state.parked !== undefined) return state.parked === 'stuck' ? 'stuck' : 'parked';
+  if (state.cancelling) return 'cancelling';
+  return state.groups.some((group) => state.rollback.has(group.index) && !isOver(group))
+    ? 'rolling-back'
+    : 'running';
+};
+
+export const summaryOf = (state: RunState): RunSummary => ({
+  runId: state.started.runId,
+  planId: state.frozen.planId,
+  mode: state.frozen.mode,
+  status: runStatusOf(state),
+  ...(state.result === undefined ? {} : { result: state.result }),
+  requester: state.started.requester,
+  startedAtMs: state.started.at,
+  ...(state.endedAtMs === undefined ? {} : { endedAtMs: state.endedAtMs }),
+});
+
+const names = (state: RunState, indexes: readonly number[]): string => {
+  const shown = indexes.slice(0, 3).map((index) => state.groups[index]?.id ?? '?');
+  return indexes.length > 3
+    ? `${shown.join(', ')} and ${indexes.length - 3} more`
+    : shown.join(', ');
+};
+
+/** Why a workgroup does not run now; empty when it does, or when it has ended. */
+const waitsFor = (state: RunState, group: Group): string => {
+  const step = state.steps[stepAt(group)];
+  switch (group.standing) {
+    case 'waiting':
+      return waitingFor(state, group);
+    case 'backoff':
+      return `attempt ${group.task.attempt + 1}, due ${group.task.retryAtMs} ms`;
+    case 'accepted':
+      return `${group.task.accepted.size} operations at ${step ? remoteOf(step, group.frozen) : ''}`;
+    case 'doubt':
+      return `asking ${step ? remoteOf(step, group.frozen) : ''} what became of the call`;
+    case 'stopped':
+      return `a person: ${group.note?.why ?? 'stopped'}`;
+    case 'stuck':
+      return `a person: undo failed: ${group.note?.why ?? ''}`;
+    default:
+      return '';
+  }
+};
+
+const waitingFor = (state: RunState, group: Group): string => {
+  const step = stepAt(group);
+  const gate = closedGate(state.gates, group.index, step);
+  if (gate !== undefined) {
+    const name = state.steps[gate.waits.step]?.name ?? '';
+    return `${gate.kind} gate: ${name} of ${names(state, missingAt(state.gates, gate))}`;
+  }
+  if (isHalted(state, group)) {
+    const { protectionGroupId } = group.frozen;
+    return `a person: ${state.halts.get('*') ?? state.halts.get(protectionGroupId) ?? 'halted'}`;
+  }
+  if (state.parked !== undefined || state.cancelling) return 'a person: the run is parked';
+  const frozen = state.steps[step];
+  return frozen === undefined ? '' : `a free slot at ${remoteOf(frozen, group.frozen)}`;
+};
+
+const workgroupView = (state: RunState, group: Group): WorkgroupView => {
+  const top = group.completed.at(-1);
+  const undoing = group.standing.startsWith('undo') || group.standing === 'stuck';
+  const last = group.chain[group.chain.length - 1] ?? 0;
+  const step =
+    undoing && top !== undefined
+      ? top.step
+      : group.place < group.chain.length
+        ? stepAt(group)
+        : last;
+  const fault = group.note?.fault;
+  return {
+    id: group.id,
+    unit: group.frozen.unit,
+    protectionGroupId: group.frozen.protectionGroupId,
+    priority: group.frozen.priority,
+    itemsTotal: group.live.length + group.losses.size,
+    itemsLive: group.live.length,
+    itemsDropped: group.losses.size,
+    step,
+    stepName: state.steps[step]?.name ?? '',
+    status: statusOf[group.standing],
+    attempt: group.task.attempt,
+    waitsFor: waitsFor(state, group),
+    ...(fault === undefined ? {} : { fault }),
+  };
+};
+
+const stepViews = (state: RunState): StepView[] => {
+  const running = state.steps.map(() => 0);
+  for (const group of state.groups) {
+    const at = stepAt(group);
+    const busy = group.standing === 'started' || group.standing === 'prepared';
+    if (busy || group.standing === 'accepted') running[at] = (running[at] ?? 0) + 1;
+  }
+  const total = { storage: 0, vm: 0 };
+  for (const group of state.groups) total[group.frozen.unit]++;
+  return state.steps.map((step, at) => ({
+    name: step.name,
+    unit: step.unit,
+    side: step.side,
+    policy: step.policy,
+    workgroupsTotal: total[step.unit],
+    workgroupsDone: state.stepTasksDone[at] ?? 0,
+    workgroupsRunning: running[at] ?? 0,
+    itemsDone: state.stepDone[at] ?? 0,
+    itemsFailed: state.stepFailed[at] ?? 0,
+  }));
+};
+
+/** Items that did not simply go through, by name, with whose fault it is. */
+export const notesOf = (state: RunState, max: number): ItemNote[] => {
+  const notes: ItemNote[] = [];
+  for (const group of state.groups) {
+    if (notes.length >= max) break;
+    notes.push(...groupNotes(state, group));
+  }
+  return notes.slice(0, max);
+};
+
+const groupNotes = (state: RunState, group: Group): ItemNote[] => {
+  const at = (position: number, step: number) => ({
+    itemId: itemId(group, position),
+    workgroupId: group.id,
+    step: state.steps[step]?.name ?? '',
+  });
+  const notes: ItemNote[] = [];
+  for (const [position, why] of group.kept) {
+    const doubt = group.losses.get(position)?.why !== 'rolled back';
+    notes.push({
+      ...at(position, stepAt(group)),
+      state: doubt ? 'in-doubt' : 'not-undone',
+      why,
+    });
+  }
+  for (const [position, loss] of group.losses) {
+    if (group.kept.has(position)) continue;
+    const undone = loss.why === 'rolled back';
+    notes.push({
+      ...at(position, loss.step),
+      state: undone ? 'undone' : loss.fault === undefined ? 'dropped' : 'failed',
+      why: loss.why,
+      ...(loss.fault === undefined ? {} : { fault: loss.fault }),
+    });
+  }
+  const { task } = group;
+  for (const [position, why] of task.unknowable) {
+    notes.push({ ...at(position, stepAt(group)), state: 'in-doubt', why });
+  }
+  for (const [position, operation] of task.accepted) {
+    if (state.parked === undefined) break;
+    const why = `operation ${operation} goes on at the remote`;
+    notes.push({ ...at(position, stepAt(group)), state: 'in-doubt', why });
+  }
+  if (group.standing !== 'stopped') return notes;
+  const fault = group.note?.fault;
+  for (const position of task.due) {
+    notes.push({
+      ...at(position, stepAt(group)),
+      state: 'stopped',
+      why: group.note?.why ?? '',
+      ...(fault === undefined ? {} : { fault }),
+    });
+  }
+  return notes;
+};
+
+const attentionOf = (state: RunState): string => {
+  if (state.result !== undefined || state.parked === undefined) return '';
+  const { runId } = state.started;
+  const causes = state.groups.filter(
+    (group) => group.standing === 'stopped' || group.standing === 'stuck',
+  );
+  const first = causes[0];
+  const cause =
+    first === undefined
+      ? 'cancelled'
+      : `${first.id} at ${state.steps[stepAt(first)]?.name ?? ''}: ${first.note?.why ?? ''}`;
+  const what = {
+    stopped: 'Mend the cause, then resume',
+    cancelled: 'Resume to go on',
+    stuck: 'An undo failed: repair it by hand at the storage, then resume with retry (or skip)',
+    doubt: 'Find out what became of the items in doubt, then resume (retry asks again)',
+  }[state.parked];
+  return `${state.parked}: ${cause}. ${what}: siteswap resume ${runId}`;
+};
+
+/** What a person may decide now. */
+export const decisionsFor = (state: RunState): Decision[] => {
+  if (state.parked === undefined || state.result !== undefined) return [];
+  const back = state.noReturn.size === 0 && state.lostSites.size === 0;
+  return back ? ['retry', 'skip', 'rollback', 'abandon'] : ['retry', 'skip', 'abandon'];
+};
+
+/** `workgroupsMax`: the view lists those that need attention first, then the others in order. */
+export const viewOf = (state: RunState, workgroupsMax: number): RunView => {
+  const ordinary = (group: Group) =>
+    group.standing === 'waiting' || group.standing === 'finished' ? 1 : 0;
+  const groups =
+    state.groups.length <= workgroupsMax
+      ? state.groups
+      : [...state.groups].sort((one, other) => ordinary(one) - ordinary(other));
+  return {
+    ...summaryOf(state),
+    ...(state.supersededBy === undefined ? {} : { supersededBy: state.supersededBy }),
+    requestKey: state.started.requestKey,
+    initiatorId: state.started.initiatorId,
+    protectedSiteId: state.frozen.protectedSiteId,
+    recoverySiteId: state.frozen.recoverySiteId,
+    steps: stepViews(state),
+    workgroups: groups.slice(0, workgroupsMax).map((group) => workgroupView(state, group)),
+    attention: attentionOf(state),
+    decisionsAllowed: decisionsFor(state),
+    notes: notesOf(state, workgroupsMax),
+    cursor: state.cursor,
+  };
+};

@@ -1,0 +1,285 @@
+/**
+ * The agent of one run: delegates its tasks to workers and collects their results. It holds nothing
+ * that the journal does not: kill it, fold the run's entries, start another, and the run goes on.
+ * Source: US 9,430,284.
+ *
+ * One turn: append what has come in and what was decided → fold it → publish it → call what became
+ * durable as an intent → decide. Nothing is folded, shown or called before it is durable.
+ */
+
+import type { Clock } from '../core/clock.ts';
+import { decide } from '../core/engine/decide.ts';
+import { fold } from '../core/engine/fold.ts';
+import { type Group, type RunState, siteOf } from '../core/engine/state.ts';
+import type { Entry, ItemFaults, RunEnded, TaskStarted } from '../core/entries.ts';
+import type { Feed } from '../feed/feed.ts';
+import type { Append, Journal } from '../journal/journal.ts';
+import type { JobFault, Pool, TaskJob, TaskResult } from '../workers/pool.ts';
+import { Asker } from './asker.ts';
+import type { Catalog } from './catalog.ts';
+import type { Draws } from './draws.ts';
+import { type Errand, errandOf, JobMaker, outcomeEntries, refusalEntries } from './jobs.ts';
+import type { RunLog } from './log.ts';
+import type { RunSlots } from './slots.ts';
+import { encode } from './streams.ts';
+
+export interface AgentParts {
+  readonly journal: Journal;
+  readonly catalog: Catalog;
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly feed: Feed;
+  readonly draws: Draws;
+  readonly slots: RunSlots;
+  readonly log: RunLog;
+}
+
+export class Agent {
+  readonly state: RunState;
+  readonly #parts: AgentParts;
+  readonly #jobs: JobMaker;
+  readonly #asker: Asker;
+  readonly #stream: string;
+  #outbox: Entry[] = [];
+  #turning = false;
+  #killed = false;
+  #cancelWake: (() => void) | undefined;
+  /** Workgroup → the attempt in flight; what is not in here is not being called. */
+  readonly #inFlight = new Map<number, Errand>();
+  /** Faults of `before`, kept until the outcome of the change is known. */
+  readonly #early = new Map<number, ItemFaults[]>();
+  #atRest: (() => void)[] = [];
+  #broken: Error | undefined;
+
+  constructor(state: RunState, parts: AgentParts) {
+    this.state = state;
+    this.#parts = parts;
+    this.#jobs = new JobMaker(state);
+    this.#stream = state.started.runId;
+    this.#asker = new Asker({
+      state,
+      pool: parts.pool,
+      clock: parts.clock,
+      feed: parts.feed,
+      stream: this.#stream,
+      jobs: this.#jobs,
+      offer: (entries) => this.offer(entries),
+    });
+  }
+
+  /** Takes entries to be appended in the next turn. */
+  offer(entries: readonly Entry[]): void {
+    if (this.#killed) return;
+    this.#outbox.push(...entries);
+    this.wake();
+  }
+
+  /** Makes sure that a turn comes. */
+  wake(): void {
+    if (this.#turning || this.#killed) return;
+    this.#turning = true;
+    setImmediate(() => {
+      void this.#turns();
+    });
+  }
+
+  /** Answers once `entries` are durable and folded. */
+  async record(entries: readonly Entry[]): Promise<void> {
+    this.offer(entries);
+    await this.settled();
+  }
+
+  /** Resolves when the outbox is empty and folded. */
+  async settled(): Promise<void> {
+    if (this.#turning) await new Promise<void>((resolve) => this.#atRest.push(resolve));
+    if (this.#broken !== undefined) throw this.#broken;
+  }
+
+  /** Resolves when the run is parked or has ended: no call of it is in flight then. */
+  async quiet(): Promise<void> {
+    while (this.state.parked === undefined && this.state.result === undefined && !this.#killed) {
+      await new Promise<void>((resolve) => this.#atRest.push(resolve));
+    }
+    if (this.#broken !== undefined) throw this.#broken;
+  }
+
+  /** Lets go of the run, as a crash would: late answers are ignored. */
+  kill(): void {
+    this.#killed = true;
+    this.#cancelWake?.();
+    this.#asker.stop();
+    for (const errand of this.#inFlight.values()) {
+      this.#parts.slots.give(errand.remoteId, errand.at);
+    }
+    this.#inFlight.clear();
+    this.#finishRest();
+  }
+
+  /** After a restart: everything that was in flight is in doubt. */
+  interruptAll(reason: string): void {
+    const at = this.#parts.clock.now();
+    const cut = this.state.groups.filter((group) =>
+      ['started', 'prepared', 'undo-started'].includes(group.standing),
+    );
+    this.offer(
+      cut.map((group) => {
+        const direction = group.standing === 'undo-started' ? 'undo' : 'run';
+        const errand = errandOf(this.state, group, direction);
+        return {
+          type: 'task-interrupted',
+          at,
+          group: group.index,
+          step: errand.at,
+          direction,
+          attempt: group.task.attempt,
+          reason,
+        };
+      }),
+    );
+  }
+
+  async #turns(): Promise<void> {
+    try {
+      while (!this.#killed) {
+        const batch = this.#outbox;
+        this.#outbox = [];
+        if (batch.length > 0) await this.#append(batch);
+        if (this.#killed) break;
+        for (const entry of batch) this.#absorb(entry);
+        this.#decide();
+        if (this.#outbox.length === 0) break;
+      }
+    } catch (error) {
+      this.#broken = error as Error;
+      this.#killed = true;
+      this.#parts.log.broken(this.state.started.runId, error as Error);
+    }
+    this.#turning = false;
+    this.#finishRest();
+  }
+
+  #finishRest(): void {
+    const waiting = this.#atRest;
+    this.#atRest = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** A run's end lands together with the catalog's record of it. */
+  async #append(batch: readonly Entry[]): Promise<void> {
+    const seq = this.state.cursor + 1;
+    const bodies = batch.map(encode);
+    const append: Append = { stream: this.#stream, seq, bodies };
+    const ended = batch.find((entry): entry is RunEnded => entry.type === 'run-ended');
+    if (ended === undefined) await this.#parts.journal.append([append]);
+    else {
+      const { runId } = this.state.started;
+      const { at, result } = ended;
+      await this.#parts.catalog.append([{ type: 'run-closed', at, runId, result }], [append]);
+    }
+    this.#parts.feed.publish(this.#stream, seq, bodies, ended !== undefined);
+  }
+
+  #absorb(entry: Entry): void {
+    fold(this.state, entry);
+    this.#parts.log.entry(this.state, entry);
+    if (entry.type === 'task-started') this.#call(entry);
+    else if (entry.type === 'task-prepared') {
+      this.#change(entry.group, decodePositions(entry.before));
+    }
+  }
+
+  #decide(): void {
+    const now = this.#parts.clock.now();
+    const decisions = decide(this.state, now, this.#parts.slots);
+    this.#cancelWake?.();
+    this.#cancelWake = undefined;
+    this.#outbox.push(...decisions.entries.map((entry) => this.#withDraws(entry)));
+    for (const index of decisions.settle) this.#asker.settle(this.state.groups[index] as Group);
+    for (const index of decisions.poll) this.#asker.poll(this.state.groups[index] as Group);
+    if (decisions.wakeAtMs !== undefined) {
+      this.#cancelWake = this.#parts.clock.wakeAt(decisions.wakeAtMs, () => this.wake());
+    }
+  }
+
+  #withDraws(entry: Entry): Entry {
+    if (entry.type !== 'task-started') return entry;
+    const group = this.state.groups[entry.group] as Group;
+    const errand = errandOf(this.state, group, entry.direction);
+    const injections = this.#parts.draws.draw(errand, errand.step.name, group.id);
+    return injections.length === 0 ? entry : { ...entry, injections };
+  }
+
+  /** An intent is durable: make the call. */
+  #call(entry: TaskStarted): void {
+    const group = this.state.groups[entry.group] as Group;
+    const injections = (entry.injections ?? []) as Errand['injections'];
+    const errand = errandOf(this.state, group, entry.direction, injections);
+    this.#inFlight.set(group.index, errand);
+    const phase = entry.direction === 'undo' ? 'undo' : errand.step.before ? 'before' : 'run';
+    const positions = [...group.task.due];
+    void this.#run(errand, phase, positions);
+  }
+
+  /** What was there before is durable: make the change. */
+  #change(index: number, found: readonly number[]): void {
+    const errand = this.#inFlight.get(index);
+    if (errand !== undefined) void this.#run(errand, 'run', found);
+  }
+
+  async #run(errand: Errand, phase: TaskJob['phase'], positions: readonly number[]): Promise<void> {
+    const result = await this.#parts.pool.run(this.#jobs.make(errand, phase, positions));
+    if (this.#killed || this.#inFlight.get(errand.group.index) !== errand) return;
+    const now = this.#parts.clock.now();
+    const siteId = siteOf(this.state, errand.step);
+    const entries = refusalEntries(errand, siteId, result.refused, now);
+    if (phase === 'before' && result.kind === 'task' && result.done !== '') {
+      this.#early.set(errand.group.index, [...result.faults]);
+      this.offer([
+        ...entries,
+        {
+          type: 'task-prepared',
+          at: now,
+          group: errand.group.index,
+          step: errand.at,
+          direction: 'run',
+          attempt: errand.attempt,
+          before: result.before ?? {},
+        },
+      ]);
+      return;
+    }
+    if (phase === 'undo' && result.kind === 'task' && (result.accepted?.length ?? 0) > 0) {
+      const ended = await this.#asker.untilEnded(errand, result);
+      this.#end(errand, entries, ended, positions);
+      return;
+    }
+    this.#end(errand, entries, result, positions);
+  }
+
+  #end(
+    errand: Errand,
+    entries: readonly Entry[],
+    result: TaskResult | JobFault,
+    positions: readonly number[],
+  ): void {
+    const { index } = errand.group;
+    this.#inFlight.delete(index);
+    this.#parts.slots.give(errand.remoteId, errand.at);
+    const faults = this.#early.get(index) ?? [];
+    this.#early.delete(index);
+    const now = this.#parts.clock.now();
+    const outcome = outcomeEntries(errand, result, positions, { now, faults });
+    this.offer([...entries, ...outcome]);
+  }
+
+  /** Names of what is in flight, for people. */
+  inFlight(): readonly string[] {
+    return [...this.#inFlight.values()].map((errand) => `${errand.group.id} ${errand.step.name}`);
+  }
+}
+
+/** Positions of which something was found. */
+const decodePositions = (before: Readonly<Record<string, unknown>>): readonly number[] =>
+  Object.keys(before)
+    .map(Number)
+    .sort((one, other) => one - other);

@@ -1,0 +1,39 @@
+/**
+ * The catalog: the system stream in memory, and the only way to append to it. Entries of a run may
+ * land together with it, so that a run and the record of it are never apart.
+ */
+import { emptySystem, foldSystem, type SystemEntry, type SystemState } from '../core/system.ts';
+import type { Append, Journal } from '../journal/journal.ts';
+import { decode, encode, entriesPerReadMax, systemStream } from './streams.ts';
+
+export class Catalog {
+  readonly state: SystemState = emptySystem();
+  readonly #journal: Journal;
+  #nextSeq = 1;
+
+  private constructor(journal: Journal) {
+    this.#journal = journal;
+  }
+
+  /** Reads the whole system stream. */
+  static async open(journal: Journal): Promise<Catalog> {
+    const catalog = new Catalog(journal);
+    for (;;) {
+      const page = await journal.read(systemStream, catalog.#nextSeq, entriesPerReadMax);
+      for (const { body } of page) foldSystem(catalog.state, decode<SystemEntry>(body));
+      catalog.#nextSeq += page.length;
+      if (page.length < entriesPerReadMax) return catalog;
+    }
+  }
+
+  /** Durable (with `alongside`) when it resolves; only then does the state know. */
+  async append(entries: readonly SystemEntry[], alongside: readonly Append[] = []): Promise<void> {
+    const seq = this.#nextSeq;
+    this.#nextSeq += entries.length;
+    await this.#journal.append([
+      { stream: systemStream, seq, bodies: entries.map(encode) },
+      ...alongside,
+    ]);
+    for (const entry of entries) foldSystem(this.state, entry);
+  }
+}

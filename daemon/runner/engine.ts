@@ -1,0 +1,95 @@
+/** The engine as the API sees it: every question and every act, handed to whom it concerns. */
+import type { Clock } from '../core/clock.ts';
+import { SiteswapError } from '../core/errors.ts';
+import type { Random } from '../core/random.ts';
+import type { Feed } from '../feed/feed.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Pool, RemoteConfig } from '../workers/pool.ts';
+import { Catalog } from './catalog.ts';
+import type { Draws } from './draws.ts';
+import type { RunLog } from './log.ts';
+import { Plans } from './plans.ts';
+import { Runs } from './runs.ts';
+import { type PluginRef, Scout } from './scout.ts';
+import type { Engine } from './service.ts';
+import { type SiteRef, Sites } from './sites.ts';
+import { Starts } from './starts.ts';
+
+export interface EngineParts {
+  readonly journal: Journal;
+  readonly pool: Pool;
+  readonly feed: Feed;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly draws: Draws;
+  readonly log: RunLog;
+  readonly ownSiteId: string;
+  readonly sites: readonly SiteRef[];
+  readonly plugins: readonly PluginRef[];
+  readonly remotes: readonly RemoteConfig[];
+}
+
+/** The engine, and what only the daemon itself may do with it. */
+export interface RunningEngine extends Engine {
+  /** The agent of a run is lost and rebuilt from the journal. */
+  replaceAgent(runId: string): Promise<void>;
+  close(): void;
+}
+
+/** Reads the journal, picks up what is not ended, and answers. */
+export const openEngine = async (parts: EngineParts): Promise<RunningEngine> => {
+  const { journal, pool } = parts;
+  const catalog = await Catalog.open(journal);
+  const runs = new Runs({ ...parts, catalog });
+  const scout = new Scout({ ...parts, catalog });
+  const sites = new Sites({ ...parts, catalog, runs });
+  const starts = new Starts({ ...parts, catalog, runs, scout });
+  const siteIds = new Set(parts.sites.map(({ id }) => id));
+  const plans = new Plans({ ...parts, catalog, runs, starts, siteIds });
+  for (const siteId of catalog.state.lostSites.keys()) pool.setSiteLost(siteId, true);
+  await runs.recover();
+  sites.restore();
+
+  return {
+    createPlan: (plan) => plans.create(plan),
+    updatePlan: (plan, etag) => plans.update(plan, etag),
+    deletePlan: (planId, etag) => plans.delete(planId, etag),
+    getPlan: (planId) => plans.get(planId),
+    listPlans: () => plans.list(),
+    validatePlan: (plan) => plans.validate(plan),
+    previewPlan: (planId, mode) => starts.freeze(starts.plan(planId), mode),
+
+    startRun: (request) => starts.run(request),
+    startDeviceRun: (request) => starts.deviceRun(request),
+    getRun: (runId, detail) => runs.view(runId, detail),
+    describeRun: (runId) => runs.describe(runId),
+    listRuns: (filter) => runs.list(filter),
+    resumeRun: (runId, request) => runs.resume(runId, request),
+    cancelRun: (runId, requester, reason) => runs.cancel(runId, requester, reason),
+    reportRun: (runId) => runs.report(runId),
+    watchRun: (runId, cursor, signal) => {
+      if (!catalog.state.runs.has(runId)) {
+        throw new SiteswapError('RUN_NOT_FOUND', `no run has the id "${runId}"`, {
+          subject: runId,
+        });
+      }
+      return parts.feed.watch(runId, cursor, signal);
+    },
+
+    listSites: () => sites.list(),
+    declareLost: (siteId, requester, reason) =>
+      sites.declare('site-lost', siteId, requester, reason),
+    declareReachable: (siteId, requester, reason) =>
+      sites.declare('site-reachable', siteId, requester, reason),
+
+    listPlugins: () => scout.plugins(),
+    listRemotes: () => scout.remoteStates(),
+    discoverDevices: (arrayId, signal) => scout.devices(arrayId, signal),
+    evidence: (remoteId, fresh) => scout.evidence(remoteId, fresh),
+    querySync: (arrayId, targets) => scout.querySync(arrayId, targets),
+
+    health: () => ({ journal: journal.health(), pool: pool.health(), openRuns: runs.openCount }),
+    replaceAgent: (runId) => runs.replaceAgent(runId),
+    close: () => runs.close(),
+  };
+};

@@ -1,0 +1,143 @@
+/** From a task's place in the state to the job that a worker gets, and from its answer to entries. */
+import type { Fault } from '../../sdk/plugin/fault.ts';
+import type { OperationDirection } from '../../sdk/plugin/verbs.ts';
+import { type Group, type RunState, stepAt } from '../core/engine/state.ts';
+import type { Entry, ItemFaults } from '../core/entries.ts';
+import { type FrozenStep, remoteOf } from '../core/frozen.ts';
+import { encodeRanges } from '../core/ranges.ts';
+import type { Injection } from '../gateway/injection.ts';
+import type { JobFault, TaskJob, TaskResult } from '../workers/pool.ts';
+
+/** One task attempt, as the agent follows it. */
+export interface Errand {
+  readonly group: Group;
+  readonly at: number;
+  readonly step: FrozenStep;
+  readonly direction: OperationDirection;
+  readonly attempt: number;
+  readonly remoteId: string;
+  readonly injections: readonly Injection[];
+}
+
+export const errandOf = (
+  state: RunState,
+  group: Group,
+  direction: OperationDirection,
+  injections: readonly Injection[] = [],
+): Errand => {
+  const at = direction === 'undo' ? (group.completed.at(-1)?.step ?? 0) : stepAt(group);
+  const step = state.steps[at] as FrozenStep;
+  return {
+    group,
+    at,
+    step,
+    direction,
+    attempt: direction === 'undo' ? group.undoAttempt + 1 : group.task.attempt,
+    remoteId: remoteOf(step, group.frozen),
+    injections,
+  };
+};
+
+/** Makes jobs; keeps each workgroup's items as text, made once. */
+export class JobMaker {
+  readonly #state: RunState;
+  readonly #items: string[] = [];
+
+  constructor(state: RunState) {
+    this.#state = state;
+  }
+
+  make(errand: Errand, phase: TaskJob['phase'], positions: readonly number[]): TaskJob {
+    const { group, step } = errand;
+    const { started, frozen } = this.#state;
+    const whole = positions.length === group.frozen.items.length;
+    return {
+      kind: 'task',
+      remoteId: errand.remoteId,
+      step: step.name,
+      phase,
+      runId: started.runId,
+      workgroup: group.id,
+      mode: frozen.mode,
+      side: step.side,
+      items: this.#itemsOf(group),
+      ...(whole ? {} : { only: encodeRanges(positions) }),
+      ...(phase === 'undo' ? { before: JSON.stringify(group.completed.at(-1)?.before ?? {}) } : {}),
+      ...(frozen.args === undefined ? {} : { args: frozen.args }),
+      key: `${started.initiatorId}/${step.name}/${errand.direction}`,
+      attempt: errand.attempt,
+      epoch: 1,
+      timeoutMs: step.timeoutMs,
+      direction: errand.direction,
+      ...(errand.injections.length === 0 ? {} : { injections: errand.injections }),
+    };
+  }
+
+  #itemsOf(group: Group): string {
+    const made = this.#items[group.origin];
+    if (made !== undefined) return made;
+    const text = JSON.stringify(group.frozen.items);
+    this.#items[group.origin] = text;
+    return text;
+  }
+}
+
+const coordinates = (errand: Errand, at: number) => ({
+  at,
+  group: errand.group.index,
+  step: errand.at,
+  direction: errand.direction,
+  attempt: errand.attempt,
+});
+
+/** Calls that the gateway refused, for the journal. */
+export const refusalEntries = (
+  errand: Errand,
+  siteId: string,
+  refused: readonly string[] | undefined,
+  now: number,
+): Entry[] =>
+  (refused ?? []).map((verb) => ({
+    type: 'call-refused',
+    ...coordinates(errand, now),
+    siteId,
+    verb,
+  }));
+
+/** What an attempt came to. `positions`: what was asked; a job that failed whole failed for each. */
+export const outcomeEntries = (
+  errand: Errand,
+  result: TaskResult | JobFault,
+  positions: readonly number[],
+  more: { readonly now: number; readonly faults?: readonly ItemFaults[] },
+): Entry[] => {
+  const where = coordinates(errand, more.now);
+  const earlier = more.faults ?? [];
+  if (result.kind === 'fault') {
+    const faults = [...earlier, { items: encodeRanges(positions), fault: result.fault }];
+    return [{ type: 'task-outcome', ...where, done: '', faults }];
+  }
+  const entries: Entry[] = [];
+  const accepted = result.accepted ?? [];
+  if (accepted.length > 0) {
+    entries.push({ type: 'task-accepted', ...where, operations: accepted });
+  }
+  const faults = [...earlier, ...result.faults];
+  if (result.done !== '' || faults.length > 0) {
+    entries.push({
+      type: 'task-outcome',
+      ...where,
+      done: result.done,
+      faults,
+      ...(result.evidence === undefined ? {} : { evidence: result.evidence }),
+    });
+  }
+  return entries;
+};
+
+/** The first cause stays the fault of an effect that is proven absent. */
+export const absentFault = (cause: Fault | undefined): Fault => ({
+  ...(cause ?? { owner: 'engine', message: 'the call was cut short' }),
+  kind: cause === undefined || cause.code === 'INTERRUPTED' ? 'interrupted' : cause.kind,
+  message: `${cause?.message ?? 'the call was cut short'}; proven without effect`,
+});

@@ -1,0 +1,12 @@
+/** What the engine tells the log; the daemon hands in a writer, tests a silent one. */
+import type { RunState } from '../core/engine/state.ts';
+import type { Entry } from '../core/entries.ts';
+
+export interface RunLog {
+  /** One line per durable entry. */
+  entry(state: RunState, entry: Entry): void;
+  /** A defect ended the run's agent; the journal is whole, a restart goes on. */
+  broken(runId: string, error: Error): void;
+}
+
+export const silentLog: RunLog = { entry: () => {}, broken: () => {} };

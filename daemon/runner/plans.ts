@@ -1,0 +1,153 @@
+/** Plans: created, changed and checked; kept in the catalog like everything else. */
+import type { Clock } from '../core/clock.ts';
+import { SiteswapError, type Violation } from '../core/errors.ts';
+import type { Plan } from '../core/plan.ts';
+import type { Random } from '../core/random.ts';
+import { openRunOf, planStateOf } from '../core/system.ts';
+import { checkPlan } from '../planner/check-plan.ts';
+import type { Catalog } from './catalog.ts';
+import { Lines } from './lines.ts';
+import type { Runs } from './runs.ts';
+import type { StoredPlan } from './service.ts';
+import type { Starts } from './starts.ts';
+
+interface PlansParts {
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly runs: Runs;
+  readonly starts: Starts;
+  readonly siteIds: ReadonlySet<string>;
+  /** The site at which this daemon and its journal stand. */
+  readonly ownSiteId: string;
+}
+
+export class Plans {
+  readonly #parts: PlansParts;
+  readonly #lines = new Lines();
+
+  constructor(parts: PlansParts) {
+    this.#parts = parts;
+  }
+
+  async create(plan: Plan): Promise<StoredPlan> {
+    return this.#lines.run(plan.id, async () => {
+      if (this.#parts.catalog.state.plans.has(plan.id)) {
+        const message = `there is a plan "${plan.id}" already`;
+        throw new SiteswapError('PLAN_EXISTS', message, { subject: plan.id });
+      }
+      await this.#expectSound(plan);
+      return this.#save(plan);
+    });
+  }
+
+  async update(plan: Plan, etag: string): Promise<StoredPlan> {
+    return this.#lines.run(plan.id, async () => {
+      this.#expectCurrent(plan.id, etag);
+      this.#expectUnused(plan.id);
+      await this.#expectSound(plan);
+      return this.#save(plan);
+    });
+  }
+
+  async delete(planId: string, etag: string): Promise<void> {
+    return this.#lines.run(planId, async () => {
+      this.#expectCurrent(planId, etag);
+      this.#expectUnused(planId);
+      const at = this.#parts.clock.now();
+      await this.#parts.catalog.append([{ type: 'plan-deleted', at, planId }]);
+    });
+  }
+
+  get(planId: string): StoredPlan {
+    const { state } = this.#parts.catalog;
+    const plan = this.#parts.starts.plan(planId);
+    const record = state.plans.get(planId);
+    const open = openRunOf(state, planId);
+    const parked =
+      open !== undefined && this.#parts.runs.agent(open.runId)?.state.parked !== undefined;
+    const running = open?.mode === 'test' ? 'testing' : 'running';
+    return {
+      plan,
+      etag: record?.etag ?? '',
+      savedAtMs: record?.savedAtMs ?? 0,
+      state: open === undefined ? planStateOf(state, planId) : parked ? 'parked' : running,
+      ...(open === undefined ? {} : { openRunId: open.runId }),
+    };
+  }
+
+  list(): readonly StoredPlan[] {
+    return [...this.#parts.catalog.state.plans.keys()].sort().map((planId) => this.get(planId));
+  }
+
+  /** Every problem at once. A plan that has failed over is checked as far as its state allows. */
+  async validate(
+    plan: Plan,
+  ): Promise<{ problems: readonly Violation[]; warnings: readonly Violation[] }> {
+    const warnings: Violation[] = [];
+    if (plan.protectedSiteId === this.#parts.ownSiteId) {
+      warnings.push({
+        field: 'protectedSiteId',
+        message:
+          `this daemon and its journal stand at site "${plan.protectedSiteId}": ` +
+          'should that site be lost, so are they; run a daemon at the recovery site',
+      });
+    }
+    const problems = [...this.#siteProblems(plan), ...checkPlan(plan)];
+    if (problems.length > 0) return { problems, warnings };
+    if (planStateOf(this.#parts.catalog.state, plan.id) !== 'ready') return { problems, warnings };
+    const lost = this.#parts.catalog.state.lostSites.has(plan.protectedSiteId);
+    try {
+      await this.#parts.starts.freeze(plan, lost ? 'disaster' : 'planned');
+    } catch (error) {
+      if (!(error instanceof SiteswapError)) throw error;
+      if (error.violations.length > 0) problems.push(...error.violations);
+      else problems.push({ field: '', message: error.message });
+    }
+    return { problems, warnings };
+  }
+
+  #siteProblems(plan: Plan): Violation[] {
+    return (['protectedSiteId', 'recoverySiteId'] as const)
+      .filter((field) => !this.#parts.siteIds.has(plan[field]))
+      .map((field) => ({
+        field,
+        message:
+          `there is no site "${plan[field]}": ` +
+          `the configuration has ${[...this.#parts.siteIds].join(', ')}`,
+      }));
+  }
+
+  async #expectSound(plan: Plan): Promise<void> {
+    const { problems } = await this.validate(plan);
+    const first = problems[0];
+    if (first === undefined) return;
+    const where = first.field === '' ? '' : `${first.field}: `;
+    const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
+    throw new SiteswapError('PLAN_INVALID', `${where}${first.message}${more}`, {
+      subject: plan.id,
+      violations: problems,
+    });
+  }
+
+  #expectCurrent(planId: string, etag: string): void {
+    const stored = this.get(planId);
+    if (stored.etag === etag) return;
+    const message = `plan "${planId}" has etag ${stored.etag}, not "${etag}"`;
+    throw new SiteswapError('PLAN_CHANGED', message, { subject: planId });
+  }
+
+  #expectUnused(planId: string): void {
+    const open = openRunOf(this.#parts.catalog.state, planId);
+    if (open === undefined) return;
+    const message = `run ${open.runId} (${open.mode}) of plan "${planId}" is not ended`;
+    throw new SiteswapError('PLAN_IN_USE', message, { subject: open.runId });
+  }
+
+  async #save(plan: Plan): Promise<StoredPlan> {
+    const at = this.#parts.clock.now();
+    const etag = this.#parts.random.id().slice(0, 16);
+    await this.#parts.catalog.append([{ type: 'plan-saved', at, plan, etag }]);
+    return this.get(plan.id);
+  }
+}

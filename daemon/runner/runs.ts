@@ -1,0 +1,224 @@
+/**
+ * The runs of a daemon: starts them, finds them again, and picks them up at boot. A run that is open
+ * has an agent; one that has ended is read from the journal when somebody asks.
+ */
+import { begin, fold, foldAll } from '../core/engine/fold.ts';
+import { reportOf } from '../core/engine/report.ts';
+import type { RunState } from '../core/engine/state.ts';
+import { decisionsFor, summaryOf, viewOf } from '../core/engine/view.ts';
+import type { Decision, Entry, RunStarted } from '../core/entries.ts';
+import { SiteswapError } from '../core/errors.ts';
+import { inFlightPerRemoteDefault, openRunsMax, workgroupsPerViewMax } from '../core/limits.ts';
+import type { Policy } from '../core/policy.ts';
+import type { RunOpened } from '../core/system.ts';
+import type { RunReport, RunSummary, RunView } from '../core/view.ts';
+import { Agent, type AgentParts } from './agent.ts';
+import type { RunDescription } from './service.ts';
+import { RemoteLoad, RunSlots } from './slots.ts';
+import { decode, encode, entriesPerReadMax } from './streams.ts';
+
+type RunsParts = Omit<AgentParts, 'slots'>;
+
+export class Runs {
+  readonly #parts: RunsParts;
+  readonly #load = new RemoteLoad();
+  readonly #agents = new Map<string, Agent>();
+
+  constructor(parts: RunsParts) {
+    this.#parts = parts;
+  }
+
+  get openCount(): number {
+    return this.#agents.size;
+  }
+
+  /** Picks up every run that is not ended: what was in flight is in doubt, the rest goes on. */
+  async recover(): Promise<void> {
+    const { runs } = this.#parts.catalog.state;
+    for (const { opened, closed } of runs.values()) {
+      if (closed !== undefined) continue;
+      const agent = await this.#revive(opened.runId);
+      agent.interruptAll('the daemon ended while the call was in flight');
+      agent.wake();
+    }
+  }
+
+  async #revive(runId: string): Promise<Agent> {
+    return this.#adopt(await this.#fold(runId));
+  }
+
+  #adopt(state: RunState): Agent {
+    const { runId } = state.started;
+    const slots = new RunSlots(state.frozen, this.#load, inFlightPerRemoteDefault);
+    const agent = new Agent(state, { ...this.#parts, slots });
+    this.#agents.set(runId, agent);
+    this.#parts.feed.open(runId, state.cursor + 1);
+    return agent;
+  }
+
+  /** For the proof of S8: the agent is lost, and rebuilt from the journal. */
+  async replaceAgent(runId: string): Promise<void> {
+    const old = this.#agents.get(runId);
+    if (old === undefined) return;
+    old.kill();
+    const agent = await this.#revive(runId);
+    agent.interruptAll('the agent was lost while the call was in flight');
+    agent.wake();
+  }
+
+  /** Makes a run durable and starts it. The caller has checked that it may start. */
+  async open(opened: RunOpened, started: RunStarted): Promise<void> {
+    if (this.#agents.size >= openRunsMax) this.#forgetEnded();
+    if (this.#agents.size >= openRunsMax) {
+      throw new SiteswapError('TOO_MANY_RUNS', `${openRunsMax} runs are open already`);
+    }
+    const body = encode(started);
+    const stream = started.runId;
+    await this.#parts.catalog.append([opened], [{ stream, seq: 1, bodies: [body] }]);
+    this.#adopt(begin(started)).wake();
+  }
+
+  /** Agents of ended runs are kept a while for their watchers' sake, then let go. */
+  #forgetEnded(): void {
+    for (const [runId, agent] of this.#agents) {
+      if (agent.state.result !== undefined) this.#agents.delete(runId);
+    }
+  }
+
+  /** The run's agent when it is open. */
+  agent(runId: string): Agent | undefined {
+    const agent = this.#agents.get(runId);
+    if (agent?.state.result !== undefined) {
+      this.#agents.delete(runId);
+      return undefined;
+    }
+    return agent;
+  }
+
+  openAgents(): readonly Agent[] {
+    return [...this.#agents.keys()].flatMap((runId) => this.agent(runId) ?? []);
+  }
+
+  /** A run's state: the agent's own, or folded from the journal. */
+  async state(runId: string): Promise<RunState> {
+    return this.#agents.get(runId)?.state ?? (await this.#fold(runId));
+  }
+
+  async #fold(runId: string): Promise<RunState> {
+    let state: RunState | undefined;
+    for await (const entry of this.entries(runId)) {
+      if (state === undefined) state = foldAll([entry]);
+      else fold(state, entry);
+    }
+    if (state !== undefined) return state;
+    throw new SiteswapError('RUN_NOT_FOUND', `no run has the id "${runId}"`, { subject: runId });
+  }
+
+  async *entries(runId: string): AsyncIterable<Entry> {
+    for (let seq = 1; ; ) {
+      const page = await this.#parts.journal.read(runId, seq, entriesPerReadMax);
+      for (const { body } of page) yield decode<Entry>(body);
+      seq += page.length;
+      if (page.length < entriesPerReadMax) return;
+    }
+  }
+
+  async view(runId: string, detail: 'basic' | 'full'): Promise<RunView> {
+    return viewOf(await this.state(runId), detail === 'basic' ? 0 : workgroupsPerViewMax);
+  }
+
+  async describe(runId: string): Promise<RunDescription> {
+    const state = await this.state(runId);
+    const { started, frozen } = state;
+    const itemsOf = frozen.workgroups.map(({ items }) => items.map(({ id }) => id));
+    return {
+      runId,
+      planId: frozen.planId,
+      mode: frozen.mode,
+      requester: started.requester,
+      initiatorId: started.initiatorId,
+      startedAtMs: started.at,
+      lostSites: started.lostSites,
+      steps: frozen.steps.map(({ name }) => name),
+      workgroups: state.groups.map(({ id, origin }) => ({ id, itemIds: itemsOf[origin] ?? [] })),
+    };
+  }
+
+  /** Newest first; ended runs are told from the catalog alone. */
+  list(filter: { readonly planId?: string; readonly openOnly: boolean }): readonly RunSummary[] {
+    const found: RunSummary[] = [];
+    for (const { opened, closed } of [...this.#parts.catalog.state.runs.values()].reverse()) {
+      if (filter.planId !== undefined && opened.planId !== filter.planId) continue;
+      if (filter.openOnly && closed !== undefined) continue;
+      const agent = this.#agents.get(opened.runId);
+      if (agent !== undefined) found.push(summaryOf(agent.state));
+      else {
+        found.push({
+          runId: opened.runId,
+          planId: opened.planId,
+          mode: opened.mode,
+          status: closed === undefined ? 'running' : 'ended',
+          ...(closed === undefined ? {} : { result: closed.result, endedAtMs: closed.at }),
+          requester: opened.requester,
+          startedAtMs: opened.at,
+        });
+      }
+    }
+    return found;
+  }
+
+  async report(runId: string): Promise<RunReport> {
+    const state = await this.state(runId);
+    const entries: Entry[] = [];
+    for await (const entry of this.entries(runId)) entries.push(entry);
+    return reportOf(state, entries, this.#parts.clock.now());
+  }
+
+  async resume(
+    runId: string,
+    request: {
+      readonly requester: string;
+      readonly decision: Decision;
+      readonly policies: Readonly<Record<string, Policy>>;
+    },
+  ): Promise<void> {
+    const agent = await this.#openAgent(runId);
+    const { state } = agent;
+    if (state.parked === undefined) {
+      const message = `run ${runId} is not parked: it is running`;
+      throw new SiteswapError('RUN_NOT_PARKED', message, { subject: runId });
+    }
+    if (!decisionsFor(state).includes(request.decision)) {
+      const allowed = decisionsFor(state).join(', ');
+      const message = `run ${runId} cannot be resumed with ${request.decision}: it allows ${allowed}`;
+      const hint =
+        'Past the first power-on there is no rollback: finish, reprotect, then fail back.';
+      throw new SiteswapError('DECISION_REFUSED', message, { subject: runId, hint });
+    }
+    const at = this.#parts.clock.now();
+    const end: Entry[] =
+      request.decision === 'abandon' ? [{ type: 'run-ended', at, result: 'abandoned' }] : [];
+    await agent.record([{ type: 'run-resumed', at, ...request }, ...end]);
+  }
+
+  async cancel(runId: string, requester: string, reason: string): Promise<void> {
+    const agent = await this.#openAgent(runId);
+    if (agent.state.cancelling || agent.state.parked !== undefined) return;
+    const at = this.#parts.clock.now();
+    await agent.record([{ type: 'run-cancel-requested', at, requester, reason }]);
+  }
+
+  /** Typed error for a run that is unknown or has ended. */
+  async #openAgent(runId: string): Promise<Agent> {
+    const agent = this.agent(runId);
+    if (agent !== undefined) return agent;
+    await this.state(runId);
+    throw new SiteswapError('RUN_ENDED', `run ${runId} has ended`, { subject: runId });
+  }
+
+  /** Ends agents; their runs go on when the daemon is started again. */
+  close(): void {
+    for (const agent of this.#agents.values()) agent.kill();
+    this.#agents.clear();
+  }
+}

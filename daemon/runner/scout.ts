@@ -1,0 +1,249 @@
+/**
+ * The scout asks remotes what they have and records the answers as evidence. Evidence is what plans
+ * are frozen from; a disaster run lives on what was recorded before.
+ */
+import type { Fault } from '../../sdk/plugin/fault.ts';
+import type { ArrayInfo, Datastore, Device, Vm } from '../../sdk/plugin/model.ts';
+import type { ListingVerb, SyncStatus, ValueAnswer } from '../../sdk/plugin/verbs.ts';
+import type { Clock } from '../core/clock.ts';
+import { SiteswapError } from '../core/errors.ts';
+import type { Inventory, Remote, RemoteEvidence } from '../core/inventory.ts';
+import { devicesPerMessageMax } from '../core/limits.ts';
+import type { PluginDescription, Pool, RemoteConfig } from '../workers/pool.ts';
+import type { Catalog } from './catalog.ts';
+import type { DeviceRequest, PluginState, RemoteState } from './service.ts';
+
+/** One page of a listing, and the import of a plugin: slow arrays take seconds, not minutes. */
+const listingTimeoutMs = 30_000;
+const describeTimeoutMs = 15_000;
+/** A plugin whose listing does not end would otherwise be asked for ever. */
+const pagesMax = 10_000;
+
+export interface PluginRef {
+  readonly id: string;
+  readonly module: string;
+}
+
+interface ScoutParts {
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly catalog: Catalog;
+  readonly remotes: readonly RemoteConfig[];
+  readonly plugins: readonly PluginRef[];
+}
+
+export class Scout {
+  readonly #parts: ScoutParts;
+  readonly #heard = new Map<string, { ok: boolean; message: string; atMs: number }>();
+  readonly #described = new Map<string, Promise<PluginState>>();
+
+  constructor(parts: ScoutParts) {
+    this.#parts = parts;
+  }
+
+  remote(remoteId: string): RemoteConfig {
+    const remote = this.#parts.remotes.find(({ id }) => id === remoteId);
+    if (remote !== undefined) return remote;
+    throw new SiteswapError('REMOTE_NOT_FOUND', `no array or compute has the id "${remoteId}"`, {
+      subject: remoteId,
+    });
+  }
+
+  remotesAt(siteIds: readonly string[]): readonly RemoteConfig[] {
+    return this.#parts.remotes.filter(({ siteId }) => siteIds.includes(siteId));
+  }
+
+  inventory(): Inventory {
+    return this.#parts.catalog.state.inventory;
+  }
+
+  /** Asks every remote of the sites that are not lost, at once; what does not answer is named. */
+  async refresh(siteIds: readonly string[]): Promise<void> {
+    const { lostSites } = this.#parts.catalog.state;
+    const reachable = siteIds.filter((siteId) => !lostSites.has(siteId));
+    await Promise.all(this.remotesAt(reachable).map(({ id }) => this.evidence(id, true)));
+  }
+
+  async evidence(remoteId: string, fresh: boolean): Promise<RemoteEvidence> {
+    const remote = this.remote(remoteId);
+    const recorded = this.#parts.catalog.state.inventory.get(remoteId);
+    const lost = this.#parts.catalog.state.lostSites.has(remote.siteId);
+    if (recorded !== undefined && (!fresh || lost)) return recorded;
+    if (lost) throw this.#lost(remote);
+    const found = await this.#ask(remote);
+    await this.#record(found, recorded);
+    return found;
+  }
+
+  /** Devices page by page, as they come; the whole is recorded at the end. */
+  async *devices(arrayId: string, signal: AbortSignal): AsyncIterable<readonly Device[]> {
+    const remote = this.remote(arrayId);
+    if (this.#parts.catalog.state.lostSites.has(remote.siteId)) throw this.#lost(remote);
+    const devices: Device[] = [];
+    for await (const page of this.#pages<Device>(remote, 'discoverDevices')) {
+      if (signal.aborted) return;
+      devices.push(...page);
+      yield page;
+    }
+    const arrays = await this.#list<ArrayInfo>(remote, 'discoverArrays');
+    const found = this.#evidenceOf(remote, { arrays, devices, vms: [], datastores: [] });
+    await this.#record(found, this.#parts.catalog.state.inventory.get(arrayId));
+  }
+
+  /** How far the synchronisation of groups is; asks the array now. */
+  async querySync(
+    arrayId: string,
+    targets: DeviceRequest['targets'],
+  ): Promise<readonly ValueAnswer<SyncStatus>[]> {
+    const remote = this.remote(arrayId);
+    if (this.#parts.catalog.state.lostSites.has(remote.siteId)) throw this.#lost(remote);
+    const { devices } = await this.evidence(arrayId, false);
+    const members = (id: string) =>
+      devices.filter((device) => device.id === id || device.groupId === id).map(({ id }) => id);
+    const result = await this.#parts.pool.run({
+      kind: 'query',
+      remoteId: arrayId,
+      verb: 'syncStatus',
+      targets: targets.map(({ id, deviceIds }) => ({
+        id,
+        devices: deviceIds.length > 0 ? deviceIds : members(id),
+      })),
+      timeoutMs: listingTimeoutMs,
+    });
+    if (result.kind === 'fault') throw this.#failed(remote, result.fault);
+    return result.answers as readonly ValueAnswer<SyncStatus>[];
+  }
+
+  remoteStates(): readonly RemoteState[] {
+    const { inventory, lostSites } = this.#parts.catalog.state;
+    return this.#parts.remotes.map(({ id, kind, siteId, pluginId }) => {
+      const heard = this.#heard.get(id);
+      const health = heard === undefined ? 'unknown' : heard.ok ? 'healthy' : 'unreachable';
+      return {
+        id,
+        kind,
+        siteId,
+        pluginId,
+        health: lostSites.has(siteId) ? 'lost' : health,
+        message: heard?.message ?? '',
+        observedAtMs: heard?.atMs ?? inventory.get(id)?.observedAtMs ?? 0,
+      };
+    });
+  }
+
+  plugins(): Promise<readonly PluginState[]> {
+    return Promise.all(this.#parts.plugins.map((plugin) => this.#describe(plugin)));
+  }
+
+  /** Remote id → what its plugin offers; remotes whose plugin does not work are left out. */
+  async capabilities(): Promise<ReadonlyMap<string, PluginDescription['verbs']>> {
+    const plugins = new Map((await this.plugins()).map((plugin) => [plugin.id, plugin]));
+    return new Map(
+      this.#parts.remotes.flatMap(({ id, pluginId }) => {
+        const verbs = plugins.get(pluginId)?.description?.verbs;
+        return verbs === undefined ? [] : [[id, verbs] as const];
+      }),
+    );
+  }
+
+  /** A plugin that could not be described is asked again the next time. */
+  async #describe({ id, module }: PluginRef): Promise<PluginState> {
+    const known = this.#described.get(id);
+    if (known !== undefined) return known;
+    const asked = this.#parts.pool
+      .run({ kind: 'describe', pluginId: id, module, timeoutMs: describeTimeoutMs })
+      .then((result): PluginState => {
+        if (result.kind !== 'fault') return { id, module, description: result, problem: '' };
+        this.#described.delete(id);
+        return { id, module, problem: result.fault.message };
+      });
+    this.#described.set(id, asked);
+    return asked;
+  }
+
+  async #ask(remote: RemoteConfig): Promise<RemoteEvidence> {
+    if (remote.kind === 'array') {
+      const [arrays, devices] = await Promise.all([
+        this.#list<ArrayInfo>(remote, 'discoverArrays'),
+        this.#list<Device>(remote, 'discoverDevices'),
+      ]);
+      return this.#evidenceOf(remote, { arrays, devices, vms: [], datastores: [] });
+    }
+    const [vms, datastores] = await Promise.all([
+      this.#list<Vm>(remote, 'listVms'),
+      this.#list<Datastore>(remote, 'listDatastores'),
+    ]);
+    return this.#evidenceOf(remote, { arrays: [], devices: [], vms, datastores });
+  }
+
+  #evidenceOf(
+    remote: RemoteConfig,
+    found: Omit<RemoteEvidence, 'remote' | 'observedAtMs'>,
+  ): RemoteEvidence {
+    const { id, kind, siteId, pluginId }: Remote = remote;
+    return {
+      remote: { id, kind, siteId, pluginId },
+      observedAtMs: this.#parts.clock.now(),
+      ...found,
+    };
+  }
+
+  /** Only what is new is journaled: the same answer again is the same evidence. */
+  async #record(found: RemoteEvidence, recorded: RemoteEvidence | undefined): Promise<void> {
+    const facts = (evidence: RemoteEvidence) => JSON.stringify({ ...evidence, observedAtMs: 0 });
+    if (recorded !== undefined && facts(recorded) === facts(found)) return;
+    await this.#parts.catalog.append([
+      { type: 'inventory-recorded', at: found.observedAtMs, evidence: found },
+    ]);
+  }
+
+  async #list<T>(remote: RemoteConfig, verb: ListingVerb): Promise<readonly T[]> {
+    const all: T[] = [];
+    for await (const page of this.#pages<T>(remote, verb)) all.push(...page);
+    return all;
+  }
+
+  async *#pages<T>(remote: RemoteConfig, verb: ListingVerb): AsyncIterable<readonly T[]> {
+    let token: string | undefined;
+    for (let pages = 0; pages < pagesMax; pages++) {
+      const result = await this.#parts.pool.run({
+        kind: 'listing',
+        remoteId: remote.id,
+        verb,
+        page: { ...(token === undefined ? {} : { token }), sizeMax: devicesPerMessageMax },
+        timeoutMs: listingTimeoutMs,
+      });
+      const atMs = this.#parts.clock.now();
+      if (result.kind === 'fault') {
+        this.#heard.set(remote.id, { ok: false, message: result.fault.message, atMs });
+        throw this.#failed(remote, result.fault);
+      }
+      this.#heard.set(remote.id, { ok: true, message: '', atMs });
+      yield result.items as readonly T[];
+      if (result.next === undefined) return;
+      token = result.next;
+    }
+    throw new SiteswapError('PLUGIN_FAILED', `${remote.id}: the listing ${verb} does not end`, {
+      subject: remote.id,
+    });
+  }
+
+  #failed(remote: RemoteConfig, fault: Fault): SiteswapError {
+    const reason =
+      fault.kind === 'unsupported'
+        ? 'VERB_UNSUPPORTED'
+        : fault.owner === 'plugin'
+          ? 'PLUGIN_FAILED'
+          : 'REMOTE_UNREACHABLE';
+    return new SiteswapError(reason, `${remote.kind} "${remote.id}": ${fault.message}`, {
+      subject: remote.id,
+      vendorCode: fault.code ?? '',
+      ...(fault.hint === undefined ? {} : { hint: fault.hint }),
+    });
+  }
+
+  #lost(remote: RemoteConfig): SiteswapError {
+    const message = `site "${remote.siteId}" of ${remote.id} is declared lost: it is not asked`;
+    return new SiteswapError('SITE_LOST', message, { subject: remote.siteId });
+  }
+}

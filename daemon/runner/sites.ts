@@ -1,0 +1,96 @@
+/** Sites, and the act of declaring one lost: explicit, durable, global to all runs. */
+import type { Clock } from '../core/clock.ts';
+import { SiteswapError } from '../core/errors.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Pool } from '../workers/pool.ts';
+import type { Agent } from './agent.ts';
+import type { Catalog } from './catalog.ts';
+import type { Runs } from './runs.ts';
+import type { SiteState } from './service.ts';
+
+export interface SiteRef {
+  readonly id: string;
+  readonly name: string;
+}
+
+interface SitesParts {
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  readonly journal: Journal;
+  readonly pool: Pool;
+  readonly runs: Runs;
+  readonly sites: readonly SiteRef[];
+}
+
+export class Sites {
+  readonly #parts: SitesParts;
+
+  constructor(parts: SitesParts) {
+    this.#parts = parts;
+  }
+
+  /** At boot: the gateway and every open run know what was declared before. */
+  restore(): void {
+    const { lostSites } = this.#parts.catalog.state;
+    for (const siteId of lostSites.keys()) this.#parts.pool.setSiteLost(siteId, true);
+    for (const agent of this.#parts.runs.openAgents()) this.#tell(agent);
+  }
+
+  list(): readonly SiteState[] {
+    return this.#parts.sites.map((site) => this.#stateOf(site));
+  }
+
+  async declare(
+    what: 'site-lost' | 'site-reachable',
+    siteId: string,
+    requester: string,
+    reason: string,
+  ): Promise<SiteState> {
+    const site = this.#parts.sites.find(({ id }) => id === siteId);
+    if (site === undefined) {
+      const known = this.#parts.sites.map(({ id }) => id).join(', ');
+      const message = `there is no site "${siteId}": the configuration has ${known}`;
+      throw new SiteswapError('SITE_NOT_FOUND', message, { subject: siteId });
+    }
+    const lost = what === 'site-lost';
+    if (this.#parts.catalog.state.lostSites.has(siteId) === lost) return this.#stateOf(site);
+    const health = this.#parts.journal.health();
+    if (health.held) throw new SiteswapError('JOURNAL_HELD', health.reason ?? 'journal held');
+    // A lost site gets no call from this moment on, whatever becomes of the entry.
+    if (lost) this.#parts.pool.setSiteLost(siteId, true);
+    const at = this.#parts.clock.now();
+    await this.#parts.catalog.append([{ type: what, at, siteId, requester, reason }]);
+    if (!lost) this.#parts.pool.setSiteLost(siteId, false);
+    const open = this.#parts.runs.openAgents();
+    await Promise.all(open.map((agent) => this.#tell(agent)));
+    return this.#stateOf(site);
+  }
+
+  /** Brings a run's own list of lost sites up to date; recorded in its stream. */
+  async #tell(agent: Agent): Promise<void> {
+    const { lostSites } = this.#parts.catalog.state;
+    const { frozen, lostSites: known } = agent.state;
+    const at = this.#parts.clock.now();
+    const own = [...new Set([frozen.protectedSiteId, frozen.recoverySiteId])];
+    const news = own.filter((siteId) => lostSites.has(siteId) !== known.has(siteId));
+    if (news.length === 0) return;
+    await agent.record(
+      news.map((siteId) => ({
+        type: lostSites.has(siteId) ? 'run-site-lost' : 'run-site-reachable',
+        at,
+        siteId,
+      })),
+    );
+  }
+
+  #stateOf(site: SiteRef): SiteState {
+    const declared = this.#parts.catalog.state.lostSites.get(site.id);
+    return {
+      ...site,
+      lost: declared !== undefined,
+      reason: declared?.reason ?? '',
+      sinceMs: declared?.at ?? 0,
+      declaredBy: declared?.requester ?? '',
+    };
+  }
+}

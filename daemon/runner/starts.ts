@@ -1,0 +1,231 @@
+/**
+ * Starting runs: everything that must hold before the first entry, and the entry. A start is
+ * deduplicated by (requester, request key); starts of one plan come one after the other.
+ * Source: US 9,563,478.
+ */
+import type { Clock } from '../core/clock.ts';
+import type { RunStarted } from '../core/entries.ts';
+import { SiteswapError } from '../core/errors.ts';
+import type { FrozenRun } from '../core/frozen.ts';
+import type { Mode, Plan } from '../core/plan.ts';
+import type { Random } from '../core/random.ts';
+import { modesFrom, openRunOf, planStateOf, requestOf } from '../core/system.ts';
+import type { Journal } from '../journal/journal.ts';
+import { type Frozen, freeze } from '../planner/freeze.ts';
+import { freezeDevice } from '../planner/freeze-device.ts';
+import type { Catalog } from './catalog.ts';
+import { Lines } from './lines.ts';
+import type { Runs } from './runs.ts';
+import type { Scout } from './scout.ts';
+import type { DeviceRequest, StartRequest } from './service.ts';
+
+interface StartsParts {
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly journal: Journal;
+  readonly runs: Runs;
+  readonly scout: Scout;
+}
+
+interface Started {
+  readonly runId: string;
+  readonly existing: boolean;
+}
+
+export class Starts {
+  readonly #parts: StartsParts;
+  readonly #lines = new Lines();
+
+  constructor(parts: StartsParts) {
+    this.#parts = parts;
+  }
+
+  async run(request: StartRequest): Promise<Started> {
+    const asked = JSON.stringify([request.planId, request.mode, request.policies]);
+    return this.#once(request, asked, `plan ${request.planId}`, async (requestKey) => {
+      const plan = this.plan(request.planId);
+      this.#expectReady(plan, request.mode);
+      const frozen = await this.freeze(plan, request.mode, request.policies);
+      await this.#supersede(plan, request);
+      return this.#open(frozen, { ...request, requestKey, initiatorId: '' }, asked);
+    });
+  }
+
+  async deviceRun(request: DeviceRequest): Promise<Started> {
+    const { verb, arrayId, targets, args, initiatorId } = request;
+    const asked = JSON.stringify([verb, arrayId, targets, args, initiatorId]);
+    return this.#once(request, asked, `array ${arrayId}`, async (requestKey) => {
+      const remote = this.#parts.scout.remote(arrayId);
+      if (this.#parts.catalog.state.lostSites.has(remote.siteId)) {
+        const message = `site "${remote.siteId}" of ${arrayId} is declared lost: no call goes there`;
+        throw new SiteswapError('SITE_LOST', message, { subject: remote.siteId });
+      }
+      await this.#parts.scout.evidence(arrayId, true);
+      const frozen = await this.#freezeDevice(request);
+      return this.#open(frozen, { ...request, requestKey }, asked);
+    });
+  }
+
+  plan(planId: string): Plan {
+    const record = this.#parts.catalog.state.plans.get(planId);
+    if (record !== undefined) return record.plan;
+    throw new SiteswapError('PLAN_NOT_FOUND', `no plan has the id "${planId}"`, {
+      subject: planId,
+    });
+  }
+
+  /** The run that a plan would make now; asks both sites (those that are not lost) first. */
+  async freeze(
+    plan: Plan,
+    mode: Mode,
+    policies: StartRequest['policies'] = {},
+  ): Promise<FrozenRun> {
+    const { scout } = this.#parts;
+    const sites = [plan.recoverySiteId, plan.protectedSiteId];
+    await scout.refresh(mode === 'cleanup' ? sites.slice(0, 1) : sites);
+    return this.#expectFrozen(
+      freeze(plan, scout.inventory(), mode, await this.#context(policies)),
+      plan.id,
+    );
+  }
+
+  async #context(policies: StartRequest['policies']) {
+    const { scout, catalog } = this.#parts;
+    return {
+      capabilities: await scout.capabilities(),
+      lostSites: new Set(catalog.state.lostSites.keys()),
+      policies,
+    };
+  }
+
+  #expectFrozen(made: Frozen, subject: string): FrozenRun {
+    if ('frozen' in made) return made.frozen;
+    const first = made.problems[0];
+    const where = first?.field === '' ? '' : `${first?.field}: `;
+    const more = made.problems.length > 1 ? ` (and ${made.problems.length - 1} more)` : '';
+    throw new SiteswapError('PLAN_INVALID', `${where}${first?.message}${more}`, {
+      subject,
+      violations: made.problems,
+    });
+  }
+
+  async #freezeDevice(request: DeviceRequest): Promise<FrozenRun> {
+    const { scout } = this.#parts;
+    const { devices } = await scout.evidence(request.arrayId, false);
+    const known = new Set(devices.flatMap(({ id, groupId }) => [id, groupId ?? id]));
+    for (const { id, deviceIds } of request.targets) {
+      const missing = (deviceIds.length > 0 ? deviceIds : [id]).find((name) => !known.has(name));
+      if (missing === undefined) continue;
+      const message = `array "${request.arrayId}" has no device or consistency group "${missing}"`;
+      throw new SiteswapError('DEVICE_NOT_FOUND', message, { subject: missing });
+    }
+    const made = freezeDevice(request, scout.inventory(), await this.#context({}));
+    return this.#expectFrozen(made, request.arrayId);
+  }
+
+  /** The same key from the same requester is the same run; a different request with it is refused. */
+  async #once(
+    request: { readonly requester: string; readonly requestKey: string },
+    asked: string,
+    line: string,
+    start: (requestKey: string) => Promise<string>,
+  ): Promise<Started> {
+    const { catalog, journal, random } = this.#parts;
+    const requestKey = request.requestKey === '' ? random.id() : request.requestKey;
+    const key = requestOf(request.requester, requestKey);
+    return this.#lines.run(`request ${key}`, async () => {
+      const known = catalog.state.requests.get(key);
+      if (known !== undefined) {
+        const opened = catalog.state.runs.get(known)?.opened;
+        if (opened?.request === asked) return { runId: known, existing: true };
+        throw new SiteswapError(
+          'REQUEST_KEY_REUSED',
+          `"${request.requester}" used request key "${requestKey}" for run ${known}, ` +
+            'which was a different request',
+          { subject: known },
+        );
+      }
+      const health = journal.health();
+      if (health.held) throw new SiteswapError('JOURNAL_HELD', health.reason ?? 'journal held');
+      const runId = await this.#lines.run(line, () => start(requestKey));
+      return { runId, existing: false };
+    });
+  }
+
+  /** Refuses a mode that the plan's history does not lead to, or that the sites' state forbids. */
+  #expectReady(plan: Plan, mode: Mode): void {
+    const { state } = this.#parts.catalog;
+    const open = openRunOf(state, plan.id);
+    if (open !== undefined && !(mode === 'disaster' && open.mode !== 'disaster')) {
+      const message = `run ${open.runId} (${open.mode}) of plan "${plan.id}" is not ended`;
+      throw new SiteswapError('PLAN_IN_USE', message, { subject: open.runId });
+    }
+    const lost = state.lostSites.has(plan.protectedSiteId);
+    if (mode === 'disaster' && !lost) {
+      const message = `site "${plan.protectedSiteId}" is not declared lost`;
+      const hint = `siteswap site lost ${plan.protectedSiteId} --reason …, or run in planned mode.`;
+      throw new SiteswapError('SITE_NOT_LOST', message, { subject: plan.protectedSiteId, hint });
+    }
+    const needed = mode === 'planned' || mode === 'reprotect' ? [plan.protectedSiteId] : [];
+    for (const siteId of [...needed, plan.recoverySiteId]) {
+      if (!state.lostSites.has(siteId)) continue;
+      const message = `site "${siteId}" is declared lost, and ${mode} mode needs it`;
+      throw new SiteswapError('SITE_LOST', message, { subject: siteId });
+    }
+    const stands = planStateOf(state, plan.id);
+    if (open === undefined && !modesFrom[stands].includes(mode)) {
+      const message = `plan "${plan.id}" is ${stands}: it can run ${modesFrom[stands].join(', ')}`;
+      throw new SiteswapError('PLAN_STATE', message, { subject: plan.id });
+    }
+  }
+
+  /**
+   * A disaster run takes over from an open run of the same plan: that one is cancelled, its calls
+   * end (those to the lost site at once), and its end and the new beginning follow each other.
+   */
+  async #supersede(plan: Plan, request: StartRequest): Promise<void> {
+    const { catalog, runs, clock } = this.#parts;
+    const open = openRunOf(catalog.state, plan.id);
+    if (open === undefined) return;
+    const agent = runs.agent(open.runId);
+    if (agent === undefined) return;
+    await runs.cancel(open.runId, request.requester, 'superseded by a disaster run');
+    await agent.quiet();
+    const at = clock.now();
+    if (agent.state.result === undefined) {
+      await agent.record([{ type: 'run-ended', at, result: 'superseded' }]);
+    }
+  }
+
+  async #open(
+    frozen: FrozenRun,
+    request: {
+      readonly requester: string;
+      readonly requestKey: string;
+      readonly initiatorId: string;
+    },
+    asked: string,
+  ): Promise<string> {
+    const { random, clock, runs, catalog } = this.#parts;
+    const runId = random.id();
+    const at = clock.now();
+    const { requester, requestKey } = request;
+    const { planId, mode } = frozen;
+    const started: RunStarted = {
+      type: 'run-started',
+      at,
+      runId,
+      requester,
+      requestKey,
+      initiatorId: request.initiatorId === '' ? random.id() : request.initiatorId,
+      frozen,
+      lostSites: [...catalog.state.lostSites.keys()],
+    };
+    await runs.open(
+      { type: 'run-opened', at, runId, planId, mode, requester, requestKey, request: asked },
+      started,
+    );
+    return runId;
+  }
+}
