@@ -1,0 +1,86 @@
+/** What options and arguments hold, read and refused in the same words everywhere. */
+import { readFile } from 'node:fs/promises';
+import { text as readAll } from 'node:stream/consumers';
+import { InvalidArgumentError, Option } from 'commander';
+import { Mode, type Policy } from '../../proto/gen/siteswap/v1/common.ts';
+import { formatProblems, type Parsed, parseYaml } from '../yaml/index.ts';
+import { type EnumObject, fromWord, wordsOf } from './enums.ts';
+import { usageError } from './exit.ts';
+import { policiesMessage, policyMessage } from './plan/file.ts';
+import {
+  actionOfText,
+  actionTextForms,
+  type PlanFile,
+  planSchema,
+  policiesSchema,
+} from './plan/schema.ts';
+
+/** The value of an enum for a word that commander has checked against its choices. */
+export const chosen = <E extends EnumObject>(names: E, word: string): E[keyof E] => {
+  const value = fromWord(names, word);
+  if (value !== undefined) return value;
+  throw usageError(`${word} is not one of ${wordsOf(names).join(', ')}`, 'Choose one of them.');
+};
+
+/** `--mode`, of the modes that a plan can be run in. */
+export const modeOption = (): Option =>
+  new Option('--mode <mode>', 'how to execute the plan')
+    .choices(wordsOf(Mode).filter((word) => word !== 'device'))
+    .makeOptionMandatory();
+
+/** A whole number in an option. */
+export const wholeNumber = (text: string): number => {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new InvalidArgumentError('It must be a whole number of at least 0.');
+};
+
+/** A file's text; `-` is standard input. */
+const read = async (file: string): Promise<string> => {
+  try {
+    return file === '-' ? await readAll(process.stdin) : await readFile(file, 'utf8');
+  } catch (error) {
+    const why =
+      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : error;
+    throw usageError(`cannot read ${file}: ${why}`, 'Check the path.');
+  }
+};
+
+/** A checked plan file; throws with every problem at its line. */
+export const readPlan = async (file: string): Promise<Parsed<PlanFile>> => {
+  const parsed = parseYaml(await read(file), planSchema, { file });
+  if (!('problems' in parsed)) return parsed;
+  const lines = formatProblems(parsed.problems).split('\n');
+  throw usageError(`${file} is not a plan`, 'Correct the places named above.', lines);
+};
+
+const readPolicies = async (file: string): Promise<Record<string, Policy>> => {
+  const parsed = parseYaml(await read(file), policiesSchema, { file });
+  if (!('problems' in parsed)) return policiesMessage(parsed.value);
+  const lines = formatProblems(parsed.problems).split('\n');
+  throw usageError(`${file} does not hold policies`, 'Correct the places named above.', lines);
+};
+
+/** `--policy`, given any number of times: STEP=ACTION, or a file of policies. */
+export const policyOption = (): Option =>
+  new Option('--policy <step=action|file...>', `a step's policy: ACTION is ${actionTextForms}`);
+
+/** Step name → policy, of all `--policy` options; later ones win. */
+export const readPolicyOptions = async (
+  given: readonly string[] = [],
+): Promise<Record<string, Policy>> => {
+  const policies: Record<string, Policy> = {};
+  for (const text of given) {
+    const [step = '', form] = text.split('=');
+    if (form === undefined) {
+      Object.assign(policies, await readPolicies(text));
+      continue;
+    }
+    const otherwise = actionOfText(form);
+    if (otherwise === undefined) {
+      throw usageError(`--policy ${text}: ${form} is not an action`, `Use ${actionTextForms}.`);
+    }
+    policies[step] = policyMessage({ rules: [], otherwise });
+  }
+  return policies;
+};

@@ -1,0 +1,76 @@
+/**
+ * What every command has at hand: the terminal, the global options, and the daemon, connected to
+ * at first use. Made once by `main`; tests make their own.
+ */
+import { userInfo } from 'node:os';
+import type { Command } from 'commander';
+import { connect, type SiteswapClient } from '../client/index.ts';
+import { exits } from './exit.ts';
+import { jsonDocument, jsonLine } from './json.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Where a daemon listens when nobody says otherwise. */
+export const addressDefault =
+  process.env.SITESWAP_ADDRESS ??
+  `unix:${process.env.XDG_RUNTIME_DIR ?? '/run'}/siteswap/siteswap.sock`;
+
+export interface GlobalOptions {
+  readonly address: string;
+  readonly json?: true;
+  readonly as: string;
+}
+
+/** Who asks, as the journal keeps it: a person at a machine. */
+export const requesterDefault = (): string =>
+  process.env.SITESWAP_REQUESTER ?? `${userInfo().username}@cli`;
+
+/** The hands of a command. */
+export class Cli {
+  readonly terminal: Terminal;
+  /** How the command ended; see `exits`. */
+  exitCode: number = exits.done;
+  #client: SiteswapClient | undefined;
+  #options: GlobalOptions | undefined;
+
+  constructor(terminal: Terminal) {
+    this.terminal = terminal;
+  }
+
+  /** Before a command's action: its options, the global ones included. */
+  begin(command: Command): void {
+    this.#options = command.optsWithGlobals<GlobalOptions>();
+  }
+
+  /** For programs: no tables, no colours, nothing in place. */
+  get json(): boolean {
+    return this.#options?.json === true;
+  }
+
+  get address(): string {
+    return this.#options?.address ?? addressDefault;
+  }
+
+  /** Who asks; journaled with everything that is changed. */
+  get requester(): string {
+    return this.#options?.as ?? requesterDefault();
+  }
+
+  get client(): SiteswapClient {
+    this.#client ??= connect(this.address);
+    return this.#client;
+  }
+
+  /** The answer of a command: a document for programs, or what people read. */
+  answer(value: unknown, people: () => string): void {
+    this.terminal.print(this.json ? jsonDocument(value) : people());
+  }
+
+  /** One element of a stream, for programs. */
+  line(value: unknown): void {
+    this.terminal.print(jsonLine(value));
+  }
+
+  close(): void {
+    this.#client?.close();
+  }
+}

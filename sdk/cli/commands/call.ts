@@ -1,0 +1,158 @@
+/**
+ * `call`: any method of the contract by its name, with JSON in and JSON out. The contract is loaded
+ * at run time by @grpc/proto-loader: a generic client, which must work without generated code.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { text as readAll } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import {
+  Client,
+  credentials,
+  type MethodDefinition,
+  type ServiceDefinition,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
+import {
+  loadFileDescriptorSetFromBuffer,
+  type Options,
+  type PackageDefinition,
+} from '@grpc/proto-loader';
+import type { Command } from 'commander';
+import { callErrorOf } from '../../client/errors.ts';
+import { messageBytesMax } from '../../client/limits.ts';
+import { nearest } from '../../yaml/nearest.ts';
+import type { Cli } from '../cli.ts';
+import { usageError } from '../exit.ts';
+
+const options: Options = { enums: String, longs: Number, defaults: true, oneofs: false };
+
+/** The compiled tree and the packed SDK keep the descriptor set at the same place beside us. */
+const descriptorSet = new URL('../../../proto/gen/siteswap.binpb', import.meta.url);
+
+type Method = MethodDefinition<object, object>;
+
+const isService = (value: object): value is ServiceDefinition => !('format' in value);
+
+/** Every method by its full name, `siteswap.v1.RunService/GetRun`. */
+const methodsOf = (contract: PackageDefinition): ReadonlyMap<string, Method> => {
+  const methods = new Map<string, Method>();
+  for (const [service, definition] of Object.entries(contract)) {
+    if (!isService(definition)) continue;
+    for (const [name, method] of Object.entries(definition)) {
+      methods.set(`${service}/${name}`, method as Method);
+    }
+  }
+  return methods;
+};
+
+/** Loads the contract. */
+export const loadMethods = (): ReadonlyMap<string, Method> => {
+  if (!existsSync(descriptorSet)) {
+    throw usageError(
+      `the contract is not beside the program (${fileURLToPath(descriptorSet)})`,
+      'Build the project with `npm run build`.',
+    );
+  }
+  return methodsOf(loadFileDescriptorSetFromBuffer(readFileSync(descriptorSet), options));
+};
+
+/** `RunService/GetRun` for `siteswap.v1.RunService/GetRun`. */
+const shortName = (name: string): string => name.replace(/^siteswap\.v1\./, '');
+
+const findMethod = (methods: ReadonlyMap<string, Method>, asked: string): Method => {
+  const name = asked.replace(/\.([^./]+)$/, '/$1');
+  const found = methods.get(name) ?? methods.get(`siteswap.v1.${name}`);
+  if (found !== undefined) return found;
+  const names = [...methods.keys()].map(shortName);
+  const meant = nearest(shortName(name), names);
+  throw usageError(
+    `the contract has no method ${asked}`,
+    meant === undefined ? 'See `siteswap call --list`.' : `Did you mean ${meant}?`,
+  );
+};
+
+const parse = (json: string): object => {
+  try {
+    const value: unknown = JSON.parse(json);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw usageError(`the request is not JSON: ${why}`, `Give an object, such as '{}'.`);
+  }
+  throw usageError('the request is not a JSON object', `Give an object, such as '{}'.`);
+};
+
+const unary = (client: Client, method: Method, request: object): Promise<object | undefined> =>
+  new Promise((resolve, reject) => {
+    const { path, requestSerialize, responseDeserialize } = method;
+    client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      (error: ServiceError | null, answer?: object) =>
+        error === null ? resolve(answer) : reject(error),
+    );
+  });
+
+const perform = async (cli: Cli, method: Method, request: object): Promise<void> => {
+  const client = new Client(cli.address, credentials.createInsecure(), {
+    'grpc.max_receive_message_length': messageBytesMax,
+  });
+  const { path, requestSerialize, responseDeserialize } = method;
+  try {
+    if (!method.responseStream) {
+      const answer = await unary(client, method, request);
+      cli.terminal.print(JSON.stringify(answer, null, cli.json ? 0 : 2));
+      return;
+    }
+    const stream = client.makeServerStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+    );
+    for await (const answer of stream) cli.terminal.print(JSON.stringify(answer));
+  } catch (error) {
+    throw (error as ServiceError).code === status.CANCELLED ? error : callErrorOf(error, false);
+  } finally {
+    client.close();
+  }
+};
+
+/** Adds the command. */
+export const addCall = (program: Command, cli: Cli): void => {
+  program
+    .command('call')
+    .summary('call any method of the contract with JSON')
+    .description(
+      'Calls any method of the contract, loaded at run time. Prints the answer as JSON; of a ' +
+        'stream, one answer per line.',
+    )
+    .argument('[method]', 'SERVICE/METHOD, such as RunService/ListRuns')
+    .argument('[json]', 'the request; `-` reads it from standard input', '{}')
+    .option('--list', 'list the methods of the contract')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  siteswap call --list
+  siteswap call InventoryService/ListSites
+  siteswap call RunService/GetRun '{"runId": "run-1"}'
+  siteswap call siteswap.v1.RunService/WatchRun '{"runId": "run-1", "cursor": 0}'`,
+    )
+    .action(async (asked: string | undefined, json: string, { list }: { list?: true }) => {
+      const methods = loadMethods();
+      if (list || asked === undefined) {
+        const names = [...methods.keys()].map(shortName);
+        cli.answer(names, () => names.join('\n'));
+        return;
+      }
+      const method = findMethod(methods, asked);
+      if (method.requestStream) {
+        throw usageError(`${asked} takes a stream`, 'Use the generated client for it.');
+      }
+      await perform(cli, method, parse(json === '-' ? await readAll(process.stdin) : json));
+    });
+};

@@ -1,0 +1,189 @@
+/** `device …`: single storage verbs, for people who orchestrate by hand. */
+import type { Command } from 'commander';
+import {
+  type SyncResult,
+  SyncState,
+  type TargetResult,
+} from '../../../proto/gen/siteswap/v1/replication.ts';
+import type { Replication } from '../../client/index.ts';
+import type { Cli } from '../cli.ts';
+import { wordOf } from '../enums.ts';
+import { exits } from '../exit.ts';
+import { table } from '../terminal.ts';
+import { faultText } from '../views/run.ts';
+import { ago } from '../words.ts';
+
+interface Request {
+  readonly arrayId: string;
+  readonly targets: { id: string }[];
+  readonly requester: string;
+  readonly requestKey: string;
+  readonly initiatorId: string;
+  readonly force: boolean;
+}
+
+interface Answer {
+  readonly runId: string;
+  readonly results: readonly TargetResult[];
+}
+
+interface Verb {
+  readonly name: string;
+  readonly summary: string;
+  readonly perform: (replication: Replication, request: Request) => Promise<Answer>;
+}
+
+const verbs: readonly Verb[] = [
+  {
+    name: 'sync',
+    summary: 'copy what changed; called at the source',
+    perform: (replication, request) => replication.sync(request),
+  },
+  {
+    name: 'prepare-failover',
+    summary: 'demote the source: it refuses writers',
+    perform: (replication, request) => replication.prepareFailover(request),
+  },
+  {
+    name: 'failover',
+    summary: 'promote the target: it accepts writers',
+    perform: (replication, request) => replication.failover(request),
+  },
+  {
+    name: 'test-failover-start',
+    summary: 'make a writable copy of the replica; called at the target',
+    perform: (replication, request) => replication.testFailoverStart(request),
+  },
+  {
+    name: 'test-failover-stop',
+    summary: 'take the test copy away; called at the target',
+    perform: (replication, request) => replication.testFailoverStop(request),
+  },
+  {
+    name: 'reverse',
+    summary: 'let replication flow back; called at the promoted side',
+    perform: (replication, request) => replication.reverse(request),
+  },
+  {
+    name: 'restore',
+    summary: 'give devices the roles back that they had',
+    perform: (replication, request) => replication.restore(request),
+  },
+];
+
+const factsText = (facts: Readonly<Record<string, unknown>> | undefined): string =>
+  Object.entries(facts ?? {})
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ');
+
+const resultRow = ({ targetId, outcome }: TargetResult, { terminal }: Cli): string[] => {
+  switch (outcome?.$case) {
+    case 'success':
+      return [targetId, terminal.tone('good', 'done'), factsText(outcome.value.evidence)];
+    case 'fault':
+      return [targetId, terminal.tone('bad', 'failed'), faultText(outcome.value)];
+    case 'open': {
+      const word = outcome.value.inDoubt ? 'in doubt' : 'open';
+      return [targetId, terminal.tone('warn', word), outcome.value.why];
+    }
+    default:
+      return [targetId, terminal.tone('warn', 'unknown'), ''];
+  }
+};
+
+interface Options {
+  readonly array: string;
+  readonly key?: string;
+  readonly initiator?: string;
+  readonly force?: true;
+}
+
+const perform = async (cli: Cli, verb: Verb, ids: string[], options: Options): Promise<void> => {
+  const answer = await verb.perform(cli.client.replication, {
+    arrayId: options.array,
+    targets: ids.map((id) => ({ id })),
+    requester: cli.requester,
+    requestKey: options.key ?? '',
+    initiatorId: options.initiator ?? '',
+    force: options.force === true,
+  });
+  cli.answer(answer, () =>
+    [
+      cli.terminal.tone('quiet', `run ${answer.runId}`),
+      table(
+        cli.terminal,
+        ['target', 'outcome', ''],
+        answer.results.map((result) => resultRow(result, cli)),
+      ),
+    ].join('\n'),
+  );
+  const well = answer.results.every(({ outcome }) => outcome?.$case === 'success');
+  if (!well) cli.exitCode = exits.notWell;
+};
+
+const syncRow = ({ targetId, outcome }: SyncResult, { terminal }: Cli): string[] => {
+  if (outcome?.$case !== 'status') {
+    const why = outcome === undefined ? '' : faultText(outcome.value);
+    return [targetId, terminal.tone('bad', 'failed'), '', '', why];
+  }
+  const { state, progress, recoveryPoint } = outcome.value;
+  const at = recoveryPoint?.time;
+  return [
+    targetId,
+    wordOf(SyncState, state),
+    progress === undefined ? '' : `${Math.round(progress * 100)} %`,
+    recoveryPoint?.id ?? '–',
+    at === undefined ? '' : `${ago(+at, terminal.now())}, said by ${recoveryPoint?.saidBy}`,
+  ];
+};
+
+const query = async (cli: Cli, arrayId: string, ids: string[]): Promise<void> => {
+  const targets = ids.map((id) => ({ id }));
+  const results = await cli.client.replication.querySync({ arrayId, targets });
+  const columns = ['target', 'sync', 'progress', 'recovery point', ''];
+  cli.answer(results, () =>
+    table(
+      cli.terminal,
+      columns,
+      results.map((result) => syncRow(result, cli)),
+    ),
+  );
+};
+
+const addVerb = (device: Command, cli: Cli, verb: Verb): void => {
+  const force = verb.name === 'failover';
+  const command = device
+    .command(verb.name)
+    .summary(verb.summary)
+    .description(`${verb.summary[0]?.toUpperCase()}${verb.summary.slice(1)}.`)
+    .argument('<group...>', 'consistency groups, or lone devices, by id at the array')
+    .requiredOption('--array <id>', 'the array that is called')
+    .option('--key <key>', 'your name for this request: repeating it returns the same answer')
+    .option('--initiator <id>', 'your own id of the operation, carried to the array')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  siteswap device ${verb.name} cg-1 cg-2 --array array-east`,
+    )
+    .action((ids: string[], options: Options) => perform(cli, verb, ids, options));
+  if (force) command.option('--force', 'without the source, onto the last recovery point');
+};
+
+/** Adds the commands. */
+export const addDevice = (program: Command, cli: Cli): void => {
+  const device = program
+    .command('device')
+    .summary('single storage verbs, each a journaled run of one step')
+    .description(
+      'Single storage verbs for people who orchestrate by hand. Each is a journaled run of one ' +
+        'step, with one result per target; exit code 1 when one of them did not succeed.',
+    );
+  for (const verb of verbs) addVerb(device, cli, verb);
+  device
+    .command('query-sync')
+    .summary('how far syncs are, and the newest recovery points')
+    .description('Shows how far syncs are, and the newest recovery points. Changes nothing.')
+    .argument('<group...>', 'consistency groups, or lone devices, by id at the array')
+    .requiredOption('--array <id>', 'the array that is asked')
+    .addHelpText('after', '\nExamples:\n  siteswap device query-sync cg-1 --array array-east')
+    .action((ids: string[], { array: arrayId }: { array: string }) => query(cli, arrayId, ids));
+};

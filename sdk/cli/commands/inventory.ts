@@ -1,0 +1,230 @@
+/** `plugins`, `sites`, `arrays`, `computes`, `devices`, `vms`, `datastores`: what is there. */
+import type { Command } from 'commander';
+import {
+  Access,
+  type Device,
+  Direction,
+  Instance,
+  PairState,
+  type Plugin,
+  PowerState,
+  type Remote,
+  RemoteHealth,
+  RemoteKind,
+} from '../../../proto/gen/siteswap/v1/inventory.ts';
+import type { Site } from '../../../proto/gen/siteswap/v1/site.ts';
+import type { Cli } from '../cli.ts';
+import { wordOf } from '../enums.ts';
+import { type Terminal, table } from '../terminal.ts';
+import { statusTone } from '../views/run.ts';
+import { ago, size, someOf } from '../words.ts';
+
+const toned = (terminal: Terminal, word: string): string => terminal.tone(statusTone(word), word);
+
+const pluginTable = (plugins: readonly Plugin[], { terminal }: Cli): string =>
+  table(
+    terminal,
+    ['plugin', 'name', 'version', 'module', { title: 'verbs', align: 'right' }, 'promises', ''],
+    plugins.map((plugin) => {
+      const promises = [
+        ...(plugin.properties?.fences ? ['fences'] : []),
+        ...(plugin.properties?.atomicGroups ? ['atomic groups'] : []),
+        ...(plugin.properties?.keepsRecoveryPoints ? ['keeps recovery points'] : []),
+      ];
+      return [
+        plugin.id,
+        plugin.name,
+        plugin.version,
+        plugin.module,
+        String(plugin.verbs.length),
+        promises.join(', '),
+        plugin.problem === '' ? '' : terminal.tone('bad', plugin.problem),
+      ];
+    }),
+  );
+
+/** Sites as a table. */
+export const siteTable = (sites: readonly Site[], { terminal }: Cli): string =>
+  table(
+    terminal,
+    ['site', 'name', 'state', 'since', 'declared by', 'reason'],
+    sites.map((site) => [
+      site.id,
+      site.name,
+      site.lost ? terminal.tone('bad', 'lost') : terminal.tone('good', 'reachable'),
+      site.since === undefined ? '–' : ago(site.since.getTime(), terminal.now()),
+      site.declaredBy,
+      site.reason,
+    ]),
+  );
+
+const remoteTable = (title: string, remotes: readonly Remote[], { terminal }: Cli): string =>
+  table(
+    terminal,
+    [title, 'site', 'plugin', 'health', 'heard of', ''],
+    remotes.map((remote) => [
+      remote.id,
+      remote.siteId,
+      remote.pluginId,
+      toned(terminal, wordOf(RemoteHealth, remote.health)),
+      remote.observedTime === undefined ? 'never' : ago(+remote.observedTime, terminal.now()),
+      remote.message,
+    ]),
+  );
+
+const deviceRow = (arrayId: string, device: Device, terminal: Terminal): string[] => [
+  arrayId,
+  device.id,
+  device.name === device.id ? '' : device.name,
+  size(device.sizeBytes),
+  wordOf(Direction, device.direction),
+  wordOf(Access, device.access),
+  toned(terminal, wordOf(PairState, device.pairState)),
+  device.groupId,
+  device.peer === undefined ? '–' : `${device.peer.arrayId}/${device.peer.deviceId}`,
+  device.lastRecoveryPoint?.time === undefined
+    ? '–'
+    : ago(+device.lastRecoveryPoint.time, terminal.now()),
+];
+
+const deviceColumns = [
+  'array',
+  'device',
+  'name',
+  { title: 'size', align: 'right' as const },
+  'direction',
+  'access',
+  'pair',
+  'group',
+  'peer',
+  'recovery point',
+];
+
+const devices = async (cli: Cli, arrayIds: string[], recorded: boolean): Promise<void> => {
+  const rows: string[][] = [];
+  for await (const answer of cli.client.inventory.discoverDevices({ arrayIds, recorded })) {
+    const { arrayId, problem } = answer;
+    if (problem !== undefined) {
+      cli.terminal.note(
+        `${cli.terminal.tone('warn', '!')} ${problem.remoteId}: ${problem.message}`,
+      );
+    }
+    for (const device of answer.devices) {
+      if (cli.json) cli.line({ arrayId, ...device });
+      else rows.push(deviceRow(arrayId, device, cli.terminal));
+    }
+  }
+  if (!cli.json) cli.terminal.print(table(cli.terminal, deviceColumns, rows));
+};
+
+const remotesOf = (cli: Cli, kind: RemoteKind, siteId = ''): Promise<Remote[]> =>
+  cli.client.inventory.remotes({ siteId, kind });
+
+const computeIds = async (cli: Cli, asked: readonly string[]): Promise<readonly string[]> =>
+  asked.length > 0
+    ? asked
+    : (await remotesOf(cli, RemoteKind.COMPUTE))
+        .filter(({ health }) => health !== RemoteHealth.LOST)
+        .map(({ id }) => id);
+
+const vms = async (cli: Cli, asked: string[], recorded: boolean): Promise<void> => {
+  const { terminal, client } = cli;
+  const rows: string[][] = [];
+  for (const computeId of await computeIds(cli, asked)) {
+    for await (const vm of client.inventory.vms({ computeId, recorded })) {
+      if (cli.json) cli.line({ computeId, ...vm });
+      const name = vm.name === vm.id ? '' : vm.name;
+      const power = toned(terminal, wordOf(PowerState, vm.power));
+      const instance = wordOf(Instance, vm.instance);
+      rows.push([computeId, vm.id, name, power, instance, someOf(vm.datastoreIds, 4)]);
+    }
+  }
+  if (cli.json) return;
+  const columns = ['compute', 'VM', 'name', 'power', 'instance', 'datastores'];
+  terminal.print(table(terminal, columns, rows));
+};
+
+const datastores = async (cli: Cli, asked: string[], recorded: boolean): Promise<void> => {
+  const { terminal, client } = cli;
+  const rows: string[][] = [];
+  for (const computeId of await computeIds(cli, asked)) {
+    for await (const datastore of client.inventory.datastores({ computeId, recorded })) {
+      if (cli.json) cli.line({ computeId, ...datastore });
+      const { id, name, mounted, instance, devices } = datastore;
+      const state = mounted ? terminal.tone('good', 'mounted') : 'not mounted';
+      const on = devices.map(({ arrayId, deviceId }) => `${arrayId}/${deviceId}`);
+      const shown = name === id ? '' : name;
+      rows.push([computeId, id, shown, state, wordOf(Instance, instance), someOf(on, 4)]);
+    }
+  }
+  if (cli.json) return;
+  const columns = ['compute', 'datastore', 'name', 'state', 'instance', 'devices'];
+  terminal.print(table(terminal, columns, rows));
+};
+
+const recordedOption = ['--recorded', 'what was recorded last; asks no array or compute'] as const;
+
+const addRemotes = (program: Command, cli: Cli, name: string, kind: RemoteKind): void => {
+  program
+    .command(name)
+    .summary(`list ${name} with their health`)
+    .description(`Lists the ${name} of the daemon's configuration, with their health.`)
+    .option('--site <id>', 'only those of this site')
+    .addHelpText('after', `\nExamples:\n  siteswap ${name}\n  siteswap ${name} --site east --json`)
+    .action(async ({ site }: { site?: string }) => {
+      const remotes = await remotesOf(cli, kind, site);
+      cli.answer(remotes, () => remoteTable(name.slice(0, -1), remotes, cli));
+    });
+};
+
+/** Adds the commands. */
+export const addInventory = (program: Command, cli: Cli): void => {
+  program.commandsGroup('What is there:');
+  program
+    .command('plugins')
+    .summary('list plugins and what they can do')
+    .description('Lists the plugins, their verbs and promises; of those that did not load, why.')
+    .addHelpText('after', '\nExamples:\n  siteswap plugins\n  siteswap plugins --json')
+    .action(async () => {
+      const plugins = await cli.client.inventory.plugins();
+      cli.answer(plugins, () => pluginTable(plugins, cli));
+    });
+  program
+    .command('sites')
+    .summary('list sites, and which are declared lost')
+    .description('Lists the sites, and which of them are declared lost.')
+    .addHelpText('after', '\nExamples:\n  siteswap sites')
+    .action(async () => {
+      const sites = await cli.client.inventory.sites();
+      cli.answer(sites, () => siteTable(sites, cli));
+    });
+  addRemotes(program, cli, 'arrays', RemoteKind.ARRAY);
+  addRemotes(program, cli, 'computes', RemoteKind.COMPUTE);
+  program
+    .command('devices')
+    .summary('discover devices with role, pair state, group and peer')
+    .description('Discovers devices. With --json: one device per line.')
+    .option('--array <id...>', 'only of these arrays')
+    .option(...recordedOption)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  siteswap devices --array array-east\n  siteswap devices --json',
+    )
+    .action(({ array = [], recorded = false }) => devices(cli, array, recorded));
+  program
+    .command('vms')
+    .summary('list VMs')
+    .description('Lists VMs. With --json: one VM per line.')
+    .option('--compute <id...>', 'only of these computes')
+    .option(...recordedOption)
+    .addHelpText('after', '\nExamples:\n  siteswap vms --compute compute-west')
+    .action(({ compute = [], recorded = false }) => vms(cli, compute, recorded));
+  program
+    .command('datastores')
+    .summary('list datastores')
+    .description('Lists datastores. With --json: one datastore per line.')
+    .option('--compute <id...>', 'only of these computes')
+    .option(...recordedOption)
+    .addHelpText('after', '\nExamples:\n  siteswap datastores')
+    .action(({ compute = [], recorded = false }) => datastores(cli, compute, recorded));
+};

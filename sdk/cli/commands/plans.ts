@@ -1,0 +1,202 @@
+/** `plan …`: plans are written as files, and kept by the daemon. */
+import type { Command } from 'commander';
+import { Mode } from '../../../proto/gen/siteswap/v1/common.ts';
+import type { Violation } from '../../../proto/gen/siteswap/v1/error.ts';
+import { type Plan, PlanState, type StoredPlan } from '../../../proto/gen/siteswap/v1/plan.ts';
+import { CallError } from '../../client/index.ts';
+import { collect } from '../../client/pages.ts';
+import { formatProblems, type Parsed } from '../../yaml/index.ts';
+import { chosen, modeOption, readPlan } from '../arguments.ts';
+import type { Cli } from '../cli.ts';
+import { wordOf } from '../enums.ts';
+import { usageError } from '../exit.ts';
+import { filePathOf, planMessage, planYaml } from '../plan/file.ts';
+import type { PlanFile } from '../plan/schema.ts';
+import { table } from '../terminal.ts';
+import { previewText } from '../views/preview.ts';
+import { statusTone } from '../views/run.ts';
+import { ago, count } from '../words.ts';
+
+/** The daemon's findings at the lines of the author's file. */
+const atLines = (file: string, parsed: Parsed<PlanFile>, found: readonly Violation[]): string[] =>
+  formatProblems(
+    found.map(({ field, message }) => {
+      const path = filePathOf(field);
+      return { file, path, message, expected: '', ...parsed.locate(path) };
+    }),
+  ).split('\n');
+
+const withLines = async <T>(
+  file: string,
+  parsed: Parsed<PlanFile>,
+  call: Promise<T>,
+): Promise<T> => {
+  try {
+    return await call;
+  } catch (error) {
+    if (!(error instanceof CallError) || error.violations.length === 0) throw error;
+    const lines = atLines(file, parsed, error.violations);
+    throw usageError(error.message, error.hint, lines);
+  }
+};
+
+const current = async (cli: Cli, planId: string): Promise<StoredPlan | undefined> => {
+  try {
+    return await cli.client.plans.get(planId);
+  } catch (error) {
+    if (error instanceof CallError && error.reason === 'PLAN_NOT_FOUND') return undefined;
+    throw error;
+  }
+};
+
+const apply = async (cli: Cli, file: string): Promise<void> => {
+  const parsed = await readPlan(file);
+  const plan = planMessage(parsed.value);
+  const { plans } = cli.client;
+  const earlier = await current(cli, plan.id);
+  const stored = await withLines(
+    file,
+    parsed,
+    earlier === undefined ? plans.create(plan) : plans.update(plan, earlier.etag),
+  );
+  const change =
+    earlier === undefined ? 'created' : earlier.etag === stored.etag ? 'unchanged' : 'updated';
+  cli.answer({ change, ...stored }, () => `plan ${plan.id} ${change}`);
+};
+
+const validate = async (cli: Cli, file: string, offline: boolean): Promise<void> => {
+  const parsed = await readPlan(file);
+  const answer = offline
+    ? { problems: [], warnings: [] }
+    : await cli.client.plans.validate(planMessage(parsed.value));
+  const { problems, warnings } = answer;
+  if (problems.length > 0) {
+    const lines = atLines(file, parsed, problems);
+    const what = `${file}: ${count(problems.length, 'problem')}`;
+    throw usageError(what, 'Correct the places named above.', lines);
+  }
+  const { terminal } = cli;
+  cli.answer(answer, () =>
+    [
+      ...(warnings.length === 0 ? [] : atLines(file, parsed, warnings)),
+      `${terminal.tone('good', '✔')} ${file} can be applied${offline ? ' (not asked a daemon)' : ''}`,
+    ].join('\n'),
+  );
+};
+
+const vmsOf = (plan: Plan): string => {
+  const named = plan.protectionGroups.reduce((sum, { vms }) => sum + (vms?.vms.length ?? 0), 0);
+  return plan.protectionGroups.some(({ vms }) => vms === undefined) ? 'found' : String(named);
+};
+
+const planTable = (plans: readonly StoredPlan[], { terminal }: Cli): string =>
+  table(
+    terminal,
+    [
+      'plan',
+      'name',
+      'protected',
+      'recovery',
+      { title: 'VMs', align: 'right' },
+      'state',
+      'run',
+      'saved',
+    ],
+    plans.map(({ plan, state, openRunId, savedTime }) => {
+      const word = wordOf(PlanState, state);
+      return [
+        plan?.id ?? '',
+        plan?.name ?? '',
+        plan?.protectedSiteId ?? '',
+        plan?.recoverySiteId ?? '',
+        plan === undefined ? '' : vmsOf(plan),
+        terminal.tone(word === 'ready' ? 'good' : statusTone(word), word),
+        openRunId,
+        savedTime === undefined ? '–' : ago(+savedTime, terminal.now()),
+      ];
+    }),
+  );
+
+const example = `
+  id: billing
+  protectedSite: east
+  recoverySite: west
+  protectionGroups:
+    - id: databases
+      groups: [array-east/cg-1]
+      vms:
+        - {id: db-1, priority: 1}
+        - {id: app-1, dependsOn: [db-1]}
+  policies:
+    promote-target: {rerun: {attemptsMax: 5}}`;
+
+const addChanging = (plan: Command, cli: Cli): void => {
+  plan
+    .command('apply')
+    .summary('create or update a plan from a file')
+    .description('Creates the plan of a file, or updates it. Problems are shown at their lines.')
+    .argument('<file>', 'a YAML file; `-` is standard input')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  siteswap plan apply billing.yaml\n\nA plan file:${example}`,
+    )
+    .action((file: string) => apply(cli, file));
+  plan
+    .command('validate')
+    .summary('check a plan file without storing it')
+    .description('Checks a plan file against its form and the inventory. Nothing is stored.')
+    .argument('<file>', 'a YAML file; `-` is standard input')
+    .option('--offline', 'check the form only; asks no daemon')
+    .addHelpText('after', '\nExamples:\n  siteswap plan validate billing.yaml')
+    .action((file: string, { offline = false }) => validate(cli, file, offline));
+  plan
+    .command('delete')
+    .summary('delete a plan; its runs stay')
+    .description('Deletes a plan. Its runs and their reports stay.')
+    .argument('<plan>', 'its id')
+    .addHelpText('after', '\nExamples:\n  siteswap plan delete billing')
+    .action(async (planId: string) => {
+      const { etag } = await cli.client.plans.get(planId);
+      await cli.client.plans.delete(planId, etag);
+      cli.answer({ planId }, () => `plan ${planId} deleted`);
+    });
+};
+
+/** Adds the commands. */
+export const addPlans = (program: Command, cli: Cli): void => {
+  const plan = program
+    .command('plan')
+    .summary('keep and preview plans')
+    .description('Keeps and previews plans.');
+  addChanging(plan, cli);
+  plan
+    .command('list')
+    .summary('list plans and what can be run next')
+    .description('Lists the plans, with their state.')
+    .addHelpText('after', '\nExamples:\n  siteswap plan list')
+    .action(async () => {
+      const plans = await collect(cli.client.plans.list());
+      cli.answer(plans, () => planTable(plans, cli));
+    });
+  plan
+    .command('get')
+    .summary('print a plan as a file')
+    .description('Prints a plan as a file that `plan apply` takes.')
+    .argument('<plan>', 'its id')
+    .addHelpText('after', '\nExamples:\n  siteswap plan get billing > billing.yaml')
+    .action(async (planId: string) => {
+      const stored = await cli.client.plans.get(planId);
+      cli.answer(stored, () => (stored.plan ? planYaml(stored.plan).trimEnd() : ''));
+    });
+  plan
+    .command('preview')
+    .summary('show what a run would do; touches nothing')
+    .description('Shows the steps, workgroups, order and policies of a run. Touches nothing.')
+    .argument('<plan>', 'its id')
+    .addOption(modeOption())
+    .addHelpText('after', '\nExamples:\n  siteswap plan preview billing --mode planned')
+    .action(async (planId: string, { mode }: { mode: string }) => {
+      const preview = await cli.client.plans.preview(planId, chosen(Mode, mode));
+      cli.answer(preview, () => previewText(preview, cli.terminal));
+    });
+};

@@ -1,0 +1,87 @@
+/** The command tree: what there is, in the order in which a person meets it. */
+import { Command } from 'commander';
+import { addressDefault, type Cli, requesterDefault } from './cli.ts';
+import { addCall } from './commands/call.ts';
+import { addCompletion } from './commands/completion.ts';
+import { addDevice } from './commands/device.ts';
+import { addInventory } from './commands/inventory.ts';
+import { addPlans } from './commands/plans.ts';
+import { addRuns } from './commands/runs.ts';
+import { addSites } from './commands/sites.ts';
+import { exitHelp, exits, usageError } from './exit.ts';
+
+const description = `Moves VMs to the other site, durably, with a policy for every failure.
+
+First steps:
+  siteswap daemon --config siteswap.yaml --state ./state
+  siteswap devices
+  siteswap plan apply billing.yaml
+  siteswap plan preview billing --mode planned
+  siteswap run billing --mode planned`;
+
+const addDaemon = (program: Command): void => {
+  program
+    .command('daemon')
+    .summary('run the daemon (see `siteswap daemon --help`)')
+    .description('Runs the daemon. The launcher starts it as a program of its own.')
+    .helpOption(false)
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(() => {
+      throw usageError('the daemon is started by the launcher', 'Use `bin/siteswap daemon`.');
+    });
+};
+
+const addGlobals = (program: Command, cli: Cli): void => {
+  program
+    .option(
+      '--address <address>',
+      'where the daemon listens: unix:PATH or HOST:PORT',
+      addressDefault,
+    )
+    .option('--as <requester>', 'who asks, for the journal', requesterDefault())
+    .option('--json', 'print JSON, for programs')
+    .hook('preAction', (_, command) => cli.begin(command));
+};
+
+/** The whole tree; nothing of it has run yet. `argv` is only looked at for completion. */
+export const buildProgram = async (cli: Cli, argv: readonly string[]): Promise<Command> => {
+  const { terminal } = cli;
+  const program = new Command('siteswap')
+    .description(description)
+    .usage('<command> [options]')
+    .helpCommand(false)
+    .configureHelp({
+      showGlobalOptions: true,
+      subcommandTerm: (command) => command.name(),
+      styleTitle: (title) => terminal.tone('strong', title),
+    })
+    .configureOutput({
+      writeOut: (text) => terminal.print(text.trimEnd()),
+      writeErr: (text) => terminal.note(text.trimEnd()),
+      outputError: (text, write) =>
+        write(text.replace(/^error: /, `${terminal.tone('bad', '✗')} `)),
+    })
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `\n${exitHelp}\n\nSITESWAP_ADDRESS and SITESWAP_REQUESTER set --address and --as.`,
+    );
+  addGlobals(program, cli);
+  addInventory(program, cli);
+  program.commandsGroup('Plans and runs:');
+  addPlans(program, cli);
+  addRuns(program, cli);
+  program.commandsGroup('Sites and devices:');
+  addSites(program, cli);
+  addDevice(program, cli);
+  program.commandsGroup('More:');
+  addDaemon(program);
+  addCall(program, cli);
+  await addCompletion(program, cli, argv);
+  return program;
+};
+
+/** commander's own errors: help and version are fine, everything else is wrong usage. */
+export const exitOfUsage = (exitCode: number): number =>
+  exitCode === 0 ? exits.done : exits.usage;

@@ -1,0 +1,123 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import type { Command } from 'commander';
+import { Cli } from '../../sdk/cli/cli.ts';
+import { buildProgram } from '../../sdk/cli/program.ts';
+import { paper, siteswap } from '../_support/cli.ts';
+
+const nobody = 'unix:/nonexistent/siteswap.sock';
+
+const leaves = (command: Command): Command[] =>
+  command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+
+test('siteswap --help → every command, the daemon among them, and the exit codes', async (t) => {
+  const { exit, out } = await siteswap('--help');
+  t.is(exit, 0);
+  const words =
+    'daemon plugins sites arrays devices vms datastores plan run runs watch report resume cancel ' +
+    'site device call completion';
+  for (const command of words.split(' '))
+    t.regex(out, new RegExp(`^  ${command} {2,}`, 'm'), command);
+  t.regex(out, /Exit codes:\n {2}0 {2}done/);
+});
+
+test('siteswap COMMAND --help → examples on every command', async (t) => {
+  const program = await buildProgram(new Cli(paper()), []);
+  const ours = program.commands.filter((command) => !/^(daemon|comple)/.test(command.name()));
+  for (const command of ours.flatMap(leaves)) {
+    const path = [command.parent?.parent ? command.parent.name() : '', command.name()];
+    const { exit, out } = await siteswap(...path.filter((word) => word !== ''), '--help');
+    t.is(exit, 0);
+    t.regex(out, /Examples:\n {2}siteswap /, path.join(' '));
+  }
+});
+
+test('a mistyped command or option → exit 2 and the likely word', async (t) => {
+  const command = await siteswap('devcies');
+  t.is(command.exit, 2);
+  t.regex(command.err, /unknown command 'devcies'\n\(Did you mean devices\?\)/);
+  const nested = await siteswap('plan', 'aply', 'x.yaml');
+  t.is(nested.exit, 2);
+  t.regex(nested.err, /Did you mean apply\?/);
+  const option = await siteswap('run', 'p', '--mode', 'test', '--detahc');
+  t.is(option.exit, 2);
+  t.regex(option.err, /Did you mean --detach\?/);
+});
+
+test('a wrong mode, a missing option, a wrong number → exit 2 and what is allowed', async (t) => {
+  const mode = await siteswap('run', 'p', '--mode', 'fast');
+  t.is(mode.exit, 2);
+  t.regex(mode.err, /Allowed choices are test, cleanup, planned, disaster, reprotect/);
+  t.regex((await siteswap('site', 'lost', 'east')).err, /required option '--reason <text>'/);
+  t.regex((await siteswap('watch', 'r', '--from', 'x')).err, /whole number of at least 0/);
+});
+
+test('no daemon at the address → exit 4, whose it is and the way out, no stack trace', async (t) => {
+  const { exit, err } = await siteswap('sites', '--address', nobody);
+  t.is(exit, 4);
+  t.regex(err, /^✗ no daemon answers at unix:\/nonexistent\/siteswap\.sock\n/);
+  t.regex(err, /next {2}Start it with `siteswap daemon`/);
+  t.notRegex(err, /\n {4}at /);
+});
+
+test('--json: a failure → one JSON document on standard error', async (t) => {
+  const { exit, err } = await siteswap('sites', '--json', '--address', nobody);
+  const { error } = JSON.parse(err);
+  t.is(exit, 4);
+  t.is(error.exit, 4);
+  t.is(error.reason, 'DAEMON_UNREACHABLE');
+});
+
+test('plan validate --offline: a wrong file → exit 2 and every line; a right one → 0', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'siteswap-cli-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const file = join(directory, 'plan.yaml');
+  await writeFile(file, 'id: p\nprotectedSite: a\nrecoverySite: b\nprotectionGroup: []\n');
+  const wrong = await siteswap('plan', 'validate', file, '--offline');
+  t.is(wrong.exit, 2);
+  t.regex(wrong.err, /plan\.yaml:4:1: protectionGroup: unknown key "protectionGroup"/);
+  t.regex(wrong.err, /did you mean "protectionGroups"\?/);
+  await writeFile(
+    file,
+    'id: p\nprotectedSite: a\nrecoverySite: b\nprotectionGroups: [{id: g, groups: [x/y]}]\n',
+  );
+  const right = await siteswap('plan', 'validate', file, '--offline');
+  t.is(right.exit, 0);
+  t.is((await siteswap('plan', 'validate', join(directory, 'none.yaml'), '--offline')).exit, 2);
+});
+
+test('call: an unknown method → exit 2 and the likely one; --list → all', async (t) => {
+  const wrong = await siteswap('call', 'RunService/GetRunn', '--address', nobody);
+  t.is(wrong.exit, 2);
+  t.regex(wrong.err, /Did you mean RunService\/GetRun\?/);
+  const bad = await siteswap('call', 'RunService/GetRun', '{', '--address', nobody);
+  t.regex(bad.err, /the request is not JSON/);
+  t.regex((await siteswap('call', '--list')).out, /^PlanService\/CreatePlan$/m);
+});
+
+test('--policy: what is not an action → exit 2 and the forms', async (t) => {
+  const { exit, err } = await siteswap(
+    ...['run', 'p', '--mode', 'test', '--policy', 'sync=halt', '--address', nobody],
+  );
+  t.is(exit, 2);
+  t.regex(err, /halt is not an action\n.*rollback:REACH/);
+});
+
+test('completion: a script for each shell, and words for a half-typed command', async (t) => {
+  const words: string[] = [];
+  const log = console.log;
+  console.log = (line: string) => words.push(line);
+  t.teardown(() => {
+    console.log = log;
+  });
+  for (const shell of ['bash', 'zsh', 'fish']) {
+    await siteswap('completion', shell);
+    t.regex(words.splice(0).join('\n'), /siteswap complete -- /, shell);
+  }
+  await siteswap('complete', '--', 'plan', 'a');
+  t.true(words.splice(0).some((line) => line.startsWith('apply\t')));
+  await siteswap('complete', '--', 'run', 'p', '--mode', '');
+  t.true(words.splice(0).some((line) => line.startsWith('planned')));
+});
