@@ -4,6 +4,12 @@
  */
 import type { PluginDefinition } from '../plugin/index.ts';
 import type { ClaimDefinition } from './claim.ts';
+import { failoverClaims } from './claims/failovers.ts';
+import { faultClaims } from './claims/faults.ts';
+import { listingClaims } from './claims/listings.ts';
+import { propertyClaims } from './claims/properties.ts';
+import { sessionClaims } from './claims/sessions.ts';
+import { stateClaims } from './claims/states.ts';
 import { verbClaims } from './claims/verbs.ts';
 import { ClaimFailure } from './failure.ts';
 import type { Fixture } from './fixture.ts';
@@ -25,7 +31,15 @@ export interface Claim {
   readonly run: (fixture: Fixture) => Promise<void>;
 }
 
-const allClaims: readonly ClaimDefinition[] = [...verbClaims];
+const allClaims: readonly ClaimDefinition[] = [
+  ...sessionClaims,
+  ...listingClaims,
+  ...verbClaims,
+  ...stateClaims,
+  ...propertyClaims,
+  ...failoverClaims,
+  ...faultClaims,
+];
 
 const runClaim = async (
   definition: PluginDefinition,

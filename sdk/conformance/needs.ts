@@ -4,17 +4,27 @@
  */
 import type { PluginDefinition, PluginProperties, TargetVerb, Verb } from '../plugin/index.ts';
 import type { Fixture, FixtureHooks } from './fixture.ts';
-import { isRepeatable, offers, settlerOf } from './plugin.ts';
+import { isRepeatable, offers, secretFieldsOf, settlerOf } from './plugin.ts';
 
 export type Need =
   | { readonly verb: Verb }
   | { readonly repeatable: TargetVerb }
   | { readonly settle: TargetVerb }
-  | { readonly resolvable: TargetVerb }
   | { readonly property: keyof PluginProperties }
   | { readonly accepts: TargetVerb }
+  | { readonly operationStatus: true }
+  | { readonly secret: true }
   | { readonly hook: keyof FixtureHooks }
-  | { readonly fixture: 'arrays' | 'computes' | 'groups' | 'large group' | 'datastores' | 'vms' };
+  | {
+      readonly fixture:
+        | 'arrays'
+        | 'computes'
+        | 'groups'
+        | 'two groups'
+        | 'large group'
+        | 'datastores'
+        | 'vms';
+    };
 
 export const verbs = (...names: readonly Verb[]): readonly Need[] =>
   names.map((verb) => ({ verb }));
@@ -41,12 +51,23 @@ const lacksPart = (need: Extract<Need, { fixture: unknown }>, fixture: Fixture):
   if (need.fixture === 'large group') {
     return !(fixture.groups ?? []).some(({ target }) => target.devices.length > 1);
   }
+  if (need.fixture === 'two groups') return (fixture.groups ?? []).length < 2;
   const part = fixture[need.fixture];
   return part === undefined || (Array.isArray(part) && part.length === 0);
 };
 
+/** The verb that a need is about; whether it is offered at all is a need of its own. */
+const verbOf = (need: Need): Verb | undefined => {
+  if ('verb' in need) return need.verb;
+  if ('repeatable' in need) return need.repeatable;
+  if ('settle' in need) return need.settle;
+  return 'accepts' in need ? need.accepts : undefined;
+};
+
 /** The need in words, when it is not met. */
 const lackOf = (need: Need, definition: PluginDefinition, fixture: Fixture): string | undefined => {
+  const verb = verbOf(need);
+  if (verb !== undefined && !('verb' in need) && !offers(definition, verb)) return undefined;
   if ('verb' in need) return offers(definition, need.verb) ? undefined : `verb ${need.verb}`;
   if ('repeatable' in need) {
     return isRepeatable(definition, need.repeatable) ? undefined : `repeatable ${need.repeatable}`;
@@ -54,16 +75,16 @@ const lackOf = (need: Need, definition: PluginDefinition, fixture: Fixture): str
   if ('settle' in need) {
     return settlerOf(definition, need.settle) ? undefined : `settle of ${need.settle}`;
   }
-  if ('resolvable' in need) {
-    const verb = need.resolvable;
-    const can = isRepeatable(definition, verb) || settlerOf(definition, verb) !== undefined;
-    return can ? undefined : `repeatable or settle of ${verb}`;
-  }
   if ('property' in need) {
     return isOn(definition.properties?.[need.property]) ? undefined : `property ${need.property}`;
   }
   if ('accepts' in need) {
     return fixture.accepts?.includes(need.accepts) ? undefined : `accepted ${need.accepts}`;
+  }
+  if ('operationStatus' in need) return definition.operationStatus ? undefined : 'operationStatus';
+  if ('secret' in need) {
+    const config = (fixture.arrays ?? fixture.computes)?.source.config ?? {};
+    return secretFieldsOf(definition, config).length > 0 ? undefined : 'a secret in the config';
   }
   if ('hook' in need) return fixture.hooks?.[need.hook] ? undefined : `fixture hook ${need.hook}`;
   return lacksPart(need, fixture) ? `fixture ${need.fixture}` : undefined;

@@ -2,6 +2,7 @@
 import type { SettleHandler, VerbHandler } from '../plugin/define.ts';
 import {
   checkDefinition,
+  isSecret,
   type PluginDefinition,
   readingVerbs,
   type TargetVerb,
@@ -49,3 +50,15 @@ export const offers = (definition: PluginDefinition, verb: Verb): boolean =>
 
 export const isRepeatable = (definition: PluginDefinition, verb: TargetVerb): boolean =>
   partsOf(definition, verb).repeatable === true;
+
+/** Top fields of a configuration that the plugin takes for secrets. */
+export const secretFieldsOf = (
+  definition: PluginDefinition,
+  config: Readonly<Record<string, unknown>>,
+): string[] => {
+  const parsed = definition.config.safeParse(config);
+  if (!parsed.success) return [];
+  return Object.entries(parsed.data)
+    .filter(([, value]) => isSecret(value))
+    .map(([field]) => field);
+};

@@ -128,6 +128,7 @@ export class Remote {
   async all<T>(verb: ListingVerb, sizeMax: number): Promise<readonly T[]> {
     const session = await this.session();
     const found: T[] = [];
+    const seen = new Set<string>();
     let token: string | undefined;
     for (let pages = 0; pages < pagesMax; pages++) {
       const page = await session.list<T>(verb, {
@@ -136,8 +137,9 @@ export class Remote {
       });
       found.push(...page.items);
       if (page.next === undefined) return found;
-      claim(page.next !== token, `${verb} names the page ${token} as the one after itself`);
       token = page.next;
+      claim(!seen.has(token), `${verb} does not end: the page ${token} comes after itself`);
+      seen.add(token);
     }
     claim(false, `${verb} does not end after ${pagesMax} pages`);
   }

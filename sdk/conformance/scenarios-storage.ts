@@ -134,6 +134,17 @@ const restoring: readonly Scenario[] = [
   }),
 ];
 
+const afterDisaster: readonly Scenario[] = [
+  onGroups('fence', 'target', {
+    effect: 'older writers are cut off',
+    needs: verbs('failover', 'restoreReplication'),
+    arrange: async (world) => {
+      await world.bare();
+      await world.forceOver(world.groups);
+    },
+  }),
+];
+
 const besideReplication: readonly Scenario[] = [
   onGroups('testFailoverStart', 'target', {
     effect: 'there is a writable copy while replication goes on',
@@ -172,5 +183,6 @@ const besideReplication: readonly Scenario[] = [
 export const storageScenarios: readonly Scenario[] = [
   ...moving,
   ...restoring,
+  ...afterDisaster,
   ...besideReplication,
 ];

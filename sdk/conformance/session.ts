@@ -47,13 +47,11 @@ export interface RawAnswer {
 
 export interface CallOptions {
   readonly args?: object;
+  /** Default: one that is newer than any before it. */
   readonly epoch?: number;
   /** Aborts the call, as a deadline or a cancelled run would. */
   readonly signal?: AbortSignal;
 }
-
-/** Licence of the suite's own calls; the claims about fences use a newer and this one. */
-export const epochOfSuite = 1;
 
 /** What the plugin says of something that was thrown; what it does not know is `unknown`. */
 export const faultOfThrown = (definition: PluginDefinition, error: unknown): Fault => {
@@ -228,28 +226,35 @@ export class Session {
     options: CallOptions,
     run: (context: Omit<CallContext, 'key'>) => T | Promise<T>,
   ): Promise<T> {
-    const deadline = AbortSignal.timeout(this.#bounds.callMsMax);
-    const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), this.#bounds.callMsMax);
+    const given = options.signal === undefined ? [] : [options.signal];
+    const signal = AbortSignal.any([deadline.signal, ...given]);
     const context = {
       attempt: 1,
-      epoch: options.epoch ?? epochOfSuite,
+      epoch: options.epoch ?? Date.now(),
       signal,
       deadlineMs: Date.now() + this.#bounds.callMsMax,
     };
     const answer = Promise.resolve().then(() => run(context));
-    answer.catch(() => undefined);
-    const aborted = new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-    const settled = answer.then(
+    const ended = answer.then(
       () => undefined,
       () => undefined,
     );
-    await Promise.race([settled, aborted]);
-    return bounded(`${what}, aborted,`, answer, this.#bounds.cancelMsMax);
+    try {
+      await Promise.race([ended, abortOf(signal)]);
+      return await bounded(`${what}, aborted,`, answer, this.#bounds.cancelMsMax);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
+
+const abortOf = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 
 const checkNoSecret = (what: string, secrets: readonly string[], value: unknown): void => {
   const text = JSON.stringify(value) ?? '';

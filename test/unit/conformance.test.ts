@@ -1,0 +1,108 @@
+/**
+ * The conformance suite must be able to fail: a sound toy plugin keeps every claim, and each way of
+ * breaking it fails the claim that is about it.
+ */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import {
+  ClaimFailure,
+  conformanceClaims,
+  type Result,
+  runConformance,
+} from '@siteswap/sdk/conformance';
+import test from 'ava';
+import { toyFixture } from '../_support/toy/fixture.ts';
+import { type Defect, defects } from '../_support/toy/plugin.ts';
+
+/** Defect → how the title of the claim begins that must fail by it. */
+const claimOf: Readonly<Record<Defect, string>> = {
+  'second-effect': 'the same key twice after a dropped reply: failover (forced)',
+  'one-fails-all': 'one bad target never fails its neighbours: sync',
+  'drops-an-answer': 'works: failover (planned)',
+  'says-ok-does-nothing': 'works: prepareFailover',
+  'ignores-abort': 'cancels in time: failover (forced) at a slow remote',
+  'wrong-kind': 'names its faults: prepareFailover of an unknown target',
+  'promotes-anyway': 'wrong state: unforced promote while the source is not demoted',
+  'demotes-anyway': 'wrong state: demote at the target',
+  'half-a-group': 'atomic groups: prepareFailover',
+  'takes-old-epochs': 'fences: a call under an older epoch',
+  'takes-old-writers': 'fences: a writer of the lineage before a forced promote',
+  'keeps-no-points': 'recovery points: sync',
+  'operations-in-session': 'accepted: reverse',
+  'endless-pages': 'listings end: discoverDevices',
+  'loses-on-pages': 'listings end: discoverDevices',
+  'wrong-peer': 'discovers: every device of a group',
+  'leaks-secret': 'secrets never appear: a wrong secret',
+  'vague-config': 'config errors are plain',
+  'settles-wrongly': 'settles: failover (planned)',
+  'powers-on-unregistered': 'wrong state: power on, not registered',
+  'unmounts-under-vm': 'wrong state: unmount below a VM that runs',
+  'unreachable-is-unknown': 'names its faults: array out of reach',
+  'loses-heartbeats': 'works: planned failover of VMs',
+  'test-stops-production': 'works: test failover of VMs',
+  'leaves-test-copy': 'works: test failover of VMs',
+  'undeclared-mode': 'update modes',
+};
+
+const resultsOfSound = async (): Promise<readonly Result[]> => {
+  const results: Result[] = [];
+  for await (const result of runConformance(toyFixture())) results.push(result);
+  return results;
+};
+
+test('a sound plugin keeps every claim that it has the capabilities for', async (t) => {
+  const results = await resultsOfSound();
+  t.deepEqual(
+    results.filter(({ outcome }) => outcome === 'failed'),
+    [],
+  );
+  t.true(results.filter(({ outcome }) => outcome === 'passed').length > 150);
+});
+
+test('a claim whose capability is missing is skipped, and says which it is', async (t) => {
+  const results = await resultsOfSound();
+  const snapshot = results.find(({ title }) => title.startsWith('works: snapshot'));
+  t.like(snapshot, { outcome: 'skipped', missing: ['verb snapshot'] });
+});
+
+for (const defect of defects) {
+  test(`a plugin that ${defect.replaceAll('-', ' ')} fails "${claimOf[defect]}"`, async (t) => {
+    const fixture = toyFixture(defect);
+    const claims = await conformanceClaims(fixture.plugin);
+    const claim = claims.find(({ title }) => title.startsWith(claimOf[defect]));
+    await t.throwsAsync(async () => claim?.run(fixture), { instanceOf: ClaimFailure });
+  });
+}
+
+const run = async (fixture: string) => {
+  const bin = fileURLToPath(import.meta.resolve('../../sdk/conformance/main.js'));
+  const module = fileURLToPath(import.meta.resolve(fixture));
+  return promisify(execFile)(process.execPath, [bin, module]).then(
+    ({ stdout }) => ({ code: 0, stdout, stderr: '' }),
+    (error: { code: number; stdout: string; stderr: string }) => error,
+  );
+};
+
+test('the command prints a line per claim, the lack of each skip, and the counts', async (t) => {
+  const { code, stdout } = await run('../_support/toy/sound.js');
+  t.is(code, 0, stdout);
+  t.regex(stdout, /^passed {3}works: failover \(forced\) → the target is writable/m);
+  t.regex(stdout, /^skipped {2}works: snapshot .*\n {9}needs verb snapshot$/m);
+  t.regex(stdout, /\n\d+ passed, 0 failed, \d+ skipped\n$/);
+});
+
+test('the command ends with 1 and the reason when a claim fails', async (t) => {
+  const { code, stdout } = await run('../_support/toy/broken.js');
+  t.is(code, 1, stdout);
+  t.regex(
+    stdout,
+    /^FAILED {3}wrong state: demote at the target .*\n {9}.*expected the fault conflict/m,
+  );
+});
+
+test('the command ends with 2 and says what it expected when the fixture is none', async (t) => {
+  const { code, stderr } = await run('../_support/toy/store.js');
+  t.is(code, 2);
+  t.regex(stderr, /has no default export/);
+});
