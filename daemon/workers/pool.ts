@@ -15,18 +15,9 @@ import type {
 import type { Side } from '../core/frozen.ts';
 import type { Mode } from '../core/plan.ts';
 import type { Injection } from '../gateway/injection.ts';
+import type { RemoteConfig } from '../host/remote.ts';
 
-/** Where a session is opened: a remote with its plugin, as configured. */
-export interface RemoteConfig {
-  readonly id: string;
-  readonly kind: 'array' | 'compute';
-  readonly siteId: string;
-  readonly pluginId: string;
-  /** Module specifier or file URL of the plugin. */
-  readonly module: string;
-  /** The plugin's own configuration, secrets in clear: stays in memory, goes only to threads. */
-  readonly config: Readonly<Record<string, unknown>>;
-}
+export type { RemoteConfig };
 
 /** One phase of one task, on one remote. */
 export interface TaskJob {

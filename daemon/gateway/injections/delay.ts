@@ -1,0 +1,7 @@
+/** The call is made this much later; past its deadline it is not made at all. */
+import type { Apply } from './scene.ts';
+
+export const delay: Apply<'delay'> = async ({ delayMs }, { targets, next, sleep }) => {
+  await sleep(delayMs);
+  return next(targets);
+};

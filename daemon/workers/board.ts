@@ -1,0 +1,160 @@
+/**
+ * What a thread says of itself in shared memory, readable when it no longer answers: that its event
+ * loop turns, whose plugin code it is in right now, and which plugins have calls under way in it.
+ */
+
+/** Before the slots: `closing` is set by the pool, `left` counts threads that closed sessions. */
+const head = { closing: 0, left: 1, size: 2 } as const;
+
+/** Fields of a slot; the counters of calls, one for each plugin, follow them. */
+const field = { threadId: 0, beats: 1, inside: 2, size: 3 } as const;
+
+/** `inside` of a thread that was ended on purpose. */
+const onPurpose = -1;
+
+export interface BoardShape {
+  readonly buffer: SharedArrayBuffer;
+  readonly slots: number;
+  readonly plugins: number;
+}
+
+export const newBoard = (slots: number, plugins: number): BoardShape => ({
+  buffer: new SharedArrayBuffer(
+    (head.size + slots * (field.size + plugins)) * Int32Array.BYTES_PER_ELEMENT,
+  ),
+  slots,
+  plugins,
+});
+
+/** A thread's own slot, written by it alone. */
+export class ThreadSlot {
+  readonly #cells: Int32Array;
+  readonly #at: number;
+
+  constructor(shape: BoardShape, threadId: number) {
+    this.#cells = new Int32Array(shape.buffer);
+    for (let slot = 0; slot < shape.slots; slot++) {
+      const at = head.size + slot * (field.size + shape.plugins);
+      if (Atomics.compareExchange(this.#cells, at + field.threadId, 0, threadId) === 0) {
+        this.#at = at;
+        return;
+      }
+    }
+    throw new Error('the board has no free slot');
+  }
+
+  beat(): void {
+    Atomics.add(this.#cells, this.#at + field.beats, 1);
+  }
+
+  callBegins(plugin: number): void {
+    Atomics.add(this.#cells, this.#at + field.size + plugin, 1);
+  }
+
+  callEnds(plugin: number): void {
+    Atomics.sub(this.#cells, this.#at + field.size + plugin, 1);
+  }
+
+  /** Synchronous code of the plugin begins; answers what to give `leave`. */
+  enter(plugin: number): number {
+    return Atomics.exchange(this.#cells, this.#at + field.inside, plugin + 1);
+  }
+
+  leave(before: number): void {
+    Atomics.store(this.#cells, this.#at + field.inside, before);
+  }
+
+  /** The thread ends in the plugin's code, unless it is ended on purpose. */
+  endsIn(plugin: number): void {
+    const at = this.#at + field.inside;
+    if (Atomics.load(this.#cells, at) !== onPurpose) Atomics.store(this.#cells, at, plugin + 1);
+  }
+
+  endsOnPurpose(): void {
+    Atomics.store(this.#cells, this.#at + field.inside, onPurpose);
+  }
+
+  /** Resolves when the pool closes. */
+  async closing(): Promise<void> {
+    const wait = Atomics.waitAsync(this.#cells, head.closing, 0);
+    if (wait.async) await wait.value;
+  }
+
+  left(): void {
+    Atomics.add(this.#cells, head.left, 1);
+    Atomics.notify(this.#cells, head.left);
+  }
+}
+
+/** What a thread was doing when it ended. */
+export interface Trace {
+  readonly threadId: number;
+  readonly onPurpose: boolean;
+  /** Positions of the plugins: the one whose code ran, or else all with calls under way. */
+  readonly plugins: readonly number[];
+}
+
+/** The pool's view of all slots. */
+export class Board {
+  readonly shape: BoardShape;
+  readonly #cells: Int32Array;
+
+  constructor(shape: BoardShape) {
+    this.shape = shape;
+    this.#cells = new Int32Array(shape.buffer);
+  }
+
+  /** Thread id → beats so far, of every thread that has taken a slot. */
+  beats(): Map<number, number> {
+    const beats = new Map<number, number>();
+    for (const at of this.#taken()) {
+      beats.set(
+        this.#cells[at + field.threadId] as number,
+        this.#cells[at + field.beats] as number,
+      );
+    }
+    return beats;
+  }
+
+  /** Traces of the threads that are not among the living; their slots are free again. */
+  reap(living: ReadonlySet<number>): readonly Trace[] {
+    const traces: Trace[] = [];
+    for (const at of this.#taken()) {
+      const threadId = this.#cells[at + field.threadId] as number;
+      if (living.has(threadId)) continue;
+      const inside = Atomics.load(this.#cells, at + field.inside);
+      const plugins = inside > 0 ? [inside - 1] : this.#underWay(at);
+      traces.push({ threadId, onPurpose: inside === onPurpose, plugins });
+      this.#cells.fill(0, at + field.beats, at + field.size + this.shape.plugins);
+      Atomics.store(this.#cells, at + field.threadId, 0);
+    }
+    return traces;
+  }
+
+  /** Asks the threads to close their sessions; resolves when they have, or after `waitMsMax`. */
+  async close(waitMsMax: number): Promise<void> {
+    const threads = this.beats().size;
+    const untilMs = performance.now() + waitMsMax;
+    Atomics.store(this.#cells, head.closing, 1);
+    Atomics.notify(this.#cells, head.closing);
+    for (;;) {
+      const left = Atomics.load(this.#cells, head.left);
+      const leftMs = untilMs - performance.now();
+      if (left >= threads || leftMs <= 0) return;
+      const wait = Atomics.waitAsync(this.#cells, head.left, left, leftMs);
+      if (wait.async) await wait.value;
+    }
+  }
+
+  #underWay(at: number): number[] {
+    const calls = this.#cells.subarray(at + field.size, at + field.size + this.shape.plugins);
+    return [...calls.keys()].filter((plugin) => (calls[plugin] as number) > 0);
+  }
+
+  *#taken(): Generator<number> {
+    for (let slot = 0; slot < this.shape.slots; slot++) {
+      const at = head.size + slot * (field.size + this.shape.plugins);
+      if (Atomics.load(this.#cells, at + field.threadId) !== 0) yield at;
+    }
+  }
+}

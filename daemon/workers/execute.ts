@@ -1,0 +1,179 @@
+/**
+ * Executes one job where plugin code runs: one phase of one task through its step, or one page of a
+ * listing. Everything that can go wrong ends in a result or a JobFault; nothing is thrown.
+ */
+import { type Fault, FaultError } from '../../sdk/plugin/fault.ts';
+import type { Clock } from '../core/clock.ts';
+import { decodeRanges } from '../core/ranges.ts';
+import type { Door, Errand, Gateway } from '../gateway/gateway.ts';
+import { verbsOf } from '../gateway/verbs.ts';
+import type { Step, StepCall } from '../steps/step.ts';
+import { type Asked, foldFound, foldPolled, foldRun, foldSettled } from './fold.ts';
+import { type Item, ItemsCache } from './items.ts';
+import { pollItems } from './poll.ts';
+import type { JobFault, ListingJob, ListingResult, TaskJob, TaskResult } from './pool.ts';
+
+export type RemoteJob = TaskJob | ListingJob;
+export type RemoteResult = TaskResult | ListingResult | JobFault;
+
+export interface ExecuteParts {
+  readonly gateway: Gateway;
+  readonly stepNamed: (name: string) => Step | undefined;
+  readonly clock: Clock;
+}
+
+/** How a job came in: until when it may take, and how to end its thread. */
+export interface Dispatch {
+  /** Milliseconds since the Unix epoch. */
+  readonly dueMs: number;
+  readonly crash: () => Promise<never>;
+}
+
+const jobFault = (fault: Fault, door?: Door): JobFault => ({
+  kind: 'fault',
+  fault,
+  ...(door !== undefined && door.refused.size > 0 && { refused: [...door.refused] }),
+});
+
+const defect = (code: string, message: string): Fault => ({
+  kind: 'unknown',
+  owner: 'engine',
+  message,
+  code,
+});
+
+/** The job waited for a thread until its time was over. Nothing was done. */
+const expired = (job: RemoteJob): Fault => ({
+  kind: 'busy',
+  owner: 'queue',
+  message: `the job for ${job.remoteId} was not begun within its ${job.timeoutMs} ms`,
+  code: 'QUEUE_TIMEOUT',
+  hint: 'The threads are busy: lower the limits of the plan or give the daemon more workers.',
+});
+
+interface Scene {
+  readonly job: TaskJob;
+  readonly step: Step;
+  readonly asked: Asked;
+  readonly items: readonly Item[];
+  readonly door: Door;
+}
+
+/** In the order of their positions, as results name them. */
+const operationsOf = (job: TaskJob) => job.operations?.toSorted((a, b) => a.item - b.item);
+
+/** Positions asked about; undefined when they are not positions of the workgroup. */
+const positionsOf = (job: TaskJob, count: number): readonly number[] | undefined => {
+  const positions =
+    operationsOf(job)?.map(({ item }) => item) ??
+    (job.only === undefined ? [...Array(count).keys()] : decodeRanges(job.only));
+  const sound = positions.every((at) => Number.isInteger(at) && at >= 0 && at < count);
+  return sound ? positions : undefined;
+};
+
+/** The step that a job names takes the items that the job carries: both come from one plan. */
+const callOf = ({ job, items, door }: Scene): StepCall<never> => ({
+  remote: verbsOf(door),
+  items: items as readonly never[],
+  side: job.side,
+  mode: job.mode,
+  instance: job.mode === 'test' || job.mode === 'cleanup' ? 'test' : 'production',
+  ...(job.args !== undefined && { args: job.args }),
+});
+
+/** Position → found, as journaled, to item id → found, as the step knows it. */
+const beforeById = ({ job, asked }: Scene): Record<string, unknown> => {
+  const found = JSON.parse(job.before ?? '{}') as Record<string, unknown>;
+  const byId: Record<string, unknown> = {};
+  asked.positions.forEach((position, at) => {
+    if (position in found) byId[asked.ids[at] as string] = found[position];
+  });
+  return byId;
+};
+
+const undo = async (scene: Scene): Promise<TaskResult> => {
+  const { step, asked } = scene;
+  if (step.undo === 'nothing-to-undo') {
+    return foldRun(
+      asked,
+      asked.ids.map((id) => ({ id, ok: true })),
+    );
+  }
+  if (step.undo === 'no-return') {
+    throw new FaultError({
+      kind: 'unsupported',
+      owner: 'engine',
+      message: `${step.name} cannot be undone`,
+      code: 'NO_RETURN',
+    });
+  }
+  return foldRun(asked, await step.undo({ ...callOf(scene), before: beforeById(scene) }));
+};
+
+const poll = async ({ job, asked, door }: Scene): Promise<TaskResult> => {
+  const operations = operationsOf(job) ?? [];
+  const waiting = asked.ids.map((id, at) => ({ id, operation: operations[at]?.operation ?? '' }));
+  return foldPolled(asked, await pollItems(door, waiting));
+};
+
+const phases: Record<TaskJob['phase'], (scene: Scene) => Promise<TaskResult>> = {
+  before: async (scene) => {
+    const { step, asked } = scene;
+    const found = await step.before?.(callOf(scene));
+    return foldFound(asked, found ?? asked.ids.map((id) => ({ id, value: null })));
+  },
+  run: async (scene) => foldRun(scene.asked, await scene.step.run(callOf(scene))),
+  settle: async (scene) => foldSettled(scene.asked, await scene.step.settle(callOf(scene))),
+  undo,
+  poll,
+};
+
+/** Makes the function that executes jobs in this thread. */
+export const createExecutor = ({ gateway, stepNamed, clock }: ExecuteParts) => {
+  const cache = new ItemsCache();
+
+  const runTask = async (job: TaskJob, door: Door): Promise<TaskResult> => {
+    const step = stepNamed(job.step);
+    if (step === undefined) throw new FaultError(defect('STEP_UNKNOWN', `no step ${job.step}`));
+    const all = cache.parse(job.items);
+    const positions = positionsOf(job, all.length);
+    if (positions === undefined) {
+      throw new FaultError(defect('BAD_JOB', `${job.step}: positions beyond the workgroup`));
+    }
+    const whole = positions.length === all.length;
+    const items = whole ? all : positions.map((at) => all[at] as Item);
+    const asked = { positions, ids: items.map(({ id }) => id) };
+    const result = await phases[job.phase]({ job, step, asked, items, door });
+    return door.refused.size === 0 ? result : { ...result, refused: [...door.refused] };
+  };
+
+  const runListing = async (job: ListingJob, door: Door): Promise<ListingResult | JobFault> => {
+    const reply = await door.list(job.verb, job.page);
+    return 'fault' in reply ? jobFault(reply.fault, door) : { kind: 'listing', ...reply.value };
+  };
+
+  return async (job: RemoteJob, { dueMs, crash }: Dispatch): Promise<RemoteResult> => {
+    if (clock.now() >= dueMs) return jobFault(expired(job));
+    const errand: Errand = {
+      remoteId: job.remoteId,
+      key: job.kind === 'task' ? job.key : `listing/${job.remoteId}`,
+      attempt: job.kind === 'task' ? job.attempt : 1,
+      epoch: job.kind === 'task' ? job.epoch : 0,
+      deadlineMs: dueMs,
+      injections: job.kind === 'task' ? (job.injections ?? []) : [],
+      crash,
+    };
+    const door = gateway.door(errand);
+    try {
+      return await (job.kind === 'task' ? runTask(job, door) : runListing(job, door));
+    } catch (error) {
+      const fault =
+        error instanceof FaultError
+          ? error.fault
+          : defect('STEP_FAILED', `${job.kind === 'task' ? job.step : job.verb}: ${error}`);
+      return jobFault(fault, door);
+    } finally {
+      door.end();
+    }
+  };
+};

@@ -1,0 +1,74 @@
+/**
+ * A pool in the caller's own thread, for tests and simulation: the same host, gateway and steps as
+ * in the threads, no timers of its own, and plugins handed in. It cannot end a plugin that loops.
+ */
+import { describe } from '../../sdk/plugin/check.ts';
+import type { Clock } from '../core/clock.ts';
+import { checkLoaded } from '../host/load.ts';
+import { type RemoteConfig, unwatched } from '../host/remote.ts';
+import { steps } from '../steps/registry.ts';
+import type { Step } from '../steps/step.ts';
+import { poolClosed, workerLost } from './faults.ts';
+import type { DescribeJob, Job, JobFault, PluginDescription, Pool, ResultOf } from './pool.ts';
+import { createWorld } from './world.ts';
+
+export interface InlinePoolOptions {
+  readonly remotes: readonly RemoteConfig[];
+  /** Plugin id → what its module would export by default. */
+  readonly plugins: ReadonlyMap<string, unknown>;
+  readonly clock: Clock;
+  /** Where steps are looked up; absent: the daemon's registry. */
+  readonly stepNamed?: (name: string) => Step | undefined;
+}
+
+export const createInlinePool = (options: InlinePoolOptions): Pool => {
+  const { remotes, plugins, clock } = options;
+  const lost = new Set<string>();
+  const loaded = (pluginId: string) => checkLoaded(pluginId, plugins.get(pluginId));
+  const { host, gateway, execute } = createWorld({
+    remotes,
+    load: async (remote) => loaded(remote.pluginId),
+    watch: unwatched,
+    clock,
+    isLost: (siteId) => lost.has(siteId),
+    stepNamed: options.stepNamed ?? ((name) => steps.get(name)),
+  });
+  let inFlight = 0;
+  let closed = false;
+
+  const described = ({ pluginId }: DescribeJob): PluginDescription | JobFault => {
+    const plugin = loaded(pluginId);
+    return 'fault' in plugin ? { kind: 'fault', ...plugin } : describe(plugin.definition);
+  };
+
+  const run = async (job: Job): Promise<ResultOf<Job>> => {
+    if (closed) return poolClosed;
+    if (job.kind === 'describe') return described(job);
+    const crashed = Promise.withResolvers<JobFault>();
+    const crash = (): Promise<never> => {
+      crashed.resolve(workerLost('injected'));
+      return new Promise(() => {});
+    };
+    inFlight++;
+    const dueMs = clock.now() + job.timeoutMs;
+    const result = await Promise.race([execute(job, { dueMs, crash }), crashed.promise]);
+    inFlight--;
+    return result;
+  };
+
+  return {
+    run: <J extends Job>(job: J) => run(job) as Promise<ResultOf<J>>,
+    setSiteLost: (siteId, isLost) => {
+      if (!isLost) lost.delete(siteId);
+      else if (!lost.has(siteId)) {
+        lost.add(siteId);
+        gateway.siteLost(siteId);
+      }
+    },
+    health: () => ({ threads: 0, inFlight, blocked: {} }),
+    close: () => {
+      closed = true;
+      return host.close();
+    },
+  };
+};

@@ -1,0 +1,35 @@
+/** Bounds of the pool, with the reason for each. */
+
+/**
+ * Jobs in one thread at once. They wait for arrays, not for the processor; so many that an array
+ * which never answers cannot fill a thread and starve the others before its deadlines pass.
+ */
+export const jobsPerThreadMax = 1_024;
+
+/** Jobs that wait for a thread; past it the fault is `busy`, owned by the queue. */
+export const jobsWaitingMax = 16_384;
+
+/** A thread whose event loop has not turned for this long is ended. */
+export const threadSilentMsMax = 2_000;
+
+/** After its deadline a job is given this long to come back before the pool answers for it. */
+export const graceMsMax = 5_000;
+
+/** Heap of one thread: a plugin that leaks ends its thread, not the daemon. */
+export const threadHeapMbMax = 512;
+
+/** A plugin that ended a thread is not called for this long; each further time doubles it. */
+export const coolDownMsMin = 5_000;
+export const coolDownMsMax = 10 * 60_000;
+
+/** A plugin that did not load is looked at again after this long. */
+export const probeAgainMs = 5_000;
+
+/** Time that a plugin gets to load and describe itself when nobody names another. */
+export const probeMsMax = 30_000;
+
+/** Characters of items kept parsed in one thread: the workgroups that are under way. */
+export const itemsCacheCharsMax = 8 * 1024 * 1024;
+
+/** Sessions that take their leave get this long when the pool closes. */
+export const closeMsMax = 1_000;
