@@ -7,7 +7,6 @@ import type { Clock } from '../core/clock.ts';
 import { checkLoaded } from '../host/load.ts';
 import { type RemoteConfig, unwatched } from '../host/remote.ts';
 import { steps } from '../steps/registry.ts';
-import type { Step } from '../steps/step.ts';
 import { poolClosed, workerLost } from './faults.ts';
 import type { DescribeJob, Job, JobFault, PluginDescription, Pool, ResultOf } from './pool.ts';
 import { createWorld } from './world.ts';
@@ -17,8 +16,6 @@ export interface InlinePoolOptions {
   /** Plugin id → what its module would export by default. */
   readonly plugins: ReadonlyMap<string, unknown>;
   readonly clock: Clock;
-  /** Where steps are looked up; absent: the daemon's registry. */
-  readonly stepNamed?: (name: string) => Step | undefined;
 }
 
 export const createInlinePool = (options: InlinePoolOptions): Pool => {
@@ -31,7 +28,7 @@ export const createInlinePool = (options: InlinePoolOptions): Pool => {
     watch: unwatched,
     clock,
     isLost: (siteId) => lost.has(siteId),
-    stepNamed: options.stepNamed ?? ((name) => steps.get(name)),
+    stepNamed: (name) => steps.get(name),
   });
   let inFlight = 0;
   let closed = false;

@@ -1,22 +1,27 @@
-/** The computer's clock and timers. */
+/**
+ * The computer's time. Set by the wall clock once and then moved by the monotonic one, which all
+ * threads share: a corrected wall clock neither stretches nor ends a deadline.
+ */
 import type { Clock } from '../core/clock.ts';
 
 /** setTimeout fires at once beyond this: longer waits are made of several. */
 const timeoutMsMax = 2 ** 31 - 1;
 
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  wakeAt: (atMs, wake) => {
+const monotonicMs = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
+
+/** Wall-clock time minus monotonic time, now: threads of one process must use the same. */
+export const clockOffsetMs = (): number => Date.now() - monotonicMs();
+
+export const systemClock = (offsetMs = clockOffsetMs()): Clock => {
+  const now = (): number => offsetMs + monotonicMs();
+  const wakeAt: Clock['wakeAt'] = (atMs, wake) => {
     let timer: NodeJS.Timeout;
     const wait = (): void => {
-      const leftMs = atMs - Date.now();
-      timer = setTimeout(leftMs > 0 ? wait : wake, Math.max(0, Math.min(leftMs, timeoutMsMax)));
+      const leftMs = Math.min(Math.ceil(atMs - now()), timeoutMsMax);
+      timer = setTimeout(() => (now() >= atMs ? wake() : wait()), Math.max(0, leftMs));
     };
-    const leftMs = atMs - Date.now();
-    timer = setTimeout(
-      () => (Date.now() >= atMs ? wake() : wait()),
-      Math.max(0, Math.min(leftMs, timeoutMsMax)),
-    );
+    wait();
     return () => clearTimeout(timer);
-  },
+  };
+  return { now: () => Math.floor(now()), wakeAt };
 };

@@ -1,0 +1,129 @@
+/**
+ * The entry of a worker thread. It beats on the board as long as its event loop turns, and notes
+ * whose code it is in, so that the pool can tell who ended it.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { threadId, workerData } from 'node:worker_threads';
+import { describe } from '../../sdk/plugin/check.ts';
+import { instanceOf, readConfig } from '../host/config.ts';
+import { badAnswer } from '../host/faults.ts';
+import { type Loaded, loadPlugin } from '../host/load.ts';
+import type { Watch } from '../host/remote.ts';
+import { steps } from '../steps/registry.ts';
+import { ThreadSlot } from './board.ts';
+import { probeMsMax } from './limits.ts';
+import type {
+  JobMessage,
+  ProbeMessage,
+  ProbeResult,
+  ThreadMessage,
+  ThreadSetup,
+} from './messages.ts';
+import { SiteFlags } from './site-flags.ts';
+import { systemClock } from './system-clock.ts';
+import { createWorld } from './world.ts';
+
+const setup = workerData as ThreadSetup;
+const clock = systemClock(setup.clockOffsetMs);
+const slot = new ThreadSlot(setup.board, threadId);
+const flags = new SiteFlags(setup.siteIds, setup.sites);
+
+setInterval(() => slot.beat(), setup.beatMs).unref();
+
+/** The plugin in whose code, or in the continuation of whose code, we are. */
+const running = new AsyncLocalStorage<number>();
+
+process.on('exit', () => {
+  const plugin = running.getStore();
+  if (plugin !== undefined) slot.endsIn(plugin);
+});
+
+const numbers = new Map(setup.plugins.map((id, number) => [id, number]));
+
+const watch: Watch = {
+  call: async (pluginId, body) => {
+    const plugin = numbers.get(pluginId) ?? 0;
+    const enter = () => {
+      const before = slot.enter(plugin);
+      try {
+        return body();
+      } finally {
+        slot.leave(before);
+      }
+    };
+    slot.callBegins(plugin);
+    try {
+      return await running.run(plugin, enter);
+    } finally {
+      slot.callEnds(plugin);
+    }
+  },
+};
+
+const plugins = new Map<string, Promise<Loaded>>();
+
+const load = (pluginId: string, module: string): Promise<Loaded> => {
+  let plugin = plugins.get(pluginId);
+  if (plugin === undefined) {
+    plugin = watch.call(pluginId, () => loadPlugin(pluginId, module, setup.baseDir));
+    plugins.set(pluginId, plugin);
+  }
+  return plugin;
+};
+
+const { host, gateway, execute } = createWorld({
+  remotes: setup.remotes,
+  load: (remote) => load(remote.pluginId, remote.module),
+  watch,
+  clock,
+  isLost: (siteId) => flags.isLost(siteId),
+  stepNamed: (name) => steps.get(name),
+});
+
+for (const siteId of setup.siteIds) flags.watch(siteId, () => gateway.siteLost(siteId));
+slot
+  .closing()
+  .then(() => host.close())
+  .then(() => slot.left());
+
+const crash = (): Promise<never> => {
+  slot.endsOnPurpose();
+  process.exit(1);
+};
+
+const probe = async ({ pluginId, module }: ProbeMessage): Promise<ProbeResult> => {
+  const loaded = await load(pluginId, module);
+  if ('fault' in loaded) return loaded;
+  const { definition } = loaded;
+  const wantsSingle = (remote: (typeof setup.remotes)[number]) => {
+    const read = readConfig(definition, remote);
+    return 'config' in read && instanceOf(definition, read.config) === 'single';
+  };
+  const own = setup.remotes.filter((remote) => remote.pluginId === pluginId);
+  const singles = await watch.call(pluginId, () => own.filter(wantsSingle).map(({ id }) => id));
+  return { description: describe(definition), singles };
+};
+
+const probeInTime = (message: ProbeMessage): Promise<ProbeResult> => {
+  const late = Promise.withResolvers<ProbeResult>();
+  const fault = badAnswer(`plugin ${message.pluginId} did not load within ${probeMsMax} ms`);
+  const cancel = clock.wakeAt(clock.now() + probeMsMax, () => late.resolve({ fault }));
+  const failed = (error: unknown): ProbeResult => ({
+    fault: badAnswer(`plugin ${message.pluginId} cannot be described: ${error}`),
+  });
+  return Promise.race([probe(message).catch(failed), late.promise]).finally(cancel);
+};
+
+const runJob = async ({ job, dueMs }: JobMessage): Promise<string> => {
+  const result = await execute(job, { dueMs, crash });
+  try {
+    return JSON.stringify(result);
+  } catch (error) {
+    const fault = badAnswer(`${job.remoteId}: the plugin's answer is not plain data: ${error}`);
+    return JSON.stringify({ kind: 'fault', fault });
+  }
+};
+
+/** Answers in JSON: a ProbeResult, or the result of the job. */
+export const handle = async (message: ThreadMessage): Promise<string> =>
+  message.kind === 'job' ? runJob(message) : JSON.stringify(await probeInTime(message));

@@ -1,0 +1,206 @@
+/**
+ * The pool of worker threads. The main thread never runs plugin code: it places jobs, watches the
+ * threads, and answers for those that ended. What a plugin does to its thread is its own affair: it
+ * is not called for a while, then in a thread of its own, and all others go on.
+ */
+import type { Clock } from '../core/clock.ts';
+import type { RemoteConfig } from '../host/remote.ts';
+import { scrubberOf, textsIn } from '../host/scrub.ts';
+import { Blocked } from './blocked.ts';
+import {
+  overdue,
+  pluginBlocked,
+  pluginCrashed,
+  poolClosed,
+  poolFull,
+  unknownRemote,
+  workerLost,
+} from './faults.ts';
+import {
+  graceMsMax,
+  jobsPerThreadMax,
+  jobsWaitingMax,
+  threadHeapMbMax,
+  threadSilentMsMax,
+} from './limits.ts';
+import type { ProbeResult } from './messages.ts';
+import { Placement } from './placement.ts';
+import type { Job, JobFault, ListingJob, Pool, ResultOf, TaskJob } from './pool.ts';
+import { SiteFlags } from './site-flags.ts';
+import { clockOffsetMs, systemClock } from './system-clock.ts';
+import { type Death, lookEveryMs, ThreadGroup } from './thread-group.ts';
+
+export interface ThreadPoolOptions {
+  readonly remotes: readonly RemoteConfig[];
+  readonly siteIds: readonly string[];
+  /** Threads that all plugins share. */
+  readonly threads: number;
+  /** Where relative modules and packages of plugins are found; absent: the working directory. */
+  readonly baseDir?: string;
+  /** A thread whose event loop has not turned for this long is ended. */
+  readonly silentMsMax?: number;
+  /** First time for which a plugin that ended a thread is not called. */
+  readonly coolDownMs?: number;
+  readonly heapMbMax?: number;
+}
+
+type RemoteJob = TaskJob | ListingJob;
+type AnyResult = ResultOf<Job>;
+
+/** A job whose answer somebody waits for. */
+interface Flight {
+  readonly job: Job;
+  readonly dueMs: number;
+  readonly answer: (result: AnyResult) => void;
+}
+
+class ThreadPool implements Pool {
+  readonly #clock: Clock;
+  readonly #remotes: ReadonlyMap<string, RemoteConfig>;
+  readonly #flags: SiteFlags;
+  readonly #blocked: Blocked;
+  readonly #placement: Placement;
+  readonly #flights = new Set<Flight>();
+  readonly #timer: NodeJS.Timeout;
+  readonly #hide: (text: string) => string;
+  readonly #silentMsMax: number;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ThreadPoolOptions) {
+    const { remotes, siteIds, threads, heapMbMax = threadHeapMbMax } = options;
+    const silentMsMax = options.silentMsMax ?? threadSilentMsMax;
+    const offset = clockOffsetMs();
+    this.#clock = systemClock(offset);
+    this.#silentMsMax = silentMsMax;
+    this.#remotes = new Map(remotes.map((remote) => [remote.id, remote]));
+    this.#flags = new SiteFlags(siteIds);
+    this.#blocked = new Blocked(this.#clock, options.coolDownMs);
+    // A thread's last words may quote anything of a configuration that only plugins can read.
+    this.#hide = scrubberOf(
+      remotes.flatMap(({ config }) => textsIn(config)),
+      '[hidden]',
+    ).text;
+    const setup = {
+      remotes,
+      siteIds,
+      plugins: [...new Set(remotes.map(({ pluginId }) => pluginId))],
+      sites: this.#flags.buffer,
+      baseDir: options.baseDir ?? process.cwd(),
+      clockOffsetMs: offset,
+    };
+    const group = { heapMbMax, silentMsMax, setup };
+    this.#placement = new Placement({
+      clock: this.#clock,
+      shared: new ThreadGroup({ ...group, threads }),
+      ownGroup: (pluginId) => new ThreadGroup({ ...group, threads: 1, only: pluginId }),
+      probe: (own, pluginId, module) => this.#probe(own, pluginId, module),
+    });
+    this.#timer = setInterval(() => this.#look(), lookEveryMs(silentMsMax)).unref();
+  }
+
+  run<J extends Job>(job: J): Promise<ResultOf<J>> {
+    const { promise, resolve } = Promise.withResolvers<AnyResult>();
+    const dueMs = this.#clock.now() + job.timeoutMs;
+    const flight: Flight = { job, dueMs, answer: resolve };
+    this.#flights.add(flight);
+    this.#run(job, dueMs).then((result) => {
+      this.#flights.delete(flight);
+      resolve(result);
+    });
+    return promise as Promise<ResultOf<J>>;
+  }
+
+  setSiteLost(siteId: string, lost: boolean): void {
+    this.#flags.set(siteId, lost);
+  }
+
+  health() {
+    const { groups } = this.#placement;
+    return {
+      threads: groups.reduce((sum, group) => sum + group.threads, 0),
+      inFlight: this.#flights.size,
+      blocked: this.#blocked.now(),
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      clearInterval(this.#timer);
+      await Promise.all(this.#placement.groups.map((group) => group.close()));
+      for (const flight of this.#flights) flight.answer(poolClosed);
+    })();
+    return this.#closing;
+  }
+
+  async #run(job: Job, dueMs: number): Promise<AnyResult> {
+    if (this.#closing !== undefined) return poolClosed;
+    const remote = job.kind === 'describe' ? job : this.#remotes.get(job.remoteId);
+    if (remote === undefined) return unknownRemote((job as RemoteJob).remoteId);
+    const { pluginId, module } = remote;
+    const blocked = this.#blocked.why(pluginId);
+    if (blocked !== undefined) return { kind: 'fault', fault: pluginBlocked(blocked) };
+    const known = this.#placement.describe(pluginId, module);
+    const probed = known instanceof Promise ? await known : known;
+    if ('fault' in probed) return { kind: 'fault', fault: probed.fault };
+    return job.kind === 'describe' ? probed.description : this.#dispatch(job, pluginId, dueMs);
+  }
+
+  async #dispatch(job: RemoteJob, pluginId: string, dueMs: number): Promise<AnyResult> {
+    const group = this.#placement.groupFor(job.remoteId, pluginId);
+    const jobsMax = group.threads * jobsPerThreadMax + jobsWaitingMax;
+    if (group.inFlight >= jobsMax) return poolFull(jobsMax);
+    try {
+      const text = await group.run({ kind: 'job', job, dueMs });
+      this.#blocked.wentWell(pluginId);
+      return JSON.parse(text) as AnyResult;
+    } catch (error) {
+      return this.#mourn(group, pluginId, error);
+    }
+  }
+
+  async #probe(group: ThreadGroup, pluginId: string, module: string): Promise<ProbeResult> {
+    try {
+      return JSON.parse(await group.run({ kind: 'probe', pluginId, module })) as ProbeResult;
+    } catch (error) {
+      return { fault: this.#mourn(group, pluginId, error).fault };
+    }
+  }
+
+  /** Answers for one of the jobs that a thread took with it. */
+  #mourn(group: ThreadGroup, pluginId: string, error: unknown): JobFault {
+    if (this.#closing !== undefined) return poolClosed;
+    const words = this.#hide(error instanceof Error ? error.message : String(error));
+    this.#reap(group, `ended its thread: ${words}`);
+    const { how, suspects } = group.lastDeath;
+    if (suspects.length === 1 && suspects[0] === pluginId) return pluginCrashed(pluginId, how);
+    if (suspects.length === 0) return workerLost(words);
+    const who = suspects.length === 1 ? `plugin ${suspects[0]}` : `one of ${suspects.join(', ')}`;
+    return workerLost(`${who} ${how}`);
+  }
+
+  /** Who is known to have ended a thread is not called for a while; suspects get their own. */
+  #reap(group: ThreadGroup, how: string): void {
+    for (const death of group.reap(how)) this.#convict(death);
+  }
+
+  #convict({ suspects, how }: Death): void {
+    for (const pluginId of suspects) this.#placement.isolate(pluginId);
+    if (suspects.length === 1) this.#blocked.strike(suspects[0] as string, how);
+  }
+
+  #look(): void {
+    for (const group of this.#placement.groups) {
+      group.look();
+      this.#reap(group, 'ended its thread');
+    }
+    const late = this.#clock.now() - graceMsMax - this.#silentMsMax;
+    for (const flight of this.#flights) {
+      if (flight.dueMs > late) continue;
+      this.#flights.delete(flight);
+      flight.answer(overdue('remoteId' in flight.job ? flight.job.remoteId : flight.job.pluginId));
+    }
+  }
+}
+
+/** Starts the threads; they load plugins when the first job of each comes. */
+export const createThreadPool = (options: ThreadPoolOptions): Pool => new ThreadPool(options);

@@ -1,0 +1,2 @@
+/** A plugin whose module never ends loading. */
+for (;;);
