@@ -1,8 +1,10 @@
 /**
- * Executes one job where plugin code runs: one phase of one task through its step, or one page of a
- * listing. Everything that can go wrong ends in a result or a JobFault; nothing is thrown.
+ * Executes one job where plugin code runs: one phase of one task through its step, one page of a
+ * listing, or a look at some targets. Everything that can go wrong ends in a result or a JobFault;
+ * nothing is thrown.
  */
 import { type Fault, FaultError } from '../../sdk/plugin/fault.ts';
+import { readingVerbs } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
 import { decodeRanges } from '../core/ranges.ts';
 import type { Door, Errand, Gateway } from '../gateway/gateway.ts';
@@ -11,10 +13,21 @@ import type { Step, StepCall } from '../steps/step.ts';
 import { type Asked, foldFound, foldPolled, foldRun, foldSettled } from './fold.ts';
 import { type Item, ItemsCache } from './items.ts';
 import { pollItems } from './poll.ts';
-import type { JobFault, ListingJob, ListingResult, TaskJob, TaskResult } from './pool.ts';
+import type {
+  DescribeJob,
+  Job,
+  JobFault,
+  ListingJob,
+  ListingResult,
+  QueryJob,
+  QueryResult,
+  TaskJob,
+  TaskResult,
+} from './pool.ts';
 
-export type RemoteJob = TaskJob | ListingJob;
-export type RemoteResult = TaskResult | ListingResult | JobFault;
+/** The jobs that need a session. */
+export type RemoteJob = Exclude<Job, DescribeJob>;
+export type RemoteResult = TaskResult | ListingResult | QueryResult | JobFault;
 
 export interface ExecuteParts {
   readonly gateway: Gateway;
@@ -40,6 +53,15 @@ const defect = (code: string, message: string): Fault => ({
   owner: 'engine',
   message,
   code,
+});
+
+const looking: ReadonlySet<string> = new Set(readingVerbs);
+
+const notLooking = (verb: string): Fault => ({
+  kind: 'unsupported',
+  owner: 'engine',
+  message: `${verb} changes something: it is called by a run only`,
+  code: 'VERB_CHANGES',
 });
 
 /** The job waited for a thread until its time was over. Nothing was done. */
@@ -152,28 +174,51 @@ export const createExecutor = ({ gateway, stepNamed, clock }: ExecuteParts) => {
     return 'fault' in reply ? jobFault(reply.fault, door) : { kind: 'listing', ...reply.value };
   };
 
+  const runQuery = async (job: QueryJob, door: Door): Promise<QueryResult> => {
+    if (!looking.has(job.verb)) throw new FaultError(notLooking(job.verb));
+    // The answers of reading verbs were checked to carry values.
+    const answers = (await door.call(job.verb, job.targets)) as QueryResult['answers'];
+    return { kind: 'query', answers };
+  };
+
+  const execute = (job: RemoteJob, door: Door): Promise<RemoteResult> => {
+    if (job.kind === 'task') return runTask(job, door);
+    return job.kind === 'listing' ? runListing(job, door) : runQuery(job, door);
+  };
+
   return async (job: RemoteJob, { dueMs, crash }: Dispatch): Promise<RemoteResult> => {
     if (clock.now() >= dueMs) return jobFault(expired(job));
-    const errand: Errand = {
-      remoteId: job.remoteId,
-      key: job.kind === 'task' ? job.key : `listing/${job.remoteId}`,
-      attempt: job.kind === 'task' ? job.attempt : 1,
-      epoch: job.kind === 'task' ? job.epoch : 0,
-      deadlineMs: dueMs,
-      injections: job.kind === 'task' ? (job.injections ?? []) : [],
-      crash,
-    };
-    const door = gateway.door(errand);
+    const door = gateway.door(errandOf(job, dueMs, crash));
     try {
-      return await (job.kind === 'task' ? runTask(job, door) : runListing(job, door));
+      return await execute(job, door);
     } catch (error) {
-      const fault =
-        error instanceof FaultError
-          ? error.fault
-          : defect('STEP_FAILED', `${job.kind === 'task' ? job.step : job.verb}: ${error}`);
-      return jobFault(fault, door);
+      if (error instanceof FaultError) return jobFault(error.fault, door);
+      const what = job.kind === 'task' ? job.step : job.verb;
+      return jobFault(defect('STEP_FAILED', `${what}: ${error}`), door);
     } finally {
       door.end();
     }
   };
 };
+
+/** What the door is told of the job; a job that only looks changes nothing under any key. */
+const errandOf = (job: RemoteJob, deadlineMs: number, crash: Errand['crash']): Errand =>
+  job.kind === 'task'
+    ? {
+        remoteId: job.remoteId,
+        key: job.key,
+        attempt: job.attempt,
+        epoch: job.epoch,
+        deadlineMs,
+        injections: job.injections ?? [],
+        crash,
+      }
+    : {
+        remoteId: job.remoteId,
+        key: job.kind,
+        attempt: 1,
+        epoch: 0,
+        deadlineMs,
+        injections: [],
+        crash,
+      };

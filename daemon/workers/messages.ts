@@ -5,7 +5,8 @@
 import type { Fault } from '../../sdk/plugin/fault.ts';
 import type { RemoteConfig } from '../host/remote.ts';
 import type { BoardShape } from './board.ts';
-import type { ListingJob, PluginDescription, TaskJob } from './pool.ts';
+import type { RemoteJob } from './execute.ts';
+import type { PluginDescription } from './pool.ts';
 
 /** Given to a thread when it starts. */
 export interface ThreadSetup {
@@ -30,7 +31,7 @@ export interface ProbeMessage {
 
 export interface JobMessage {
   readonly kind: 'job';
-  readonly job: TaskJob | ListingJob;
+  readonly job: RemoteJob;
   /** Milliseconds since the Unix epoch, by the pool's clock. */
   readonly dueMs: number;
 }

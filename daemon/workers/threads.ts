@@ -7,6 +7,7 @@ import type { Clock } from '../core/clock.ts';
 import type { RemoteConfig } from '../host/remote.ts';
 import { scrubberOf, textsIn } from '../host/scrub.ts';
 import { Blocked } from './blocked.ts';
+import type { RemoteJob } from './execute.ts';
 import {
   overdue,
   pluginBlocked,
@@ -25,7 +26,7 @@ import {
 } from './limits.ts';
 import type { ProbeResult } from './messages.ts';
 import { Placement } from './placement.ts';
-import type { Job, JobFault, ListingJob, Pool, ResultOf, TaskJob } from './pool.ts';
+import type { Job, JobFault, Pool, ResultOf } from './pool.ts';
 import { SiteFlags } from './site-flags.ts';
 import { clockOffsetMs, systemClock } from './system-clock.ts';
 import { type Death, lookEveryMs, ThreadGroup } from './thread-group.ts';
@@ -44,7 +45,6 @@ export interface ThreadPoolOptions {
   readonly heapMbMax?: number;
 }
 
-type RemoteJob = TaskJob | ListingJob;
 type AnyResult = ResultOf<Job>;
 
 /** A job whose answer somebody waits for. */
@@ -95,7 +95,7 @@ class ThreadPool implements Pool {
       ownGroup: (pluginId) => new ThreadGroup({ ...group, threads: 1, only: pluginId }),
       probe: (own, pluginId, module) => this.#probe(own, pluginId, module),
     });
-    this.#timer = setInterval(() => this.#look(), lookEveryMs(silentMsMax)).unref();
+    this.#timer = setInterval(() => this.#look(), lookEveryMs(silentMsMax));
   }
 
   run<J extends Job>(job: J): Promise<ResultOf<J>> {
@@ -125,8 +125,9 @@ class ThreadPool implements Pool {
 
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      clearInterval(this.#timer);
       await Promise.all(this.#placement.groups.map((group) => group.close()));
+      // Until here it has kept the process alive for whoever waits for an answer.
+      clearInterval(this.#timer);
       for (const flight of this.#flights) flight.answer(poolClosed);
     })();
     return this.#closing;

@@ -294,6 +294,25 @@ for (const kind of kinds) {
     if (nonsense.kind === 'fault') t.regex(nonsense.fault.message, /sizeBytes/);
   });
 
+  on(
+    kind,
+    'query → one value or fault for each target; changing verbs are refused',
+    async (t, it) => {
+      const query = (verb: 'deviceStatus' | 'failover') =>
+        it.pool.run({
+          kind: 'query',
+          remoteId: 'a1',
+          verb,
+          targets: [{ id: 'g1', devices: ['d1'] } as { id: string }],
+          timeoutMs: 20_000,
+        });
+      const found = await query('deviceStatus');
+      t.like(found, { kind: 'query', answers: [{ id: 'g1', value: [{ id: 'd1' }] }] });
+      t.like(await query('failover'), { kind: 'fault', fault: { code: 'VERB_CHANGES' } });
+      t.is(calls(it.arrived()).length, 0);
+    },
+  );
+
   on(kind, 'unknown remote and unknown step → typed faults', async (t, it) => {
     const remote = await it.pool.run(task(['ok-1'], { remoteId: 'a9' }));
     t.regex(JSON.stringify(remote), /REMOTE_NOT_FOUND/);
