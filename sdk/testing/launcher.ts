@@ -1,0 +1,77 @@
+/** Finds the launcher, and runs a daemon with it as a child that never outlives its parent. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** Lines of the daemon's log kept for a failing test to show. */
+const logLinesMax = 2_000;
+
+/** A daemon gets this long to end after SIGTERM before it is killed. */
+const stopMsMax = 15_000;
+
+/** In a checkout: `dist/sdk/testing/` → `bin/siteswap`. An installed package has none there. */
+const ofCheckout = fileURLToPath(new URL('../../../bin/siteswap', import.meta.url));
+
+/** The launcher: as given, by SITESWAP_BIN, of this checkout, or the one on PATH. */
+export const findLauncher = (given?: string): string =>
+  given ?? process.env.SITESWAP_BIN ?? (existsSync(ofCheckout) ? ofCheckout : 'siteswap');
+
+/** A running daemon process. */
+export class DaemonProcess {
+  readonly log: string[] = [];
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<string>;
+  readonly #killAtExit = () => this.#child.kill('SIGKILL');
+  #end: string | undefined;
+
+  constructor(launcher: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+    const child = spawn(launcher, ['daemon', ...args], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#child = child;
+    process.once('exit', this.#killAtExit);
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        if (this.log.push(line) > logLinesMax) this.log.shift();
+      });
+    }
+    this.#ended = new Promise((resolve) => {
+      child.once('error', (error) => resolve(`${launcher}: ${error.message}`));
+      child.once('close', (code, signal) => resolve(`it ended with ${signal ?? `code ${code}`}`));
+    });
+    void this.#ended.then((how) => {
+      this.#end = how;
+      process.removeListener('exit', this.#killAtExit);
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** How it ended, or undefined while it runs. */
+  get end(): string | undefined {
+    return this.#end;
+  }
+
+  /** Resolves when it has ended, with how. */
+  get ended(): Promise<string> {
+    return this.#ended;
+  }
+
+  /** SIGKILL: as a crash. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#ended;
+  }
+
+  /** SIGTERM, and SIGKILL when that does not help. */
+  async stop(): Promise<void> {
+    const killer = setTimeout(() => this.#child.kill('SIGKILL'), stopMsMax);
+    this.#child.kill('SIGTERM');
+    await this.#ended;
+    clearTimeout(killer);
+  }
+}
