@@ -1,16 +1,7 @@
 /** From a spec to a world: every record made once, in the order of the spec. */
-import { nameOf } from './chance.ts';
 import { addDatastore, addVm, boot } from './computes.ts';
 import { newLedger } from './ledger.ts';
-import {
-  type LabCompute,
-  type LabDevice,
-  type LabStorage,
-  type Link,
-  newMedium,
-  type Role,
-  type World,
-} from './model.ts';
+import type { LabCompute, LabDevice, LabStorage, Link, Role, World } from './model.ts';
 import {
   datastoreIdOf,
   deviceIdOf,
@@ -55,14 +46,13 @@ const addDevice = (
     name: id,
     storage,
     sizeBytes: world.spec.sizeBytes,
-    hostIdentity: `naa.6${nameOf(world.spec.seed, storage.id, id)}`,
     groupId,
     role,
     lineage: 1,
     fenced: false,
     peer: undefined,
     link: undefined,
-    medium: newMedium(now),
+    held: undefined,
     points: [],
     copy: undefined,
     promotedAt: now,

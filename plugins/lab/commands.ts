@@ -13,7 +13,7 @@ import {
 import { buildWorld } from './build.ts';
 import type { Lab } from './lab.ts';
 import type { EffectOf } from './ledger.ts';
-import { type LabDevice, lineageOf, type Operation, writable } from './model.ts';
+import { type LabDevice, lineageOf, mediumOf, type Operation, writable } from './model.ts';
 import { cut, elapse, progressOf, setSpeed } from './operations.ts';
 import { no } from './outcome.ts';
 import { crashVms, remotesAt, setDown } from './sites.ts';
@@ -156,8 +156,9 @@ const breaking = {
     const device = deviceOf(lab, arrayId, deviceId);
     if (!writable(device) || (lineage ?? lineageOf(device)) !== lineageOf(device)) return 'refused';
     const at = lab.time.now();
-    device.medium.files.push({ path: '.host', content: `written at ${at}`, at });
-    device.medium.writtenAt = at;
+    const medium = mediumOf(device);
+    medium.files.push({ path: '.host', content: `written at ${at}`, at });
+    medium.writtenAt = at;
     return 'written';
   },
 };
@@ -189,6 +190,12 @@ const looking = {
   verify: (lab: Lab) => verify(worldOf(lab)),
   /** Pairs with two sides that accept writers, each in a lineage of its own. */
   divergences: (lab: Lab) => divergences(worldOf(lab)),
+  /** Calls that have arrived and not yet had their effect. */
+  slowCalls: (lab: Lab): number => {
+    let calls = 0;
+    for (const count of lab.world.ledger.underWay.values()) calls += count;
+    return calls;
+  },
   operations: (lab: Lab): readonly OperationView[] => {
     const world = worldOf(lab);
     return [...world.operations.values()].map((operation) => ({

@@ -1,4 +1,4 @@
-/** Datastores and VMs of a compute: what is mounted, registered and powered on, and what refuses. */
+/** Datastores and VMs of a compute: what is mounted, registered and on, and what refuses. */
 import type { DatastoreTarget, Fault, VmStatus, VmTarget } from '@siteswap/sdk/plugin';
 import { nameOf } from './chance.ts';
 import type { Outcome } from './ledger.ts';
@@ -10,6 +10,7 @@ import {
   type LabDevice,
   type LabVm,
   type Medium,
+  mediumOf,
   type World,
   writable,
 } from './model.ts';
@@ -159,14 +160,14 @@ export const unregister = (call: ComputeCall, target: VmTarget): Outcome => {
 const devicesUnder = (compute: LabCompute, vm: LabVm): LabDevice[] =>
   vm.image.datastoreIds.flatMap((id) => compute.datastores[vm.instance].get(id)?.devices ?? []);
 
-const mediumOf = (device: LabDevice, instance: LabVm['instance']): Medium | undefined =>
-  instance === 'test' ? device.copy : device.medium;
+const mediumUnder = (device: LabDevice, instance: LabVm['instance']): Medium | undefined =>
+  instance === 'test' ? device.copy : mediumOf(device);
 
 /** Powers on without asking: the rules are `powerOn`'s. */
 export const boot = (world: World, compute: LabCompute, vm: LabVm, now: number): Boot => {
   const devices = devicesUnder(compute, vm);
   const { id } = vm.image;
-  const before = devices[0] && mediumOf(devices[0], vm.instance)?.boots.get(id);
+  const before = devices[0] && mediumUnder(devices[0], vm.instance)?.boots.get(id);
   vm.boots += 1;
   const started: Boot = {
     id: `boot-${nameOf(world.spec.seed, compute.id, vm.instance, id, vm.boots)}`,
@@ -176,7 +177,7 @@ export const boot = (world: World, compute: LabCompute, vm: LabVm, now: number):
     lineage: devices[0]?.lineage ?? 0,
   };
   for (const device of devices) {
-    const medium = mediumOf(device, vm.instance);
+    const medium = mediumUnder(device, vm.instance);
     medium?.boots.set(id, started);
     medium?.writers.add(id);
   }
@@ -204,7 +205,7 @@ export const powerOn = (call: ComputeCall, target: VmTarget): Outcome => {
 export const stop = (compute: LabCompute, vm: LabVm, now: number): void => {
   const { id } = vm.image;
   for (const device of devicesUnder(compute, vm)) {
-    const medium = mediumOf(device, vm.instance);
+    const medium = mediumUnder(device, vm.instance);
     if (medium?.writers.delete(id)) medium.writtenAt = now;
   }
   for (const name of vm.image.datastoreIds) {

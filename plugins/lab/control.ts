@@ -84,17 +84,19 @@ export interface LabProcessOptions {
   readonly drivenFromMs?: number;
   /** True: the world outlives this process; end it by its pid. */
   readonly stay?: boolean;
+  /** True: what it says before it fails to start is not shown. */
+  readonly quiet?: boolean;
 }
 
 /** Starts a world in a process of its own; resolves when it can be reached. */
 export const startLabWorld = async (options: LabProcessOptions): Promise<LabProcess> => {
-  const stay = options.stay ?? false;
+  const { quiet, stay = false, ...rest } = options;
   const file = import.meta.url.endsWith('.ts') ? './process.ts' : './process.js';
   const child = spawn(process.execPath, [new URL(file, import.meta.url).pathname], {
-    stdio: ['pipe', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', quiet ? 'ignore' : 'inherit'],
     detached: stay,
   });
-  const order: ProcessOrder = { ...options, stay };
+  const order: ProcessOrder = { ...rest, stay };
   child.stdin.write(`${JSON.stringify(order)}\n`);
   const ended = once(child, 'exit');
   const ready = await Promise.race([

@@ -3,7 +3,7 @@ import type { Fault, FileTarget } from '@siteswap/sdk/plugin';
 import type { ComputeCall } from './computes.ts';
 import type { Outcome } from './ledger.ts';
 import { fileBytesMax, fileWritesMax } from './limits.ts';
-import { type LabDevice, type Medium, writable } from './model.ts';
+import { type LabDevice, type Medium, mediumOf, writable } from './model.ts';
 import { done, no } from './outcome.ts';
 
 const badPath = (target: FileTarget): Fault | undefined => {
@@ -28,7 +28,9 @@ const placeOf = (call: ComputeCall, target: FileTarget): Place | Fault => {
   const name = target.datastoreId;
   const production = datastores.production.get(name);
   const [device] = (production?.mounted ? production.devices : undefined) ?? [];
-  if (device !== undefined) return { device, medium: device.medium, accepts: writable(device) };
+  if (device !== undefined) {
+    return { device, medium: mediumOf(device), accepts: writable(device) };
+  }
   const test = datastores.test.get(name);
   const copied = test?.mounted ? test.devices[0] : undefined;
   if (copied?.copy !== undefined) return { device: copied, medium: copied.copy, accepts: true };

@@ -1,9 +1,9 @@
 /**
- * What happened, as the far end saw it: every call that reached a remote, every effect on an object,
- * and every success by its idempotency key. Tests ask here, never the caller.
+ * What happened, as the far end saw it: every call that reached a remote, every effect on an
+ * object, and every success by its idempotency key. Tests ask here, never the caller.
  */
 import type { Evidence, Fault, FaultKind } from '@siteswap/sdk/plugin';
-import { initiatorsMax, keysMax } from './limits.ts';
+import { initiatorsMax, successesMax } from './limits.ts';
 import type { Operation } from './model.ts';
 import type { FaultRule, LatencyRule } from './spec.ts';
 
@@ -56,6 +56,8 @@ export interface Ledger {
   readonly effects: Map<string, Map<string, Map<string, number>>>;
   /** Book (remote, verb, key) → target → success. */
   readonly books: Map<string, Map<string, Success>>;
+  /** In all books together. */
+  successes: number;
   /** Book → calls that have arrived and not yet taken effect. */
   readonly underWay: Map<string, number>;
   readonly late: Set<Late>;
@@ -75,6 +77,7 @@ export const newLedger = (
   calls: new Map(),
   effects: new Map(),
   books: new Map(),
+  successes: 0,
   underWay: new Map(),
   late: new Set(),
   armed: [],
@@ -119,10 +122,18 @@ export const noteEffect = (ledger: Ledger, remoteId: string, verb: string, id: s
 export const bookOf = (remoteId: string, verb: string, key: string): string =>
   `${remoteId}\n${verb}\n${key}`;
 
-export const openBook = (ledger: Ledger, book: string): Map<string, Success> => {
-  const found = getOrMake(ledger.books, book, newMap<Success>);
-  if (ledger.books.size > keysMax) dropOldest(ledger.books, keysMax);
-  return found;
+/** Remembers a success; past the bound the oldest books are forgotten, whole. */
+export const noteSuccess = (ledger: Ledger, book: string, id: string, success: Success): void => {
+  const successes = getOrMake(ledger.books, book, newMap<Success>);
+  const before = successes.size;
+  successes.set(id, success);
+  ledger.successes += successes.size - before;
+  if (ledger.successes <= successesMax) return;
+  for (const [name, oldest] of ledger.books) {
+    if (ledger.successes <= successesMax || name === book) return;
+    ledger.books.delete(name);
+    ledger.successes -= oldest.size;
+  }
 };
 
 /** True when the caller's licence is older than one that was seen from the same initiator. */

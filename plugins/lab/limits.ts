@@ -3,8 +3,8 @@
 /** Recovery points kept per pair: what a real system keeps by default is of this order. */
 export const recoveryPointsMax = 16;
 
-/** Idempotency keys remembered per world: far more than a run can have in doubt at once. */
-export const keysMax = 100_000;
+/** Successes remembered by key per world: far more than runs can have in doubt at once. */
+export const successesMax = 500_000;
 
 /** Ended operations remembered, so that a late poll still gets its answer. */
 export const operationsMax = 100_000;

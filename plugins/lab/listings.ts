@@ -1,5 +1,6 @@
 /** Listings, page by page. A page token is the position from which the next page goes on. */
 import { type Datastore, type Device, FaultError, type Page, type Vm } from '@siteswap/sdk/plugin';
+import { nameOf } from './chance.ts';
 import { pageItemsMax } from './limits.ts';
 import {
   type LabCompute,
@@ -27,7 +28,7 @@ const deviceItem = (device: LabDevice, now: number): Device => {
     ...(groupId === undefined ? {} : { groupId }),
     ...(link === undefined ? {} : { updateMode: link.mode }),
     ...(point === undefined ? {} : { lastRecoveryPoint: point }),
-    hostIdentity: device.hostIdentity,
+    hostIdentity: `naa.6${nameOf(1, device.storage.id, device.id)}`,
     lineage: lineageOf(device),
   };
 };

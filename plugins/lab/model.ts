@@ -55,7 +55,6 @@ export interface LabDevice {
   readonly name: string;
   readonly storage: LabStorage;
   readonly sizeBytes: number;
-  readonly hostIdentity: string;
   readonly groupId: string | undefined;
   role: Role;
   /** Ordinal of the licence under which writers write here. */
@@ -64,7 +63,8 @@ export interface LabDevice {
   fenced: boolean;
   peer: LabDevice | undefined;
   link: Link | undefined;
-  medium: Medium;
+  /** What it holds; made when first needed, for most devices of a large world are never touched. */
+  held: Medium | undefined;
   readonly points: RecoveryPoint[];
   /** A writable copy for tests. */
   copy: Medium | undefined;
@@ -177,12 +177,11 @@ export interface World {
   operationMs: Record<Operation['verb'], number>;
 }
 
-export const newMedium = (at: number): Medium => ({
-  boots: new Map(),
-  files: [],
-  writers: new Set(),
-  writtenAt: at,
-});
+/** What a device holds. */
+export const mediumOf = (device: LabDevice): Medium => {
+  device.held ??= { boots: new Map(), files: [], writers: new Set(), writtenAt: 0 };
+  return device.held;
+};
 
 /** A device to which hosts can write. */
 export const writable = (device: LabDevice): boolean =>

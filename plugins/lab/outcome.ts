@@ -56,13 +56,17 @@ export const no = (kind: FaultKind, code: Code, message: string, hint?: string):
   ...(hint === undefined ? {} : { hint }),
 });
 
+/** One object each, for they are remembered by the hundred thousand. */
+const plainlyDone: Outcome = { changed: true };
+const plainlyAlready: Outcome = { changed: false };
+
 /** Done now. */
 export const done = (evidence?: Evidence): Outcome =>
-  evidence === undefined ? { changed: true } : { changed: true, evidence };
+  evidence === undefined ? plainlyDone : { changed: true, evidence };
 
 /** It was so already. */
 export const already = (evidence?: Evidence): Outcome =>
-  evidence === undefined ? { changed: false } : { changed: false, evidence };
+  evidence === undefined ? plainlyAlready : { changed: false, evidence };
 
 /** The first fault found on any device, naming every device that has one; a group is one item. */
 export const firstFault = <D extends LabDevice>(

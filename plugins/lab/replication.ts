@@ -10,6 +10,7 @@ import {
   type Link,
   lastWriteAt,
   type Medium,
+  mediumOf,
   type Role,
   type World,
   writable,
@@ -47,7 +48,7 @@ export const replicaAt = (link: Link, now: number): number =>
 
 /** The replica lacks nothing that was written. */
 export const caughtUp = (source: LabDevice, link: Link, now: number): boolean =>
-  link.whole && replicaAt(link, now) >= lastWriteAt(source.medium, now);
+  link.whole && replicaAt(link, now) >= lastWriteAt(mediumOf(source), now);
 
 /** What a medium held at a moment, as a medium of its own. */
 export const imageAt = (world: World, medium: Medium, at: number): Medium => {
@@ -67,8 +68,10 @@ export const imageAt = (world: World, medium: Medium, at: number): Medium => {
 /** What a device holds now; for a replica, what its recovery point holds. */
 export const contentOf = (world: World, device: LabDevice, now: number): Medium => {
   const { link, peer } = device;
-  if (device.role !== 'replica' || !link?.flowing || peer === undefined) return device.medium;
-  return imageAt(world, peer.medium, replicaAt(link, now));
+  if (device.role !== 'replica' || !link?.flowing || peer === undefined) {
+    return mediumOf(device);
+  }
+  return imageAt(world, mediumOf(peer), replicaAt(link, now));
 };
 
 /** Replication stands from now on; the replica keeps what it has. */
@@ -76,7 +79,7 @@ export const stopFlow = (world: World, device: LabDevice, now: number): void => 
   const { link } = device;
   const sender = senderOf(device);
   if (!link?.flowing || sender?.peer === undefined) return;
-  sender.peer.medium = contentOf(world, sender.peer, now);
+  sender.peer.held = sender.held && contentOf(world, sender.peer, now);
   link.at = replicaAt(link, now);
   link.flowing = false;
 };

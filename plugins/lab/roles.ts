@@ -10,6 +10,7 @@ import {
   type Link,
   lastWriteAt,
   lineageOf,
+  mediumOf,
   type World,
 } from './model.ts';
 import { cut } from './operations.ts';
@@ -45,13 +46,14 @@ export const peerDown = (device: LabDevice, hint?: string): Fault =>
   no('refused', 'PEER_DOWN', `the peer of ${device.id} does not answer`, hint);
 
 export const liveWriters = (device: LabDevice): Fault | undefined => {
-  const [vmId] = device.medium.writers;
+  const { writers } = mediumOf(device);
+  const [vmId] = writers;
   return vmId === undefined
     ? undefined
     : no(
         'conflict',
         'LIVE_WRITERS',
-        `${device.id} has ${device.medium.writers.size} live writers, ${vmId} among them`,
+        `${device.id} has ${writers.size} live writers, ${vmId} among them`,
         'Stop the VMs on it first.',
       );
 };
@@ -146,7 +148,7 @@ const checkToReplica = (device: Paired, now: number): Fault | undefined => {
   if (device.role !== 'promoted') return wrongRole(device, 'Only a promoted replica goes back.');
   const writers = liveWriters(device);
   if (writers !== undefined) return writers;
-  if (lastWriteAt(device.medium, now) <= device.promotedAt) return undefined;
+  if (lastWriteAt(mediumOf(device), now) <= device.promotedAt) return undefined;
   return no(
     'conflict',
     'WRITTEN_SINCE',
@@ -200,13 +202,14 @@ export const oldLineage = (device: LabDevice): Fault =>
 
 /** Ends the writing of everybody on the device; the VMs stay on and write nothing. */
 const cutWriters = (device: LabDevice, now: number): number => {
-  const { writers, boots } = device.medium;
+  const medium = mediumOf(device);
+  const { writers, boots } = medium;
   const count = writers.size;
   for (const vmId of writers) {
     const boot = boots.get(vmId);
     if (boot !== undefined && boot.offAt > now) boot.offAt = now;
   }
-  if (count > 0) device.medium.writtenAt = now;
+  if (count > 0) medium.writtenAt = now;
   writers.clear();
   return count;
 };

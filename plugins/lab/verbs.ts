@@ -11,7 +11,7 @@ import {
 import * as computes from './computes.ts';
 import * as copies from './copies.ts';
 import * as files from './files.ts';
-import { bookOf, noteEffect, type Outcome, openBook, type Success } from './ledger.ts';
+import { bookOf, noteEffect, noteSuccess, type Outcome, type Success } from './ledger.ts';
 import type { LabCompute, LabDevice, LabStorage, World } from './model.ts';
 import { answerOf, no } from './outcome.ts';
 import * as readings from './readings.ts';
@@ -176,14 +176,15 @@ const changeAll = (
   const { ledger } = world;
   const { verb, remoteId, key, targets } = request;
   const change = changerOf(world, now, remote, request);
-  const book = openBook(ledger, bookOf(remoteId, verb, key));
+  const book = bookOf(remoteId, verb, key);
+  const successes = ledger.books.get(book);
   return targets.map((target) => {
     const { id } = target;
-    const known = book.get(id);
+    const known = successes?.get(id);
     if (known !== undefined && stands(known)) return answerOf(id, known);
     const outcome = change(target);
     if (!('fault' in outcome)) {
-      book.set(id, outcome);
+      noteSuccess(ledger, book, id, outcome);
       if (!('changed' in outcome) || outcome.changed) noteEffect(ledger, remoteId, verb, id);
     }
     return answerOf(id, outcome);

@@ -4,7 +4,6 @@ import {
   type LabCompute,
   type LabDevice,
   lineageOf,
-  type Medium,
   type World,
   writable,
 } from './model.ts';
@@ -29,8 +28,8 @@ export interface Divergence {
 }
 
 /** Boots that wrote here themselves; copies of others' have no length. */
-const ownBoots = (medium: Medium): readonly Boot[] =>
-  [...medium.boots.values()].filter((boot) => boot.offAt > boot.onAt);
+const ownBoots = (device: LabDevice): readonly Boot[] =>
+  [...(device.held?.boots.values() ?? [])].filter((boot) => boot.offAt > boot.onAt);
 
 const overlap = (one: Boot, other: Boot): boolean =>
   one.lineage === other.lineage && one.onAt < other.offAt && other.onAt < one.offAt;
@@ -39,9 +38,9 @@ const overlap = (one: Boot, other: Boot): boolean =>
 const twoWriters = (device: LabDevice): Violation | undefined => {
   const { peer, link } = device;
   if (peer === undefined || link === undefined) return undefined;
-  const there = ownBoots(peer.medium);
+  const there = ownBoots(peer);
   if (there.length === 0) return undefined;
-  for (const here of ownBoots(device.medium)) {
+  for (const here of ownBoots(device)) {
     const other = there.find((boot) => overlap(here, boot));
     if (other === undefined) continue;
     const message = `${here.id} at ${device.storage.id} and ${other.id} at ${peer.storage.id}`;
@@ -51,7 +50,7 @@ const twoWriters = (device: LabDevice): Violation | undefined => {
 };
 
 const passiveWriters = (device: LabDevice): Violation | undefined => {
-  const [vmId] = device.medium.writers;
+  const [vmId] = device.held?.writers ?? [];
   if (vmId === undefined || writable(device)) return undefined;
   const message = `${vmId} writes to it at ${device.storage.id}, where it is ${device.role}`;
   return { rule: 'writer-on-passive-device', subject: device.id, message };
@@ -119,7 +118,9 @@ export const divergences = (world: World): readonly Divergence[] => {
       found.push({
         pairId: link.id,
         lineages: sides.map(lineageOf),
-        written: sides.filter((side) => side.medium.writers.size > 0).map((s) => s.storage.id),
+        written: sides
+          .filter(({ held }) => held !== undefined && held.writers.size > 0)
+          .map((s) => s.storage.id),
       });
     }
   }

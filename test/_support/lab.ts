@@ -77,7 +77,7 @@ export const said = (answers: readonly object[]): readonly string[] =>
     return accepted === undefined ? 'ok' : 'accepted';
   });
 
-export const valueOf = <V>(answers: readonly ValueAnswer<V>[]): V => {
+export const valueIn = <V>(answers: readonly ValueAnswer<V>[]): V => {
   const [answer] = answers;
   if (answer !== undefined && 'value' in answer) return answer.value;
   throw new Error(`no value in ${JSON.stringify(answers)}`);

@@ -10,7 +10,7 @@ import {
   makeLab,
   said,
   type TestLab,
-  valueOf,
+  valueIn,
   vm,
 } from '../_support/lab.ts';
 
@@ -18,11 +18,11 @@ const statusAt = async ({ verb }: TestLab, side: 'a' | 'b'): Promise<DeviceStatu
   const answers = await verb<ValueAnswer<readonly DeviceStatus[]>>(`lab-${side}`, 'deviceStatus', [
     group(),
   ]);
-  return valueOf(answers)[0] as DeviceStatus;
+  return valueIn(answers)[0] as DeviceStatus;
 };
 
 const vmAt = async ({ verb }: TestLab, side: 'a' | 'b', n = 1): Promise<VmStatus> =>
-  valueOf(await verb<ValueAnswer<VmStatus>>(`lab-compute-${side}`, 'vmStatus', [vm(n)]));
+  valueIn(await verb<ValueAnswer<VmStatus>>(`lab-compute-${side}`, 'vmStatus', [vm(n)]));
 
 const stopAndDemote = async ({ verb }: TestLab): Promise<void> => {
   await verb('lab-compute-a', 'powerOff', [vm()]);
@@ -37,7 +37,7 @@ test('a new world replicates from the first site and breaks no invariant', async
   t.deepEqual(await lab.control.verify(), []);
 });
 
-test('planned failover: every heartbeat written at the source is there at the target', async (t) => {
+test('planned failover: every heartbeat of the source is there at the target', async (t) => {
   const lab = makeLab();
   await lab.time.advance(12_345);
   await failOver(lab);
@@ -73,7 +73,7 @@ test('a passive device refuses mounts, writers and demotion', async (t) => {
   t.deepEqual(said(await verb('lab-b', 'prepareFailover', [group()])), ['conflict WRONG_ROLE']);
 });
 
-test('demotion with a live writer is refused; without one it is done, and repeated without effect', async (t) => {
+test('demotion: refused with a live writer, else done, and repeated without effect', async (t) => {
   const { verb, control } = makeLab();
   t.deepEqual(said(await verb('lab-a', 'prepareFailover', [group()])), ['conflict LIVE_WRITERS']);
   await verb('lab-compute-a', 'shutDown', [vm()]);
@@ -106,7 +106,7 @@ test('promotion without force is refused while the peer does not answer', async 
   t.deepEqual(said(answers), ['refused PEER_DOWN']);
 });
 
-test('forced promotion of a lost site: new lineage, loss bounded by the lag, no call over there', async (t) => {
+test('forced promotion: new lineage, loss bounded by the lag, no call to lost sites', async (t) => {
   const lab = makeLab({ mode: 'asynchronous', lagMs: 2_000 });
   await lab.time.advance(10_000);
   await lab.control.loseSite('site-a');
@@ -122,7 +122,7 @@ test('forced promotion of a lost site: new lineage, loss bounded by the lag, no 
   t.deepEqual(await lab.control.verify(), []);
 });
 
-test('an old writer that was only cut off from us is a divergence until it is fenced', async (t) => {
+test('an old writer that was only out of sight is a divergence until it is fenced', async (t) => {
   const lab = makeLab();
   await lab.control.loseSite('site-a', { vms: 'keep' });
   await lab.verb('lab-b', 'failover', [group()], { args: { force: true } });
@@ -146,7 +146,7 @@ test('an old writer that was only cut off from us is a divergence until it is fe
   t.deepEqual(await lab.control.divergences(), []);
 });
 
-test('undo of a planned failover restores both roles, and only before the first write', async (t) => {
+test('undo of a planned failover restores the roles, but not past the first write', async (t) => {
   const lab = makeLab();
   const before = await lab.control.snapshot();
   const restore = async (side: 'a' | 'b', to: string) =>
@@ -168,7 +168,7 @@ test('undo of a planned failover restores both roles, and only before the first 
   t.deepEqual(await restore('b', 'incoming'), ['conflict WRITTEN_SINCE']);
 });
 
-test('a consistency group changes whole: a part of it, or one bad member, changes nothing', async (t) => {
+test('a consistency group changes whole: a part, or one bad member, changes nothing', async (t) => {
   const lab = makeLab({ devicesPerGroup: 3, vmsPerGroup: 3 });
   const part = { id: 'cg-0001', devices: [device('a'), device('a', 1, 2)] };
   t.deepEqual(said(await lab.verb('lab-a', 'prepareFailover', [part])), ['conflict PARTIAL_GROUP']);
@@ -192,7 +192,7 @@ test('a test copy is written to while the replica goes on receiving', async (t) 
   const copied = await lab.verb<ValueAnswer<VmStatus>>('lab-compute-b', 'vmStatus', [
     vm(1, 'test'),
   ]);
-  t.like(valueOf(copied), { resumedAt: 10, heartbeat: 20 });
+  t.like(valueIn(copied), { resumedAt: 10, heartbeat: 20 });
   t.is((await lab.control.contents('lab-b', device('b'))).heartbeats['vm-00001'], 20);
   t.deepEqual(said(await lab.verb('lab-b', 'testFailoverStop', [group()])), [
     'conflict TEST_COPY_IN_USE',
@@ -233,7 +233,7 @@ test('resync discards or keeps changes as it is told', async (t) => {
   }
 });
 
-test('computes: on twice, off while ignored, unregistered while on, unmounted while used', async (t) => {
+test('computes refuse: on twice, unregister while on, unmount while used', async (t) => {
   const { verb, control } = makeLab();
   const at = 'lab-compute-a';
   t.deepEqual(said(await verb(at, 'powerOn', [vm()])), ['conflict ALREADY_ON']);
@@ -264,5 +264,5 @@ test('files are replicated with their datastore and bounded in size and path', a
   const read = await lab.verb<ValueAnswer<{ content: string }>>('lab-compute-b', 'readFile', [
     file('vm/record', ''),
   ]);
-  t.is(valueOf(read).content, 'one');
+  t.is(valueIn(read).content, 'one');
 });
