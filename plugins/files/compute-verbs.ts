@@ -1,0 +1,138 @@
+/** The verbs of a compute: each under its key, each answered per target. */
+import type {
+  ChangingVerb,
+  DatastoreTarget,
+  Evidence,
+  FileTarget,
+  PluginVerbs,
+  Settlement,
+  TargetVerb,
+  VerbCall,
+  VmTarget,
+} from '@siteswap/sdk/plugin';
+import { answerEach, settleEach, valueEach } from './calls.ts';
+import {
+  type ComputeState,
+  changeOnce,
+  computeOf,
+  type HeldCompute,
+  listDatastores,
+  listVms,
+  placeOf,
+  readCompute,
+  withCompute,
+} from './compute.ts';
+import { listFilesIn, readFileIn, writeFileIn } from './datastore-files.ts';
+import { mount, register, statusOfVm, unmount, unregister } from './machines.ts';
+import { type Licence, recall } from './memory.ts';
+import { powerOff, powerOn, settleOff, settlePowerOn, shutDown } from './power.ts';
+import type { ComputeSession, Session } from './session.ts';
+
+type Call<V extends TargetVerb> = VerbCall<Session, V>;
+type Place = Pick<VmTarget, 'id' | 'instance'>;
+type RecordVerb = 'mount' | 'unmount' | 'register' | 'unregister';
+type PowerVerb = 'powerOn' | 'shutDown' | 'powerOff';
+
+const whatOf = (verb: string, { instance, id }: Place): string =>
+  `${verb}/${placeOf(instance, id)}`;
+
+/** A verb that changes the compute's records and nothing else. */
+const recordVerb = <V extends RecordVerb, T extends Place>(
+  verb: V,
+  change: (
+    compute: ComputeSession,
+    held: HeldCompute,
+    target: T,
+  ) => ComputeState | Promise<ComputeState>,
+): ChangingVerb<Session, V> => {
+  const run = async (call: Call<V>) => {
+    const compute = await computeOf(call.session);
+    return answerEach<Place>(call.targets, async (target) => {
+      const work = async (held: HeldCompute) => change(compute, held, target as T);
+      await changeOnce(compute.directory, call, whatOf(verb, target), work);
+      return {};
+    });
+  };
+  const settle = async (call: Call<V>) => {
+    const { directory } = await computeOf(call.session);
+    return settleEach<Place>(call.targets, (target) =>
+      withCompute(directory, call, async ({ state }): Promise<Settlement> => {
+        const known = recall(state, call.key, whatOf(verb, target));
+        return { id: target.id, verdict: known === undefined ? 'absent' : 'done' };
+      }),
+    );
+  };
+  return { run, settle, repeatable: true } as ChangingVerb<Session, V>;
+};
+
+type PowerWork<A> = (compute: ComputeSession, call: Licence, target: VmTarget) => Promise<A>;
+
+/** A verb that starts or ends a process. */
+const powerVerb = <V extends PowerVerb>(
+  change: PowerWork<Evidence>,
+  ask: PowerWork<Settlement>,
+): ChangingVerb<Session, V> => {
+  const run = async (call: Call<V>) => {
+    const compute = await computeOf(call.session);
+    return answerEach<VmTarget>(call.targets, (target) => change(compute, call, target));
+  };
+  const settle = async (call: Call<V>) => {
+    const compute = await computeOf(call.session);
+    return settleEach<VmTarget>(call.targets, (target) => ask(compute, call, target));
+  };
+  return { run, settle, repeatable: true } as ChangingVerb<Session, V>;
+};
+
+const stateOf = async (session: Session): Promise<ComputeState> =>
+  readCompute((await computeOf(session)).directory);
+
+/** A write is whole or not there, and doing it again changes nothing: asking is reading. */
+const writeFile: ChangingVerb<Session, 'writeFile'> = {
+  run: async (call) => {
+    const state = await stateOf(call.session);
+    return answerEach<FileTarget>(call.targets, async (target) => {
+      await writeFileIn(state, call, target);
+      return {};
+    });
+  },
+  settle: async (call) => {
+    const state = await stateOf(call.session);
+    return settleEach<FileTarget>(call.targets, async (target) => {
+      const { content } = await readFileIn(state, target);
+      return { id: target.id, verdict: content === target.content ? 'done' : 'absent' };
+    });
+  },
+  repeatable: true,
+};
+
+export const computeVerbs = {
+  listVms,
+  listDatastores,
+  vmStatus: async (call: Call<'vmStatus'>) => {
+    const compute = await computeOf(call.session);
+    const state = await readCompute(compute.directory);
+    return valueEach(call.targets, async (target) => statusOfVm(compute, state, target));
+  },
+  mount: recordVerb<'mount', DatastoreTarget>('mount', mount),
+  unmount: recordVerb<'unmount', DatastoreTarget>('unmount', unmount),
+  register: recordVerb<'register', VmTarget>('register', (_, held, target) =>
+    register(held, target),
+  ),
+  unregister: recordVerb<'unregister', VmTarget>('unregister', unregister),
+  powerOn: powerVerb(powerOn, settlePowerOn),
+  shutDown: powerVerb(shutDown, settleOff),
+  powerOff: powerVerb(powerOff, settleOff),
+  readFile: async (call: Call<'readFile'>) => {
+    const state = await stateOf(call.session);
+    return valueEach<FileTarget, { content: string }>(call.targets, (target) =>
+      readFileIn(state, target),
+    );
+  },
+  writeFile,
+  listFiles: async (call: Call<'listFiles'>) => {
+    const state = await stateOf(call.session);
+    return valueEach<FileTarget, readonly string[]>(call.targets, (target) =>
+      listFilesIn(state, target),
+    );
+  },
+} satisfies PluginVerbs<Session>;

@@ -1,0 +1,236 @@
+/**
+ * A compute: what is mounted and registered here, and which boot of each VM is the one that counts.
+ * Whether a VM runs is not written here: its process says so, by being alive.
+ */
+import type { Datastore, Instance, ListingCall, Page, Vm } from '@siteswap/sdk/plugin';
+import { type Catalog, readCatalog } from './catalog.ts';
+import { format, makeDirectory, readJson, writeJson } from './durable.ts';
+import { failure, faultOf } from './faults.ts';
+import { acceptsWriters, allGroups, type GroupAt, type GroupState, groupAt } from './group.ts';
+import type { Extent } from './heartbeat.ts';
+import { computeFile, imageFile } from './layout.ts';
+import { withLocks } from './lock.ts';
+import {
+  admit,
+  checkDeadline,
+  emptyMemory,
+  type Licence,
+  type Memory,
+  recall,
+  remember,
+} from './memory.ts';
+import { asCompute, type ComputeSession, type Session } from './session.ts';
+import { reachStorage } from './storage.ts';
+import { pageOf } from './views.ts';
+import { runningVm } from './vm-process.ts';
+
+/** Where a device is. */
+export interface DiskAt {
+  readonly arrayId: string;
+  /** Of the array. */
+  readonly directory: string;
+  readonly groupId: string;
+  readonly deviceId: string;
+}
+
+export interface Mount {
+  readonly id: string;
+  readonly instance: Instance;
+  readonly name: string;
+  readonly disk: DiskAt;
+}
+
+/** A VM's part of a device. */
+export interface VmDisk extends DiskAt {
+  readonly datastoreId: string;
+  readonly extent: Extent;
+}
+
+/** The one boot of a VM that may write; a process of any other ends itself. */
+export interface Boot {
+  readonly bootId: string;
+  readonly heartbeatMs: number;
+  readonly ignoresShutDown: boolean;
+  /** In the order in which the VM writes to them. */
+  readonly disks: readonly VmDisk[];
+}
+
+export interface Registered {
+  readonly id: string;
+  readonly instance: Instance;
+  readonly name: string;
+  readonly datastoreIds: readonly string[];
+  readonly boot?: Boot;
+}
+
+export interface ComputeState extends Memory {
+  readonly format: number;
+  /** By instance and id. */
+  readonly mounts: Readonly<Record<string, Mount>>;
+  readonly vms: Readonly<Record<string, Registered>>;
+}
+
+/** A compute whose lock is held. */
+export interface HeldCompute {
+  readonly directory: string;
+  readonly state: ComputeState;
+  readonly commit: (next: ComputeState) => Promise<void>;
+}
+
+/** Key of a mount or a VM: a test instance stands beside the production one. */
+export const placeOf = (instance: Instance, id: string): string => `${instance}/${id}`;
+
+const emptyState: ComputeState = { ...emptyMemory, format, mounts: {}, vms: {} };
+
+export const readCompute = async (directory: string): Promise<ComputeState> =>
+  (await readJson<ComputeState>(computeFile(directory))) ?? emptyState;
+
+export const withCompute = <T>(
+  directory: string,
+  licence: Licence,
+  body: (held: HeldCompute) => Promise<T>,
+): Promise<T> =>
+  withLocks([`compute ${directory}`], licence, async () => {
+    let state = await readCompute(directory);
+    return body({
+      directory,
+      get state() {
+        return state;
+      },
+      commit: async (next) => {
+        checkDeadline(licence);
+        await makeDirectory(directory);
+        await writeJson(computeFile(directory), next);
+        state = next;
+      },
+    });
+  });
+
+/** One change under one key: done once, remembered with the change itself. */
+export const changeOnce = (
+  directory: string,
+  call: Licence,
+  what: string,
+  work: (held: HeldCompute) => Promise<ComputeState>,
+): Promise<void> =>
+  withCompute(directory, call, async (held) => {
+    if (recall(held.state, call.key, what) !== undefined) return;
+    admit(held.state, call);
+    const next = await work(held);
+    await held.commit(remember(admit(next, call), { key: call.key, what, evidence: {} }));
+  });
+
+/** A device with a datastore on it, as found at an array. */
+export interface Found {
+  readonly disk: DiskAt;
+  readonly at: GroupAt;
+  readonly group: GroupState;
+  readonly catalog: Catalog;
+}
+
+/** Every datastore on the compute's arrays; arrays that do not answer are left out. */
+export const findDatastores = async (
+  arrays: Readonly<Record<string, string>>,
+  instance: Instance,
+): Promise<Found[]> => {
+  const found: Found[] = [];
+  for (const [arrayId, directory] of Object.entries(arrays)) {
+    const storage = await reachStorage(directory, arrayId).catch((error: unknown) => {
+      if (faultOf(error)?.kind === 'unreachable') return undefined;
+      throw error;
+    });
+    if (storage === undefined) continue;
+    for (const group of await allGroups(storage)) {
+      const at = groupAt(storage, group.id);
+      for (const { id: deviceId } of group.devices) {
+        const catalog = await readCatalog(imageFile(at.directory, deviceId, instance));
+        const disk = { arrayId, directory, groupId: group.id, deviceId };
+        if (catalog !== undefined) found.push({ disk, at, group, catalog });
+      }
+    }
+  }
+  return found;
+};
+
+/** The device and catalog of a mounted datastore. */
+export const openMount = async ({ id, instance, disk }: Mount): Promise<Found> => {
+  const { arrayId, directory, groupId, deviceId } = disk;
+  const storage = await reachStorage(directory, arrayId);
+  const at = groupAt(storage, groupId);
+  const catalog = await readCatalog(imageFile(at.directory, deviceId, instance));
+  const group = (await allGroups(storage)).find((one) => one.id === groupId);
+  if (catalog === undefined || group === undefined) {
+    throw failure('missing', `datastore ${id} is no longer on device ${deviceId} of ${arrayId}`);
+  }
+  return { disk, at, group, catalog };
+};
+
+export const mountOf = ({ disk, catalog }: Found, instance: Instance): Mount => ({
+  id: catalog.datastoreId,
+  instance,
+  name: catalog.name,
+  disk,
+});
+
+/**
+ * A new compute finds its site as it is: every datastore on a writable device is mounted, and the
+ * VMs on it are registered. Afterwards only verbs change that.
+ */
+export const startCompute = (
+  directory: string,
+  arrays: Readonly<Record<string, string>>,
+): Promise<void> =>
+  withLocks([`compute ${directory}`], {}, async () => {
+    if ((await readJson<ComputeState>(computeFile(directory))) !== undefined) return;
+    const mounts: Record<string, Mount> = {};
+    const vms: Record<string, Registered> = {};
+    for (const found of await findDatastores(arrays, 'production')) {
+      if (!acceptsWriters(found.group)) continue;
+      const instance = 'production';
+      const { datastoreId } = found.catalog;
+      mounts[placeOf(instance, datastoreId)] = mountOf(found, instance);
+      for (const { id, name } of found.catalog.vms) {
+        const place = placeOf(instance, id);
+        const datastoreIds = [...(vms[place]?.datastoreIds ?? []), datastoreId];
+        vms[place] = { id, instance, name, datastoreIds };
+      }
+    }
+    await makeDirectory(directory);
+    const state: ComputeState = { ...emptyState, mounts, vms };
+    await writeJson(computeFile(directory), state);
+  });
+
+/** The state of a session's compute. */
+export const computeOf = async (session: Session): Promise<ComputeSession> => {
+  const compute = asCompute(session);
+  await startCompute(compute.directory, compute.arrays);
+  return compute;
+};
+
+export const listVms = async (call: ListingCall<Session>): Promise<Page<Vm>> => {
+  const { directory } = await computeOf(call.session);
+  const { vms } = await readCompute(directory);
+  const items = Object.values(vms).map(({ id, name, datastoreIds, instance }): Vm => {
+    const power = runningVm(directory, instance, id) === undefined ? 'off' : 'on';
+    return { id, name, datastoreIds, instance, power };
+  });
+  return pageOf(items, call.page, ({ instance, id }) => placeOf(instance, id));
+};
+
+/** What is mounted, and what could be: datastores on devices of the site that are not. */
+export const listDatastores = async (call: ListingCall<Session>): Promise<Page<Datastore>> => {
+  const { directory, arrays } = await computeOf(call.session);
+  const { mounts } = await readCompute(directory);
+  const all = new Map<string, Datastore>();
+  for (const found of await findDatastores(arrays, 'production')) {
+    const { id, name, disk } = mountOf(found, 'production');
+    const place = placeOf('production', id);
+    const devices = [{ arrayId: disk.arrayId, deviceId: disk.deviceId }];
+    all.set(place, { id, name, devices, mounted: false, instance: 'production' });
+  }
+  for (const [place, { id, name, instance, disk }] of Object.entries(mounts)) {
+    const devices = [{ arrayId: disk.arrayId, deviceId: disk.deviceId }];
+    all.set(place, { id, name, devices, mounted: true, instance });
+  }
+  return pageOf([...all.values()], call.page, ({ instance, id }) => placeOf(instance, id));
+};

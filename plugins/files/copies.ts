@@ -1,0 +1,75 @@
+/** Copies of a group beside the group: the writable test copy, and named snapshots. */
+import { rename, rm } from 'node:fs/promises';
+import { makeDirectory, syncDirectory } from './durable.ts';
+import { failure } from './faults.ts';
+import { acceptsWriters, type GroupAt, type HeldGroup } from './group.ts';
+import { cloneImages } from './image.ts';
+import { devicesIn, snapshotIn, snapshotsIn, testIn } from './layout.ts';
+import { snapshotsMax } from './limits.ts';
+import { finishApplying } from './replica.ts';
+import type { Changed } from './roles.ts';
+import { checkNoWriter, whileFrozen } from './seats.ts';
+
+/** Copies a group's images to a folder that is there whole or not at all. */
+const copyGroup = async ({ at, state }: HeldGroup, folder: string): Promise<void> => {
+  const making = `${folder}.making`;
+  await rm(making, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true });
+  const clone = (): Promise<void> => cloneImages(state.devices, devicesIn(at.directory), making);
+  await (acceptsWriters(state) ? whileFrozen(at, clone) : clone());
+  await rename(making, folder);
+};
+
+/** A writable copy of the replica; replication into the replica goes on. */
+export const startTest = async (held: HeldGroup): Promise<Changed> => {
+  if (held.state.role !== 'replica') {
+    throw failure('conflict', `group ${held.state.id} is ${held.state.role} here, not the replica`);
+  }
+  if (held.state.test !== undefined) {
+    throw failure('conflict', `group ${held.state.id} already has a test copy`, {
+      code: 'FILES_COPY_EXISTS',
+      hint: 'Run the cleanup of the test first.',
+    });
+  }
+  await finishApplying(held);
+  const { point } = held.state;
+  if (point === undefined) {
+    throw failure('conflict', `group ${held.state.id} has no complete recovery point here`, {
+      hint: 'Sync it from its source first.',
+    });
+  }
+  await copyGroup(held, testIn(held.at.directory));
+  return {
+    next: { ...held.state, test: { pointId: point.id } },
+    evidence: { recoveryPoint: point.id, recoveryPointAtMs: point.atMs },
+  };
+};
+
+/** Forgets the test copy; its bytes go once that is durable. */
+export const stopTest = async ({ at, state }: HeldGroup): Promise<Changed> => {
+  await checkNoWriter(at, 'test');
+  const { test, ...next } = state;
+  return { next, evidence: {} };
+};
+
+export const dropTestBytes = ({ directory }: GroupAt): Promise<void> =>
+  rm(testIn(directory), { recursive: true, force: true });
+
+/** A named copy of the group's bytes of this moment. */
+export const takeSnapshot = async (held: HeldGroup, name: string): Promise<Changed> => {
+  const { at, state } = held;
+  if (name === '') throw failure('refused', 'a snapshot needs a name');
+  if (state.snapshots.some((snapshot) => snapshot.name === name)) {
+    throw failure('conflict', `group ${state.id} already has a snapshot ${name}`);
+  }
+  if (state.snapshots.length >= snapshotsMax) {
+    throw failure('refused', `group ${state.id} already has ${snapshotsMax} snapshots`);
+  }
+  await finishApplying(held);
+  await makeDirectory(snapshotsIn(at.directory));
+  const atMs = Date.now();
+  await copyGroup(held, snapshotIn(at.directory, name));
+  await syncDirectory(snapshotsIn(at.directory));
+  const snapshots = [...held.state.snapshots, { name, atMs }];
+  return { next: { ...held.state, snapshots }, evidence: { snapshotAtMs: atMs } };
+};

@@ -1,0 +1,77 @@
+/** Everything that this plugin bounds, with the reason for the bound. */
+
+/** Unit of replication: what a page of a file system is, so a heartbeat dirties one block. */
+export const blockBytes = 4096;
+
+/** Bytes kept of a block's SHA-256: enough that two blocks never meet by chance. */
+export const sumBytes = 16;
+
+/** Read and hashed at once: large enough to be fast, small enough for a thread's heap. */
+export const chunkBytes = 1024 * 1024;
+
+/** Successes remembered by key in each group and compute: far more than calls of open runs. */
+export const rememberedMax = 256;
+
+/** Runs whose epoch is remembered in each group and compute. */
+export const epochsMax = 64;
+
+/** Named copies in a group: each may cost the whole image. */
+export const snapshotsMax = 32;
+
+/** Waiting for a lock: holders keep it for one copy of a group's images at the most. */
+export const lockWaitMsMax = 20_000;
+
+/** First and largest delay between two tries for a lock. */
+export const lockPollMsMin = 2;
+export const lockPollMsMax = 25;
+
+/** Writers may be held still for this long; afterwards they go on and the copy is given up. */
+export const freezeMsMax = 10_000;
+
+/** A writer notices a freeze, a fence or a stop within this time. */
+export const writerPollMs = 20;
+
+/** Writers of an old lineage get this long to end by themselves; then they are killed. */
+export const drainMsMax = 3_000;
+
+/** From the start of a VM's process to its first heartbeat, on a busy machine. */
+export const bootMsMax = 30_000;
+
+/** A guest that was asked stops within one write; one that has not by then will not. */
+export const guestMsMax = 10_000;
+
+/** From the kill of a process to its end. */
+export const killMsMax = 10_000;
+
+/** One heartbeat's record; a power of two, so that none straddles a block. */
+export const heartbeatBytes = 64;
+
+/** Between two heartbeats of a VM when the configuration names nothing. */
+export const heartbeatMsDefault = 50;
+
+/** A small file in a datastore, as the contract says. */
+export const fileBytesMax = 64 * 1024;
+
+/** Smallest device: catalog and some heartbeats. */
+export const deviceBytesMin = 256 * 1024;
+
+/** One of a catalog's two slots, at the most. */
+export const slotBytesMax = 256 * 1024;
+
+/** Longest id: encoded and prefixed it must be a file name. */
+export const idLengthMax = 80;
+
+/** Times that an operation is begun again after its mover died; then it is the cause. */
+export const moverStartsMax = 5;
+
+/** Operations that one mover carries out at once: copies are bound by the disk. */
+export const moverLanes = 4;
+
+/** Ended operations kept for late polls. */
+export const operationsKeptMax = 256;
+
+/** Between two reports of an operation's progress. */
+export const progressMsMin = 100;
+
+/** Targets of one call worked on at once. */
+export const targetsAtOnce = 8;

@@ -1,0 +1,131 @@
+/** Mounts and registrations: what a compute knows of its site, changed one by one. */
+import type { DatastoreTarget, VmStatus, VmTarget } from '@siteswap/sdk/plugin';
+import {
+  type ComputeState,
+  findDatastores,
+  type HeldCompute,
+  mountOf,
+  openMount,
+  placeOf,
+  type Registered,
+} from './compute.ts';
+import { failure } from './faults.ts';
+import { vmDirectory } from './layout.ts';
+import { licenceOf } from './seats.ts';
+import type { ComputeSession } from './session.ts';
+import { readBoot, readVmProcess, runningVm } from './vm-process.ts';
+
+/** Mounts a datastore; its device must accept writers, or have a test copy. */
+export const mount = async (
+  compute: ComputeSession,
+  { state }: HeldCompute,
+  { id, instance, devices }: DatastoreTarget,
+): Promise<ComputeState> => {
+  const place = placeOf(instance, id);
+  const mounted = state.mounts[place];
+  if (mounted !== undefined) {
+    licenceOf((await openMount(mounted)).group, instance);
+    return state;
+  }
+  const wanted = (arrayId: string, deviceId: string): boolean =>
+    devices?.some((one) => one.arrayId === arrayId && one.deviceId === deviceId) ?? true;
+  const everywhere = await findDatastores(compute.arrays, 'production');
+  const found = everywhere.find(
+    ({ disk, catalog }) => catalog.datastoreId === id && wanted(disk.arrayId, disk.deviceId),
+  );
+  if (found === undefined) throw failure('missing', `no device of the site holds datastore ${id}`);
+  licenceOf(found.group, instance);
+  return { ...state, mounts: { ...state.mounts, [place]: mountOf(found, instance) } };
+};
+
+/** VMs that stand on a datastore and run. */
+const runningOn = (
+  compute: ComputeSession,
+  state: ComputeState,
+  target: DatastoreTarget,
+): string[] =>
+  Object.values(state.vms)
+    .filter(({ instance }) => instance === target.instance)
+    .filter(({ datastoreIds }) => datastoreIds.includes(target.id))
+    .filter(({ instance, id }) => runningVm(compute.directory, instance, id) !== undefined)
+    .map(({ id }) => id);
+
+export const unmount = (
+  compute: ComputeSession,
+  { state }: HeldCompute,
+  target: DatastoreTarget,
+): ComputeState => {
+  const members = runningOn(compute, state, target);
+  if (members.length > 0) {
+    throw failure('conflict', `datastore ${target.id} is in use by ${members.join(', ')}`, {
+      code: 'FILES_IN_USE',
+      hint: 'Shut these VMs down first.',
+      members,
+    });
+  }
+  const { [placeOf(target.instance, target.id)]: gone, ...mounts } = state.mounts;
+  return { ...state, mounts };
+};
+
+/** Registers a VM from what the mounted datastores say of it. */
+export const register = async (
+  { state }: HeldCompute,
+  { id, instance, datastoreIds }: VmTarget,
+): Promise<ComputeState> => {
+  const place = placeOf(instance, id);
+  const name: string[] = [];
+  const on: string[] = [];
+  for (const mounted of Object.values(state.mounts)) {
+    if (mounted.instance !== instance) continue;
+    const { catalog } = await openMount(mounted);
+    const entry = catalog.vms.find((vm) => vm.id === id);
+    if (entry === undefined) continue;
+    name.push(entry.name);
+    on.push(mounted.id);
+  }
+  const missing = (datastoreIds ?? []).filter((wanted) => !on.includes(wanted));
+  if (missing.length > 0) {
+    throw failure('conflict', `VM ${id}: datastore ${missing.join(', ')} is not mounted with it`);
+  }
+  if (on.length === 0) throw failure('missing', `no mounted datastore holds VM ${id}`);
+  const known = state.vms[place];
+  const vm: Registered = { ...known, id, instance, name: name[0] ?? id, datastoreIds: on };
+  return { ...state, vms: { ...state.vms, [place]: vm } };
+};
+
+export const unregister = (
+  compute: ComputeSession,
+  { state }: HeldCompute,
+  { id, instance }: VmTarget,
+): ComputeState => {
+  if (runningVm(compute.directory, instance, id) !== undefined) {
+    throw failure('conflict', `VM ${id} runs`, { hint: 'Shut it down first.' });
+  }
+  const { [placeOf(instance, id)]: gone, ...vms } = state.vms;
+  return { ...state, vms };
+};
+
+/** What is known of a VM now; `heartbeat` is the last one that its present or last boot acknowledged. */
+export const statusOfVm = (
+  { directory }: ComputeSession,
+  state: ComputeState,
+  { id, instance }: VmTarget,
+): VmStatus => {
+  const registered = state.vms[placeOf(instance, id)] !== undefined;
+  const last = readVmProcess(directory, instance, id);
+  if (!registered && last === undefined) {
+    throw failure('missing', `VM ${id} is not known here as ${instance}`);
+  }
+  const power = runningVm(directory, instance, id) === undefined ? 'off' : 'on';
+  if (last === undefined) return { id, registered, power };
+  const { bootId, resumedAt } = last;
+  const boot = readBoot(vmDirectory(directory, instance, id), bootId);
+  return {
+    id,
+    registered,
+    power,
+    bootId,
+    ...(boot === undefined ? {} : { heartbeat: boot.last }),
+    ...(resumedAt === undefined ? {} : { resumedAt }),
+  };
+};

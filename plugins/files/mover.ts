@@ -1,0 +1,94 @@
+/**
+ * The mover: a process that carries out an array's operations and ends when there are none left.
+ *
+ *     node mover.js <array directory>
+ *
+ * It is started by whoever accepts or polls an operation, and needs nobody afterwards.
+ */
+import type { Evidence } from '@siteswap/sdk/plugin';
+import { failure, faultOrUnknown } from './faults.ts';
+import { type GroupAt, groupAt, ownLicence, withGroup } from './group.ts';
+import { blockBytes, moverLanes, moverStartsMax, progressMsMin } from './limits.ts';
+import { tryLock, unlock } from './lock.ts';
+import { remember } from './memory.ts';
+import {
+  type End,
+  moverLockOf,
+  type Operation,
+  openOperations,
+  reportOperation,
+  saveOperation,
+} from './operations.ts';
+import { turnPair } from './pairing.ts';
+import { replicate } from './replicate.ts';
+import { reachStorage, type Storage } from './storage.ts';
+
+const at = async (end: End, groupId: string): Promise<GroupAt> =>
+  groupAt(await reachStorage(end.directory, end.arrayId), groupId);
+
+const perform = async (storage: Storage, operation: Operation): Promise<Evidence> => {
+  const sender = await at(operation.sender, operation.groupId);
+  const receiver = await at(operation.receiver, operation.groupId);
+  if (operation.verb !== 'sync') await turnPair(sender, receiver);
+  let reportedAt = 0;
+  const { point, blocks } = await replicate(sender, receiver, async (progress) => {
+    if (performance.now() - reportedAt < progressMsMin) return;
+    reportedAt = performance.now();
+    await reportOperation(storage, { ...operation, progress });
+  });
+  return {
+    recoveryPoint: point.id,
+    recoveryPointAtMs: point.atMs,
+    lineage: point.lineage,
+    blocksMoved: blocks,
+    bytesMoved: blocks * blockBytes,
+  };
+};
+
+/** The group remembers the success (never a failure) and is free for the next operation. */
+const settle = (storage: Storage, ended: Operation): Promise<void> =>
+  withGroup(groupAt(storage, ended.groupId), ownLicence(), async ({ state, commit }) => {
+    const { operation, ...free } = state;
+    const { key, what, evidence } = ended;
+    if (operation !== ended.id) return;
+    await commit(evidence === undefined ? free : remember(free, { key, what, evidence }));
+  });
+
+const outcomeOf = async (storage: Storage, operation: Operation): Promise<Operation> => {
+  try {
+    if (operation.starts > moverStartsMax) {
+      throw failure('interrupted', `${operation.verb} was begun ${moverStartsMax} times in vain`);
+    }
+    const evidence = await perform(storage, operation);
+    return { ...operation, state: 'done', progress: 1, evidence };
+  } catch (error) {
+    return { ...operation, state: 'failed', fault: faultOrUnknown(error) };
+  }
+};
+
+const carryOut = async (storage: Storage, found: Operation): Promise<void> => {
+  const begun = { ...found, starts: found.starts + 1 };
+  await saveOperation(storage, begun);
+  const ended = await outcomeOf(storage, begun);
+  await settle(storage, ended);
+  await saveOperation(storage, ended);
+};
+
+const main = async (directory: string): Promise<void> => {
+  const storage = await reachStorage(directory);
+  const held = await tryLock(moverLockOf(storage));
+  if (held === undefined) return;
+  const lane = async (waiting: Operation[]): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      await carryOut(storage, next);
+    }
+  };
+  for (;;) {
+    const open = await openOperations(storage);
+    if (open.length === 0) break;
+    await Promise.all(Array.from({ length: moverLanes }, () => lane(open)));
+  }
+  await unlock(held);
+};
+
+await main(process.argv[2] as string);

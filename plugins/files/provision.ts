@@ -1,0 +1,218 @@
+/**
+ * Makes arrays out of directories: devices, consistency groups, pairs, datastores and VMs, the
+ * replica synchronised, with one recovery point. For demos, examples, tests, and for whoever wants
+ * to try Siteswap before a real storage system is at hand.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Instance } from '@siteswap/sdk/plugin';
+import { type Catalog, type CatalogVm, slotBytesOf, writeCatalog } from './catalog.ts';
+import { format, makeDirectory, readJson, writeJson } from './durable.ts';
+import { failure } from './faults.ts';
+import { type GroupAt, type GroupState, groupAt, type StoredDevice } from './group.ts';
+import { createImage } from './image.ts';
+import { arrayFile, devicesIn, groupDirectory, imageFile, stateFile } from './layout.ts';
+import { blockBytes, deviceBytesMin, idLengthMax } from './limits.ts';
+import { emptyMemory } from './memory.ts';
+import { replicate } from './replicate.ts';
+import { reachStorage, type Storage, type StorageFile, tokenHashOf } from './storage.ts';
+
+export interface DeviceSpec {
+  readonly id: string;
+  /** A multiple of 4096, at least 256 KiB. */
+  readonly sizeBytes: number;
+  /** Id of its peer at the other array; default: the same id. */
+  readonly peerId?: string;
+  /** Id of the datastore on it; default: `ds-<device id>`. */
+  readonly datastoreId?: string;
+}
+
+export interface VmSpec {
+  readonly id: string;
+  /** Devices of the group that it writes to, in turn; default: one, VMs take them in turn. */
+  readonly devices?: readonly string[];
+  /** The guest does not stop when it is asked to. */
+  readonly ignoresShutDown?: boolean;
+}
+
+export interface GroupSpec {
+  readonly id: string;
+  readonly devices: readonly DeviceSpec[];
+  readonly vms?: readonly (string | VmSpec)[];
+}
+
+export interface ArraySpec {
+  readonly id: string;
+  /** Created; must not hold an array yet. */
+  readonly directory: string;
+  /** Sessions must show it. */
+  readonly token?: string;
+  /** Replication from this array is held to this. */
+  readonly bytesPerSecondMax?: number;
+}
+
+export interface PairSpec {
+  readonly source: ArraySpec;
+  readonly target: ArraySpec;
+  readonly groups: readonly GroupSpec[];
+}
+
+const checkId = (what: string, id: string): void => {
+  if (id.length > 0 && id.length <= idLengthMax && id.isWellFormed()) return;
+  throw failure('refused', `${what} needs an id of 1 to ${idLengthMax} characters`);
+};
+
+const makeStorage = async (spec: ArraySpec, peerArrayIds: string[]): Promise<Storage> => {
+  checkId('an array', spec.id);
+  if ((await readJson(arrayFile(spec.directory))) !== undefined) {
+    throw failure('conflict', `${spec.directory} already holds an array`);
+  }
+  const { token, bytesPerSecondMax } = spec;
+  const file: StorageFile = {
+    format,
+    id: spec.id,
+    name: spec.id,
+    uuid: randomUUID(),
+    peerArrayIds,
+    ...(token === undefined ? {} : { tokenHash: tokenHashOf(token) }),
+    ...(bytesPerSecondMax === undefined ? {} : { bytesPerSecondMax }),
+  };
+  await makeDirectory(spec.directory);
+  await writeJson(arrayFile(spec.directory), file);
+  return reachStorage(spec.directory, spec.id);
+};
+
+const lineageFirst = (): string => `1-${randomBytes(4).toString('hex')}`;
+
+interface Half {
+  readonly storage: Storage;
+  readonly role: 'source' | 'replica' | 'single';
+  readonly peerArrayId?: string;
+  readonly lineage: string;
+  readonly devices: readonly StoredDevice[];
+}
+
+const makeGroup = async (id: string, half: Half): Promise<GroupAt> => {
+  const { storage, role, peerArrayId, lineage, devices } = half;
+  const at = groupAt(storage, id);
+  await makeDirectory(devicesIn(at.directory));
+  for (const device of devices) {
+    await createImage(imageFile(at.directory, device.id, 'production'), device.sizeBytes);
+  }
+  const state: GroupState = {
+    ...emptyMemory,
+    format,
+    id,
+    ...(peerArrayId === undefined ? {} : { peerArrayId }),
+    devices,
+    role,
+    lineage,
+    lineageMax: 1,
+    fenced: false,
+    suspended: false,
+    sumsHold: false,
+    snapshots: [],
+  };
+  await writeJson(stateFile(at.directory), state);
+  return at;
+};
+
+/** Which VMs stand on which device, and as which of their disks. */
+const disksOf = (spec: GroupSpec): Map<string, Omit<CatalogVm, 'extent'>[]> => {
+  const disks = new Map<string, Omit<CatalogVm, 'extent'>[]>(
+    spec.devices.map(({ id }) => [id, []]),
+  );
+  for (const [position, given] of (spec.vms ?? []).entries()) {
+    const vm: VmSpec = typeof given === 'string' ? { id: given } : given;
+    checkId('a VM', vm.id);
+    const next = spec.devices[position % spec.devices.length] as DeviceSpec;
+    const { id, devices = [next.id], ignoresShutDown } = vm;
+    for (const [disk, deviceId] of devices.entries()) {
+      const on = disks.get(deviceId);
+      if (on === undefined) throw failure('missing', `VM ${id} is on no device of its group`);
+      const stubborn = ignoresShutDown === true ? { ignoresShutDown } : {};
+      on.push({ id, name: id, disk, disks: devices.length, ...stubborn });
+    }
+  }
+  return disks;
+};
+
+/** What is left of a device behind its catalog is shared out among its VMs. */
+const catalogOf = (device: DeviceSpec, vms: readonly Omit<CatalogVm, 'extent'>[]): Catalog => {
+  const start = 2 * slotBytesOf(device.sizeBytes);
+  const share = Math.floor((device.sizeBytes - start) / Math.max(1, vms.length) / blockBytes);
+  if (share === 0) throw failure('refused', `device ${device.id} is too small for its VMs`);
+  const length = share * blockBytes;
+  const datastoreId = device.datastoreId ?? `ds-${device.id}`;
+  return {
+    datastoreId,
+    name: datastoreId,
+    vms: vms.map((vm, position) => ({
+      ...vm,
+      extent: { offset: start + position * length, length },
+    })),
+    files: {},
+  };
+};
+
+const checkDevices = ({ id, devices }: GroupSpec): void => {
+  checkId('a group', id);
+  if (devices.length === 0) throw failure('refused', `group ${id} needs a device`);
+  for (const device of devices) {
+    checkId('a device', device.id);
+    if (device.sizeBytes < deviceBytesMin || device.sizeBytes % blockBytes !== 0) {
+      throw failure(
+        'refused',
+        `device ${device.id} needs a size of n × ${blockBytes}, ≥ ${deviceBytesMin}`,
+      );
+    }
+  }
+};
+
+const fillSource = async (at: GroupAt, spec: GroupSpec): Promise<void> => {
+  const disks = disksOf(spec);
+  for (const device of spec.devices) {
+    const image = imageFile(at.directory, device.id, 'production');
+    await writeCatalog(image, catalogOf(device, disks.get(device.id) ?? []));
+  }
+};
+
+const stored = (id: string, { sizeBytes }: DeviceSpec, peerId: string): StoredDevice => ({
+  id,
+  name: id,
+  sizeBytes,
+  peerId,
+});
+
+/** Makes both arrays and synchronises them. */
+export const provisionPair = async ({ source, target, groups }: PairSpec): Promise<void> => {
+  const from = await makeStorage(source, [target.id]);
+  const to = await makeStorage(target, [source.id]);
+  for (const spec of groups) {
+    checkDevices(spec);
+    const lineage = lineageFirst();
+    const sender = await makeGroup(spec.id, {
+      storage: from,
+      role: 'source',
+      peerArrayId: to.id,
+      lineage,
+      devices: spec.devices.map((device) => stored(device.id, device, device.peerId ?? device.id)),
+    });
+    const receiver = await makeGroup(spec.id, {
+      storage: to,
+      role: 'replica',
+      peerArrayId: from.id,
+      lineage,
+      devices: spec.devices.map((device) => stored(device.peerId ?? device.id, device, device.id)),
+    });
+    await fillSource(sender, spec);
+    await replicate(sender, receiver);
+  }
+};
+
+/** Where the bytes of a device are: the device's own, or its test copy's. */
+export const imageOf = (
+  directory: string,
+  groupId: string,
+  deviceId: string,
+  instance: Instance = 'production',
+): string => imageFile(groupDirectory(directory, groupId), deviceId, instance);

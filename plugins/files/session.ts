@@ -1,0 +1,71 @@
+/**
+ * A session: where an array or a compute is, and nothing else. It caches nothing, so any number of
+ * threads and daemons agree, and a directory that was away is used again as soon as it is back.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { OpenContext, Secret } from '@siteswap/sdk/plugin';
+import type { Config } from './config.ts';
+import { failure } from './faults.ts';
+import { type GroupAt, type GroupState, groupAt } from './group.ts';
+import { checkToken, reachStorage, type Storage } from './storage.ts';
+
+export interface ArraySession {
+  readonly kind: 'array';
+  readonly id: string;
+  readonly directory: string;
+  readonly peers: Readonly<Record<string, string>>;
+  readonly token: Secret | undefined;
+}
+
+export interface ComputeSession {
+  readonly kind: 'compute';
+  readonly id: string;
+  readonly directory: string;
+  readonly arrays: Readonly<Record<string, string>>;
+  readonly heartbeatMs: number;
+}
+
+export type Session = ArraySession | ComputeSession;
+
+export const openSession = ({ config, remoteId }: OpenContext<Config>): Session => {
+  if (process.platform !== 'linux') {
+    throw failure('unsupported', 'the files plugin needs Linux: its locks and processes are its');
+  }
+  const { directory, peers = {}, arrays, token, heartbeatMs } = config;
+  return arrays === undefined
+    ? { kind: 'array', id: remoteId, directory, peers, token }
+    : { kind: 'compute', id: remoteId, directory, arrays, heartbeatMs };
+};
+
+export const asArray = (session: Session): ArraySession => {
+  if (session.kind === 'array') return session;
+  throw failure('unsupported', `${session.id} is a compute: it has no verbs of an array`);
+};
+
+export const asCompute = (session: Session): ComputeSession => {
+  if (session.kind === 'compute') return session;
+  throw failure('unsupported', `${session.id} is an array: it has no verbs of a compute`);
+};
+
+/** The array of a session, if it answers. */
+export const storageOf = async (session: Session, signal?: AbortSignal): Promise<Storage> => {
+  const { directory, id, token } = asArray(session);
+  const storage = await reachStorage(directory, id);
+  checkToken(storage, token);
+  if (storage.callMsMin !== undefined) await sleep(storage.callMsMin, undefined, { signal });
+  return storage;
+};
+
+/** The other end of a group. Throws `unreachable` when its array does not answer. */
+export const peerOf = async (session: ArraySession, state: GroupState): Promise<GroupAt> => {
+  const { peerArrayId } = state;
+  if (peerArrayId === undefined) throw failure('conflict', `group ${state.id} has no peer`);
+  const directory = session.peers[peerArrayId];
+  if (directory === undefined) {
+    throw failure('refused', `the directory of peer array ${peerArrayId} is not configured`, {
+      hint: `Add it under \`peers\` of array ${session.id}.`,
+    });
+  }
+  return groupAt(await reachStorage(directory, peerArrayId), state.id);
+};

@@ -1,0 +1,234 @@
+/** The verbs of an array: each finds its group and leaves the rules to roles, copies and pairing. */
+import type {
+  ChangingVerb,
+  Direction,
+  Evidence,
+  GroupTarget,
+  PluginVerbs,
+  TargetVerb,
+  VerbCall,
+} from '@siteswap/sdk/plugin';
+import {
+  acceptOnce,
+  answerEach,
+  applyOnce,
+  type Job,
+  settleEach,
+  settleGroup,
+  valueEach,
+} from './calls.ts';
+import { dropTestBytes, startTest, stopTest, takeSnapshot } from './copies.ts';
+import { failure, faultOf } from './faults.ts';
+import {
+  findGroup,
+  type GroupAt,
+  type GroupState,
+  type HeldGroup,
+  readGroup,
+  withGroup,
+  withPair,
+} from './group.ts';
+import { checkMaySend } from './pairing.ts';
+import { actualDigest } from './replica.ts';
+import { checkSender, replicate } from './replicate.ts';
+import {
+  type Changed,
+  demote,
+  fence,
+  promoteByForce,
+  promoteInPeace,
+  restoreIncoming,
+  restoreOutgoing,
+  setSuspended,
+  wantedDirection,
+} from './roles.ts';
+import { drainWriters } from './seats.ts';
+import { asArray, peerOf, type Session, storageOf } from './session.ts';
+import { deviceStatusesOf, listArrays, listDevices, pointsOf, syncStatusOf } from './views.ts';
+
+type Call<V extends TargetVerb> = VerbCall<Session, V>;
+
+/** The verbs that take consistency groups and change something. */
+type GroupVerb =
+  | 'snapshot'
+  | 'sync'
+  | 'prepareFailover'
+  | 'failover'
+  | 'fence'
+  | 'testFailoverStart'
+  | 'testFailoverStop'
+  | 'reverse'
+  | 'resync'
+  | 'restoreReplication'
+  | 'suspendReplication'
+  | 'resumeReplication';
+
+type Work<V extends GroupVerb> = (
+  call: Call<V>,
+  at: GroupAt,
+  what: string,
+) => Promise<Evidence | { readonly operation: string }>;
+
+const groupOf = async (
+  { session, signal }: Pick<Call<'sync'>, 'session' | 'signal'>,
+  target: GroupTarget,
+): Promise<GroupAt> => findGroup(await storageOf(session, signal), target);
+
+/** A changing verb on groups. `effect`: what shows that it is done, when its key is forgotten. */
+const changing = <V extends GroupVerb>(
+  verb: V,
+  work: Work<V>,
+  effect?: (held: HeldGroup) => Evidence | undefined,
+): ChangingVerb<Session, V> => {
+  const run = (call: Call<V>) =>
+    answerEach<GroupTarget>(call.targets, async (target) => {
+      const at = await groupOf(call, target);
+      return work(call, at, `${verb}/${at.id}`);
+    });
+  const settle = (call: Call<V>) =>
+    settleEach<GroupTarget>(call.targets, async (target) => {
+      const at = await groupOf(call, target);
+      return settleGroup(at, call, target.id, `${verb}/${at.id}`, effect);
+    });
+  return { run, settle, repeatable: true } as ChangingVerb<Session, V>;
+};
+
+/** A verb that is one change of a group's state at this array. */
+const stateVerb = <V extends GroupVerb>(
+  verb: V,
+  change: (held: HeldGroup, call: Call<V>) => Promise<Changed> | Changed,
+): ChangingVerb<Session, V> =>
+  changing(verb, (call, at, what) =>
+    withGroup(at, call, (held) => applyOnce(held, call, what, async () => change(held, call))),
+  );
+
+/** The last bytes of a demoted source go to its peer, so that it can be promoted in peace. */
+const sendLastBytes = async (session: Session, at: GroupAt): Promise<void> => {
+  const state = await readGroup(at);
+  if (state.role !== 'demoted' || state.suspended) return;
+  if ((await actualDigest(at, state)) === state.point?.digest) return;
+  await replicate(at, await peerOf(asArray(session), state));
+};
+
+const prepareFailover: Work<'prepareFailover'> = async (call, at, what) => {
+  const evidence = await withGroup(at, call, (held) =>
+    applyOnce(held, call, what, () => demote(held)),
+  );
+  await sendLastBytes(call.session, at);
+  return evidence;
+};
+
+const sourceOf = async (session: Session, state: GroupState): Promise<GroupAt> => {
+  try {
+    return await peerOf(asArray(session), state);
+  } catch (error) {
+    if (faultOf(error)?.kind !== 'unreachable') throw error;
+    throw failure(
+      'conflict',
+      `the source of group ${state.id} does not answer for its last bytes`,
+      {
+        code: 'FILES_SOURCE_UNPROVEN',
+        hint: 'Declare its site lost and fail over by force.',
+      },
+    );
+  }
+};
+
+const failover: Work<'failover'> = async (call, at, what) => {
+  const state = await readGroup(at);
+  if (call.args.force || state.role === 'promoted') {
+    return withGroup(at, call, (held) => applyOnce(held, call, what, () => promoteByForce(held)));
+  }
+  return withPair(at, await sourceOf(call.session, state), call, (held, source) =>
+    applyOnce(held, call, what, () => promoteInPeace(held, source)),
+  );
+};
+
+/** State of the other end; undefined when its array does not answer, or there is none. */
+const peerState = async (session: Session, state: GroupState): Promise<GroupState | undefined> => {
+  if (state.peerArrayId === undefined) return undefined;
+  try {
+    return await readGroup(await peerOf(asArray(session), state));
+  } catch (error) {
+    if (faultOf(error)?.kind === 'unreachable') return undefined;
+    throw error;
+  }
+};
+
+const fenceWriters: Work<'fence'> = async (call, at, what) => {
+  const peer = await peerState(call.session, await readGroup(at));
+  const evidence = await withGroup(at, call, (held) =>
+    applyOnce(held, call, what, async () => fence(held.state, peer)),
+  );
+  if ((await readGroup(at)).fenced) await drainWriters(at);
+  return evidence;
+};
+
+const restoreReplication: Work<'restoreReplication'> = async (call, at, what) => {
+  const state = await readGroup(at);
+  const to: Readonly<Record<string, Direction>> | undefined = call.args.to;
+  if (wantedDirection(state, to) === 'incoming') {
+    const peer = await peerState(call.session, state);
+    return withGroup(at, call, (held) =>
+      applyOnce(held, call, what, () => restoreIncoming(held, peer)),
+    );
+  }
+  return withPair(at, await peerOf(asArray(call.session), state), call, (held, peer) =>
+    applyOnce(held, call, what, () => restoreOutgoing(held, peer.state)),
+  );
+};
+
+/** Which of the two ends sends, and whether that may be. */
+const jobOf = async (call: Call<Job['verb']>, verb: Job['verb'], held: HeldGroup): Promise<Job> => {
+  const { at, state } = held;
+  if (verb === 'sync') checkSender(state);
+  if (verb === 'reverse' && state.role !== 'promoted') {
+    throw failure('conflict', `group ${at.id} is ${state.role} here: only a promoted one reverses`);
+  }
+  const peer = await peerOf(asArray(call.session), state);
+  const discard = verb === 'resync' && (call.args as { changes?: string }).changes === 'discard';
+  const [sender, receiver] = discard ? [peer, at] : [at, peer];
+  if (verb !== 'sync') checkMaySend(await readGroup(sender), await readGroup(receiver));
+  return { verb, sender, receiver };
+};
+
+const longVerb = <V extends Job['verb']>(verb: V): ChangingVerb<Session, V> =>
+  changing(verb, (call, at) => acceptOnce(at, call, (held) => jobOf(call, verb, held), verb));
+
+const stopTestFailover: Work<'testFailoverStop'> = async (call, at, what) => {
+  const evidence = await withGroup(at, call, (held) =>
+    applyOnce(held, call, what, () => stopTest(held)),
+  );
+  if ((await readGroup(at)).test === undefined) await dropTestBytes(at);
+  return evidence;
+};
+
+const look =
+  <V>(of: (at: GroupAt) => Promise<V>) =>
+  (call: Call<TargetVerb>) =>
+    valueEach(call.targets as readonly GroupTarget[], async (target) =>
+      of(await groupOf(call, target)),
+    );
+
+export const arrayVerbs = {
+  discoverArrays: listArrays,
+  discoverDevices: listDevices,
+  deviceStatus: look(deviceStatusesOf),
+  recoveryPoints: look(pointsOf),
+  syncStatus: (call: Call<'syncStatus'>) =>
+    valueEach(call.targets, async (target) => syncStatusOf(await groupOf(call, target), target.id)),
+  sync: longVerb('sync'),
+  reverse: longVerb('reverse'),
+  resync: longVerb('resync'),
+  snapshot: stateVerb('snapshot', (held, { args }) => takeSnapshot(held, args.name)),
+  prepareFailover: changing('prepareFailover', prepareFailover, ({ state }) =>
+    state.role === 'demoted' ? { lineage: state.lineage } : undefined,
+  ),
+  failover: changing('failover', failover),
+  fence: changing('fence', fenceWriters),
+  testFailoverStart: stateVerb('testFailoverStart', startTest),
+  testFailoverStop: changing('testFailoverStop', stopTestFailover),
+  restoreReplication: changing('restoreReplication', restoreReplication),
+  suspendReplication: stateVerb('suspendReplication', ({ state }) => setSuspended(state, true)),
+  resumeReplication: stateVerb('resumeReplication', ({ state }) => setSuspended(state, false)),
+} satisfies PluginVerbs<Session>;

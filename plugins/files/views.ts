@@ -1,0 +1,138 @@
+/** How an array and its groups look from outside. Nothing here changes anything. */
+import type {
+  ArrayInfo,
+  Device,
+  DeviceStatus,
+  Direction,
+  ListingCall,
+  Page,
+  PairState,
+  Peer,
+  RecoveryPoint,
+  SyncStatus,
+} from '@siteswap/sdk/plugin';
+import {
+  acceptsWriters,
+  allGroups,
+  type GroupAt,
+  type GroupState,
+  type Point,
+  type Role,
+  readGroup,
+  type StoredDevice,
+} from './group.ts';
+import { groupDirectory, imageFile } from './layout.ts';
+import { readOperation } from './operations.ts';
+import { type Session, storageOf } from './session.ts';
+import type { Storage } from './storage.ts';
+
+/** Version that this plugin shows as its arrays' software. */
+export const softwareVersion = '0.1.0';
+
+const directions: Readonly<Record<Role, Direction>> = {
+  source: 'outgoing',
+  demoted: 'outgoing',
+  replica: 'incoming',
+  promoted: 'none',
+  single: 'none',
+};
+
+const pairStateOf = (state: GroupState): PairState => {
+  if (state.fenced) return 'broken';
+  if (state.suspended) return 'suspended';
+  if (state.role === 'demoted') return 'prepared';
+  if (state.role === 'promoted') return 'failedover';
+  if (state.role === 'single') return 'inactive';
+  return state.point === undefined ? 'unsynchronized' : 'synchronized';
+};
+
+const statusOf = (state: GroupState, { id }: StoredDevice): DeviceStatus => ({
+  id,
+  direction: directions[state.role],
+  access: acceptsWriters(state) ? 'read-write' : 'read-only',
+  pairState: pairStateOf(state),
+  lineage: state.lineage,
+});
+
+const plain = ({ id, atMs, by }: Point): RecoveryPoint => ({ id, atMs, by });
+
+/** A point whose blocks are all there counts, even while they are still on their way in. */
+const lastPoint = ({ applying, point, promotedFrom }: GroupState): Point | undefined =>
+  applying ?? point ?? promotedFrom?.point;
+
+export const deviceStatusesOf = async (at: GroupAt): Promise<DeviceStatus[]> => {
+  const state = await readGroup(at);
+  return state.devices.map((device) => statusOf(state, device));
+};
+
+/** Newest first: what a promote would go to, then snapshots. */
+export const pointsOf = async (at: GroupAt): Promise<RecoveryPoint[]> => {
+  const state = await readGroup(at);
+  const last = lastPoint(state);
+  const snapshots = state.snapshots.map(({ name, atMs }) => ({
+    id: `snapshot:${name}`,
+    atMs,
+    by: at.storage.id,
+  }));
+  return [...(last === undefined ? [] : [plain(last)]), ...snapshots.reverse()];
+};
+
+export const syncStatusOf = async (at: GroupAt, id: string): Promise<SyncStatus> => {
+  const state = await readGroup(at);
+  const last = lastPoint(state);
+  const recoveryPoint = last === undefined ? {} : { recoveryPoint: plain(last) };
+  const operation =
+    state.operation === undefined ? undefined : await readOperation(at.storage, state.operation);
+  if (operation?.state === 'running') {
+    return { id, state: 'in-progress', progress: operation.progress, ...recoveryPoint };
+  }
+  return { id, state: last === undefined ? 'none' : 'complete', ...recoveryPoint };
+};
+
+export const listArrays = async (call: ListingCall<Session>): Promise<Page<ArrayInfo>> => {
+  const { id, name, peerArrayIds } = await storageOf(call.session, call.signal);
+  const info = { id, name, vendor: 'Siteswap', model: 'files', softwareVersion, peerArrayIds };
+  return { items: [info] };
+};
+
+const deviceOf = (storage: Storage, state: GroupState, device: StoredDevice): Device => {
+  const last = lastPoint(state);
+  const { peerId } = device;
+  const { peerArrayId: arrayId } = state;
+  const peer: { peer?: Peer } =
+    arrayId === undefined || peerId === undefined ? {} : { peer: { arrayId, deviceId: peerId } };
+  const alone = state.devices.length === 1 && state.id === device.id;
+  return {
+    ...statusOf(state, device),
+    name: device.name,
+    sizeBytes: device.sizeBytes,
+    ...peer,
+    ...(alone ? {} : { groupId: state.id }),
+    updateMode: 'asynchronous',
+    ...(last === undefined ? {} : { lastRecoveryPoint: plain(last) }),
+    hostIdentity: imageFile(groupDirectory(storage.directory, state.id), device.id, 'production'),
+  };
+};
+
+/** One page of a list in a stable order: the token is the last id of the page before. */
+export const pageOf = <T extends { readonly id: string }>(
+  all: readonly T[],
+  { token, sizeMax }: { readonly token?: string; readonly sizeMax: number },
+  keyOf: (item: T) => string = ({ id }) => id,
+): Page<T> => {
+  const sorted = [...all].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  const rest = token === undefined ? sorted : sorted.filter((item) => keyOf(item) > token);
+  const items = rest.slice(0, sizeMax);
+  const last = items.at(-1);
+  return rest.length > items.length && last !== undefined
+    ? { items, next: keyOf(last) }
+    : { items };
+};
+
+export const listDevices = async (call: ListingCall<Session>): Promise<Page<Device>> => {
+  const storage = await storageOf(call.session, call.signal);
+  const devices = (await allGroups(storage)).flatMap((state) =>
+    state.devices.map((device) => deviceOf(storage, state, device)),
+  );
+  return pageOf(devices, call.page);
+};

@@ -1,0 +1,167 @@
+/**
+ * A VM: a process that writes numbered heartbeats to its devices until it is told to stop.
+ *
+ *     node vm.js <compute directory> <instance> <vm> <boot id>
+ *
+ * It needs no daemon. It writes only while it is the boot that its compute named, has a seat at each
+ * group that it stands on, and each group still accepts its lineage; otherwise it ends itself and
+ * says why.
+ */
+import { mkdirSync, openSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Instance } from '@siteswap/sdk/plugin';
+import { type Boot, placeOf as placeOfVm, withCompute } from './compute.ts';
+import { failure, faultOrUnknown } from './faults.ts';
+import { type GroupAt, groupAt, ownLicence, withGroup } from './group.ts';
+import { type Extent, encodeHeartbeat, placeOf, readExtent } from './heartbeat.ts';
+import { imageFile, vmDirectory } from './layout.ts';
+import { writerPollMs } from './limits.ts';
+import { thisProcess } from './processes.ts';
+import { type Go, makeLookout, sitDown, standUp } from './seats.ts';
+import { reachStorage } from './storage.ts';
+import {
+  type AckLog,
+  openAckLog,
+  type VmProcess,
+  writeThrough,
+  writeVmProcess,
+} from './vm-process.ts';
+
+const [directory, instance, vmId, bootId] = process.argv.slice(2) as [
+  string,
+  Instance,
+  string,
+  string,
+];
+const vm = vmDirectory(directory, instance, vmId);
+
+let stopping = false;
+process.on('SIGTERM', () => {
+  stopping = true;
+});
+
+/** Claims the boot: only the one that the compute named may go on. */
+const claimBoot = (): Promise<Boot> =>
+  withCompute(directory, ownLicence(), async ({ state }) => {
+    const boot = state.vms[placeOfVm(instance, vmId)]?.boot;
+    if (boot?.bootId !== bootId) {
+      throw failure('fenced', `boot ${bootId} of VM ${vmId} was given up`);
+    }
+    mkdirSync(vm, { recursive: true, mode: 0o700 });
+    writeVmProcess(vm, { ...thisProcess(), bootId, phase: 'starting' });
+    return boot;
+  });
+
+/** The groups that the VM stands on, each once. */
+const groupsOf = async ({ disks }: Boot): Promise<GroupAt[]> => {
+  const groups = new Map<string, GroupAt>();
+  for (const { directory: array, arrayId, groupId } of disks) {
+    const at = groupAt(await reachStorage(array, arrayId), groupId);
+    groups.set(at.directory, at);
+  }
+  return [...groups.values()];
+};
+
+interface Disks {
+  readonly fds: readonly number[];
+  readonly extents: readonly Extent[];
+}
+
+const openDisks = async ({ disks }: Boot): Promise<Disks> => {
+  const fds: number[] = [];
+  for (const { directory: array, arrayId, groupId, deviceId } of disks) {
+    const at = groupAt(await reachStorage(array, arrayId), groupId);
+    fds.push(openSync(imageFile(at.directory, deviceId, instance), 'r+'));
+  }
+  return { fds, extents: disks.map(({ extent }) => extent) };
+};
+
+/** What the disks held: where this boot goes on from. */
+const lastOn = ({ fds, extents }: Disks): number =>
+  extents
+    .flatMap((extent, disk) => readExtent(fds[disk] as number, extent))
+    .reduce((last, { sequence }) => Math.max(last, sequence), 0);
+
+interface Writing {
+  readonly disks: Disks;
+  readonly lineage: string;
+  readonly acks: AckLog;
+  readonly heartbeatMs: number;
+  readonly ignoresShutDown: boolean;
+  /** May it write, at every group it stands on? */
+  readonly look: () => Go;
+}
+
+const beat = ({ disks, lineage, acks }: Writing, sequence: number): void => {
+  const atMs = Date.now();
+  const { disk, offset } = placeOf(sequence, disks.extents);
+  const record = encodeHeartbeat({ sequence, atMs, lineage, bootId });
+  writeThrough(disks.fds[disk] as number, record, offset);
+  acks.note(sequence, atMs);
+};
+
+const write = async (writing: Writing, from: number, started: () => void): Promise<void> => {
+  let dueAt = 0;
+  for (let sequence = from; !stopping || writing.ignoresShutDown; ) {
+    const go = writing.look();
+    if (go === 'stop') throw failure('fenced', `VM ${vmId} lost the right to write`);
+    if (go === 'write' && performance.now() >= dueAt) {
+      beat(writing, sequence);
+      if (sequence === from) started();
+      sequence++;
+      dueAt = performance.now() + writing.heartbeatMs;
+    }
+    await sleep(Math.max(1, Math.min(writerPollMs, dueAt - performance.now())));
+  }
+};
+
+const run = async (boot: Boot, say: (what: Partial<VmProcess>) => void): Promise<void> => {
+  const groups = await groupsOf(boot);
+  try {
+    const lookouts: (() => Go)[] = [];
+    let lineage = '';
+    for (const at of groups) {
+      lineage = await withGroup(at, ownLicence(), (held) =>
+        sitDown(held, instance, { vmId, bootId }),
+      );
+      lookouts.push(makeLookout(at.directory, instance, { vmId, lineage }));
+    }
+    const disks = await openDisks(boot);
+    const resumedAt = lastOn(disks);
+    const acks = openAckLog(vm, { bootId, lineage, resumedAt });
+    const look = (): Go => {
+      const all = lookouts.map((one) => one());
+      return all.includes('stop') ? 'stop' : all.includes('wait') ? 'wait' : 'write';
+    };
+    const { heartbeatMs, ignoresShutDown } = boot;
+    const writing = { disks, lineage, acks, heartbeatMs, ignoresShutDown, look };
+    await write(writing, resumedAt + 1, () => say({ phase: 'running', resumedAt }));
+  } finally {
+    for (const at of groups) standUp(at.directory, instance, vmId);
+  }
+};
+
+const main = async (): Promise<void> => {
+  const boot = await claimBoot();
+  let said: VmProcess = { ...thisProcess(), bootId, phase: 'starting' };
+  const say = (what: Partial<VmProcess>): void => {
+    said = { ...said, ...what };
+    writeVmProcess(vm, said);
+  };
+  try {
+    await run(boot, say);
+    say({ phase: 'ended' });
+  } catch (error) {
+    const { kind, message } = faultOrUnknown(error);
+    say({ phase: 'ended', reason: `${kind}: ${message}` });
+    throw error;
+  }
+};
+
+try {
+  await main();
+} catch (error) {
+  const { kind, message } = faultOrUnknown(error);
+  process.stderr.write(`${new Date().toISOString()} ${kind}: ${message}\n`);
+  process.exitCode = kind === 'fenced' ? 3 : 1;
+}

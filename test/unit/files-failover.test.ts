@@ -1,0 +1,52 @@
+import {
+  checksumOfDevice,
+  countHeartbeats,
+  countLoss,
+  readAcknowledged,
+  readHeartbeats,
+} from '@siteswap/plugin-files/inspect';
+import test from 'ava';
+import { evidenceOf, g1, makeSites, wordOf } from '../_support/files.ts';
+
+const vm = { id: 'vm1', instance: 'production' } as const;
+const datastores = (devices: readonly string[]) =>
+  devices.map((id) => ({ id, instance: 'production' }) as const);
+
+test('a planned failover moves a running VM without losing a heartbeat', async (t) => {
+  const sites = await makeSites();
+  t.teardown(sites.close);
+  const { a, b, computeA, computeB } = sites;
+  const on = await computeA.done('powerOn', vm);
+  t.is(wordOf(on), 'ok', JSON.stringify(on));
+  const synced = await a.done('sync', g1.a);
+  t.is(wordOf(synced), 'ok', JSON.stringify(synced));
+  t.is(wordOf(await a.done('prepareFailover', g1.a)), 'conflict');
+  t.is(wordOf(await computeA.done('shutDown', vm)), 'ok');
+  t.is(wordOf(await a.done('sync', g1.a)), 'ok');
+  for (const one of datastores(['ds-d1', 'ds-d2'])) {
+    t.is(wordOf(await computeA.done('unmount', one)), 'ok');
+  }
+  t.is(wordOf(await b.done('failover', g1.b, { force: false })), 'conflict');
+  t.is(wordOf(await a.done('prepareFailover', g1.a)), 'ok');
+  const promoted = await b.done('failover', g1.b, { force: false });
+  t.is(wordOf(promoted), 'ok', JSON.stringify(promoted));
+  t.truthy(evidenceOf(promoted).recoveryPoint);
+  const bytesA = { directory: sites.directory.a, groupId: 'g1' };
+  const bytesB = { directory: sites.directory.b, groupId: 'g1' };
+  t.is(await checksumOfDevice(bytesA, 'd1'), await checksumOfDevice(bytesB, 'r1'));
+  t.is(await checksumOfDevice(bytesA, 'd2'), await checksumOfDevice(bytesB, 'r2'));
+  for (const one of datastores(['ds-d1', 'ds-d2'])) {
+    t.is(wordOf(await computeB.done('mount', one)), 'ok');
+  }
+  t.is(wordOf(await computeB.done('register', vm)), 'ok');
+  t.is(wordOf(await computeB.done('powerOn', vm)), 'ok');
+  t.is(wordOf(await computeB.done('shutDown', vm)), 'ok');
+  const loss = countLoss(readAcknowledged([sites.compute.a, sites.compute.b], 'vm1'));
+  t.is(loss.boots, 2);
+  t.is(loss.lost, 0);
+  t.is(loss.duplicates, 0);
+  const counted = countHeartbeats(await readHeartbeats(bytesB, 'vm1'));
+  t.is(counted.missing, 0);
+  t.is(counted.doubleWriters, 0);
+  t.is(counted.first, 1);
+});
