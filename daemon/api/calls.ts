@@ -1,0 +1,281 @@
+/**
+ * What every call goes through: an id for the log, a deadline, typed errors, and encoding. Handlers
+ * are plain functions of a request; whatever they throw ends their own call and nothing else.
+ */
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type {
+  handleServerStreamingCall,
+  handleUnaryCall,
+  MethodDefinition,
+  ServerUnaryCall,
+  ServerWritableStream,
+  ServiceDefinition,
+  UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { Metadata } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import { SiteswapError } from '../core/errors.ts';
+import { messageBytesMax } from '../core/limits.ts';
+import { siteswapErrorOf, statusOf } from './errors.ts';
+import { deadlineMsDefault, idlePollMs } from './limits.ts';
+
+/** An answer that is encoded already, to be sent as it is. */
+export class Encoded {
+  readonly bytes: Buffer;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+}
+
+/** What a handler knows of its call. */
+export interface Call {
+  readonly id: string;
+  /** When the caller stops waiting, in ms since the Unix epoch; undefined: it named no deadline. */
+  readonly deadlineMs: number | undefined;
+  /** Aborted when the caller has gone, or, with the error to tell as its reason, by the daemon. */
+  readonly signal: AbortSignal;
+}
+
+export type Unary<Q, A> = (request: Q, call: Call) => A | Promise<A>;
+export type Streaming<Q, A> = (request: Q, call: Call) => AsyncIterable<A | Encoded>;
+
+/** One handler for each method of a generated service definition. */
+export type Handlers<D> = {
+  readonly [M in keyof D]: D[M] extends {
+    readonly requestDeserialize: (bytes: Buffer) => infer Q;
+    readonly responseSerialize: (answer: infer A) => Buffer;
+    readonly responseStream: infer S;
+  }
+    ? S extends true
+      ? Streaming<Q, A>
+      : Unary<Q, A>
+    : never;
+};
+
+/** A service as grpc-js takes it. */
+export interface Service {
+  readonly definition: ServiceDefinition;
+  readonly implementation: UntypedServiceImplementation;
+}
+
+/** A request that could not be read, on its way to the error that says so. */
+class Unreadable {
+  readonly error: SiteswapError;
+
+  constructor(error: SiteswapError) {
+    this.error = error;
+  }
+}
+
+type AnyMethod = MethodDefinition<unknown, unknown>;
+type AnyHandler = (request: unknown, call: Call) => unknown;
+
+/** All calls of one server. */
+export class Calls {
+  readonly #log: Logger;
+  readonly #version: string;
+  readonly #prefix = randomBytes(3).toString('hex');
+  readonly #open = new Set<OpenCall>();
+  #count = 0;
+
+  constructor(log: Logger, version: string) {
+    this.#log = log;
+    this.#version = version;
+  }
+
+  /**
+   * Handlers as a service. `patienceMs`: the deadline of unary calls that name none; Infinity where
+   * a handler keeps its deadline itself.
+   */
+  service<D extends object>(
+    definition: D,
+    handlers: Handlers<D>,
+    patienceMs = deadlineMsDefault,
+  ): Service {
+    const methods: Record<string, AnyMethod> = {};
+    const implementation: UntypedServiceImplementation = {};
+    for (const [name, method] of Object.entries(definition) as [string, AnyMethod][]) {
+      const handler = (handlers as Record<string, AnyHandler>)[name] as AnyHandler;
+      methods[name] = {
+        ...method,
+        requestDeserialize: reading(method),
+        responseSerialize: (answer) => (answer as Encoded).bytes,
+      };
+      implementation[name] = method.responseStream
+        ? this.#streaming(method, handler)
+        : this.#unary(method, handler, patienceMs);
+    }
+    return { definition: methods, implementation };
+  }
+
+  /** Resolves when no call is under way any more. */
+  async idle(): Promise<void> {
+    while (this.#open.size > 0) await delay(idlePollMs, undefined, { ref: false });
+  }
+
+  /** Ends every call that waits for something, with `error`. */
+  end(error: SiteswapError): void {
+    for (const call of this.#open) call.end(error);
+  }
+
+  #unary(
+    method: AnyMethod,
+    handler: AnyHandler,
+    patienceMs: number,
+  ): handleUnaryCall<unknown, unknown> {
+    return async (grpc, respond) => {
+      const call = this.#opened(method, grpc);
+      const patience = call.deadlineMs === undefined ? patienceMs : Number.POSITIVE_INFINITY;
+      try {
+        const answer = handler(readable(grpc.request), call);
+        const encoded = encode(method, await within(answer, patience, method.path));
+        this.#closed(call);
+        // With the answer, not ahead of it: one write to the connection instead of two.
+        grpc.sendMetadata(this.#head(call));
+        respond(null, encoded);
+      } catch (thrown) {
+        respond(this.#failed(call, thrown));
+      }
+    };
+  }
+
+  #streaming(method: AnyMethod, handler: AnyHandler): handleServerStreamingCall<unknown, unknown> {
+    return async (grpc) => {
+      const call = this.#opened(method, grpc);
+      grpc.sendMetadata(this.#head(call));
+      try {
+        const answers = handler(readable(grpc.request), call) as AsyncIterable<unknown>;
+        for await (const answer of answers) {
+          if (call.signal.aborted) break;
+          await written(grpc, encode(method, answer), call.signal);
+        }
+        if (call.signal.reason instanceof SiteswapError) throw call.signal.reason;
+        this.#closed(call);
+        grpc.end();
+      } catch (thrown) {
+        grpc.emit('error', this.#failed(call, thrown));
+      }
+    };
+  }
+
+  #opened(method: AnyMethod, grpc: AnyCall): OpenCall {
+    const id = `${this.#prefix}-${(++this.#count).toString(36)}`;
+    const call = new OpenCall(id, method.path, grpc);
+    this.#open.add(call);
+    // It is emitted after a good end too, and then nobody listens any more.
+    grpc.on('cancelled', () => {
+      call.end(undefined);
+      this.#open.delete(call);
+    });
+    return call;
+  }
+
+  #head(call: OpenCall): Metadata {
+    const head = new Metadata();
+    head.set('siteswap-call-id', call.id);
+    head.set('siteswap-version', this.#version);
+    return head;
+  }
+
+  #closed(call: OpenCall): void {
+    this.#open.delete(call);
+    this.#log.debug({ callId: call.id, method: call.path }, 'call answered');
+  }
+
+  #failed(call: OpenCall, thrown: unknown) {
+    this.#open.delete(call);
+    const cause = call.signal.aborted ? (call.signal.reason ?? thrown) : thrown;
+    const error = siteswapErrorOf(cause instanceof SiteswapError ? cause : thrown);
+    const facts = { callId: call.id, method: call.path, reason: error.reason };
+    if (error.reason !== 'INTERNAL') this.#log.info(facts, error.message);
+    else if (!call.gone) this.#log.error({ ...facts, err: thrown }, 'call failed by a defect');
+    return statusOf(error, call.id);
+  }
+}
+
+type AnyCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
+
+class OpenCall implements Call {
+  readonly id: string;
+  readonly path: string;
+  readonly deadlineMs: number | undefined;
+  readonly #aborted = new AbortController();
+  /** The caller hung up: there is nobody to tell. */
+  gone = false;
+
+  constructor(id: string, path: string, grpc: AnyCall) {
+    this.id = id;
+    this.path = path;
+    const deadlineMs = Number(grpc.getDeadline());
+    this.deadlineMs = Number.isFinite(deadlineMs) ? deadlineMs : undefined;
+  }
+
+  get signal(): AbortSignal {
+    return this.#aborted.signal;
+  }
+
+  end(error: SiteswapError | undefined): void {
+    this.gone ||= error === undefined;
+    this.#aborted.abort(error);
+  }
+}
+
+/** Reads a request. What cannot be read stays a value until its call can be told so. */
+const reading = (method: AnyMethod) => (bytes: Buffer) => {
+  if (bytes.length > messageBytesMax) {
+    const text = `the request has ${bytes.length} bytes; ${messageBytesMax} is the most`;
+    return new Unreadable(new SiteswapError('MESSAGE_TOO_LARGE', text));
+  }
+  try {
+    return method.requestDeserialize(bytes);
+  } catch {
+    const text = `the request is not a message of ${method.path}`;
+    return new Unreadable(new SiteswapError('INVALID_REQUEST', text));
+  }
+};
+
+const readable = (request: unknown): unknown => {
+  if (request instanceof Unreadable) throw request.error;
+  return request;
+};
+
+const encode = (method: AnyMethod, answer: unknown): Encoded => {
+  const encoded =
+    answer instanceof Encoded ? answer : new Encoded(method.responseSerialize(answer));
+  if (encoded.bytes.length <= messageBytesMax) return encoded;
+  const text = `the answer has ${encoded.bytes.length} bytes; ${messageBytesMax} is the most`;
+  throw new SiteswapError('MESSAGE_TOO_LARGE', text);
+};
+
+/** Rejects with DEADLINE when `answer` takes longer; the work behind it goes on. */
+const within = async (answer: unknown, patienceMs: number, path: string): Promise<unknown> => {
+  if (!(answer instanceof Promise) || patienceMs === Number.POSITIVE_INFINITY) return answer;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const text = `${path} took longer than the ${patienceMs} ms of calls without a deadline`;
+      reject(new SiteswapError('DEADLINE', text));
+    }, patienceMs);
+  });
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+};
+
+/**
+ * Resolves when the transport has taken the message, so that a slow reader holds one message and
+ * not a queue; also when the caller has gone, because then the transport says nothing any more.
+ */
+const written = (
+  grpc: ServerWritableStream<unknown, unknown>,
+  encoded: Encoded,
+  signal: AbortSignal,
+): Promise<void> =>
+  new Promise((resolve) => {
+    const done = () => {
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    signal.addEventListener('abort', done, { once: true });
+    grpc.write(encoded, done);
+  });

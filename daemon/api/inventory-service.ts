@@ -1,0 +1,156 @@
+/** InventoryService: what is there. One remote that cannot be asked never fails the others. */
+import {
+  type DiscoverArraysResponse,
+  type DiscoverDevicesRequest,
+  type DiscoverDevicesResponse,
+  type DiscoveryProblem,
+  InventoryServiceService,
+  RemoteKind,
+} from '../../proto/gen/siteswap/v1/inventory.ts';
+import { SiteswapError } from '../core/errors.ts';
+import type { RemoteEvidence } from '../core/inventory.ts';
+import { devicesPerMessageMax } from '../core/limits.ts';
+import type { Engine } from '../runner/service.ts';
+import type { Call, Calls, Service } from './calls.ts';
+import { required } from './check.ts';
+import { detailOf, siteswapErrorOf } from './errors.ts';
+import { pageOf, sortedBy } from './pages.ts';
+import {
+  arrayTo,
+  datastoreTo,
+  deviceTo,
+  momentTo,
+  pluginTo,
+  remoteTo,
+  siteTo,
+  vmTo,
+} from './translate-inventory.ts';
+import { remoteKinds } from './vocabulary.ts';
+
+/** Ids of the arrays that were asked for, or of all. */
+const arraysOf = (engine: Engine, wanted: readonly string[]): readonly string[] => {
+  const arrays = engine.listRemotes().filter(({ kind }) => kind === 'array');
+  const known = new Set(arrays.map(({ id }) => id));
+  const wrong = wanted.find((id) => !known.has(id));
+  if (wrong !== undefined) {
+    throw new SiteswapError('REMOTE_NOT_FOUND', `no array has the id ${wrong}`, { subject: wrong });
+  }
+  return wanted.length > 0 ? [...new Set(wanted)] : [...known];
+};
+
+const problemOf = (remoteId: string, thrown: unknown, call: Call): DiscoveryProblem => {
+  const error = siteswapErrorOf(thrown);
+  return { remoteId, error: detailOf(error, call.id), message: error.message };
+};
+
+const portions = function* <T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let from = 0; from < items.length; from += devicesPerMessageMax) {
+    yield items.slice(from, from + devicesPerMessageMax);
+  }
+};
+
+async function* arraysAsTheyAnswer(
+  engine: Engine,
+  request: { readonly arrayIds: readonly string[]; readonly recorded: boolean },
+  call: Call,
+): AsyncGenerator<DiscoverArraysResponse> {
+  const ids = arraysOf(engine, request.arrayIds);
+  const asked = ids.map((id) =>
+    engine.evidence(id, !request.recorded).then(
+      (said) => ({ arrays: said.arrays.map((info) => arrayTo(info, said)), problems: [] }),
+      (thrown) => ({ arrays: [], problems: [problemOf(id, thrown, call)] }),
+    ),
+  );
+  for (const answer of asked) yield await answer;
+}
+
+async function* recordedDevices(
+  engine: Engine,
+  arrayId: string,
+): AsyncGenerator<DiscoverDevicesResponse> {
+  const { devices, observedAtMs } = await engine.evidence(arrayId, false);
+  const observedTime = momentTo(observedAtMs);
+  for (const portion of portions(devices)) {
+    yield { arrayId, devices: portion.map(deviceTo), problem: undefined, observedTime };
+  }
+}
+
+async function* devicesNow(
+  engine: Engine,
+  arrayId: string,
+  call: Call,
+): AsyncGenerator<DiscoverDevicesResponse> {
+  for await (const page of engine.discoverDevices(arrayId, call.signal)) {
+    const observedTime = new Date();
+    for (const portion of portions(page)) {
+      yield { arrayId, devices: portion.map(deviceTo), problem: undefined, observedTime };
+    }
+  }
+}
+
+async function* devices(
+  engine: Engine,
+  request: DiscoverDevicesRequest,
+  call: Call,
+): AsyncGenerator<DiscoverDevicesResponse> {
+  for (const arrayId of arraysOf(engine, request.arrayIds)) {
+    try {
+      yield* request.recorded
+        ? recordedDevices(engine, arrayId)
+        : devicesNow(engine, arrayId, call);
+    } catch (thrown) {
+      if (call.signal.aborted) return;
+      const problem = problemOf(arrayId, thrown, call);
+      yield { arrayId, devices: [], problem, observedTime: undefined };
+    }
+  }
+}
+
+/** What a compute holds: asked for the first page, recorded for the others. */
+const computeSaid = async (
+  engine: Engine,
+  request: { readonly computeId: string; readonly recorded: boolean; readonly pageToken: string },
+): Promise<RemoteEvidence> => {
+  const id = required('computeId', request.computeId);
+  const remote = engine.listRemotes().find((known) => known.id === id);
+  if (remote?.kind !== 'compute') {
+    throw new SiteswapError('REMOTE_NOT_FOUND', `no compute has the id ${id}`, { subject: id });
+  }
+  return engine.evidence(id, !request.recorded && request.pageToken === '');
+};
+
+export const inventoryService = (engine: Engine, calls: Calls): Service =>
+  calls.service(InventoryServiceService, {
+    listPlugins: async () => ({ plugins: (await engine.listPlugins()).map(pluginTo) }),
+    listSites: () => ({ sites: engine.listSites().map(siteTo) }),
+    listRemotes: ({ siteId, kind }) => {
+      const wanted = remoteKinds.decode(kind);
+      const all = engine.listRemotes();
+      const ofKind = kind === RemoteKind.UNSPECIFIED ? all : all.filter((r) => r.kind === wanted);
+      const remotes = siteId === '' ? ofKind : ofKind.filter((r) => r.siteId === siteId);
+      return { remotes: remotes.map(remoteTo) };
+    },
+    discoverArrays: (request, call) => arraysAsTheyAnswer(engine, request, call),
+    discoverDevices: (request, call) => devices(engine, request, call),
+    listVms: async (request) => {
+      const { vms, observedAtMs } = await computeSaid(engine, request);
+      const keyOf = ({ id, instance }: { id: string; instance: string }) => `${id}\n${instance}`;
+      const page = pageOf(`vms ${request.computeId}`, sortedBy(vms, keyOf), keyOf, request);
+      return {
+        vms: page.items.map(vmTo),
+        nextPageToken: page.nextPageToken,
+        observedTime: momentTo(observedAtMs),
+      };
+    },
+    listDatastores: async (request) => {
+      const { datastores, observedAtMs } = await computeSaid(engine, request);
+      const keyOf = ({ id, instance }: { id: string; instance: string }) => `${id}\n${instance}`;
+      const list = `datastores ${request.computeId}`;
+      const page = pageOf(list, sortedBy(datastores, keyOf), keyOf, request);
+      return {
+        datastores: page.items.map(datastoreTo),
+        nextPageToken: page.nextPageToken,
+        observedTime: momentTo(observedAtMs),
+      };
+    },
+  });

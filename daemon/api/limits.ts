@@ -1,0 +1,54 @@
+/** What the API bounds beyond core/limits.ts, with the reason for the bound. */
+import { messageBytesMax } from '../core/limits.ts';
+
+/** A unary call without a deadline of its own ends after this: nobody waits for ever. */
+export const deadlineMsDefault = 60_000;
+
+/** Storage verbs wait for their run: a sync of real data takes minutes. */
+export const replicationDeadlineMsDefault = 15 * 60_000;
+
+/** A storage verb answers this long ahead of its deadline, so that the run id still gets there. */
+export const deadlineMarginMs = 250;
+
+/**
+ * Where the transport itself cuts a message off, without details. Above our own bound, so that
+ * messages a little too large get an error with details.
+ */
+export const transportBytesMax = 2 * messageBytesMax;
+
+/** Targets of one storage verb: a run keeps each in memory. */
+export const targetsPerRequestMax = 10_000;
+
+/** Workgroups and notes in one answer of GetRun: keeps it below the message bound. */
+export const workgroupsPerRunMax = 10_000;
+export const notesPerRunMax = 10_000;
+
+/** Violations told with an error: details travel in a header, of which 8 KiB surely get through. */
+export const violationsPerErrorMax = 16;
+
+/** Longest text in an error's details, for the same reason. */
+export const errorTextLengthMax = 240;
+
+/** Longest message of an error: it travels percent-encoded in a header too. */
+export const errorMessageLengthMax = 800;
+
+/** Runs whose names are kept for encoding events; one more costs one question to the engine. */
+export const namedRunsMax = 64;
+
+/** How often the journal's health is looked at for the health service. */
+export const healthPollMs = 250;
+
+/** How long a clean stop waits for calls that are under way. */
+export const stopMsMax = 5_000;
+
+/** How often a stopping server looks whether its calls have ended. */
+export const idlePollMs = 20;
+
+/** How long an answer may take to leave a stopping server once its call has ended. */
+export const flushMsMax = 100;
+
+/** How long a connection attempt tells whether a socket file is in use. */
+export const probeMsMax = 1_000;
+
+/** A unix socket's path: what the kernel takes, without the closing zero. */
+export const socketPathBytesMax = 107;

@@ -1,0 +1,64 @@
+/** PlanService: the engine keeps, judges and previews plans; here they are only translated. */
+import {
+  type Plan as PlanMessage,
+  PlanServiceService,
+  type ValidatePlanResponse,
+} from '../../proto/gen/siteswap/v1/plan.ts';
+import type { Plan } from '../core/plan.ts';
+import type { Engine } from '../runner/service.ts';
+import type { Calls, Service } from './calls.ts';
+import { Problems, required } from './check.ts';
+import { pageOf, sortedBy } from './pages.ts';
+import { planFrom, previewTo, storedPlanTo } from './translate-plan.ts';
+import { planModes } from './vocabulary.ts';
+
+const readPlan = (message: PlanMessage | undefined): Plan => {
+  const problems = new Problems();
+  const plan = planFrom(message, problems);
+  problems.end(message?.id);
+  return plan as Plan;
+};
+
+const validate = async (
+  engine: Engine,
+  message: PlanMessage | undefined,
+): Promise<ValidatePlanResponse> => {
+  const problems = new Problems();
+  const plan = planFrom(message, problems);
+  // What cannot be read cannot be judged further.
+  if (plan === undefined || problems.violations.length > 0) {
+    return { problems: [...problems.violations], warnings: [] };
+  }
+  const judged = await engine.validatePlan(plan);
+  return { problems: [...judged.problems], warnings: [...judged.warnings] };
+};
+
+export const planService = (engine: Engine, calls: Calls): Service =>
+  calls.service(PlanServiceService, {
+    createPlan: async ({ plan }) => ({
+      plan: storedPlanTo(await engine.createPlan(readPlan(plan))),
+    }),
+    getPlan: ({ planId }) => ({
+      plan: storedPlanTo(engine.getPlan(required('planId', planId))),
+    }),
+    listPlans: (request) => {
+      const keyOf = ({ plan }: { plan: Plan }) => plan.id;
+      const page = pageOf('plans', sortedBy(engine.listPlans(), keyOf), keyOf, request);
+      return { plans: page.items.map(storedPlanTo), nextPageToken: page.nextPageToken };
+    },
+    updatePlan: async ({ plan, etag }) => ({
+      plan: storedPlanTo(await engine.updatePlan(readPlan(plan), required('etag', etag))),
+    }),
+    deletePlan: async ({ planId, etag }) => {
+      await engine.deletePlan(required('planId', planId), required('etag', etag));
+      return {};
+    },
+    validatePlan: ({ plan }) => validate(engine, plan),
+    previewPlan: async ({ planId, mode }) => {
+      const problems = new Problems();
+      problems.text('planId', planId);
+      const word = problems.word('mode', planModes.decode(mode), mode, 'planned');
+      problems.end(planId);
+      return previewTo(await engine.previewPlan(planId, word));
+    },
+  });

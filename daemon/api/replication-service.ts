@@ -1,0 +1,160 @@
+/** ReplicationService: each changing verb is a device run, waited for within the deadline. */
+import {
+  type GroupTarget,
+  ReplicationServiceService,
+  type SyncResult,
+  SyncState,
+  type TargetResult,
+} from '../../proto/gen/siteswap/v1/replication.ts';
+import type { SyncStatus, ValueAnswer } from '../../sdk/plugin/verbs.ts';
+import { SiteswapError } from '../core/errors.ts';
+import type { ItemReport, RunView } from '../core/view.ts';
+import type { DeviceRequest, DeviceVerb, Engine } from '../runner/service.ts';
+import type { Call, Calls, Service } from './calls.ts';
+import { Problems } from './check.ts';
+import { deadlineMarginMs, replicationDeadlineMsDefault, targetsPerRequestMax } from './limits.ts';
+import { recoveryPointTo } from './translate-inventory.ts';
+import { faultTo } from './translate-policy.ts';
+import { directions, syncStates } from './vocabulary.ts';
+
+interface Targeted {
+  readonly arrayId: string;
+  readonly targets: readonly GroupTarget[];
+}
+
+interface Request extends Targeted {
+  readonly requester: string;
+  readonly requestKey: string;
+  readonly initiatorId: string;
+}
+
+const checkTargets = ({ arrayId, targets }: Targeted, problems: Problems): void => {
+  problems.text('arrayId', arrayId);
+  if (targets.length === 0) problems.add('targets', 'is empty');
+  if (targets.length > targetsPerRequestMax) {
+    problems.add('targets', `holds more than ${targetsPerRequestMax}`);
+    return;
+  }
+  const seen = new Set<string>();
+  targets.forEach(({ id, deviceIds }, index) => {
+    problems.text(`targets[${index}].id`, id);
+    if (seen.has(id)) problems.add(`targets[${index}].id`, 'stands there twice');
+    seen.add(id);
+    deviceIds.forEach((device, at) => {
+      problems.text(`targets[${index}].deviceIds[${at}]`, device);
+    });
+  });
+};
+
+/** Waits until the run can do no more by itself; DEADLINE, ahead of the caller's own, names the run. */
+const untilSettled = async (engine: Engine, runId: string, call: Call): Promise<RunView> => {
+  const nowMs = Date.now();
+  const endMs = call.deadlineMs ?? nowMs + replicationDeadlineMsDefault;
+  const late = AbortSignal.timeout(Math.max(0, endMs - nowMs - deadlineMarginMs));
+  for await (const page of engine.watchRun(runId, 0, AbortSignal.any([call.signal, late]))) {
+    const run = await engine.getRun(runId, 'basic');
+    if (page.last || run.status === 'parked' || run.status === 'stuck') return run;
+  }
+  if (call.signal.reason instanceof SiteswapError) throw call.signal.reason;
+  const run = await engine.getRun(runId, 'basic');
+  if (run.status === 'ended') return run;
+  throw new SiteswapError('DEADLINE', `run ${runId} is not ended yet; it goes on`, {
+    subject: runId,
+  });
+};
+
+/** `ended`: nothing of the run is open any more, so what is not done has failed. */
+const resultOf = (targetId: string, item: ItemReport | undefined, run: RunView): TargetResult => {
+  if (item?.outcome === 'done') {
+    return { targetId, outcome: { $case: 'success', value: { evidence: { ...item.evidence } } } };
+  }
+  const fault = item?.fault && faultTo(item.fault);
+  const inDoubt = item?.outcome === 'in-doubt';
+  if (fault && !inDoubt && (run.status === 'ended' || item.outcome === 'failed')) {
+    return { targetId, outcome: { $case: 'fault', value: fault } };
+  }
+  const why = item?.why || run.attention || 'the run holds no result for it';
+  return { targetId, outcome: { $case: 'open', value: { why, inDoubt, fault } } };
+};
+
+const operate = async (
+  engine: Engine,
+  verb: DeviceVerb,
+  request: Request,
+  args: DeviceRequest['args'],
+  call: Call,
+) => {
+  const { arrayId, targets, requester, requestKey, initiatorId } = request;
+  const problems = new Problems();
+  checkTargets(request, problems);
+  problems.text('requester', requester);
+  problems.optionalText('requestKey', requestKey);
+  problems.optionalText('initiatorId', initiatorId);
+  problems.end(arrayId);
+  const started = await engine.startDeviceRun({
+    verb,
+    arrayId,
+    targets,
+    args,
+    requester,
+    requestKey,
+    initiatorId,
+  });
+  const run = await untilSettled(engine, started.runId, call);
+  const { items } = await engine.reportRun(started.runId);
+  const byId = new Map(items.map((item) => [item.itemId, item]));
+  return { ...started, results: targets.map(({ id }) => resultOf(id, byId.get(id), run)) };
+};
+
+const rolesFrom = (given: Readonly<Record<string, string>>): DeviceRequest['args'] => {
+  const problems = new Problems();
+  const to = Object.fromEntries(
+    Object.entries(given).map(([device, value]) => [
+      device,
+      problems.word(`directions[${device}]`, directions.decode(value), value, 'none'),
+    ]),
+  );
+  problems.end();
+  return Object.keys(to).length > 0 ? { to } : {};
+};
+
+const syncResultOf = (answer: ValueAnswer<SyncStatus>): SyncResult => {
+  const targetId = answer.id;
+  if ('fault' in answer) {
+    return { targetId, outcome: { $case: 'fault', value: faultTo(answer.fault) } };
+  }
+  const { state, progress, recoveryPoint } = answer.value;
+  const status = {
+    state: syncStates.encode(state) ?? SyncState.UNSPECIFIED,
+    progress,
+    recoveryPoint: recoveryPoint && recoveryPointTo(recoveryPoint),
+  };
+  return { targetId, outcome: { $case: 'status', value: status } };
+};
+
+export const replicationService = (engine: Engine, calls: Calls): Service => {
+  const by = (verb: DeviceVerb) => (request: Request, call: Call) =>
+    operate(engine, verb, request, {}, call);
+  return calls.service(
+    ReplicationServiceService,
+    {
+      sync: by('sync'),
+      querySync: async (request) => {
+        const problems = new Problems();
+        checkTargets(request, problems);
+        problems.end(request.arrayId);
+        const answers = await engine.querySync(request.arrayId, request.targets);
+        return { results: answers.map(syncResultOf) };
+      },
+      prepareFailover: by('prepareFailover'),
+      failover: (request, call) =>
+        operate(engine, 'failover', request, { force: request.force }, call),
+      testFailoverStart: by('testFailoverStart'),
+      testFailoverStop: by('testFailoverStop'),
+      reverse: by('reverse'),
+      restore: (request, call) =>
+        operate(engine, 'restoreReplication', request, rolesFrom(request.directions), call),
+    },
+    Number.POSITIVE_INFINITY,
+  );
+};

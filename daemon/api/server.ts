@@ -1,0 +1,79 @@
+/** The gRPC server: all services of the contract over one engine, with health and reflection. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { Server } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import { SiteswapError } from '../core/errors.ts';
+import type { Engine } from '../runner/service.ts';
+import { Calls } from './calls.ts';
+import { addHealth } from './health.ts';
+import { inventoryService } from './inventory-service.ts';
+import { flushMsMax, stopMsMax, transportBytesMax } from './limits.ts';
+import { listen } from './listen.ts';
+import { planService } from './plan-service.ts';
+import { addReflection } from './reflection.ts';
+import { replicationService } from './replication-service.ts';
+import { runService } from './run-service.ts';
+import { siteService } from './site-service.ts';
+
+export interface ApiParts {
+  readonly engine: Engine;
+  /** `unix:PATH`, or `HOST:PORT` with a loopback host (port 0: any). */
+  readonly listen: string;
+  readonly log: Logger;
+  /** The daemon's version: travels with every answer. */
+  readonly version: string;
+}
+
+export interface Api {
+  /** Resolves to the address that clients connect to. Throws ADDRESS_INVALID, ADDRESS_IN_USE. */
+  start(): Promise<string>;
+  /**
+   * Says NOT_SERVING, ends watches and waiting calls with SHUTTING_DOWN, lets the others finish
+   * for a bounded time, and closes.
+   */
+  stop(): Promise<void>;
+}
+
+const services = [inventoryService, planService, replicationService, runService, siteService];
+
+/**
+ * Lets calls that are under way finish; those that do not are cut, as are callers that only watch
+ * the server's health.
+ */
+const close = async (server: Server, calls: Calls): Promise<void> => {
+  const over = new AbortController();
+  const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  const finished = calls.idle().then(() => delay(flushMsMax));
+  const impatient = delay(stopMsMax, undefined, { signal: over.signal }).catch(() => {});
+  await Promise.race([closed, finished, impatient]);
+  over.abort();
+  server.forceShutdown();
+};
+
+export const createApi = ({ engine, listen: address, log, version }: ApiParts): Api => {
+  const server = new Server({ 'grpc.max_receive_message_length': transportBytesMax });
+  const calls = new Calls(log, version);
+  const names = new Set<string>();
+  for (const make of services) {
+    const { definition, implementation } = make(engine, calls);
+    server.addService(definition, implementation);
+    for (const { path } of Object.values(definition)) names.add(path.split('/')[1] as string);
+  }
+  const health = addHealth(server, [...names], () => engine.health().journal.held);
+  addReflection(server);
+
+  return {
+    start: async () => {
+      const bound = await listen(server, address);
+      log.info({ address: bound }, 'listening');
+      return bound;
+    },
+    stop: async () => {
+      health.end();
+      const closed = close(server, calls);
+      calls.end(new SiteswapError('SHUTTING_DOWN', 'the daemon is ending'));
+      await closed;
+      log.info('no longer listening');
+    },
+  };
+};

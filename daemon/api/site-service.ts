@@ -1,0 +1,35 @@
+/** SiteService: the word of a person about a site. */
+import { SiteServiceService } from '../../proto/gen/siteswap/v1/site.ts';
+import type { Engine } from '../runner/service.ts';
+import type { Calls, Service } from './calls.ts';
+import { Problems } from './check.ts';
+import { siteTo } from './translate-inventory.ts';
+
+interface Declaration {
+  readonly siteId: string;
+  readonly requester: string;
+  readonly reason: string;
+}
+
+const check = ({ siteId, requester, reason }: Declaration): void => {
+  const problems = new Problems();
+  problems.text('siteId', siteId);
+  problems.text('requester', requester);
+  if (reason === '')
+    problems.add('reason', 'is missing: it is journaled, for those who come later');
+  problems.end(siteId);
+};
+
+export const siteService = (engine: Engine, calls: Calls): Service =>
+  calls.service(SiteServiceService, {
+    declareLost: async (request) => {
+      check(request);
+      const { siteId, requester, reason } = request;
+      return { site: siteTo(await engine.declareLost(siteId, requester, reason)) };
+    },
+    declareReachable: async (request) => {
+      check(request);
+      const { siteId, requester, reason } = request;
+      return { site: siteTo(await engine.declareReachable(siteId, requester, reason)) };
+    },
+  });

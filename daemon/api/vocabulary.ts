@@ -1,0 +1,79 @@
+/** Every enum of the contract, beside the core words that it spells. */
+import { faultKinds, faultOwners } from '../../sdk/plugin/fault.ts';
+import { pairStates } from '../../sdk/plugin/model.ts';
+import { decisions as decisionWords, runResults } from '../core/entries.ts';
+import { modes as modeWords } from '../core/plan.ts';
+import { reaches as reachWords } from '../core/policy.ts';
+import { runStatuses, taskStatuses } from '../core/view.ts';
+import { words } from './words.ts';
+
+export const kinds = words('FAULT_KIND', faultKinds);
+export const owners = words('FAULT_OWNER', faultOwners);
+/** With `device`: for answers; requests take `planModes`. */
+export const modes = words('MODE', [...modeWords, 'device'] as const);
+export const planModes = words('MODE', modeWords);
+export const units = words('UNIT', ['storage', 'vm'] as const);
+export const sides = words('SIDE', ['protected', 'recovery'] as const);
+export const actions = words('POLICY_ACTION_TYPE', [
+  'continue',
+  'rerun',
+  'stop',
+  'rollback',
+] as const);
+export const reaches = words('REACH', reachWords);
+
+export const remoteKinds = words('REMOTE_KIND', ['array', 'compute'] as const);
+export const remoteHealths = words('REMOTE_HEALTH', [
+  'unknown',
+  'healthy',
+  'unreachable',
+  'lost',
+] as const);
+export const directions = words('DIRECTION', [
+  'outgoing',
+  'incoming',
+  'stretched',
+  'none',
+] as const);
+export const accesses = words('ACCESS', ['read-write', 'read-only'] as const);
+export const updateModes = words('UPDATE_MODE', [
+  'active',
+  'synchronous',
+  'asynchronous',
+  'adaptive',
+] as const);
+export const pairs = words('PAIR_STATE', pairStates);
+export const powers = words('POWER_STATE', ['on', 'off'] as const);
+export const instances = words('INSTANCE', ['production', 'test'] as const);
+
+export const planStates = words('PLAN_STATE', [
+  'ready',
+  'testing',
+  'tested',
+  'failed-over',
+  'running',
+  'parked',
+] as const);
+export const undos = words('UNDO', ['undo', 'nothing-to-undo', 'no-return'] as const);
+export const gateKinds = words('GATE_KIND', [
+  'stands-on',
+  'dependency',
+  'priority',
+  'batch',
+] as const);
+
+export const statuses = words('RUN_STATUS', runStatuses);
+export const results = words('RUN_RESULT', runResults);
+export const tasks = words('TASK_STATUS', taskStatuses);
+export const decisions = words('DECISION', decisionWords);
+export const taskDirections = words('TASK_DIRECTION', ['run', 'undo'] as const);
+export const outcomes = words('ITEM_OUTCOME', [
+  'done',
+  'failed',
+  'dropped',
+  'stopped',
+  'in-doubt',
+  'undone',
+  'not-undone',
+] as const);
+export const syncStates = words('SYNC_STATE', ['in-progress', 'complete', 'none'] as const);
