@@ -46,7 +46,7 @@ const checkTargets = ({ arrayId, targets }: Targeted, problems: Problems): void 
   });
 };
 
-/** Waits until the run can do no more by itself; DEADLINE, ahead of the caller's own, names the run. */
+/** Waits until the run can do no more by itself; DEADLINE, just ahead of the caller, names it. */
 const untilSettled = async (engine: Engine, runId: string, call: Call): Promise<RunView> => {
   const nowMs = Date.now();
   const endMs = call.deadlineMs ?? nowMs + replicationDeadlineMsDefault;
