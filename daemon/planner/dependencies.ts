@@ -5,7 +5,8 @@ import type { Member } from './resolve-vms.ts';
 /** One cycle among the members, as a path that ends where it begins; undefined: there is none. */
 const findCycle = (members: ReadonlyMap<string, Member>): readonly string[] | undefined => {
   const finished = new Set<string>();
-  for (const start of members.keys()) {
+  for (const [start, { dependsOn }] of members) {
+    if (dependsOn.length === 0) continue;
     // Depth first without recursion: chains may be as long as the plan.
     const path: string[] = [];
     const onPath = new Set<string>();
@@ -39,6 +40,7 @@ export const checkDependencies = (
   priorityGates: boolean,
   findings: Findings,
 ): void => {
+  if (members.every(({ dependsOn }) => dependsOn.length === 0)) return;
   const byId = new Map(members.map((member) => [member.id, member]));
   for (const { id, priority, dependsOn, field } of members) {
     for (const name of dependsOn) {

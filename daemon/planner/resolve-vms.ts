@@ -2,9 +2,10 @@
 
 import type { RemoteEvidence } from '../core/inventory.ts';
 import { type Mode, type Plan, type PlanVm, priorityDefault } from '../core/plan.ts';
-import type { Placement, Standing } from './datastores.ts';
+import type { Placement } from './datastores.ts';
 import type { Findings } from './findings.ts';
 import type { Group } from './resolve-groups.ts';
+import { type Sighting, Sightings } from './sightings.ts';
 import { compareText } from './world.ts';
 
 /** A VM of the run. */
@@ -20,15 +21,6 @@ export interface Member {
   readonly datastoreIds: readonly string[];
 }
 
-/** A VM as a compute knows it, with where its disks stand. */
-interface Sighting {
-  readonly computeId: string;
-  readonly datastoreIds: readonly string[];
-  readonly standings: readonly (readonly [string, Standing])[];
-}
-
-type Sightings = ReadonlyMap<string, readonly Sighting[]>;
-
 export interface VmQuestion {
   readonly plan: Plan;
   readonly mode: Mode;
@@ -39,30 +31,7 @@ export interface VmQuestion {
   readonly findings: Findings;
 }
 
-const sightingsAt = (computes: readonly RemoteEvidence[], placement: Placement): Sightings => {
-  const sightings = new Map<string, Sighting[]>();
-  for (const { remote, vms } of computes) {
-    const standing = placement.standing.get(remote.id);
-    for (const vm of vms) {
-      if (vm.instance !== 'production') continue;
-      const standings = vm.datastoreIds.map((id): [string, Standing] => [
-        id,
-        standing?.get(id) ?? 'outside',
-      ]);
-      const sighting = { computeId: remote.id, datastoreIds: vm.datastoreIds, standings };
-      const others = sightings.get(vm.id);
-      if (others === undefined) sightings.set(vm.id, [sighting]);
-      else others.push(sighting);
-    }
-  }
-  return sightings;
-};
-
-const groupsOf = (sighting: Sighting): number[] => {
-  const groups = new Set<number>();
-  for (const [, standing] of sighting.standings) if (standing !== 'outside') groups.add(standing);
-  return [...groups].sort((a, b) => a - b);
-};
+const distinct = (ids: readonly string[]): string[] => [...new Set(ids)].sort(compareText);
 
 /** Refuses what moves only in part; true when the VM can be part of the run. */
 const checkStanding = (
@@ -73,17 +42,22 @@ const checkStanding = (
   field: string,
 ): boolean => {
   const { plan, groups, findings } = question;
-  const outside = sighting.standings.find(([, standing]) => standing === 'outside');
-  if (outside !== undefined || sighting.standings.length === 0) {
-    const where = outside === undefined ? 'no datastore' : `datastore "${outside[0]}"`;
+  if (sighting.outside !== undefined) {
     findings.problem(
       field,
-      `VM "${vm.id}" stands on ${where} outside the plan: add that datastore's consistency ` +
-        'group to the protection group, or take the VM out',
+      `VM "${vm.id}" stands on datastore "${sighting.outside}" outside the plan: add that ` +
+        "datastore's consistency group to the protection group, or take the VM out",
     );
     return false;
   }
-  for (const group of groupsOf(sighting)) {
+  if (sighting.groups.length === 0) {
+    findings.problem(
+      field,
+      `VM "${vm.id}" stands on no datastore: list the VMs again, or take it out of the plan`,
+    );
+    return false;
+  }
+  for (const group of sighting.groups) {
     const owner = groups[group]?.protectionGroup ?? protectionGroup;
     if (owner === protectionGroup) continue;
     const names = [protectionGroup, owner].map((index) => plan.protectionGroups[index]?.id);
@@ -106,31 +80,31 @@ class Resolving {
 
   constructor(question: VmQuestion) {
     this.#question = question;
-    this.#protected = sightingsAt(question.protectedComputes, question.placement);
-    this.#recovery = sightingsAt(question.recoveryComputes, question.placement);
+    this.#protected = new Sightings(question.protectedComputes, question.placement);
+    this.#recovery = new Sightings(question.recoveryComputes, question.placement);
   }
 
   /** Where the VM is, by the protected side's word; by the recovery side's, unless it is planned. */
   #sighting(id: string, field: string): Sighting | undefined {
     const { plan, mode, findings } = this.#question;
-    const here = this.#protected.get(id) ?? [];
-    const there = this.#recovery.get(id) ?? [];
-    const sightings = here.length > 0 || mode === 'planned' ? here : there;
-    if (sightings.length > 1) {
-      const names = sightings.map(({ computeId }) => computeId).join(', ');
+    const here = this.#protected.first(id) !== undefined;
+    const sightings = here || mode === 'planned' ? this.#protected : this.#recovery;
+    if (sightings.isAmbiguous(id)) {
+      const names = sightings.computesWith(id).join(', ');
       findings.problem(field, `VM "${id}" is at several computes (${names}): remove all but one`);
       return undefined;
     }
-    if (sightings.length === 0) {
-      findings.problem(
-        field,
-        there[0] === undefined
-          ? `no compute of the plan's sites knows VM "${id}": list the VMs and correct the id`
-          : `VM "${id}" is at compute "${there[0].computeId}" of site "${plan.recoverySiteId}", ` +
-              `not at "${plan.protectedSiteId}": run reprotect if the plan was failed over`,
-      );
-    }
-    return sightings[0];
+    const sighting = sightings.first(id);
+    if (sighting !== undefined) return sighting;
+    const there = this.#recovery.first(id);
+    findings.problem(
+      field,
+      there === undefined
+        ? `no compute of the plan's sites knows VM "${id}": list the VMs and correct the id`
+        : `VM "${id}" is at compute "${there.computeId}" of site "${plan.recoverySiteId}", ` +
+            `not at "${plan.protectedSiteId}": run reprotect if the plan was failed over`,
+    );
+    return undefined;
   }
 
   addNamed(vms: readonly PlanVm[], protectionGroup: number): void {
@@ -144,13 +118,13 @@ class Resolving {
   /** All VMs with a disk on the protection groups, seen where the protected side can be seen. */
   addFound(protectionGroups: ReadonlySet<number>): void {
     const { groups, mode } = this.#question;
-    const known = this.#protected.size > 0 || mode === 'planned';
+    const known = !this.#protected.none || mode === 'planned';
     const sightings = known ? this.#protected : this.#recovery;
-    for (const id of [...sightings.keys()].sort(compareText)) {
+    for (const id of [...sightings.ids()].sort(compareText)) {
       if (this.#taken.has(id)) continue;
-      const owner = (sightings.get(id) ?? [])
-        .flatMap(groupsOf)
-        .map((group) => groups[group]?.protectionGroup ?? -1)
+      const owner = sightings
+        .first(id)
+        ?.groups.map((group) => groups[group]?.protectionGroup ?? -1)
         .find((protectionGroup) => protectionGroups.has(protectionGroup));
       if (owner === undefined) continue;
       const field = `protectionGroups[${owner}]`;
@@ -166,10 +140,10 @@ class Resolving {
     this.members.push({
       id: vm.id,
       priority: vm.priority,
-      dependsOn: [...new Set(vm.dependsOn)].sort(compareText),
+      dependsOn: vm.dependsOn.length < 2 ? vm.dependsOn : distinct(vm.dependsOn),
       field,
       protectionGroup,
-      groups: groupsOf(sighting),
+      groups: sighting.groups,
       datastoreIds: sighting.datastoreIds,
     });
   }
@@ -177,9 +151,8 @@ class Resolving {
   /** VMs on the plan's groups that it leaves behind: they lose their disks to the other site. */
   warnOfOthers(): void {
     const { groups, findings } = this.#question;
-    for (const [id, [sighting]] of this.#protected) {
-      if (this.#taken.has(id) || sighting === undefined) continue;
-      const [group] = groupsOf(sighting);
+    for (const id of this.#protected.ids()) {
+      const group = this.#taken.has(id) ? undefined : this.#protected.first(id)?.groups[0];
       if (group === undefined) continue;
       findings.warn(
         groups[group]?.field ?? '',

@@ -47,6 +47,7 @@ const unite = (count: number, members: readonly Member[]): number[] => {
     return at;
   };
   for (const { groups } of members) {
+    if (groups.length === 1) continue;
     const first = root(groups[0] as number);
     for (const other of groups) {
       const a = root(first);
@@ -174,6 +175,19 @@ const squadsOf = (shape: Shape, spots: readonly [number, number][]): Squad[] => 
   return squads.sort((a, b) => a.priority - b.priority || a.storage - b.storage);
 };
 
+/** Where the VMs that others wait for came to stand: [workgroup, item], by id. */
+const awaitedSpots = (squads: readonly Squad[], offset: number) => {
+  const awaited = new Set(squads.flatMap(({ dependsOn }) => dependsOn));
+  const spots = new Map<string, readonly [number, number]>();
+  if (awaited.size === 0) return spots;
+  squads.forEach(({ members }, i) => {
+    members.forEach(({ id }, item) => {
+      if (awaited.has(id)) spots.set(id, [offset + i, item]);
+    });
+  });
+  return spots;
+};
+
 const vmItem = (member: Member, spots: readonly [number, number][]): VmItem => ({
   id: member.id,
   on: member.groups.map((group) => (spots[group] as [number, number])[1]).sort((a, b) => a - b),
@@ -184,12 +198,7 @@ const vmItem = (member: Member, spots: readonly [number, number][]): VmItem => (
 export const formWorkgroups = (shape: Shape): Workgroups => {
   const { all: storages, spots } = storageWorkgroups(shape);
   const squads = squadsOf(shape, spots);
-  const positions = new Map<string, readonly [number, number]>();
-  squads.forEach(({ members }, i) => {
-    members.forEach(({ id }, item) => {
-      positions.set(id, [storages.length + i, item]);
-    });
-  });
+  const awaited = awaitedSpots(squads, storages.length);
   const standingOn: number[][] = storages.map(() => []);
   const vms = squads.map(({ storage, priority, dependsOn, members }, i): FrozenWorkgroup => {
     standingOn[storage]?.push(storages.length + i);
@@ -201,8 +210,8 @@ export const formWorkgroups = (shape: Shape): Workgroups => {
       priority,
       items: members.map((member) => vmItem(member, spots)),
       dependsOn: dependsOn.flatMap((id) => {
-        const position = positions.get(id);
-        return position === undefined ? [] : [position];
+        const spot = awaited.get(id);
+        return spot === undefined ? [] : [spot];
       }),
     };
   });

@@ -5,6 +5,7 @@
  * here: the effect is proven absent. Trying again under the same key is then safe, and it is what
  * lets a run go on by itself after a crash or a short outage.
  */
+import type { FaultKind } from '../../sdk/plugin/fault.ts';
 import {
   type Policy,
   type PolicyAction,
@@ -22,7 +23,13 @@ import {
   passingDelayMsMin,
 } from './limits.ts';
 
-const passing = ['busy', 'timeout', 'unreachable', 'interrupted'] as const;
+/** Faults that pass by themselves, once settling has proven that nothing was done. */
+export const passing = [
+  'busy',
+  'timeout',
+  'unreachable',
+  'interrupted',
+] as const satisfies readonly FaultKind[];
 
 const tryAgain: PolicyRule = {
   kinds: passing,

@@ -1,0 +1,182 @@
+/**
+ * The page `docs/steps.md`. What a step calls is not written down a second time: each step is run
+ * here against a remote that only takes notes, so the page cannot say what the code does not do.
+ */
+import { fault } from '../../sdk/plugin/fault.ts';
+import {
+  computeVerbs,
+  readingVerbs,
+  storageVerbs,
+  type TargetVerb,
+} from '../../sdk/plugin/verbs.ts';
+import type { StorageItem, VmItem } from '../core/frozen.ts';
+import { type Mode, modes } from '../core/plan.ts';
+import type { Policy, PolicyAction } from '../core/policy.ts';
+import { deviceSteps } from './device.ts';
+import { passing } from './policies.ts';
+import { modeSteps, steps } from './registry.ts';
+import type { Step, StepCall, UndoCall, Verbs } from './step.ts';
+
+const group = { id: 'g', devices: ['d'] };
+const storageItem: StorageItem = {
+  id: 'g',
+  protected: group,
+  recovery: group,
+  datastores: [{ id: 'ds', protectedDevices: [], recoveryDevices: [] }],
+};
+const vmItem: VmItem = { id: 'vm', on: [0], datastoreIds: ['ds'] };
+
+/** What looking finds: a VM that is on, devices without a role. */
+const seenBy = (verb: string, id: string): unknown =>
+  verb === 'vmStatus' ? { id, registered: true, power: 'on' } : [];
+
+/** A remote that notes each verb; the first changing call fails, so that ways out show as well. */
+const noteTaker = (): { readonly notes: string[]; readonly remote: Verbs } => {
+  const notes: string[] = [];
+  let failed = false;
+  const call = (verb: string) => async (targets: readonly { readonly id: string }[]) => {
+    notes.push(`\`${verb}\``);
+    const looks = (readingVerbs as readonly string[]).includes(verb);
+    const fails = !looks && !failed;
+    if (fails) failed = true;
+    return targets.map(({ id }) => {
+      if (looks) return { id, value: seenBy(verb, id) };
+      return fails ? { id, fault: fault('timeout', 'no answer') } : { id, ok: true };
+    });
+  };
+  const settle = async (verb: TargetVerb, targets: readonly { readonly id: string }[]) => {
+    notes.push(`asks what became of \`${verb}\``);
+    return targets.map(({ id }) => ({ id, verdict: 'done' }));
+  };
+  const verbs = [...storageVerbs, ...computeVerbs].map((verb) => [verb, call(verb)]);
+  return { notes, remote: { ...Object.fromEntries(verbs), settle } as unknown as Verbs };
+};
+
+type Phase = 'before' | 'run' | 'settle' | 'undo';
+
+const callOf = (remote: Verbs, mode: Mode | 'device', step: Step): UndoCall<never> => ({
+  remote,
+  items: [step.unit === 'storage' ? storageItem : vmItem] as never[],
+  side: step.side,
+  mode,
+  instance: mode === 'test' || mode === 'cleanup' ? 'test' : 'production',
+  before: { g: {}, vm: 'on' },
+});
+
+/** The verbs of one phase in order, in words; empty where nothing is called. */
+const notesOf = async (step: Step, phase: Phase, mode: Mode | 'device'): Promise<string> => {
+  const { notes, remote } = noteTaker();
+  const act = step[phase] as ((call: StepCall<never>) => Promise<unknown>) | string | undefined;
+  if (typeof act === 'function') await act(callOf(remote, mode, step));
+  return notes.join(', then ');
+};
+
+const seconds = (ms: number): string => `${ms / 1_000} s`;
+
+const actionText = (action: PolicyAction): string => {
+  if (action.action === 'continue') return 'CONTINUE';
+  if (action.action === 'rerun') {
+    const { attemptsMax, delayMsMin, delayMsMax } = action;
+    return `RERUN up to ${attemptsMax} times, ${seconds(delayMsMin)} to ${seconds(delayMsMax)} apart`;
+  }
+  return `${action.action.toUpperCase()} (${action.reach})`;
+};
+
+const policyText = ({ rules, otherwise }: Policy): string => {
+  const texts = rules.map((rule) => {
+    const kinds = rule.kinds === passing ? '*passing*' : rule.kinds?.join(', ');
+    return `${kinds}: ${actionText(rule.do)}`;
+  });
+  if (texts.length === 0) return actionText(otherwise);
+  return [...texts, `otherwise ${actionText(otherwise)}`].join('; ');
+};
+
+const undoText = async (step: Step, mode: Mode | 'device'): Promise<string> => {
+  if (step.undo === 'no-return') return '**no return**';
+  if (step.undo === 'nothing-to-undo') return 'nothing to undo';
+  return notesOf(step, 'undo', mode);
+};
+
+const gateText = (step: Step): string => {
+  const gates = [
+    ...(step.gate === 'priority' ? ['priorities in order'] : []),
+    ...(step.gate === 'priority-reversed' ? ['priorities in reverse'] : []),
+    ...(step.dependencies === true ? ['dependencies'] : []),
+  ];
+  return gates.length === 0 ? 'none' : gates.join(', ');
+};
+
+const header = [
+  'step',
+  'unit',
+  'side',
+  'called',
+  'looks first at',
+  'verb',
+  'settle',
+  'undo',
+  'gates',
+  'at most',
+  'default policy',
+];
+
+/** One step's row; every cell says something. */
+const rowOf = async (step: Step, mode: Mode | 'device'): Promise<string[]> => {
+  const before = await notesOf(step, 'before', mode);
+  const settle = await notesOf(step, 'settle', mode);
+  return [
+    step.name,
+    step.unit,
+    mode === 'device' ? 'as asked' : step.side,
+    step.remote,
+    before === '' ? 'nothing' : before,
+    await notesOf(step, 'run', mode),
+    settle === '' ? 'it only looks' : settle,
+    await undoText(step, mode),
+    gateText(step),
+    seconds(step.timeoutMs),
+    policyText(step.onFault),
+  ];
+};
+
+const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+
+const tableOf = async (rows: readonly Step[], mode: Mode | 'device'): Promise<string> => {
+  const lines = [line(header), line(header.map(() => '---'))];
+  for (const step of rows) lines.push(line(await rowOf(step, mode)));
+  return lines.join('\n');
+};
+
+const meaning: Record<Mode, string> = {
+  test: 'A writable copy is started beside the replica, on an isolated network; nothing else changes.',
+  cleanup: 'Everything that a test run made is taken away again.',
+  planned: 'Both sites are well: the VMs stop, the last bytes are copied, the other site goes on.',
+  disaster: 'The protected site is declared lost: no call goes there, the copies are forced open.',
+  reprotect: 'After a failover the flow turns round; when it ends well the sites change places.',
+};
+
+const introduction = `# Recovery steps
+
+Generated from \`daemon/steps\` by \`npm run gen:docs\`: change the code, not this page.
+
+A mode takes its steps in this order. A *storage* step works on whole consistency groups, a *vm* step
+on VMs. A task in doubt is settled before its policy is asked, so a policy sees \`timeout\`,
+\`unreachable\` and \`interrupted\` only when the effect is proven absent: together with \`busy\` these
+are the *passing* faults, after which trying again is safe and of use. "asks what became of \`verb\`" is
+the plugin's own \`settle\` of that verb, or the same call again under the same key where the plugin
+declares it repeatable. A plan can name another policy for any step.`;
+
+/** The whole page, as Markdown. */
+export const stepsPage = async (): Promise<string> => {
+  const parts = [introduction];
+  for (const mode of modes) {
+    const own = modeSteps[mode].flatMap((name) => steps.get(name) ?? []);
+    parts.push(`## ${mode}`, meaning[mode], await tableOf(own, mode));
+  }
+  parts.push(
+    '## Device runs',
+    'One storage verb for a recovery manager that brings its own orchestration.',
+    await tableOf(deviceSteps, 'device'),
+  );
+  return `${parts.join('\n\n')}\n`;
+};

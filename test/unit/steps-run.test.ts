@@ -1,0 +1,303 @@
+import test from 'ava';
+import { guestStopMsMax } from '../../daemon/steps/limits.ts';
+import type { VmTarget } from '../../sdk/plugin/verbs.ts';
+import {
+  callOf,
+  failing,
+  groupItem,
+  statusOf,
+  storageStep,
+  vmItem,
+  vmStep,
+} from '../_support/remote.ts';
+
+test('steps: groups are called by their id at that side, answers name the item', async (t) => {
+  const items = [groupItem('a'), groupItem('b')];
+  const promote = storageStep('promote-target');
+  const { far, call } = callOf(promote, items, {
+    failover: (id) => (id === "b'" ? failing('refused')(id) : { id, ok: true }),
+  });
+  const answers = await promote.run(call);
+  t.deepEqual(far.calls[0]?.ids, ["a'", "b'"]);
+  t.deepEqual(
+    answers.map((answer) => [answer.id, 'ok' in answer]),
+    [
+      ['ap/a', true],
+      ['ap/b', false],
+    ],
+  );
+  const demote = storageStep('demote-source');
+  const source = callOf(demote, items, {});
+  await demote.run(source.call);
+  t.deepEqual(source.far.calls[0]?.ids, ['a', 'b']);
+});
+
+test('promote-target: forced in a disaster and only then, in run and settle', async (t) => {
+  const step = storageStep('promote-target');
+  for (const [mode, force] of [
+    ['planned', false],
+    ['disaster', true],
+  ] as const) {
+    const { far, call } = callOf(step, [groupItem('a')], {}, { mode });
+    await step.run(call);
+    await step.settle(call);
+    t.deepEqual(
+      far.calls.map(({ args }) => args),
+      [{ force }, { force }],
+    );
+  }
+});
+
+test('promote-target: evidence of the recovery point passes through', async (t) => {
+  const step = storageStep('promote-target');
+  const evidence = { recoveryPoint: 'rp7', recoveryPointAtMs: 12, lineage: 'l2' };
+  const { call } = callOf(step, [groupItem('a')], {
+    failover: (id) => ({ id, ok: true, evidence }),
+  });
+  t.deepEqual(await step.run(call), [{ id: 'ap/a', ok: true, evidence }]);
+});
+
+test('undo: demote-source and promote-target → the directions found before', async (t) => {
+  for (const name of ['demote-source', 'promote-target']) {
+    const step = storageStep(name);
+    if (step.before === undefined || typeof step.undo === 'string') return t.fail();
+    const { far, call } = callOf(step, [groupItem('a'), groupItem('b')], {
+      deviceStatus: (id) => ({
+        id,
+        value: [{ id: `${id}-dev`, direction: 'outgoing', access: 'read-write' }],
+      }),
+    });
+    const found = await step.before(call);
+    const before = Object.fromEntries(
+      found.map((each) => [each.id, 'value' in each ? each.value : undefined]),
+    );
+    const answers = await step.undo({ ...call, before });
+    t.true(answers.every((answer) => 'ok' in answer));
+    const to = Object.fromEntries((far.calls[0]?.ids ?? []).map((id) => [`${id}-dev`, 'outgoing']));
+    t.deepEqual(far.calls.at(-1)?.args, { to });
+  }
+});
+
+test('undo: items of which nothing was found were never changed → no call for them', async (t) => {
+  const step = storageStep('promote-target');
+  if (typeof step.undo === 'string') return t.fail();
+  const before = { 'ap/a': { d: 'incoming' } };
+  const { far, call } = callOf(step, [groupItem('a'), groupItem('b')], {}, { before });
+  t.deepEqual(await step.undo(call), [
+    { id: 'ap/a', ok: true },
+    { id: 'ap/b', ok: true },
+  ]);
+  t.deepEqual(far.calls[0]?.ids, ["a'"]);
+});
+
+test('before: a group whose roles cannot be read → its fault, the others go on', async (t) => {
+  const step = storageStep('demote-source');
+  const { call } = callOf(step, [groupItem('a'), groupItem('b')], {
+    deviceStatus: (id) => (id === 'a' ? failing('missing')(id) : { id, value: [] }),
+  });
+  t.deepEqual(
+    (await step.before?.(call))?.map((each) => 'fault' in each),
+    [true, false],
+  );
+});
+
+test('mount, unmount: datastores with the devices of that side', async (t) => {
+  for (const [name, deviceId] of [
+    ['mount', 'a-r'],
+    ['unmount', 'a-p'],
+  ] as const) {
+    const step = storageStep(name);
+    const { far, call } = callOf(step, [groupItem('a')], {}, { instance: 'test' });
+    await step.run(call);
+    t.deepEqual(far.calls[0]?.targets, [
+      {
+        id: 'ds-a',
+        instance: 'test',
+        devices: [{ arrayId: deviceId === 'a-r' ? 'ar' : 'ap', deviceId }],
+      },
+    ]);
+  }
+});
+
+test('mount: a group succeeds only if all its datastores do', async (t) => {
+  const step = storageStep('mount');
+  const items = [groupItem('a', ['x', 'y']), groupItem('b', ['z'])];
+  const { call } = callOf(step, items, {
+    mount: (id) => (id === 'y' ? failing('refused')(id) : { id, ok: true }),
+  });
+  const [a, b] = await step.run(call);
+  t.like(a, { id: 'ap/a', fault: { kind: 'refused', members: ['y'] } });
+  t.deepEqual(b, { id: 'ap/b', ok: true });
+});
+
+test('mount: of several faults the one in doubt counts, because it must be settled', async (t) => {
+  const step = storageStep('mount');
+  const { call } = callOf(step, [groupItem('a', ['x', 'y'])], {
+    mount: (id) => failing(id === 'x' ? 'refused' : 'timeout')(id),
+  });
+  t.like((await step.run(call))[0], { fault: { kind: 'timeout', members: ['x', 'y'] } });
+});
+
+test('mount: a group without datastores → done without a call', async (t) => {
+  const step = storageStep('mount');
+  const { far, call } = callOf(step, [groupItem('a', [])], {});
+  t.deepEqual(await step.run(call), [{ id: 'ap/a', ok: true }]);
+  t.deepEqual(await step.settle(call), [{ id: 'ap/a', verdict: 'done' }]);
+  t.deepEqual(far.calls, []);
+});
+
+test('settle: verdicts of several datastores → the most doubtful one', async (t) => {
+  const step = storageStep('mount');
+  const verdictOf = async (x: string, y: string) => {
+    const { call } = callOf(step, [groupItem('a', ['x', 'y'])], {
+      'settle:mount': (id) =>
+        ({ id, verdict: id === 'x' ? x : y, why: 'silent' }) as { id: string; verdict: 'done' },
+    });
+    return (await step.settle(call))[0]?.verdict;
+  };
+  t.is(await verdictOf('done', 'done'), 'done');
+  t.is(await verdictOf('done', 'absent'), 'absent');
+  t.is(await verdictOf('absent', 'running'), 'running');
+  t.is(await verdictOf('unknowable', 'running'), 'unknowable');
+});
+
+test('shut-down: a guest that does not stop in time → switched off, and said so', async (t) => {
+  const step = vmStep('shut-down');
+  const { far, call } = callOf(step, [vmItem('a'), vmItem('b')], {
+    shutDown: (id) => (id === 'b' ? failing('timeout')(id) : { id, ok: true }),
+  });
+  t.deepEqual(await step.run(call), [
+    { id: 'a', ok: true },
+    { id: 'b', ok: true, evidence: { poweredOff: true } },
+  ]);
+  t.deepEqual(
+    far.calls.map(({ verb, ids }) => [verb, ids]),
+    [
+      ['shutDown', ['a', 'b']],
+      ['powerOff', ['b']],
+    ],
+  );
+  t.deepEqual(far.calls[0]?.share, { timeoutMs: guestStopMsMax });
+  t.true(guestStopMsMax < step.timeoutMs);
+});
+
+test('shut-down: a VM that cannot be switched off either → a fault, never done', async (t) => {
+  const step = vmStep('shut-down');
+  const { call } = callOf(step, [vmItem('a')], {
+    shutDown: failing('unsupported'),
+    powerOff: failing('unreachable'),
+  });
+  t.like((await step.run(call))[0], { id: 'a', fault: { kind: 'unreachable' } });
+});
+
+test('shut-down: the compute is away or busy → the plug is left alone', async (t) => {
+  const step = vmStep('shut-down');
+  for (const kind of ['unreachable', 'busy', 'missing'] as const) {
+    const { far, call } = callOf(step, [vmItem('a')], { shutDown: failing(kind) });
+    t.like((await step.run(call))[0], { fault: { kind } });
+    t.deepEqual(far.verbs(), ['shutDown']);
+  }
+});
+
+test("shut-down: in doubt → off is done, on is the shut-down's own affair", async (t) => {
+  const step = vmStep('shut-down');
+  const { far, call } = callOf(step, [vmItem('off'), vmItem('on'), vmItem('mute')], {
+    vmStatus: (id) => (id === 'mute' ? failing('timeout')(id) : statusOf({ power: id })(id)),
+    'settle:shutDown': (id) => ({ id, verdict: id === 'on' ? 'absent' : 'running' }),
+  });
+  t.deepEqual(await step.settle(call), [
+    { id: 'off', verdict: 'done' },
+    { id: 'on', verdict: 'absent' },
+    { id: 'mute', verdict: 'running' },
+  ]);
+  t.deepEqual(far.calls[1]?.ids, ['on', 'mute']);
+});
+
+test('undo: shut-down → only VMs that were on before are started', async (t) => {
+  const step = vmStep('shut-down');
+  if (typeof step.undo === 'string') return t.fail();
+  const seen = callOf(step, [vmItem('a'), vmItem('b')], {
+    vmStatus: (id) => statusOf({ power: id === 'a' ? 'on' : 'off' })(id),
+  });
+  const found = await step.before?.(seen.call);
+  t.deepEqual(found, [
+    { id: 'a', value: 'on' },
+    { id: 'b', value: 'off' },
+  ]);
+  const { far, call } = callOf(
+    step,
+    [vmItem('a'), vmItem('b')],
+    {},
+    {
+      before: { a: 'on', b: 'off' },
+    },
+  );
+  t.deepEqual(await step.undo(call), [
+    { id: 'a', ok: true },
+    { id: 'b', ok: true },
+  ]);
+  t.deepEqual(
+    far.calls.map(({ verb, ids }) => [verb, ids]),
+    [['powerOn', ['a']]],
+  );
+});
+
+test('vm steps: targets carry instance and datastores', async (t) => {
+  const step = vmStep('register');
+  const { far, call } = callOf(step, [vmItem('a')], {}, { instance: 'test' });
+  await step.run(call);
+  const [target] = (far.calls[0]?.targets ?? []) as VmTarget[];
+  t.deepEqual(target, { id: 'a', instance: 'test', datastoreIds: ['ds'] });
+});
+
+test('verify: on, registered and writing → done, with boot id and heartbeat', async (t) => {
+  const step = vmStep('verify');
+  const verdict = async (status: object, instance: 'production' | 'test' = 'production') => {
+    const { call } = callOf(step, [vmItem('a')], { vmStatus: statusOf(status) }, { instance });
+    return (await step.run(call))[0];
+  };
+  t.deepEqual(await verdict({ bootId: 'b1', heartbeat: 9, resumedAt: 8 }), {
+    id: 'a',
+    ok: true,
+    evidence: { bootId: 'b1', heartbeat: 9, resumedAt: 8 },
+  });
+  t.like(await verdict({ heartbeat: 8, resumedAt: 8 }), { fault: { kind: 'busy' } });
+  t.like(await verdict({ heartbeat: 0 }), { fault: { kind: 'busy' } });
+  t.like(await verdict({ heartbeat: 8, resumedAt: 8 }, 'test'), { ok: true });
+  t.like(await verdict({ power: 'off' }), { fault: { kind: 'conflict' } });
+  t.like(await verdict({ registered: false }), { fault: { kind: 'missing' } });
+  t.deepEqual(await verdict({}), { id: 'a', ok: true, evidence: {} });
+});
+
+test('register-protection: the new way and healthy → done, coming → busy, else conflict', async (t) => {
+  const step = storageStep('register-protection');
+  const verdict = async (direction: string, pairState: string) => {
+    const { call } = callOf(step, [groupItem('a')], {
+      deviceStatus: (id) => ({ id, value: [{ id: 'd', direction, pairState }] }),
+    });
+    const [answer] = await step.run(call);
+    return answer !== undefined && 'fault' in answer ? answer.fault.kind : 'done';
+  };
+  t.is(await verdict('outgoing', 'synchronized'), 'done');
+  t.is(await verdict('outgoing', 'unsynchronized'), 'done');
+  t.is(await verdict('stretched', 'synchronized'), 'done');
+  t.is(await verdict('outgoing', 'initialized'), 'busy');
+  t.is(await verdict('outgoing', 'broken'), 'conflict');
+  t.is(await verdict('incoming', 'synchronized'), 'conflict');
+});
+
+test('device steps: the arguments asked for; forced only in so many words', async (t) => {
+  const argsOf = async (name: string, args?: Record<string, unknown>) => {
+    const step = storageStep(name);
+    const more = args === undefined ? {} : { args };
+    const { far, call } = callOf(step, [groupItem('a', [])], {}, { mode: 'device', ...more });
+    await step.run(call);
+    return far.calls[0]?.args;
+  };
+  t.deepEqual(await argsOf('device-failover'), { force: false });
+  t.deepEqual(await argsOf('device-failover', { force: 'yes' }), { force: false });
+  t.deepEqual(await argsOf('device-failover', { force: true }), { force: true });
+  t.deepEqual(await argsOf('device-sync'), {});
+  const to = { d: 'outgoing' };
+  t.deepEqual(await argsOf('device-restoreReplication', { to }), { to });
+});

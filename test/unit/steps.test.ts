@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs';
+import test from 'ava';
+import { modes } from '../../daemon/core/plan.ts';
+import { actionFor } from '../../daemon/core/policy.ts';
+import { stepsPage } from '../../daemon/steps/docs.ts';
+import { modeSteps, steps } from '../../daemon/steps/registry.ts';
+import { fault } from '../../sdk/plugin/fault.ts';
+import { readingVerbs } from '../../sdk/plugin/verbs.ts';
+import {
+  callOf,
+  failing,
+  groupItem,
+  type Script,
+  statusOf,
+  storageStep,
+  vmItem,
+} from '../_support/remote.ts';
+
+test('steps: every mode names registered steps, each once', (t) => {
+  for (const mode of modes) {
+    t.true(
+      modeSteps[mode].every((name) => steps.has(name)),
+      mode,
+    );
+    t.is(new Set(modeSteps[mode]).size, modeSteps[mode].length, mode);
+  }
+  for (const [name, step] of steps) t.is(step.name, name);
+});
+
+test('steps: the page → no empty cell, and equal to the one in docs', async (t) => {
+  const page = await stepsPage();
+  const rows = page.split('\n').filter((line) => line.startsWith('| '));
+  t.true(rows.length > 30);
+  for (const row of rows) {
+    const cells = row.split('|').slice(1, -1);
+    t.is(cells.length, 11, row);
+    t.true(
+      cells.every((cell) => cell.trim() !== ''),
+      row,
+    );
+  }
+  const stored = readFileSync(new URL('../../../docs/steps.md', import.meta.url), 'utf8');
+  t.is(page, stored, 'docs/steps.md has drifted: run npm run gen:docs');
+});
+
+test('steps: every verb that a step calls is declared by it', async (t) => {
+  for (const [name, step] of steps) {
+    const script: Script = {
+      shutDown: failing('refused'),
+      vmStatus: statusOf({}),
+      deviceStatus: (id) => ({ id, value: [] }),
+    };
+    const declared: readonly string[] = [...step.verbs, ...(step.helpers ?? [])];
+    const item = step.unit === 'storage' ? groupItem('g') : vmItem('v');
+    const { far, call } = callOf(step, [item as never], script, {
+      before: { 'ap/g': { 'g-p': 'outgoing' }, v: 'on' },
+    });
+    await step.before?.(call);
+    await step.run(call);
+    await step.settle(call);
+    if (typeof step.undo === 'function') await step.undo(call);
+    const called = new Set(far.verbs().map((verb) => verb.replace('settle:', '')));
+    t.deepEqual([...called].sort(), [...new Set(declared)].sort(), name);
+  }
+});
+
+test('steps: nothing that changes → undo only where there is something to undo', (t) => {
+  for (const [name, step] of steps) {
+    const looks = (readingVerbs as readonly string[]).includes(step.verbs[0]);
+    if (looks) t.is(step.undo, 'nothing-to-undo', name);
+  }
+});
+
+test('steps: by default a proven absence is tried again, but in device runs it is reported', (t) => {
+  for (const [name, step] of steps) {
+    for (const kind of ['busy', 'interrupted', 'timeout', 'unreachable'] as const) {
+      const expected = name.startsWith('device-') ? 'continue' : 'rerun';
+      t.is(actionFor(step.onFault, fault(kind, '')).action, expected, `${name} ${kind}`);
+    }
+  }
+});
+
+test('steps: a refused change of role → the protection group goes back', (t) => {
+  for (const name of ['demote-source', 'promote-target']) {
+    for (const kind of ['refused', 'conflict'] as const) {
+      t.deepEqual(actionFor(storageStep(name).onFault, fault(kind, '')), {
+        action: 'rollback',
+        reach: 'protection-group',
+      });
+    }
+  }
+});
