@@ -108,8 +108,9 @@ const lineCleaner = (secrets: readonly Secret[]): ((line: string) => string) => 
 };
 
 /**
- * The engine's lines: a run's own turns at `info`, faults and what was made of them at `warn`, every
- * other entry at `debug`. Called for each entry, so a line that is not wanted costs next to nothing.
+ * The engine's lines: a run's own turns at `info`, faults and what was made of them at `warn`,
+ * every other entry at `debug`. Called for each entry, so a line that is not wanted costs next to
+ * nothing.
  */
 export const runLogOf = ({ logger }: DaemonLog): RunLog => ({
   entry(state, entry) {

@@ -1,6 +1,7 @@
 /**
- * Checks what the file's parts say of each other: ids that stand twice, ids that stand nowhere. They
- * look at the file as written, so that these problems are shown together with those of its form.
+ * Checks what the file's parts say of each other: ids that stand twice, ids that stand nowhere.
+ * They look at the file as written, so that these problems are shown together with those of its
+ * form.
  */
 import { nearest } from '../../sdk/yaml/index.ts';
 import { type Finding, itemsOf, type Mapping } from './finding.ts';

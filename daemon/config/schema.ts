@@ -1,4 +1,4 @@
-/** The form of the daemon's configuration file. What its parts say of each other is checked apart. */
+/** The form of the configuration file. What its parts say of each other is checked apart. */
 import { z } from 'zod';
 import { faultKinds, faultOwners } from '../../sdk/plugin/fault.ts';
 import { idLengthMax } from '../core/limits.ts';

@@ -1,8 +1,8 @@
 /**
- * The feed: what the journal holds, handed to whoever watches, by cursor. A watcher first catches up
- * from the journal and then follows the live tail, without gap or duplicate. It costs a cursor and
- * no more: nothing is queued for it, so a watcher that does not read cannot fill the memory, and one
- * that falls too far behind is cut with its cursor and goes on from there.
+ * The feed: what the journal holds, handed to whoever watches, by cursor. A watcher first catches
+ * up from the journal and then follows the live tail, without gap or duplicate. It costs a cursor
+ * and no more: nothing is queued for it, so a watcher that does not read cannot fill the memory,
+ * and one that falls too far behind is cut with its cursor and goes on from there.
  */
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
@@ -40,9 +40,9 @@ export interface Feed {
   /** The newest progress of an item of an open run; coalesced, never replayed. */
   progress(runId: string, item: ProgressItem): void;
   /**
-   * Pages of events after `cursor` (0: from the beginning); ends after the page with `last`, or when
-   * `signal` aborts. Throws SiteswapError: RUN_NOT_FOUND, CURSOR_OUT_OF_RANGE, TOO_MANY_WATCHERS,
-   * WATCHER_TOO_SLOW, SHUTTING_DOWN.
+   * Pages of events after `cursor` (0: from the beginning); ends after the page with `last`, or
+   * when `signal` aborts. Throws SiteswapError: RUN_NOT_FOUND, CURSOR_OUT_OF_RANGE,
+   * TOO_MANY_WATCHERS, WATCHER_TOO_SLOW, SHUTTING_DOWN.
    */
   watch(runId: string, cursor: number, signal: AbortSignal): AsyncIterable<EventPage>;
   /** Watchers now. */

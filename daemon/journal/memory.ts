@@ -1,7 +1,7 @@
 /**
  * The journal in memory, for tests and simulation: the same promises as the real one, with handles
- * to hold it, to make it slow, to refuse, and to crash it at will. Hand the same `store` to the next
- * journal and it is a restart.
+ * to hold it, to make it slow, to refuse, and to crash it at will. Hand the same `store` to the
+ * next journal and it is a restart.
  */
 import {
   type Append,

@@ -3,10 +3,10 @@
  * situation worse: a file that is damaged, foreign, newer than this program or in use must be byte
  * for byte what it was, so that a person still has every way to rescue it.
  *
- * Two facts of SQLite shape this code. Closing the last connection writes the log (`-wal`) back into
- * the file, so a file with a log is first looked at through a read-only connection, which never
- * does. And the file's own header lags behind the log, so migrations run without a log: then the
- * header always tells the format, before SQLite is even loaded.
+ * Two facts of SQLite shape this code. Closing the last connection writes the log (`-wal`) back
+ * into the file, so a file with a log is first looked at through a read-only connection, which
+ * never does. And the file's own header lags behind the log, so migrations run without a log: then
+ * the header always tells the format, before SQLite is even loaded.
  */
 import {
   accessSync,

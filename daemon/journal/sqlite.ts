@@ -1,6 +1,7 @@
 /**
- * The journal in a SQLite file, as the main thread sees it: it only gathers and posts. All appends of
- * one turn of the event loop are one message; the file, its syncs and its troubles are in thread.ts.
+ * The journal in a SQLite file, as the main thread sees it: it only gathers and posts. All appends
+ * of one turn of the event loop are one message; the file, its syncs and its troubles are in
+ * thread.ts.
  */
 import { mkdir, realpath } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';

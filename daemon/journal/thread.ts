@@ -2,8 +2,9 @@
  * The journal's thread: owns the file, so that a sync to disk never stops the main loop. Whatever
  * arrived while the last sync ran is the next group: one transaction, one sync, one answer.
  *
- * A group that cannot be written is kept, in order, and tried again for ever with growing delay: the
- * journal is *held*. Nothing is acknowledged meanwhile, and nothing that was acknowledged is lost.
+ * A group that cannot be written is kept, in order, and tried again for ever with growing delay:
+ * the journal is *held*. Nothing is acknowledged meanwhile, and nothing that was acknowledged is
+ * lost.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Call, FromThread, Question, ThreadOptions, ToThread } from './messages.ts';
@@ -26,135 +27,132 @@ const sleep = (ms: number): void => {
   Atomics.wait(sleeper, 0, 0, ms);
 };
 
-const open = (): SqliteStore | undefined => {
-  try {
-    const store = new SqliteStore(options.path);
-    say({ kind: 'opened' });
-    return store;
-  } catch (error) {
-    const { refusal, message } = refusalOf(error, options.path);
-    say({ kind: 'refused', refusal, message });
-    return undefined;
-  }
-};
-
 const entriesOf = (call: Call): number => call.reduce((sum, { bodies }) => sum + bodies.length, 0);
 
-const serve = (store: SqliteStore): void => {
-  const waiting: Call[] = [];
-  let entriesLanded = 0;
-  let pagesMax = 0;
-  let retry: { readonly timer: NodeJS.Timeout; readonly delayMs: number } | undefined;
+class JournalThread {
+  readonly #store: SqliteStore;
+  /** Calls that have not landed, in order. */
+  readonly #waiting: Call[] = [];
+  #entriesLanded = 0;
+  #pagesMax = 0;
+  /** Set while held. */
+  #retry: { readonly timer: NodeJS.Timeout; readonly delayMs: number } | undefined;
 
-  /** The oldest calls, up to the bound; never past the entry after which a test wants a crash. */
-  const nextGroup = (): { readonly calls: Call[]; readonly entries: number } => {
-    const crashAt = options.exitAfterEntries - entriesLanded;
-    const entriesMax = crashAt > 0 ? Math.min(crashAt, groupEntriesMax) : groupEntriesMax;
-    const calls: Call[] = [];
-    let entries = 0;
-    while (entries < entriesMax && calls.length < waiting.length) {
-      const call = waiting[calls.length] as Call;
-      entries += entriesOf(call);
-      calls.push(call);
-    }
-    return { calls, entries };
-  };
+  constructor(store: SqliteStore) {
+    this.#store = store;
+  }
 
-  const crashIfDue = (): void => {
-    if (options.exitAfterEntries === 0 || entriesLanded < options.exitAfterEntries) return;
-    process.kill(process.pid, 'SIGKILL');
-    sleep(Number.POSITIVE_INFINITY);
-  };
-
-  const obeyTestLimits = (): void => {
-    const wanted = options.pagesMax === undefined ? 0 : Atomics.load(options.pagesMax, 0);
-    if (wanted !== pagesMax) store.limitPages(wanted);
-    pagesMax = wanted;
-    if (options.syncDelayMs > 0) sleep(options.syncDelayMs);
-  };
-
-  const landGroup = (): void => {
-    const { calls, entries } = nextGroup();
-    obeyTestLimits();
-    const conflicts = store.land(calls);
-    waiting.splice(0, calls.length);
-    entriesLanded +=
-      entries - conflicts.reduce((n, { call }) => n + entriesOf(calls[call] ?? []), 0);
-    crashIfDue();
-    say({ kind: 'landed', calls: calls.length, conflicts });
-  };
-
-  const hold = (error: unknown): void => {
-    const delayMs = Math.min((retry?.delayMs ?? retryDelayMsMin / 2) * 2, retryDelayMsMax);
-    retry = { timer: setTimeout(land, delayMs), delayMs };
-    say({ kind: 'held', reason: heldReason(error) });
-  };
-
-  const land = (): void => {
-    try {
-      while (waiting.length > 0) landGroup();
-      clearTimeout(retry?.timer);
-      retry = undefined;
-    } catch (error) {
-      hold(error);
-    }
-  };
-
-  /** One last try, then the thread ends by itself: nothing keeps it alive any more. */
-  const close = (): void => {
-    clearTimeout(retry?.timer);
-    land();
-    clearTimeout(retry?.timer);
-    store.close();
-    port.close();
-  };
-
-  port.on('message', (first: ToThread) => {
+  /** Handles `first` and all that has come behind it meanwhile. */
+  take(first: ToThread): void {
     const questions: Question[] = [];
     let closing = false;
     for (let message: ToThread | undefined = first; message; message = nextMessage()) {
-      if (message.kind === 'append') for (const call of message.calls) waiting.push(call);
+      if (message.kind === 'append') for (const call of message.calls) this.#waiting.push(call);
       else if (message.kind === 'close') closing = true;
       else questions.push(message);
     }
-    if (retry === undefined) land();
-    for (const question of questions) answer(store, question);
-    if (closing) close();
-  });
-};
+    if (this.#retry === undefined) this.#land();
+    for (const question of questions) say(answer(this.#store, question));
+    if (closing) this.#close();
+  }
+
+  #land(): void {
+    try {
+      while (this.#waiting.length > 0) this.#landGroup();
+      clearTimeout(this.#retry?.timer);
+      this.#retry = undefined;
+    } catch (error) {
+      this.#hold(error);
+    }
+  }
+
+  #landGroup(): void {
+    const calls = this.#nextGroup();
+    this.#obeyTestLimits();
+    const conflicts = this.#store.land(calls);
+    this.#waiting.splice(0, calls.length);
+    const refused = new Set(conflicts.map(({ call }) => call));
+    const landed = calls.filter((_, index) => !refused.has(index));
+    this.#entriesLanded += landed.reduce((sum, call) => sum + entriesOf(call), 0);
+    this.#crashIfDue();
+    say({ kind: 'landed', calls: calls.length, conflicts });
+  }
+
+  /** The oldest calls, up to the bound; never past the entry after which a test wants a crash. */
+  #nextGroup(): Call[] {
+    const crashAt = options.exitAfterEntries - this.#entriesLanded;
+    const entriesMax = crashAt > 0 ? Math.min(crashAt, groupEntriesMax) : groupEntriesMax;
+    const calls: Call[] = [];
+    for (let entries = 0; entries < entriesMax && calls.length < this.#waiting.length; ) {
+      const call = this.#waiting[calls.length] as Call;
+      entries += entriesOf(call);
+      calls.push(call);
+    }
+    return calls;
+  }
+
+  #obeyTestLimits(): void {
+    const wanted = options.pagesMax === undefined ? 0 : Atomics.load(options.pagesMax, 0);
+    if (wanted !== this.#pagesMax) this.#store.limitPages(wanted);
+    this.#pagesMax = wanted;
+    if (options.syncDelayMs > 0) sleep(options.syncDelayMs);
+  }
+
+  #crashIfDue(): void {
+    if (options.exitAfterEntries === 0) return;
+    if (this.#entriesLanded < options.exitAfterEntries) return;
+    process.kill(process.pid, 'SIGKILL');
+    sleep(Number.POSITIVE_INFINITY);
+  }
+
+  #hold(error: unknown): void {
+    const delayMs = Math.min((this.#retry?.delayMs ?? retryDelayMsMin / 2) * 2, retryDelayMsMax);
+    this.#retry = { timer: setTimeout(() => this.#land(), delayMs), delayMs };
+    say({ kind: 'held', reason: heldReason(error) });
+  }
+
+  /** One last try, then the thread ends by itself: nothing keeps it alive any more. */
+  #close(): void {
+    clearTimeout(this.#retry?.timer);
+    this.#land();
+    clearTimeout(this.#retry?.timer);
+    this.#store.close();
+    port.close();
+  }
+}
 
 const nextMessage = (): ToThread | undefined => receiveMessageOnPort(port)?.message;
 
 const heldReason = (error: unknown): string => {
   const code = codeOf(error);
   const what = error instanceof Error ? error.message : String(error);
-  const wayOut =
-    code === 'SQLITE_FULL'
-      ? 'make room; it goes on by itself'
-      : 'mend its cause; it goes on by itself';
-  return `The journal ${options.path} takes no entry (${code}: ${what}): ${wayOut}.`;
+  const wayOut = code === 'SQLITE_FULL' ? 'make room' : 'mend its cause';
+  const state = `The journal ${options.path} takes no entry (${code}: ${what})`;
+  return `${state}: ${wayOut}; it goes on by itself.`;
 };
 
-const answer = (store: SqliteStore, question: Question): void => {
+const answer = (store: SqliteStore, question: Question): FromThread => {
   const { id } = question;
   try {
     if (question.kind === 'read') {
       const bodies = store.read(question.stream, question.fromSeq, question.limit);
-      say({ kind: 'entries', id, bodies });
-    } else {
-      const streams = store.streams();
-      say({
-        kind: 'streams',
-        id,
-        names: streams.map(([name]) => name),
-        nextSeqs: streams.map(([, nextSeq]) => nextSeq),
-      });
+      return { kind: 'entries', id, bodies };
     }
+    const streams = store.streams();
+    const names = streams.map(([name]) => name);
+    return { kind: 'streams', id, names, nextSeqs: streams.map(([, nextSeq]) => nextSeq) };
   } catch (error) {
     const { refusal, message } = refusalOf(error, options.path);
-    say({ kind: 'failed', id, refusal, message });
+    return { kind: 'failed', id, refusal, message };
   }
 };
 
-const store = open();
-if (store) serve(store);
+try {
+  const thread = new JournalThread(new SqliteStore(options.path));
+  port.on('message', (message: ToThread) => thread.take(message));
+  say({ kind: 'opened' });
+} catch (error) {
+  // With nobody listening the thread ends by itself.
+  const { refusal, message } = refusalOf(error, options.path);
+  say({ kind: 'refused', refusal, message });
+}

@@ -16,7 +16,7 @@ import { ManualClock } from '../_support/manual-clock.ts';
 
 const never = new AbortController().signal;
 
-/** A feed over a memory journal that counts its reads, and a writer that publishes as the runner. */
+/** A feed over a memory journal that counts its reads, and a writer that acts as the runner. */
 const setUp = () => {
   const journal = new MemoryJournal();
   const clock = new ManualClock();
@@ -257,7 +257,7 @@ test('feed: an aborted watch ends without error, also one that nobody pulls', as
   t.deepEqual(await pages.next(), { done: true, value: undefined });
 });
 
-test('feed: progress is coalesced per item, waits 250 ms at the most, is not replayed', async (t) => {
+test('feed: progress is coalesced per item, waits 250 ms at most, is not replayed', async (t) => {
   const { feed, emit, clock } = setUp();
   await emit('r', 1);
   const item = (itemId: string, fraction: number) =>

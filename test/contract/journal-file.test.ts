@@ -121,7 +121,7 @@ test('journal sqlite: an empty file is a new journal', async (t) => {
   t.deepEqual(await readdir(join(path, '..')), ['journal.db']);
 });
 
-test('journal sqlite: in use by this or another process → refused, the first goes on', async (t) => {
+test('journal sqlite: in use, here or elsewhere → refused, the first goes on', async (t) => {
   const path = join(await tempDir(t), 'journal.db');
   const journal = await openSqliteJournal({ path });
   t.teardown(() => journal.close());
@@ -159,7 +159,7 @@ const entriesOf = async (journal: Journal): Promise<number[]> => {
 const upTo = (last: number): number[] => Array.from({ length: last }, (_, n) => n + 1);
 
 for (const exitAfterEntries of [1, 2, 7, 30]) {
-  test(`journal sqlite: killed after entry ${exitAfterEntries} → it is there, unacknowledged`, async (t) => {
+  test(`journal sqlite: killed after entry ${exitAfterEntries} → it is there`, async (t) => {
     const path = join(await tempDir(t), 'journal.db');
     const died = await appendAndDie({ path, entries: 100, exitAfterEntries });
     t.deepEqual(died, { acknowledged: exitAfterEntries - 1, signal: 'SIGKILL' });

@@ -261,7 +261,7 @@ test('config: secrets from files and variables, in depth; each that fails says w
   t.regex(error?.message ?? '', /no such file.*\n.*\n.*empty is empty\n.*\n.*too large/);
 });
 
-test('config: a secret in its own field of the file is known as one, and nothing prints it', (t) => {
+test('config: a secret written into the file is known as one, and nothing prints it', (t) => {
   const text = right.replace('{ env: ACME_TOKEN }', 'literal-canary');
   const { secrets } = parse(text);
   t.deepEqual(
