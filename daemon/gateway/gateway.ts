@@ -110,7 +110,11 @@ export class Door {
       const refusal = this.#admit(verb, limit);
       if (refusal !== undefined) return { fault: refusal };
       const sleep = (delayMs: number) => limit.sleep(delayMs);
-      const { crash } = this.#errand;
+      const crash = (): Promise<never> => {
+        const gone = this.#errand.crash();
+        this.end();
+        return gone;
+      };
       return { value: await applyAll(injections, { targets, next, sleep, crash }) };
     });
     return answersOf(reply, targets);
