@@ -1,6 +1,6 @@
 /**
- * Settling by repeating: a verb that is repeatable under the same key says what became of an earlier
- * call by doing it again, which has no further effect.
+ * Settling by repeating: a verb that is repeatable under the same key says what became of an
+ * earlier call by doing it again, which has no further effect.
  */
 import { inDoubt } from '../../sdk/plugin/fault.ts';
 import type { Settlement } from '../../sdk/plugin/verbs.ts';

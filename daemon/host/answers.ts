@@ -1,5 +1,5 @@
 /**
- * Believes a plugin's answers only after checking them: one for each target, under its id, in shape.
+ * Believes a plugin's answers only after checking them: one for each target, by its id, in shape.
  * What is nonsense becomes a fault of exactly the targets concerned; their neighbours keep theirs.
  */
 import type { Page } from '../../sdk/plugin/model.ts';

@@ -1,6 +1,6 @@
 /**
- * Takes the secrets of a remote's configuration out of every text that leaves its plugin. A vendor's
- * error likes to quote the request that failed, and faults and evidence are journaled for ever.
+ * Takes the secrets of a remote's configuration out of every text that leaves its plugin. Vendors'
+ * errors like to quote the request that failed, and faults and evidence are journaled for ever.
  */
 import { isSecret } from '../../sdk/plugin/config.ts';
 import type { Fault } from '../../sdk/plugin/fault.ts';

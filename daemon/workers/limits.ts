@@ -18,6 +18,9 @@ export const graceMsMax = 5_000;
 /** Heap of one thread: a plugin that leaks ends its thread, not the daemon. */
 export const threadHeapMbMax = 512;
 
+/** Of it, for young objects: V8's default lets a busy thread hold 100 MB of garbage for nothing. */
+export const threadYoungMbMax = 24;
+
 /** A plugin that ended a thread is not called for this long; each further time doubles it. */
 export const coolDownMsMin = 5_000;
 export const coolDownMsMax = 10 * 60_000;

@@ -1,7 +1,7 @@
 /**
- * Which threads a plugin's calls go to. All plugins share the pool's threads, but for those that ask
- * for a single instance, and those that are suspected of having ended a thread: each of these has a
- * thread of its own, so that the next time it costs nobody else anything.
+ * Which threads a plugin's calls go to. All plugins share the pool's threads, except those that
+ * ask for a single instance, and those that are suspected of having ended a thread: each of these
+ * has a thread of its own, so that the next time it costs nobody else anything.
  *
  * Every plugin is first loaded in a thread of its own and asked what it is: an endless loop at
  * import is found there.

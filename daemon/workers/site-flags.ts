@@ -1,6 +1,7 @@
 /**
  * Which sites are declared lost, in memory that all threads share: a thread sees a declaration at
- * its very next call, and wakes up to cut off what is under way. A counter for each site: odd is lost.
+ * its very next call, and wakes up to cut off what is under way. A counter for each site: odd means
+ * lost.
  */
 
 export class SiteFlags {

@@ -6,7 +6,7 @@
  */
 import { FixedQueue, Piscina } from 'piscina';
 import { Board, newBoard } from './board.ts';
-import { closeMsMax, jobsPerThreadMax } from './limits.ts';
+import { closeMsMax, jobsPerThreadMax, threadYoungMbMax } from './limits.ts';
 import type { ThreadMessage, ThreadSetup } from './messages.ts';
 
 export interface GroupOptions {
@@ -65,7 +65,10 @@ export class ThreadGroup {
       atomics: 'disabled',
       taskQueue: new FixedQueue(),
       recordTiming: false,
-      resourceLimits: { maxOldGenerationSizeMb: heapMbMax },
+      resourceLimits: {
+        maxOldGenerationSizeMb: heapMbMax,
+        maxYoungGenerationSizeMb: threadYoungMbMax,
+      },
       workerData,
     });
     // A thread that ends with no task on it: it is reaped at the next look.

@@ -1,4 +1,4 @@
-/** What only real threads can show: a plugin that ends or holds its thread costs only its own calls. */
+/** What only real threads show: a plugin that ends or holds its thread costs its own calls only. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { Job, Pool } from '../../daemon/workers/pool.ts';
