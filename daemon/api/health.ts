@@ -1,4 +1,4 @@
-/** The standard health service: `NOT_SERVING` while the journal is held, overall and per service. */
+/** The standard health service: `NOT_SERVING`, for all services, while the journal is held. */
 import type { Server } from '@grpc/grpc-js';
 import { HealthImplementation, type ServingStatus } from 'grpc-health-check';
 import { healthPollMs } from './limits.ts';

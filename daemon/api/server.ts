@@ -1,6 +1,6 @@
 /** The gRPC server: all services of the contract over one engine, with health and reflection. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Server } from '@grpc/grpc-js';
+import { Server, setLogger } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { SiteswapError } from '../core/errors.ts';
 import type { Engine } from '../runner/service.ts';
@@ -51,6 +51,8 @@ const close = async (server: Server, calls: Calls): Promise<void> => {
 };
 
 export const createApi = ({ engine, listen: address, log, version }: ApiParts): Api => {
+  // What the transport has to say belongs into the log, not onto the daemon's stderr.
+  setLogger({ error: (...words) => log.warn({ words: words.map(String) }, 'transport') });
   const server = new Server({ 'grpc.max_receive_message_length': transportBytesMax });
   const calls = new Calls(log, version);
   const names = new Set<string>();
@@ -64,9 +66,14 @@ export const createApi = ({ engine, listen: address, log, version }: ApiParts): 
 
   return {
     start: async () => {
-      const bound = await listen(server, address);
-      log.info({ address: bound }, 'listening');
-      return bound;
+      try {
+        const bound = await listen(server, address);
+        log.info({ address: bound }, 'listening');
+        return bound;
+      } catch (error) {
+        health.end();
+        throw error;
+      }
     },
     stop: async () => {
       health.end();

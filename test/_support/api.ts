@@ -1,0 +1,49 @@
+/** A served fake engine with a connected client, both gone when the test ends. */
+import { Writable } from 'node:stream';
+import type { ExecutionContext } from 'ava';
+import { pino } from 'pino';
+import { type Api, createApi } from '../../daemon/api/server.ts';
+import { connect, type SiteswapClient } from '../../sdk/client/index.ts';
+import { FakeEngine } from './fake-engine.ts';
+
+export interface Served {
+  readonly engine: FakeEngine;
+  readonly api: Api;
+  readonly address: string;
+  readonly client: SiteswapClient;
+  /** Log lines so far. */
+  readonly log: Record<string, unknown>[];
+}
+
+/** Listens at `listen`; default: a free port. */
+export const serve = async (
+  t: ExecutionContext,
+  { engine = new FakeEngine(), listen = '127.0.0.1:0' } = {},
+): Promise<Served> => {
+  const log: Record<string, unknown>[] = [];
+  const sink = new Writable({
+    write: (line, _encoding, done) => {
+      log.push(JSON.parse(String(line)));
+      done();
+    },
+  });
+  const api = createApi({ engine, listen, log: pino({ level: 'debug' }, sink), version: '9.9.9' });
+  const address = await api.start();
+  const client = connect(address);
+  t.teardown(async () => {
+    client.close();
+    await api.stop();
+  });
+  return { engine, api, address, client, log };
+};
+
+/** The error that `promise` fails with, as the class that it must be of. */
+export const failure = async <E extends Error>(
+  t: ExecutionContext,
+  promise: Promise<unknown>,
+  is: new (...args: never[]) => E,
+): Promise<E> => {
+  const error = await t.throwsAsync(promise);
+  if (error instanceof is) return error;
+  throw new Error(`expected ${is.name}, found ${error}`);
+};

@@ -1,0 +1,114 @@
+/** A small world for tests of the API: two sites, one plan, one frozen run. */
+import type { FrozenRun, StorageItem } from '../../daemon/core/frozen.ts';
+import { type Plan, planOptionsDefault } from '../../daemon/core/plan.ts';
+import { defaultPolicy, rerun, rollback } from '../../daemon/core/policy.ts';
+import type { RemoteState, SiteState } from '../../daemon/runner/service.ts';
+
+export const sites: readonly SiteState[] = ['east', 'west'].map((id) => ({
+  id,
+  name: `The ${id}`,
+  lost: false,
+  reason: '',
+  sinceMs: 0,
+  declaredBy: '',
+}));
+
+export const remotes: readonly RemoteState[] = ['east', 'west'].flatMap((siteId) =>
+  (['array', 'compute'] as const).map((kind) => ({
+    id: `${siteId}-${kind}`,
+    kind,
+    siteId,
+    pluginId: 'lab',
+    health: 'healthy',
+    message: '',
+    observedAtMs: 0,
+  })),
+);
+
+export const samplePlan = (id: string): Plan => ({
+  id,
+  name: 'ERP',
+  protectedSiteId: 'east',
+  recoverySiteId: 'west',
+  protectionGroups: [
+    {
+      id: 'data',
+      groups: [{ arrayId: 'east-array', id: 'cg-1' }],
+      vms: [{ id: 'vm-a', priority: 1, dependsOn: ['vm-b'] }],
+    },
+  ],
+  policies: {
+    'promote-target': {
+      rules: [
+        { kinds: ['busy'], do: rerun({ attemptsMax: 5, delayMsMin: 100, delayMsMax: 1_000 }) },
+        { codes: ['E42'], do: { action: 'continue' } },
+      ],
+      otherwise: rollback('protection-group'),
+    },
+  },
+  options: { ...planOptionsDefault, release: { kind: 'batch', size: 4 } },
+});
+
+const item = (id: string): StorageItem => ({
+  id,
+  protected: { id, devices: [`${id}-dev`] },
+  recovery: { id, devices: [`${id}-dev`] },
+  datastores: [],
+});
+
+const remoteIds = {
+  protectedArrayId: 'east-array',
+  recoveryArrayId: 'west-array',
+  protectedComputeId: 'east-compute',
+  recoveryComputeId: 'west-compute',
+};
+
+export const frozenRun = (planId: string): FrozenRun => ({
+  mode: 'planned',
+  planId,
+  protectedSiteId: 'east',
+  recoverySiteId: 'west',
+  steps: [
+    {
+      name: 'promote-target',
+      unit: 'storage',
+      side: 'recovery',
+      remote: 'array',
+      timeoutMs: 120_000,
+      before: true,
+      undo: 'undo',
+      policy: defaultPolicy,
+      inFlightMax: 64,
+    },
+  ],
+  workgroups: [
+    {
+      id: 's1',
+      unit: 'storage',
+      protectionGroupId: 'data',
+      storage: 0,
+      priority: 1,
+      items: [item('cg-1'), item('cg-2')],
+      dependsOn: [],
+      ...remoteIds,
+    },
+    {
+      id: 'v1',
+      unit: 'vm',
+      protectionGroupId: 'data',
+      storage: 0,
+      priority: 1,
+      items: [{ id: 'vm-a', on: [0], datastoreIds: ['ds-1'] }],
+      dependsOn: [[0, 1]],
+      ...remoteIds,
+    },
+  ],
+  gates: [
+    {
+      kind: 'stands-on',
+      waits: { step: 0, workgroups: [0] },
+      holds: { step: 0, workgroups: [1] },
+    },
+  ],
+  inFlightMax: { 'west-array': 64 },
+});
