@@ -1,0 +1,108 @@
+/**
+ * The one place that wires. Production, simulation and tests build the same daemon; what differs
+ * (time, chance, the journal, the pool) is handed in.
+ */
+import { randomBytes } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { createApi } from './api/server.ts';
+import type { DaemonConfig, ListenAddress } from './config.ts';
+import type { Clock } from './core/clock.ts';
+import type { Random } from './core/random.ts';
+import { createFeed } from './feed/feed.ts';
+import type { Journal } from './journal/journal.ts';
+import { openSqliteJournal } from './journal/sqlite.ts';
+import { createLog, type DaemonLog, runLogOf } from './log.ts';
+import { Draws } from './runner/draws.ts';
+import { openEngine, type RunningEngine } from './runner/engine.ts';
+import type { Pool } from './workers/pool.ts';
+import { systemClock } from './workers/system-clock.ts';
+import { createThreadPool } from './workers/threads.ts';
+
+/** What may be handed in; the rest is made as the configuration says. */
+export interface DaemonParts {
+  readonly journal?: Journal;
+  readonly pool?: Pool;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly log?: DaemonLog;
+}
+
+export interface Daemon {
+  /** Where it listens; the first is the one to tell people. */
+  readonly addresses: readonly string[];
+  readonly engine: RunningEngine;
+  /** Ends calls and watches, lets go of runs (they go on at the next start), closes the journal. */
+  stop(): Promise<void>;
+}
+
+/** Travels with every answer. */
+export const version = '0.1.0';
+
+const chance: Random = {
+  id: () => randomBytes(16).toString('hex'),
+  fraction: () => randomBytes(6).readUIntBE(0, 6) / 2 ** 48,
+};
+
+const addressText = (address: ListenAddress): string => {
+  if (address.kind === 'unix') return `unix:${address.path}`;
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+  return `${host}:${address.port}`;
+};
+
+/**
+ * Opens the journal, picks up what is not ended, and listens. Rejects with JournalError or
+ * SiteswapError (ADDRESS_INVALID, ADDRESS_IN_USE); nothing is left open then.
+ */
+export const createDaemon = async (
+  config: DaemonConfig,
+  parts: DaemonParts = {},
+): Promise<Daemon> => {
+  const log = parts.log ?? createLog(config);
+  const clock = parts.clock ?? systemClock();
+  const journal =
+    parts.journal ?? (await openSqliteJournal({ path: join(config.state, 'journal.db') }));
+  const pool =
+    parts.pool ??
+    createThreadPool({
+      remotes: config.remotes,
+      siteIds: config.sites.map(({ id }) => id),
+      threads: config.workers,
+      baseDir: dirname(config.file),
+    });
+  const feed = createFeed(journal, clock);
+  const closers: (() => Promise<void> | void)[] = [
+    () => log.close(),
+    () => journal.close(),
+    () => pool.close(),
+  ];
+  const stop = async (): Promise<void> => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    const engine = await openEngine({
+      journal,
+      pool,
+      feed,
+      clock,
+      random: parts.random ?? chance,
+      draws: new Draws(config.injections),
+      log: runLogOf(log),
+      ownSiteId: config.site,
+      sites: config.sites,
+      plugins: config.plugins,
+      remotes: config.remotes,
+    });
+    closers.push(() => engine.close());
+    const addresses: string[] = [];
+    for (const address of config.listen) {
+      const api = createApi({ engine, listen: addressText(address), log: log.logger, version });
+      addresses.push(await api.start());
+      closers.push(() => api.stop());
+    }
+    closers.push(() => feed.close());
+    return { addresses, engine, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+};

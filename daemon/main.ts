@@ -1,0 +1,60 @@
+/** `siteswap daemon`: from a command line to a running daemon, and from a signal to its end. */
+import { Command } from 'commander';
+import { ConfigError, loadConfig } from './config.ts';
+import { SiteswapError } from './core/errors.ts';
+import { createDaemon, version } from './daemon.ts';
+import { JournalError } from './journal/journal.ts';
+
+/** As in sysexits.h: the caller's configuration, or something the daemon needs is not to be had. */
+const exitConfig = 78;
+const exitUnavailable = 69;
+
+interface Options {
+  readonly config: string;
+  readonly state?: string;
+  readonly listen?: readonly string[];
+}
+
+/** Troubles that a person can mend are told in words; a defect shows where it happened. */
+const refuse = (error: unknown): never => {
+  const known = [ConfigError, JournalError, SiteswapError].some((type) => error instanceof type);
+  const hint = error instanceof SiteswapError ? `\n${error.hint}` : '';
+  const text = known ? `${(error as Error).message}${hint}` : ((error as Error).stack ?? error);
+  process.stderr.write(`siteswap daemon: ${text}\n`);
+  process.exit(error instanceof ConfigError ? exitConfig : exitUnavailable);
+};
+
+const run = async ({ config, state, listen }: Options): Promise<void> => {
+  const daemon = await createDaemon(
+    loadConfig(config, {
+      ...(state === undefined ? {} : { state }),
+      ...(listen === undefined ? {} : { listen }),
+    }),
+  );
+  process.stdout.write(`ready ${daemon.addresses.join(' ')}\n`);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      daemon.stop().then(() => process.exit(0), refuse);
+    });
+  }
+};
+
+const program = new Command('siteswap daemon')
+  .description('Hosts storage-replication plugins and moves VMs between sites; serves gRPC.')
+  .version(version)
+  .requiredOption('--config <file>', 'configuration (YAML)')
+  .option('--state <dir>', 'state directory, in place of the one in the configuration')
+  .option('--listen <address...>', 'unix:PATH or HOST:PORT (loopback), in place of the configured')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  siteswap daemon --config siteswap.yaml
+  siteswap daemon --config siteswap.yaml --state /var/lib/siteswap --listen 127.0.0.1:7460
+
+Exit codes: 0 ended by a signal, 69 journal, socket or state directory not to be had,
+78 the configuration has problems (all are listed, each with its line).`,
+  )
+  .action((options: Options) => run(options).catch(refuse));
+
+await program.parseAsync();
