@@ -63,6 +63,21 @@ const checkForward = (plan: Plan, all: readonly Flowing[], findings: Findings): 
   }
 };
 
+/** A run that was given up may have promoted some groups: going on is possible, but worth knowing. */
+const warnOfPromoted = (all: readonly Flowing[], findings: Findings): void => {
+  for (const { group, flow } of all) {
+    const open = group.recovery.devices.find(
+      (device) => device?.access === 'read-write' && device.direction !== 'stretched',
+    );
+    if (flow !== 'forward' || open === undefined) continue;
+    findings.warn(
+      group.field,
+      `device "${open.id}" of array "${group.recovery.arrayId}" accepts writers already: an ` +
+        'earlier run promoted it; restore its replication first if that was not meant to last',
+    );
+  }
+};
+
 const checkFailedOver = (all: readonly Flowing[], findings: Findings): void => {
   for (const { group, flow } of all) {
     const closed = group.recovery.devices.findIndex((device) => device?.access === 'read-only');
@@ -70,7 +85,8 @@ const checkFailedOver = (all: readonly Flowing[], findings: Findings): void => {
     findings.problem(
       group.field,
       `device "${group.recovery.target.devices[closed]}" of array "${group.recovery.arrayId}" ` +
-        'is still the target of its pair: run planned or disaster before reprotect',
+        'is still the target of its pair: run planned or disaster before reprotect, ' +
+        'or take its group out of the plan',
     );
   }
 };
@@ -82,7 +98,10 @@ export const checkDirections = (
   findings: Findings,
 ): void => {
   const all = groups.map(flowingOf);
-  if (mode === 'planned' || mode === 'test') checkForward(plan, all, findings);
+  if (mode === 'planned' || mode === 'test') {
+    checkForward(plan, all, findings);
+    warnOfPromoted(all, findings);
+  }
   if (mode === 'reprotect') checkFailedOver(all, findings);
   if (mode !== 'disaster') return;
   for (const { group, flow, name } of all) {

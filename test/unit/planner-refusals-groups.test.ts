@@ -1,6 +1,7 @@
 import test from 'ava';
 import type { Mode } from '../../daemon/core/plan.ts';
-import { turned } from '../_support/inventory.ts';
+import { freeze } from '../../daemon/planner/freeze.ts';
+import { contextFor, inventoryOf, turned } from '../_support/inventory.ts';
 import {
   group0,
   group1,
@@ -200,7 +201,7 @@ test('refused: reprotect of a plan that was not failed over → the mode to run 
     field: group1,
     message:
       'device "b-d0r" of array "ar" is still the target of its pair: ' +
-      'run planned or disaster before reprotect',
+      'run planned or disaster before reprotect, or take its group out of the plan',
   });
 });
 
@@ -218,4 +219,19 @@ test('refused: a lost site → every mode that needs it, and only those', (t) =>
     lost('disaster', 'r') ?? '',
     /^site "r" is declared lost: nothing can be recovered there/,
   );
+});
+
+test('warned: planned over a group that an earlier run promoted → the device named', (t) => {
+  const of = withDevice('b-d0r', { access: 'read-write' });
+  const inventory = inventoryOf(of);
+  const result = freeze(plan(), inventory, 'planned', contextFor(inventory));
+  t.true('frozen' in result);
+  t.deepEqual(result.warnings, [
+    {
+      field: group1,
+      message:
+        'device "b-d0r" of array "ar" accepts writers already: an earlier run promoted it; ' +
+        'restore its replication first if that was not meant to last',
+    },
+  ]);
 });
