@@ -46,7 +46,7 @@ const recordVerb = <V extends RecordVerb, T extends Place>(
   ) => ComputeState | Promise<ComputeState>,
 ): ChangingVerb<Session, V> => {
   const run = async (call: Call<V>) => {
-    const compute = await computeOf(call.session);
+    const compute = await computeOf(call.session, call.signal);
     return answerEach<Place>(call.targets, async (target) => {
       const work = async (held: HeldCompute) => change(compute, held, target as T);
       await changeOnce(compute.directory, call, whatOf(verb, target), work);
@@ -54,7 +54,7 @@ const recordVerb = <V extends RecordVerb, T extends Place>(
     });
   };
   const settle = async (call: Call<V>) => {
-    const { directory } = await computeOf(call.session);
+    const { directory } = await computeOf(call.session, call.signal);
     return settleEach<Place>(call.targets, (target) =>
       withCompute(directory, call, async ({ state }): Promise<Settlement> => {
         const known = recall(state, call.key, whatOf(verb, target));
@@ -73,30 +73,30 @@ const powerVerb = <V extends PowerVerb>(
   ask: PowerWork<Settlement>,
 ): ChangingVerb<Session, V> => {
   const run = async (call: Call<V>) => {
-    const compute = await computeOf(call.session);
+    const compute = await computeOf(call.session, call.signal);
     return answerEach<VmTarget>(call.targets, (target) => change(compute, call, target));
   };
   const settle = async (call: Call<V>) => {
-    const compute = await computeOf(call.session);
+    const compute = await computeOf(call.session, call.signal);
     return settleEach<VmTarget>(call.targets, (target) => ask(compute, call, target));
   };
   return { run, settle, repeatable: true } as ChangingVerb<Session, V>;
 };
 
-const stateOf = async (session: Session): Promise<ComputeState> =>
-  readCompute((await computeOf(session)).directory);
+const stateOf = async ({ session, signal }: Pick<Call<'readFile'>, 'session' | 'signal'>) =>
+  readCompute((await computeOf(session, signal)).directory);
 
 /** A write is whole or not there, and doing it again changes nothing: asking is reading. */
 const writeFile: ChangingVerb<Session, 'writeFile'> = {
   run: async (call) => {
-    const state = await stateOf(call.session);
+    const state = await stateOf(call);
     return answerEach<FileTarget>(call.targets, async (target) => {
       await writeFileIn(state, call, target);
       return {};
     });
   },
   settle: async (call) => {
-    const state = await stateOf(call.session);
+    const state = await stateOf(call);
     return settleEach<FileTarget>(call.targets, async (target) => {
       const { content } = await readFileIn(state, target);
       return { id: target.id, verdict: content === target.content ? 'done' : 'absent' };
@@ -109,28 +109,26 @@ export const computeVerbs = {
   listVms,
   listDatastores,
   vmStatus: async (call: Call<'vmStatus'>) => {
-    const compute = await computeOf(call.session);
+    const compute = await computeOf(call.session, call.signal);
     const state = await readCompute(compute.directory);
     return valueEach(call.targets, async (target) => statusOfVm(compute, state, target));
   },
   mount: recordVerb<'mount', DatastoreTarget>('mount', mount),
   unmount: recordVerb<'unmount', DatastoreTarget>('unmount', unmount),
-  register: recordVerb<'register', VmTarget>('register', (_, held, target) =>
-    register(held, target),
-  ),
+  register: recordVerb<'register', VmTarget>('register', register),
   unregister: recordVerb<'unregister', VmTarget>('unregister', unregister),
   powerOn: powerVerb(powerOn, settlePowerOn),
   shutDown: powerVerb(shutDown, settleOff),
   powerOff: powerVerb(powerOff, settleOff),
   readFile: async (call: Call<'readFile'>) => {
-    const state = await stateOf(call.session);
+    const state = await stateOf(call);
     return valueEach<FileTarget, { content: string }>(call.targets, (target) =>
       readFileIn(state, target),
     );
   },
   writeFile,
   listFiles: async (call: Call<'listFiles'>) => {
-    const state = await stateOf(call.session);
+    const state = await stateOf(call);
     return valueEach<FileTarget, readonly string[]>(call.targets, (target) =>
       listFilesIn(state, target),
     );

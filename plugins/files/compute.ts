@@ -2,9 +2,11 @@
  * A compute: what is mounted and registered here, and which boot of each VM is the one that counts.
  * Whether a VM runs is not written here: its process says so, by being alive.
  */
+
+import { access, realpath } from 'node:fs/promises';
 import type { Datastore, Instance, ListingCall, Page, Vm } from '@siteswap/sdk/plugin';
 import { type Catalog, readCatalog } from './catalog.ts';
-import { format, makeDirectory, readJson, writeJson } from './durable.ts';
+import { format, readJson, writeJson } from './durable.ts';
 import { failure, faultOf } from './faults.ts';
 import { acceptsWriters, allGroups, type GroupAt, type GroupState, groupAt } from './group.ts';
 import type { Extent } from './heartbeat.ts';
@@ -19,7 +21,7 @@ import {
   recall,
   remember,
 } from './memory.ts';
-import { asCompute, type ComputeSession, type Session } from './session.ts';
+import { asCompute, type ComputeSession, type Session, takeTime } from './session.ts';
 import { reachStorage } from './storage.ts';
 import { pageOf } from './views.ts';
 import { runningVm } from './vm-process.ts';
@@ -85,12 +87,15 @@ const emptyState: ComputeState = { ...emptyMemory, format, mounts: {}, vms: {} }
 export const readCompute = async (directory: string): Promise<ComputeState> =>
   (await readJson<ComputeState>(computeFile(directory))) ?? emptyState;
 
-export const withCompute = <T>(
+/** One lock for one directory, whatever path leads to it. */
+const lockOf = async (directory: string): Promise<string> => `compute ${await realpath(directory)}`;
+
+export const withCompute = async <T>(
   directory: string,
   licence: Licence,
   body: (held: HeldCompute) => Promise<T>,
 ): Promise<T> =>
-  withLocks([`compute ${directory}`], licence, async () => {
+  withLocks([await lockOf(directory)], licence, async () => {
     let state = await readCompute(directory);
     return body({
       directory,
@@ -99,7 +104,6 @@ export const withCompute = <T>(
       },
       commit: async (next) => {
         checkDeadline(licence);
-        await makeDirectory(directory);
         await writeJson(computeFile(directory), next);
         state = next;
       },
@@ -172,43 +176,49 @@ export const mountOf = ({ disk, catalog }: Found, instance: Instance): Mount => 
   disk,
 });
 
-/**
- * A new compute finds its site as it is: every datastore on a writable device is mounted, and the
- * VMs on it are registered. Afterwards only verbs change that.
- */
-export const startCompute = (
-  directory: string,
-  arrays: Readonly<Record<string, string>>,
-): Promise<void> =>
-  withLocks([`compute ${directory}`], {}, async () => {
-    if ((await readJson<ComputeState>(computeFile(directory))) !== undefined) return;
-    const mounts: Record<string, Mount> = {};
-    const vms: Record<string, Registered> = {};
-    for (const found of await findDatastores(arrays, 'production')) {
-      if (!acceptsWriters(found.group)) continue;
-      const instance = 'production';
-      const { datastoreId } = found.catalog;
-      mounts[placeOf(instance, datastoreId)] = mountOf(found, instance);
-      for (const { id, name } of found.catalog.vms) {
-        const place = placeOf(instance, id);
-        const datastoreIds = [...(vms[place]?.datastoreIds ?? []), datastoreId];
-        vms[place] = { id, instance, name, datastoreIds };
-      }
+/** Writable datastores of the site, mounted, and the VMs on them, registered. */
+const firstState = async (arrays: Readonly<Record<string, string>>): Promise<ComputeState> => {
+  const mounts: Record<string, Mount> = {};
+  const vms: Record<string, Registered> = {};
+  const instance = 'production';
+  for (const found of await findDatastores(arrays, instance)) {
+    if (!acceptsWriters(found.group)) continue;
+    const { datastoreId } = found.catalog;
+    mounts[placeOf(instance, datastoreId)] = mountOf(found, instance);
+    for (const { id, name } of found.catalog.vms) {
+      const place = placeOf(instance, id);
+      const datastoreIds = [...(vms[place]?.datastoreIds ?? []), datastoreId];
+      vms[place] = { id, instance, name, datastoreIds };
     }
-    await makeDirectory(directory);
-    const state: ComputeState = { ...emptyState, mounts, vms };
-    await writeJson(computeFile(directory), state);
-  });
+  }
+  return { ...emptyState, mounts, vms };
+};
 
-/** The state of a session's compute. */
-export const computeOf = async (session: Session): Promise<ComputeSession> => {
+/**
+ * The compute of a session, if it answers. One in an empty directory is new, and finds its site as
+ * it is; afterwards only verbs change that. One without a directory is gone, and is not made again:
+ * it may have been moved away with its site.
+ */
+export const computeOf = async (session: Session, signal: AbortSignal): Promise<ComputeSession> => {
   const compute = asCompute(session);
-  await startCompute(compute.directory, compute.arrays);
+  const { directory, arrays } = compute;
+  const file = computeFile(directory);
+  await access(directory).catch(() => {
+    throw failure('unreachable', `compute ${compute.id} does not answer: ${directory} is gone`, {
+      hint: 'Create the directory for a new compute; bring it back for an old one.',
+    });
+  });
+  await takeTime(directory, signal);
+  if ((await readJson<ComputeState>(file)) === undefined) {
+    await withLocks([await lockOf(directory)], {}, async () => {
+      if ((await readJson(file)) === undefined) await writeJson(file, await firstState(arrays));
+    });
+  }
   return compute;
 };
 
 export const listVms = async (call: ListingCall<Session>): Promise<Page<Vm>> => {
-  const { directory } = await computeOf(call.session);
+  const { directory } = await computeOf(call.session, call.signal);
   const { vms } = await readCompute(directory);
   const items = Object.values(vms).map(({ id, name, datastoreIds, instance }): Vm => {
     const power = runningVm(directory, instance, id) === undefined ? 'off' : 'on';
@@ -219,7 +229,7 @@ export const listVms = async (call: ListingCall<Session>): Promise<Page<Vm>> => 
 
 /** What is mounted, and what could be: datastores on devices of the site that are not. */
 export const listDatastores = async (call: ListingCall<Session>): Promise<Page<Datastore>> => {
-  const { directory, arrays } = await computeOf(call.session);
+  const { directory, arrays } = await computeOf(call.session, call.signal);
   const { mounts } = await readCompute(directory);
   const all = new Map<string, Datastore>();
   for (const found of await findDatastores(arrays, 'production')) {

@@ -14,7 +14,7 @@ const mountedAs = (state: ComputeState, datastoreId: string): Mount => {
   const mounted =
     state.mounts[placeOf('production', datastoreId)] ?? state.mounts[placeOf('test', datastoreId)];
   if (mounted !== undefined) return mounted;
-  throw failure('conflict', `datastore ${datastoreId} is not mounted here`, {
+  throw failure('missing', `datastore ${datastoreId} is not mounted here`, {
     hint: 'Mount it first.',
   });
 };

@@ -8,7 +8,7 @@ import { namesIn, readJson, writeJson } from './durable.ts';
 import { failure } from './faults.ts';
 import { groupDirectory, groupsIn, stateFile } from './layout.ts';
 import { withLocks } from './lock.ts';
-import { checkDeadline, type Licence, type Memory } from './memory.ts';
+import { checkDeadline, type Licence, type Memory, unbound } from './memory.ts';
 import { reachStorage, type Storage } from './storage.ts';
 
 /** What a group is in its pair, as its own array sees it. */
@@ -109,13 +109,8 @@ export interface HeldGroup {
   readonly commit: (next: GroupState) => Promise<void>;
 }
 
-/** Work that is bound to no caller's deadline: operations, and a VM's own steps. */
-export const ownLicence = (): Licence => ({
-  key: '',
-  epoch: 0,
-  signal: new AbortController().signal,
-  deadlineMs: Number.POSITIVE_INFINITY,
-});
+/** Work that is bound to no caller: operations, and a VM's own steps. */
+export const ownLicence = (): Licence => unbound({ key: '', epoch: 0 });
 
 const hold = async (at: GroupAt, licence: Licence): Promise<HeldGroup> => {
   let state = await readGroup(at);

@@ -3,16 +3,17 @@
  * wrote, and what was lost, written twice or interrupted between the two. For demos and tests.
  */
 import { closeSync, openSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Instance } from '@siteswap/sdk/plugin';
 import { readCatalog, writeCatalog } from './catalog.ts';
 import { readCompute } from './compute.ts';
-import { namesIn } from './durable.ts';
+import { format, namesIn } from './durable.ts';
 import { failure } from './faults.ts';
 import { acceptsWriters, allGroups, groupAt, ownLicence, withGroup } from './group.ts';
 import { type Extent, type Heartbeat, readExtent } from './heartbeat.ts';
 import { digestOf, sumsOf } from './image.ts';
-import { groupDirectory, imageFile, vmDirectory } from './layout.ts';
+import { groupDirectory, imageFile, slowFile, vmDirectory } from './layout.ts';
 import { killMsMax } from './limits.ts';
 import { isLocked } from './lock.ts';
 import { moverLockOf } from './operations.ts';
@@ -189,6 +190,12 @@ export const writeAs = async (
     await writeCatalog(image, { ...catalog, files });
     return 'written';
   });
+};
+
+/** Every call at a remote takes at least this long from now on; 0: as usual. */
+export const makeSlow = async (remoteDirectory: string, callMsMin: number): Promise<void> => {
+  if (callMsMin === 0) await rm(slowFile(remoteDirectory), { force: true });
+  else await writeFile(slowFile(remoteDirectory), JSON.stringify({ format, callMsMin }));
 };
 
 /** Ids of the VMs that a compute has registered. */

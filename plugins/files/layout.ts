@@ -10,6 +10,7 @@
  *     <array>/groups/<group>/outgoing/        a frozen copy, while it is being replicated
  *     <array>/groups/<group>/test/            the test copy
  *     <array>/groups/<group>/snapshots/
+ *     <array or compute>/slow.json            every call takes at least this long: for tests
  *     <compute>/compute.json                  mounts, registrations, boots
  *     <compute>/vms/<instance>/<vm>/          the VM's process, and what it acknowledged
  */
@@ -21,6 +22,7 @@ export const nameOf = (id: string): string =>
   encodeURIComponent(id).replaceAll('.', '%2E').replaceAll('*', '%2A');
 
 export const arrayFile = (directory: string): string => join(directory, 'array.json');
+export const slowFile = (directory: string): string => join(directory, 'slow.json');
 export const operationsIn = (directory: string): string => join(directory, 'operations');
 export const operationFile = (directory: string, operation: string): string =>
   join(operationsIn(directory), `${nameOf(operation)}.json`);

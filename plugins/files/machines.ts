@@ -15,6 +15,9 @@ import { licenceOf } from './seats.ts';
 import type { ComputeSession } from './session.ts';
 import { readBoot, readVmProcess, runningVm } from './vm-process.ts';
 
+const noDatastore = (id: string): Error =>
+  failure('missing', `no device of the site holds datastore ${id}`);
+
 /** Mounts a datastore; its device must accept writers, or have a test copy. */
 export const mount = async (
   compute: ComputeSession,
@@ -33,7 +36,7 @@ export const mount = async (
   const found = everywhere.find(
     ({ disk, catalog }) => catalog.datastoreId === id && wanted(disk.arrayId, disk.deviceId),
   );
-  if (found === undefined) throw failure('missing', `no device of the site holds datastore ${id}`);
+  if (found === undefined) throw noDatastore(id);
   licenceOf(found.group, instance);
   return { ...state, mounts: { ...state.mounts, [place]: mountOf(found, instance) } };
 };
@@ -50,11 +53,18 @@ const runningOn = (
     .filter(({ instance, id }) => runningVm(compute.directory, instance, id) !== undefined)
     .map(({ id }) => id);
 
-export const unmount = (
+/** Not mounted is success, as long as the site has such a datastore at all. */
+export const unmount = async (
   compute: ComputeSession,
   { state }: HeldCompute,
   target: DatastoreTarget,
-): ComputeState => {
+): Promise<ComputeState> => {
+  const { [placeOf(target.instance, target.id)]: mounted, ...mounts } = state.mounts;
+  if (mounted === undefined) {
+    const all = await findDatastores(compute.arrays, 'production');
+    if (all.some(({ catalog }) => catalog.datastoreId === target.id)) return state;
+    throw noDatastore(target.id);
+  }
   const members = runningOn(compute, state, target);
   if (members.length > 0) {
     throw failure('conflict', `datastore ${target.id} is in use by ${members.join(', ')}`, {
@@ -63,45 +73,55 @@ export const unmount = (
       members,
     });
   }
-  const { [placeOf(target.instance, target.id)]: gone, ...mounts } = state.mounts;
   return { ...state, mounts };
 };
 
+const isOnSite = async (compute: ComputeSession, vmId: string): Promise<boolean> =>
+  (await findDatastores(compute.arrays, 'production')).some(({ catalog }) =>
+    catalog.vms.some(({ id }) => id === vmId),
+  );
+
 /** Registers a VM from what the mounted datastores say of it. */
 export const register = async (
+  compute: ComputeSession,
   { state }: HeldCompute,
   { id, instance, datastoreIds }: VmTarget,
 ): Promise<ComputeState> => {
   const place = placeOf(instance, id);
-  const name: string[] = [];
   const on: string[] = [];
+  let name = id;
   for (const mounted of Object.values(state.mounts)) {
     if (mounted.instance !== instance) continue;
     const { catalog } = await openMount(mounted);
     const entry = catalog.vms.find((vm) => vm.id === id);
     if (entry === undefined) continue;
-    name.push(entry.name);
+    name = entry.name;
     on.push(mounted.id);
   }
-  const missing = (datastoreIds ?? []).filter((wanted) => !on.includes(wanted));
-  if (missing.length > 0) {
-    throw failure('conflict', `VM ${id}: datastore ${missing.join(', ')} is not mounted with it`);
+  const absent = (datastoreIds ?? []).filter((wanted) => !on.includes(wanted));
+  if (on.length === 0 || absent.length > 0) {
+    if (!(await isOnSite(compute, id))) throw failure('missing', `the site has no VM ${id}`);
+    const which = absent.length > 0 ? absent.join(', ') : 'its datastore';
+    throw failure('conflict', `VM ${id}: ${which} is not mounted`, { hint: 'Mount it first.' });
   }
-  if (on.length === 0) throw failure('missing', `no mounted datastore holds VM ${id}`);
   const known = state.vms[place];
-  const vm: Registered = { ...known, id, instance, name: name[0] ?? id, datastoreIds: on };
+  const vm: Registered = { ...known, id, instance, name, datastoreIds: on };
   return { ...state, vms: { ...state.vms, [place]: vm } };
 };
 
-export const unregister = (
+/** Not registered is success, as long as the site has such a VM at all. */
+export const unregister = async (
   compute: ComputeSession,
   { state }: HeldCompute,
   { id, instance }: VmTarget,
-): ComputeState => {
+): Promise<ComputeState> => {
   if (runningVm(compute.directory, instance, id) !== undefined) {
     throw failure('conflict', `VM ${id} runs`, { hint: 'Shut it down first.' });
   }
   const { [placeOf(instance, id)]: gone, ...vms } = state.vms;
+  if (gone === undefined && !(await isOnSite(compute, id))) {
+    throw failure('missing', `the site has no VM ${id}`);
+  }
   return { ...state, vms };
 };
 

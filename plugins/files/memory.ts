@@ -59,3 +59,11 @@ export const checkDeadline = ({ signal, deadlineMs }: Licence): void => {
     throw failure('interrupted', 'the call was past its deadline; nothing was done');
   }
 };
+
+/** The same caller, for what must be noted because its effect is there, however late it is. */
+export const unbound = ({ key, epoch }: Pick<Licence, 'key' | 'epoch'>): Licence => ({
+  key,
+  epoch,
+  signal: new AbortController().signal,
+  deadlineMs: Number.POSITIVE_INFINITY,
+});

@@ -18,7 +18,7 @@ import { makeDirectory } from './durable.ts';
 import { failure } from './faults.ts';
 import { vmDirectory, vmLog } from './layout.ts';
 import { bootMsMax, drainMsMax, guestMsMax, killMsMax } from './limits.ts';
-import { admit, type Licence, recall, remember } from './memory.ts';
+import { admit, type Licence, recall, remember, unbound } from './memory.ts';
 import { isAlive, type ProcessRef, signalProcess, startDetached, waitUntil } from './processes.ts';
 import { licenceOf } from './seats.ts';
 import type { ComputeSession } from './session.ts';
@@ -126,7 +126,7 @@ export const powerOn = async (
   };
   await waitUntil(() => started(read(), bootId) || ended(), bootMsMax, call.signal);
   const found = read();
-  return withCompute(compute.directory, call, async (held) => {
+  return withCompute(compute.directory, unbound(call), async (held) => {
     if (!started(found, bootId)) {
       await giveUp(held, target, bootId, process());
       throw refusalOf(target, found, bootId);
@@ -194,12 +194,12 @@ const end = async (
   });
   if (alive === 'remembered') return {};
   if (alive !== undefined && !(await waitUntil(() => !isAlive(alive), waitMsMax, call.signal))) {
-    throw failure('refused', `VM ${target.id} does not stop`, {
+    throw failure(call.signal.aborted ? 'timeout' : 'refused', `VM ${target.id} does not stop`, {
       code: 'FILES_GUEST',
       hint: 'Power it off.',
     });
   }
-  await withCompute(compute.directory, call, async (held) => {
+  await withCompute(compute.directory, unbound(call), async (held) => {
     const off = withBoot(held, registeredOf(held, target), undefined);
     await held.commit(remember(admit(off, call), { key: call.key, what, evidence: {} }));
   });

@@ -4,13 +4,12 @@
  * to try Siteswap before a real storage system is at hand.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { Instance } from '@siteswap/sdk/plugin';
 import { type Catalog, type CatalogVm, slotBytesOf, writeCatalog } from './catalog.ts';
 import { format, makeDirectory, readJson, writeJson } from './durable.ts';
 import { failure } from './faults.ts';
 import { type GroupAt, type GroupState, groupAt, type StoredDevice } from './group.ts';
 import { createImage } from './image.ts';
-import { arrayFile, devicesIn, groupDirectory, imageFile, stateFile } from './layout.ts';
+import { arrayFile, devicesIn, imageFile, stateFile } from './layout.ts';
 import { blockBytes, deviceBytesMin, idLengthMax } from './limits.ts';
 import { emptyMemory } from './memory.ts';
 import { replicate } from './replicate.ts';
@@ -48,6 +47,8 @@ export interface ArraySpec {
   readonly token?: string;
   /** Replication from this array is held to this. */
   readonly bytesPerSecondMax?: number;
+  /** Directory of the site's compute, created too; its first session finds the site as it is. */
+  readonly computeDirectory?: string;
 }
 
 export interface PairSpec {
@@ -77,6 +78,7 @@ const makeStorage = async (spec: ArraySpec, peerArrayIds: string[]): Promise<Sto
     ...(bytesPerSecondMax === undefined ? {} : { bytesPerSecondMax }),
   };
   await makeDirectory(spec.directory);
+  if (spec.computeDirectory !== undefined) await makeDirectory(spec.computeDirectory);
   await writeJson(arrayFile(spec.directory), file);
   return reachStorage(spec.directory, spec.id);
 };
@@ -208,11 +210,3 @@ export const provisionPair = async ({ source, target, groups }: PairSpec): Promi
     await replicate(sender, receiver);
   }
 };
-
-/** Where the bytes of a device are: the device's own, or its test copy's. */
-export const imageOf = (
-  directory: string,
-  groupId: string,
-  deviceId: string,
-  instance: Instance = 'production',
-): string => imageFile(groupDirectory(directory, groupId), deviceId, instance);

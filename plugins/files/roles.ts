@@ -28,6 +28,7 @@ export const demote = async ({ at, state }: HeldGroup): Promise<Changed> => {
   if (state.role !== 'source') {
     throw failure('conflict', `group ${state.id} is ${state.role} here, not the source`);
   }
+  if (state.fenced) throw failure('fenced', `group ${state.id}: a newer lineage writes elsewhere`);
   checkIdle(state);
   await checkNoWriter(at, 'production');
   return { next: { ...state, role: 'demoted' }, evidence };

@@ -6,8 +6,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OpenContext, Secret } from '@siteswap/sdk/plugin';
 import type { Config } from './config.ts';
+import { readJson } from './durable.ts';
 import { failure } from './faults.ts';
 import { type GroupAt, type GroupState, groupAt } from './group.ts';
+import { slowFile } from './layout.ts';
 import { checkToken, reachStorage, type Storage } from './storage.ts';
 
 export interface ArraySession {
@@ -48,12 +50,24 @@ export const asCompute = (session: Session): ComputeSession => {
   throw failure('unsupported', `${session.id} is an array: it has no verbs of a compute`);
 };
 
+/** Content of `slow.json`. */
+export interface Slow {
+  readonly format: number;
+  readonly callMsMin: number;
+}
+
+/** A remote that was made slow takes its time before it does anything. */
+export const takeTime = async (directory: string, signal: AbortSignal): Promise<void> => {
+  const slow = await readJson<Slow>(slowFile(directory));
+  if (slow !== undefined) await sleep(slow.callMsMin, undefined, { signal });
+};
+
 /** The array of a session, if it answers. */
-export const storageOf = async (session: Session, signal?: AbortSignal): Promise<Storage> => {
+export const storageOf = async (session: Session, signal: AbortSignal): Promise<Storage> => {
   const { directory, id, token } = asArray(session);
   const storage = await reachStorage(directory, id);
   checkToken(storage, token);
-  if (storage.callMsMin !== undefined) await sleep(storage.callMsMin, undefined, { signal });
+  await takeTime(directory, signal);
   return storage;
 };
 

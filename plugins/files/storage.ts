@@ -21,8 +21,6 @@ export interface StorageFile {
   readonly tokenHash?: string;
   /** Replication from this array is held to this; absent: as fast as the disks are. */
   readonly bytesPerSecondMax?: number;
-  /** Every call takes at least this long: for tests of slow arrays. */
-  readonly callMsMin?: number;
 }
 
 /** An array that answers. */

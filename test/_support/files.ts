@@ -144,11 +144,11 @@ export const makeSites = async (
   const at = (name: string): string => join(root, name);
   const directory = { a: at('a'), b: at('b') };
   const compute = { a: at('compute-a'), b: at('compute-b') };
+  const limit = bytesPerSecondMax === undefined ? {} : { bytesPerSecondMax };
   await provisionPair({
-    source: { id: 'a', directory: directory.a },
-    target: { id: 'b', directory: directory.b },
+    source: { id: 'a', directory: directory.a, computeDirectory: compute.a, ...limit },
+    target: { id: 'b', directory: directory.b, computeDirectory: compute.b },
     groups,
-    ...(bytesPerSecondMax === undefined ? {} : { bytesPerSecondMax }),
   });
   const heartbeatMs = 5;
   return {
