@@ -60,13 +60,16 @@ const names = (state: RunState, indexes: readonly number[]): string => {
 };
 
 /** Why a workgroup does not run now; empty when it does, or when it has ended. */
+/** UTC, as the journal's moments are. */
+const timeOfDay = (atMs: number): string => new Date(atMs).toISOString().slice(11);
+
 const waitsFor = (state: RunState, group: Group): string => {
   const step = state.steps[stepAt(group)];
   switch (group.standing) {
     case 'waiting':
       return waitingFor(state, group);
     case 'backoff':
-      return `attempt ${group.task.attempt + 1}, due ${group.task.retryAtMs} ms`;
+      return `attempt ${group.task.attempt + 1}, due ${timeOfDay(group.task.retryAtMs)}`;
     case 'accepted':
       return `${group.task.accepted.size} operations at ${step ? remoteOf(step, group.frozen) : ''}`;
     case 'doubt':
