@@ -9,7 +9,15 @@ import { createLogUpdate } from 'log-update';
 import { type Run, RunEventType, RunResult, RunStatus } from '../../proto/gen/siteswap/v1/run.ts';
 import type { Cli } from './cli.ts';
 import { exits } from './exit.ts';
-import { attentionLines, type Canvas, changeLines, outcomeOf, runLines } from './views/run.ts';
+import { eventLine } from './views/event.ts';
+import {
+  attentionLines,
+  type Canvas,
+  changeLines,
+  outcomeLine,
+  outcomeOf,
+  runLines,
+} from './views/run.ts';
 
 /** Between two pictures: often enough to look alive, rarely enough to cost the daemon nothing. */
 const drawMsMin = 150;
@@ -21,8 +29,11 @@ const largeWorkgroups = 2_000;
 /** Without news, a picture this often: the clock in it goes on. */
 const drawMsIdle = 1_000;
 
+/** The newest lines about what is not ordinary, below the picture. */
+const linesTold = 6;
+
 /** Lines that the steps and the title of a picture need beside its workgroups. */
-const linesBesideMin = 8;
+const linesBesideMin = 8 + linesTold;
 
 /** The exit code that a run's state stands for. */
 export const exitOfRun = (run: Run): number =>
@@ -43,57 +54,82 @@ const canvasOf = (cli: Cli, run: Run): Canvas => {
   };
 };
 
+/** What the events told since the last picture. */
 interface News {
-  /** Something happened since the last picture. */
+  /** Something happened. */
   fresh: boolean;
   /** The run has ended, or the watch has. */
   over: boolean;
+  /** Of the newest event that was read. */
+  cursor: number;
+  /** Lines for people about what is not ordinary. */
+  lines: string[];
   failure?: unknown;
 }
 
-/** Reads events, so that the drawing knows when to look again. */
-const listen = async (
-  cli: Cli,
-  runId: string,
-  cursor: number,
-  signal: AbortSignal,
-  news: News,
-): Promise<void> => {
+/** Reads events: they say when to look again, and what happened between two pictures. */
+const listen = async (cli: Cli, runId: string, signal: AbortSignal, news: News): Promise<void> => {
   try {
-    for await (const _ of cli.client.runs.watchPages(runId, { cursor, signal })) news.fresh = true;
+    for await (const event of cli.client.runs.watch(runId, { cursor: news.cursor, signal })) {
+      const line = eventLine(event, cli.terminal);
+      if (line !== undefined) news.lines.push(line);
+      news.cursor = event.cursor;
+      news.fresh = true;
+    }
   } catch (error) {
     if (!signal.aborted) news.failure = error;
   }
   news.over = true;
 };
 
-const drawTo = (cli: Cli): ((before: Run | undefined, run: Run, last: boolean) => void) => {
+interface Picture {
+  readonly before: Run | undefined;
+  readonly run: Run;
+  readonly lines: readonly string[];
+  readonly last: boolean;
+}
+
+/** Line by line: what happened, the steps that finished, and at the end how it stands. */
+const drawLog = (cli: Cli, { before, run, lines, last }: Picture): void => {
   const { terminal } = cli;
-  if (!terminal.live) {
-    return (before, run, last) => {
-      const canvas = canvasOf(cli, run);
-      for (const line of changeLines(before, run, canvas)) terminal.print(line);
-      if (last) for (const line of attentionLines(run, canvas)) terminal.print(line);
-    };
+  const canvas = canvasOf(cli, run);
+  for (const line of [...lines, ...changeLines(before, run, canvas)]) terminal.print(line);
+  if (!last) return;
+  for (const line of [outcomeLine(run, canvas), ...attentionLines(run, canvas)]) {
+    terminal.print(line);
   }
-  const update = createLogUpdate(terminal.stdout);
-  return (_, run, last) => {
-    update(runLines(run, canvasOf(cli, run)).join('\n'));
+};
+
+const drawTo = (cli: Cli): ((picture: Picture) => void) => {
+  if (!cli.terminal.live) return (picture) => drawLog(cli, picture);
+  const update = createLogUpdate(cli.terminal.stdout);
+  const told: string[] = [];
+  return ({ run, lines, last }) => {
+    told.push(...lines);
+    const recent = told.slice(-linesTold);
+    const below = recent.length === 0 ? [] : ['', ...recent];
+    update([...runLines(run, canvasOf(cli, run)), ...below].join('\n'));
     if (last) update.done();
   };
 };
 
-const drawUntilSettled = async (cli: Cli, runId: string, signal: AbortSignal): Promise<Run> => {
+const drawUntilSettled = async (
+  cli: Cli,
+  runId: string,
+  cursor: number | undefined,
+  signal: AbortSignal,
+): Promise<Run> => {
   const stop = new AbortController();
-  const news: News = { fresh: false, over: false };
   const draw = drawTo(cli);
   let before: Run | undefined;
   let run = await cli.client.runs.get(runId);
-  const listening = listen(cli, runId, run.cursor, AbortSignal.any([signal, stop.signal]), news);
+  const news: News = { fresh: false, over: false, cursor: cursor ?? run.cursor, lines: [] };
+  const listening = listen(cli, runId, AbortSignal.any([signal, stop.signal]), news);
   try {
     for (;;) {
-      const last = settled(run) || signal.aborted;
-      draw(before, run, last);
+      // The last picture waits for the events behind it: they say why it looks so.
+      const last = signal.aborted || (settled(run) && (news.cursor >= run.cursor || news.over));
+      draw({ before, run, lines: news.lines.splice(0), last });
       if (last) return run;
       if (news.failure !== undefined) throw news.failure;
       news.fresh = false;
@@ -138,17 +174,17 @@ const printEvents = async (
 
 /**
  * Follows until the run has ended or needs a person; answers the exit code. Ctrl-C ends only the
- * following. `cursor` is for programs: events behind it are printed.
+ * following. Events behind `cursor` are told; without one, for people: those from now on.
  */
-export const follow = async (cli: Cli, runId: string, cursor = 0): Promise<number> => {
+export const follow = async (cli: Cli, runId: string, cursor?: number): Promise<number> => {
   const interrupt = new AbortController();
   const onInterrupt = () => interrupt.abort();
   process.once('SIGINT', onInterrupt);
   try {
     const { signal } = interrupt;
     const run = cli.json
-      ? await printEvents(cli, runId, cursor, signal)
-      : await drawUntilSettled(cli, runId, signal);
+      ? await printEvents(cli, runId, cursor ?? 0, signal)
+      : await drawUntilSettled(cli, runId, cursor, signal);
     if (!signal.aborted) return exitOfRun(run);
     cli.terminal.note(`the run goes on (${outcomeOf(run)}): siteswap watch ${runId}`);
     return exits.interrupted;

@@ -63,20 +63,26 @@ export interface Column {
   readonly align?: 'right';
 }
 
-/** Rows under quiet titles, without lines: easy on the eye, easy to cut and grep. */
+/**
+ * Rows under quiet titles, without lines: easy on the eye, easy to cut and grep. A column in which
+ * no row has anything is left out.
+ */
 export const table = (
   terminal: Pick<Terminal, 'tone'>,
   columns: readonly (Column | string)[],
   rows: readonly (readonly string[])[],
 ): string => {
-  const asked = columns.map((column) => (typeof column === 'string' ? { title: column } : column));
+  const filled = columns.map((_, at) => rows.length === 0 || rows.some((row) => row[at] !== ''));
+  const asked = columns
+    .filter((_, at) => filled[at])
+    .map((column): Column => (typeof column === 'string' ? { title: column } : column));
   const grid = new Table({
     head: asked.map(({ title }) => terminal.tone('quiet', title.toUpperCase())),
     chars: bare,
-    colAligns: asked.map((column) => ('align' in column && column.align ? column.align : 'left')),
+    colAligns: asked.map(({ align }) => align ?? 'left'),
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
   });
-  grid.push(...rows.map((row) => [...row]));
+  grid.push(...rows.map((row) => row.filter((_, at) => filled[at])));
   return grid
     .toString()
     .split('\n')

@@ -1,16 +1,25 @@
 import test from 'ava';
-import { FaultKind, FaultOwner, Mode, Unit } from '../../proto/gen/siteswap/v1/common.ts';
+import {
+  FaultKind,
+  FaultOwner,
+  Mode,
+  PolicyActionType,
+  Reach,
+  Unit,
+} from '../../proto/gen/siteswap/v1/common.ts';
 import {
   Decision,
   ItemOutcome,
   Run,
+  RunEvent,
+  RunEventType,
   RunReport,
-  RunResult,
   RunStatus,
   TaskStatus,
   Workgroup,
 } from '../../proto/gen/siteswap/v1/run.ts';
 import { jsonLine } from '../../sdk/cli/json.ts';
+import { eventLine } from '../../sdk/cli/views/event.ts';
 import { reportText } from '../../sdk/cli/views/report.ts';
 import { changeLines, runLines } from '../../sdk/cli/views/run.ts';
 import { ago, duration, size } from '../../sdk/cli/words.ts';
@@ -109,22 +118,41 @@ test('run view: parked → why, and one command for each decision', (t) => {
   ]);
 });
 
-test('run log: only what changed → steps that finished, faults once per attempt, the end', (t) => {
-  const first = run({ steps: [step('sync', 0, 2)] } as Partial<Run>);
-  const failing = run({
-    steps: [step('sync', 1, 2)],
-    workgroups: [group({ id: 's1', step: 'sync', status: TaskStatus.BACKING_OFF, fault: busy })],
-  } as Partial<Run>);
-  const ended = run({
-    steps: [step('sync', 2, 2)],
-    status: RunStatus.ENDED,
-    result: RunResult.SUCCEEDED,
-  } as Partial<Run>);
+test('run log: a step that finished → one line, once', (t) => {
+  const first = run({ steps: [step('sync', 1, 2)] } as Partial<Run>);
+  const ended = run({ steps: [step('sync', 2, 2)] } as Partial<Run>);
   const bare = (lines: readonly string[]) => lines.map((line) => line.slice('00:00:00 '.length));
-  t.deepEqual(bare(changeLines(undefined, first, canvas)), []);
-  t.regex(bare(changeLines(first, failing, canvas)).join('\n'), /^s1 .*backing-off busy \(array\)/);
-  t.deepEqual(changeLines(failing, failing, canvas), []);
-  t.deepEqual(bare(changeLines(failing, ended, canvas)), ['✔ sync  2 workgroups', 'succeeded']);
+  t.deepEqual(changeLines(undefined, first, canvas), []);
+  t.deepEqual(bare(changeLines(first, ended, canvas)), ['✔ sync  2 workgroups']);
+  t.deepEqual(changeLines(ended, ended, canvas), []);
+});
+
+test('events: faults and decisions are told, reruns and ordinary outcomes are not', (t) => {
+  const told = (fields: Partial<RunEvent>) =>
+    eventLine(RunEvent.fromPartial({ workgroupId: 's1', step: 'sync', ...fields }), canvas)?.slice(
+      9,
+    );
+  const applied = (type: PolicyActionType) => ({
+    type: RunEventType.POLICY_APPLIED,
+    itemIds: ['cg-1'],
+    faults: [{ itemIds: ['cg-1'], fault: busy }],
+    action: { type, reach: Reach.RUN, attemptsMax: 3, delayMsMin: 0, delayMsMax: 0 },
+  });
+  t.is(
+    told(applied(PolicyActionType.ROLLBACK)),
+    '! s1 sync: cg-1: busy (array): array-b is rebuilding [E42] → rollback run',
+  );
+  t.is(told(applied(PolicyActionType.RERUN)), undefined);
+  t.is(told({ type: RunEventType.TASK_OUTCOME }), undefined);
+  t.is(
+    told({
+      type: RunEventType.RUN_RESUMED,
+      workgroupId: '',
+      requester: 'ann',
+      decision: Decision.SKIP,
+    }),
+    '! ann decided: skip',
+  );
 });
 
 test('report: what went wrong comes first, with recovery time, data loss and heartbeats', (t) => {

@@ -2,7 +2,7 @@
  * `call`: any method of the contract by its name, with JSON in and JSON out. The contract is loaded
  * at run time by @grpc/proto-loader: a generic client, which must work without generated code.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { text as readAll } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import {
@@ -13,11 +13,7 @@ import {
   type ServiceError,
   status,
 } from '@grpc/grpc-js';
-import {
-  loadFileDescriptorSetFromBuffer,
-  type Options,
-  type PackageDefinition,
-} from '@grpc/proto-loader';
+import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
 import type { Command } from 'commander';
 import { callErrorOf } from '../../client/errors.ts';
 import { messageBytesMax } from '../../client/limits.ts';
@@ -25,10 +21,14 @@ import { nearest } from '../../yaml/nearest.ts';
 import type { Cli } from '../cli.ts';
 import { usageError } from '../exit.ts';
 
-const options: Options = { enums: String, longs: Number, defaults: true, oneofs: false };
+/** The compiled tree and the packed SDK keep the contract at the same place beside us. */
+const contractDir = fileURLToPath(new URL('../../../proto/', import.meta.url));
 
-/** The compiled tree and the packed SDK keep the descriptor set at the same place beside us. */
-const descriptorSet = new URL('../../../proto/gen/siteswap.binpb', import.meta.url);
+const files = ['inventory', 'plan', 'replication', 'run', 'site']
+  .map((name) => `siteswap/v1/${name}.proto`)
+  .concat('grpc/health/v1/health.proto');
+
+const options = { enums: String, longs: Number, defaults: true, includeDirs: [contractDir] };
 
 type Method = MethodDefinition<object, object>;
 
@@ -48,13 +48,24 @@ const methodsOf = (contract: PackageDefinition): ReadonlyMap<string, Method> => 
 
 /** Loads the contract. */
 export const loadMethods = (): ReadonlyMap<string, Method> => {
-  if (!existsSync(descriptorSet)) {
-    throw usageError(
-      `the contract is not beside the program (${fileURLToPath(descriptorSet)})`,
-      'Build the project with `npm run build`.',
-    );
+  if (existsSync(contractDir)) return methodsOf(loadSync(files, options));
+  const what = `the contract is not beside the program (${contractDir})`;
+  throw usageError(what, 'Build the project with `npm run build`.');
+};
+
+/** Well-known types as JSON has them: moments in ISO 8601, structs as what they hold. */
+const plain = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null) return value;
+  const fields = value as Readonly<Record<string, unknown>>;
+  const { seconds, nanos, kind } = fields;
+  if (typeof seconds === 'number' && typeof nanos === 'number') {
+    return new Date(seconds * 1_000 + nanos / 1e6).toISOString();
   }
-  return methodsOf(loadFileDescriptorSetFromBuffer(readFileSync(descriptorSet), options));
+  if (typeof kind === 'string' && kind in fields) return plain(fields[kind]);
+  const names = Object.keys(fields);
+  const inner = names.length === 1 && names[0] === 'fields' ? fields.fields : fields;
+  return Object.fromEntries(Object.entries(inner as object).map(([k, v]) => [k, plain(v)]));
 };
 
 /** `RunService/GetRun` for `siteswap.v1.RunService/GetRun`. */
@@ -104,7 +115,7 @@ const perform = async (cli: Cli, method: Method, request: object): Promise<void>
   try {
     if (!method.responseStream) {
       const answer = await unary(client, method, request);
-      cli.terminal.print(JSON.stringify(answer, null, cli.json ? 0 : 2));
+      cli.terminal.print(JSON.stringify(plain(answer), null, cli.json ? 0 : 2));
       return;
     }
     const stream = client.makeServerStreamRequest(
@@ -113,7 +124,7 @@ const perform = async (cli: Cli, method: Method, request: object): Promise<void>
       responseDeserialize,
       request,
     );
-    for await (const answer of stream) cli.terminal.print(JSON.stringify(answer));
+    for await (const answer of stream) cli.terminal.print(JSON.stringify(plain(answer)));
   } catch (error) {
     throw (error as ServiceError).code === status.CANCELLED ? error : callErrorOf(error, false);
   } finally {

@@ -59,8 +59,7 @@ const apply = async (cli: Cli, file: string): Promise<void> => {
     parsed,
     earlier === undefined ? plans.create(plan) : plans.update(plan, earlier.etag),
   );
-  const change =
-    earlier === undefined ? 'created' : earlier.etag === stored.etag ? 'unchanged' : 'updated';
+  const change = earlier === undefined ? 'created' : 'updated';
   cli.answer({ change, ...stored }, () => `plan ${plan.id} ${change}`);
 };
 

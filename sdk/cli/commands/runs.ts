@@ -51,7 +51,7 @@ const start = async (cli: Cli, planId: string, options: StartOptions): Promise<v
   if (cli.json) cli.line(started);
   else if (options.detach) cli.terminal.print(started.runId);
   else if (started.existing) cli.terminal.note(`run ${started.runId} was started earlier`);
-  if (!options.detach) cli.exitCode = await follow(cli, started.runId);
+  if (!options.detach) cli.exitCode = await follow(cli, started.runId, 0);
 };
 
 const addRun = (program: Command, cli: Cli): void => {
@@ -115,12 +115,12 @@ const addLooking = (program: Command, cli: Cli): void => {
         'the beginning or behind a cursor.',
     )
     .argument('<run>', 'its id')
-    .option('--from <cursor>', 'with --json: only events behind this cursor', wholeNumber, 0)
+    .option('--from <cursor>', 'tell the events behind this cursor', wholeNumber)
     .addHelpText(
       'after',
       '\nExamples:\n  siteswap watch RUN\n  siteswap watch RUN --json --from 120',
     )
-    .action(async (runId: string, { from }: { from: number }) => {
+    .action(async (runId: string, { from }: { from?: number }) => {
       cli.exitCode = await follow(cli, runId, from);
     });
   program

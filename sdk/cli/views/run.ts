@@ -146,7 +146,9 @@ const cut = (text: string, width: number): string =>
 
 const reasonOf = (group: Workgroup): string =>
   [
-    ...(group.attempt > 1 ? [`attempt ${group.attempt}`] : []),
+    ...(group.attempt > 1 && !group.waitsFor.startsWith('attempt')
+      ? [`attempt ${group.attempt}`]
+      : []),
     ...(group.progress === undefined ? [] : [`${Math.round(group.progress * 100)} %`]),
     ...(group.waitsFor === '' ? [] : [group.waitsFor]),
     ...(group.fault === undefined ? [] : [faultText(group.fault)]),
@@ -205,6 +207,17 @@ const decisionMeaning: Readonly<Record<string, string>> = {
   abandon: 'end the run as it is',
 };
 
+/** How the run stands, in one line. */
+export const outcomeLine = (run: Run, canvas: Canvas): string => {
+  const outcome = outcomeOf(run);
+  const endMs = run.endTime?.getTime() ?? canvas.nowMs;
+  const lasts = duration(endMs - (run.startTime?.getTime() ?? endMs));
+  const at = canvas.tone('quiet', clockTime(endMs));
+  const report = outcome === 'succeeded' ? '' : `  siteswap report ${run.runId}`;
+  const said = `${titleOf(run)}: ${canvas.tone(statusTone(outcome), outcome)} after ${lasts}`;
+  return `${at} ${said}${canvas.tone('quiet', report)}`;
+};
+
 /** What a person has to do, when there is something. */
 export const attentionLines = (run: Run, canvas: Pick<Canvas, 'tone'>): string[] => {
   if (run.attention === '') return [];
@@ -230,7 +243,11 @@ export const runLines = (run: Run, canvas: Canvas): string[] => {
   ];
 };
 
-const stepChanges = (before: Run | undefined, run: Run, canvas: Canvas): string[] => {
+/**
+ * The steps that finished between two pictures, as lines of a log: for output that is not a
+ * terminal, where nothing can be rewritten in place.
+ */
+export const changeLines = (before: Run | undefined, run: Run, canvas: Canvas): string[] => {
   const known = new Map(before?.steps.map((step) => [step.name, step.workgroupsDone]));
   return run.steps
     .filter(({ name, workgroupsDone, workgroupsTotal }) => {
@@ -239,29 +256,8 @@ const stepChanges = (before: Run | undefined, run: Run, canvas: Canvas): string[
     .map(({ name, workgroupsTotal, itemsFailed }) => {
       const groups = count(workgroupsTotal, 'workgroup');
       const failed = itemsFailed === 0 ? '' : `, ${count(itemsFailed, 'item')} failed`;
-      return `${canvas.tone('good', '✔')} ${name}  ${canvas.tone('quiet', `${groups}${failed}`)}`;
+      const at = canvas.tone('quiet', clockTime(canvas.nowMs));
+      const much = canvas.tone('quiet', `${groups}${failed}`);
+      return `${at} ${canvas.tone('good', '✔')} ${name}  ${much}`;
     });
-};
-
-const groupChanges = (before: Run | undefined, run: Run, canvas: Canvas): string[] => {
-  const known = new Map(before?.workgroups.map((group) => [group.id, group]));
-  return run.workgroups
-    .filter((group) => !ordinary.has(group.status) || group.fault !== undefined)
-    .filter((group) => {
-      const earlier = known.get(group.id);
-      return earlier?.status !== group.status || earlier.attempt !== group.attempt;
-    })
-    .map((group) => workgroupLine(group, canvas).trimStart());
-};
-
-/**
- * What changed between two pictures, as lines of a log: for output that is not a terminal, where
- * nothing can be rewritten in place.
- */
-export const changeLines = (before: Run | undefined, run: Run, canvas: Canvas): string[] => {
-  const lines = [...stepChanges(before, run, canvas), ...groupChanges(before, run, canvas)];
-  if (before !== undefined && outcomeOf(before) !== outcomeOf(run)) {
-    lines.push(canvas.tone(statusTone(outcomeOf(run)), outcomeOf(run)));
-  }
-  return lines.map((line) => `${canvas.tone('quiet', clockTime(canvas.nowMs))} ${line}`);
 };

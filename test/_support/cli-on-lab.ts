@@ -1,0 +1,51 @@
+/** The command line against an engine on the lab, served over gRPC in this process. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import pino from 'pino';
+import { createApi } from '../../daemon/api/server.ts';
+import { type Printed, siteswap } from './cli.ts';
+import { type Rig, rig } from './engine-on-lab.ts';
+import { tempDir } from './temp.ts';
+
+export interface CliRig extends Rig {
+  /** `siteswap …args`, against this engine. */
+  readonly type: (...args: readonly string[]) => Promise<Printed>;
+  /** Writes a file beside the socket; answers its path. */
+  readonly write: (name: string, text: string) => Promise<string>;
+}
+
+export const plan = `id: shop
+name: The web shop
+protectedSite: site-a
+recoverySite: site-b
+protectionGroups:
+  - id: databases
+    groups: [lab-a/cg-0001]
+    vms:
+      - {id: vm-00001, priority: 1}
+      - {id: vm-00002, dependsOn: [vm-00001]}
+  - id: web
+    groups: [lab-a/cg-0002]
+`;
+
+export const cliOnLab = async (t: ExecutionContext): Promise<CliRig> => {
+  const directory = await tempDir(t);
+  const made = await rig({ groups: 2, vms: 2 });
+  const listen = `unix:${join(directory, 's.sock')}`;
+  const log = pino({ level: 'silent' });
+  const api = createApi({ engine: made.engine, listen, log, version: '0.0.0' });
+  const address = await api.start();
+  t.teardown(async () => {
+    await api.stop();
+    made.engine.close();
+  });
+  return Object.assign(made, {
+    type: (...args: readonly string[]) => siteswap(...args, '--address', address, '--as', 'ann'),
+    write: async (name: string, text: string) => {
+      const path = join(directory, name);
+      await writeFile(path, text);
+      return path;
+    },
+  });
+};
