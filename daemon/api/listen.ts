@@ -21,7 +21,7 @@ const inUse = (text: string): SiteswapError =>
   new SiteswapError('ADDRESS_IN_USE', `another process listens at ${text}`, { subject: text });
 
 const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
+  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 
 /** Text → address; throws ADDRESS_INVALID. */
 export const parseAddress = (text: string): Address => {
@@ -34,7 +34,7 @@ export const parseAddress = (text: string): Address => {
     }
     return { kind: 'unix', path };
   }
-  const [, host, port] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
+  const [, host, port] = /^\[?([^\]]+)\]?:(\d{1,5})$/.exec(text) ?? [];
   if (host === undefined || Number(port) > 65_535) {
     throw invalid(text, 'expected unix:PATH or HOST:PORT');
   }
@@ -74,21 +74,23 @@ const bind = (server: Server, target: string): Promise<number> =>
   });
 
 /**
- * Lets `server` listen at `text`; answers the address that clients connect to (with the port that
+ * Lets `server` listen; answers the address that clients connect to (with the port that
  * was chosen for port 0). Throws ADDRESS_INVALID or ADDRESS_IN_USE.
  */
-export const listen = async (server: Server, text: string): Promise<string> => {
-  const address = parseAddress(text);
+export const listen = async (server: Server, at: string | Address): Promise<string> => {
+  const address = typeof at === 'string' ? parseAddress(at) : at;
   if (address.kind === 'tcp') {
-    return `${address.host}:${await bind(server, `${address.host}:${address.port}`)}`;
+    const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+    return `${host}:${await bind(server, `${host}:${address.port}`)}`;
   }
+  const text = `unix:${address.path}`;
   try {
     await makeWay(address.path);
-    await bind(server, `unix:${address.path}`);
+    await bind(server, text);
     // Before this the umask keeps others out: connecting needs the right to write.
     chmodSync(address.path, 0o600);
   } catch (error) {
     throw error instanceof SiteswapError ? error : invalid(text, (error as Error).message);
   }
-  return `unix:${address.path}`;
+  return text;
 };

@@ -8,7 +8,7 @@ import { Calls } from './calls.ts';
 import { addHealth } from './health.ts';
 import { inventoryService } from './inventory-service.ts';
 import { flushMsMax, stopMsMax, transportBytesMax } from './limits.ts';
-import { listen } from './listen.ts';
+import { type Address, listen } from './listen.ts';
 import { planService } from './plan-service.ts';
 import { addReflection } from './reflection.ts';
 import { replicationService } from './replication-service.ts';
@@ -17,8 +17,8 @@ import { siteService } from './site-service.ts';
 
 export interface ApiParts {
   readonly engine: Engine;
-  /** `unix:PATH`, or `HOST:PORT` with a loopback host (port 0: any). */
-  readonly listen: string;
+  /** `unix:PATH`, or `HOST:PORT` with a loopback host (port 0: any); as text, or parsed. */
+  readonly listen: string | Address;
   readonly log: Logger;
   /** The daemon's version: travels with every answer. */
   readonly version: string;

@@ -12,10 +12,10 @@ import {
   type Plan,
   type PlanOptions,
   type ProtectionGroup,
-  planOptionsDefault,
   priorityDefault,
   priorityMax,
 } from '../core/plan.ts';
+import { defaultOptions } from '../planner/defaults.ts';
 import type { StoredPlan } from '../runner/service.ts';
 import type { Problems } from './check.ts';
 import { policiesFrom, policiesTo, policyTo } from './translate-policy.ts';
@@ -59,7 +59,7 @@ export const storedPlanTo = (stored: StoredPlan): StoredPlanMessage => ({
 
 /** Zero takes the default. */
 const optionsFrom = (options: PlanOptionsMessage | undefined): PlanOptions => {
-  const usual = planOptionsDefault;
+  const usual = defaultOptions;
   if (options === undefined) return usual;
   const { limits, releaseBatchSize: size } = options;
   return {

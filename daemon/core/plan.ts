@@ -60,15 +60,3 @@ export interface Plan {
   readonly policies: Readonly<Record<string, Policy>>;
   readonly options: PlanOptions;
 }
-
-/**
- * Options of a plan that names none. Workgroups of 50 VMs keep entries few and a failed item's
- * neighbours near; 64 tasks in flight are what arrays of the field accept without queueing.
- */
-export const planOptionsDefault: PlanOptions = {
-  vmWorkgroupMax: 50,
-  storageWorkgroupMax: 8,
-  release: { kind: 'each' },
-  priorityGates: true,
-  limits: { perArray: 64, perCompute: 64, perStep: {} },
-};

@@ -79,7 +79,7 @@ export class SiteswapClient {
    *
    * @example
    * ```ts
-   * const { runId } = await client.runs.start({ planId: 'erp', mode: Mode.TEST, requester });
+   * const { runId } = await client.runs.start({ planId: 'erp', mode: Mode.TEST, requester: 'me' });
    * const run = await client.waitForRun(runId, { deadlineMs: 60_000 });
    * console.log(run.status === RunStatus.ENDED ? run.result : run.attention);
    * ```

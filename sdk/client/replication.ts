@@ -41,7 +41,7 @@ export class Replication {
    * const { runId, results } = await client.replication.sync({
    *   arrayId: 'east-array',
    *   targets: [{ id: 'cg-1' }, { id: 'cg-2' }],
-   *   requester,
+   *   requester: 'me',
    *   requestKey: 'sync 4711',
    * });
    * for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
@@ -81,7 +81,7 @@ export class Replication {
    * const { runId, results } = await client.replication.prepareFailover({
    *   arrayId: 'east-array',
    *   targets: [{ id: 'cg-1' }, { id: 'cg-2' }],
-   *   requester,
+   *   requester: 'me',
    *   requestKey: 'prepareFailover 4711',
    * });
    * for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
@@ -102,7 +102,7 @@ export class Replication {
    * const { runId, results } = await client.replication.failover({
    *   arrayId: 'west-array',
    *   targets: [{ id: 'cg-1' }, { id: 'cg-2' }],
-   *   requester,
+   *   requester: 'me',
    *   requestKey: 'failover 4711',
    *   force: true,
    * });
@@ -124,7 +124,7 @@ export class Replication {
    * const { runId, results } = await client.replication.testFailoverStart({
    *   arrayId: 'west-array',
    *   targets: [{ id: 'cg-1' }, { id: 'cg-2' }],
-   *   requester,
+   *   requester: 'me',
    *   requestKey: 'testFailoverStart 4711',
    * });
    * for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
@@ -149,7 +149,7 @@ export class Replication {
    * const { runId, results } = await client.replication.testFailoverStop({
    *   arrayId: 'west-array',
    *   targets: [{ id: 'cg-1' }, { id: 'cg-2' }],
-   *   requester,
+   *   requester: 'me',
    *   requestKey: 'testFailoverStop 4711',
    * });
    * for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
@@ -174,7 +174,7 @@ export class Replication {
    * const { runId, results } = await client.replication.reverse({
    *   arrayId: 'west-array',
    *   targets: [{ id: 'cg-1' }, { id: 'cg-2' }],
-   *   requester,
+   *   requester: 'me',
    *   requestKey: 'reverse 4711',
    * });
    * for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
@@ -195,7 +195,7 @@ export class Replication {
    * const { runId, results } = await client.replication.restore({
    *   arrayId: 'east-array',
    *   targets: [{ id: 'cg-1' }, { id: 'cg-2' }],
-   *   requester,
+   *   requester: 'me',
    *   requestKey: 'restore 4711',
    *   directions: { 'dev-1': Direction.OUTGOING },
    * });

@@ -37,7 +37,7 @@ export class Runs {
    * const { runId, existing } = await client.runs.start({
    *   planId: 'erp',
    *   mode: Mode.PLANNED,
-   *   requester,
+   *   requester: 'me',
    *   requestKey: 'move of 3 May',
    * });
    * console.log(runId, existing);
@@ -55,7 +55,7 @@ export class Runs {
    *
    * @example
    * ```ts
-   * const { runId } = await client.runs.start({ planId: 'erp', mode: Mode.TEST, requester });
+   * const { runId } = await client.runs.start({ planId: 'erp', mode: Mode.TEST, requester: 'me' });
    * const run = await client.runs.get(runId, { detail: RunDetail.BASIC });
    * for (const step of run.steps) console.log(step.name, step.workgroupsDone);
    * ```
@@ -96,7 +96,7 @@ export class Runs {
    *
    * @example
    * ```ts
-   * const { runId } = await client.runs.start({ planId: 'erp', mode: Mode.TEST, requester });
+   * const { runId } = await client.runs.start({ planId: 'erp', mode: Mode.TEST, requester: 'me' });
    * for await (const event of client.runs.watch(runId)) {
    *   console.log(event.cursor, event.type, event.workgroupId, event.step);
    * }
@@ -111,7 +111,7 @@ export class Runs {
    *
    * @example
    * ```ts
-   * const { runId } = await client.runs.start({ planId: 'erp', mode: Mode.TEST, requester });
+   * const { runId } = await client.runs.start({ planId: 'erp', mode: Mode.TEST, requester: 'me' });
    * for await (const { events, progress } of client.runs.watchPages(runId)) {
    *   console.log(`${events.length} events`);
    *   for (const { itemId, fraction } of progress) console.log(itemId, `${fraction * 100} %`);
@@ -129,7 +129,7 @@ export class Runs {
    * ```ts
    * for await (const run of client.runs.list({ openOnly: true })) {
    *   if (run.status !== RunStatus.PARKED) continue;
-   *   await client.runs.resume({ runId: run.runId, requester, decision: Decision.RETRY });
+   *   await client.runs.resume({ runId: run.runId, requester: 'me', decision: Decision.RETRY });
    * }
    * ```
    */
@@ -142,8 +142,8 @@ export class Runs {
    *
    * @example
    * ```ts
-   * const { runId } = await client.runs.start({ planId: 'erp', mode: Mode.TEST, requester });
-   * await client.runs.cancel({ runId, requester, reason: 'wrong plan' });
+   * const { runId } = await client.runs.start({ planId: 'erp', mode: Mode.TEST, requester: 'me' });
+   * await client.runs.cancel({ runId, requester: 'me', reason: 'wrong plan' });
    * ```
    */
   async cancel(request: DeepPartial<CancelRunRequest>, options?: CallOptions): Promise<void> {
@@ -155,7 +155,7 @@ export class Runs {
    *
    * @example
    * ```ts
-   * const { runId } = await client.runs.start({ planId: 'erp', mode: Mode.TEST, requester });
+   * const { runId } = await client.runs.start({ planId: 'erp', mode: Mode.TEST, requester: 'me' });
    * await client.waitForRun(runId);
    * const report = await client.runs.report(runId);
    * console.log(report.recoveryTimeMs, report.dataLossMs, report.items.length);

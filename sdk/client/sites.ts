@@ -27,8 +27,8 @@ export class Sites {
    *
    * @example
    * ```ts
-   * await client.sites.declareLost({ siteId: 'east', requester, reason: 'fire' });
-   * await client.runs.start({ planId: 'erp', mode: Mode.DISASTER, requester });
+   * await client.sites.declareLost({ siteId: 'east', requester: 'me', reason: 'fire' });
+   * await client.runs.start({ planId: 'erp', mode: Mode.DISASTER, requester: 'me' });
    * ```
    */
   async declareLost(declaration: Declaration, options?: CallOptions): Promise<Site> {
@@ -42,7 +42,7 @@ export class Sites {
    *
    * @example
    * ```ts
-   * await client.sites.declareReachable({ siteId: 'east', requester, reason: 'rebuilt' });
+   * await client.sites.declareReachable({ siteId: 'east', requester: 'me', reason: 'rebuilt' });
    * ```
    */
   async declareReachable(declaration: Declaration, options?: CallOptions): Promise<Site> {

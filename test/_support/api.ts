@@ -2,6 +2,7 @@
 import { Writable } from 'node:stream';
 import type { ExecutionContext } from 'ava';
 import { pino } from 'pino';
+import type { Address } from '../../daemon/api/listen.ts';
 import { type Api, createApi } from '../../daemon/api/server.ts';
 import { connect, type SiteswapClient } from '../../sdk/client/index.ts';
 import { FakeEngine } from './fake-engine.ts';
@@ -18,7 +19,10 @@ export interface Served {
 /** Listens at `listen`; default: a free port. */
 export const serve = async (
   t: ExecutionContext,
-  { engine = new FakeEngine(), listen = '127.0.0.1:0' } = {},
+  {
+    engine = new FakeEngine(),
+    listen = '127.0.0.1:0',
+  }: { engine?: FakeEngine; listen?: string | Address } = {},
 ): Promise<Served> => {
   const log: Record<string, unknown>[] = [];
   const sink = new Writable({

@@ -1,7 +1,8 @@
 /** A small world for tests of the API: two sites, one plan, one frozen run. */
 import type { FrozenRun, StorageItem } from '../../daemon/core/frozen.ts';
-import { type Plan, planOptionsDefault } from '../../daemon/core/plan.ts';
+import type { Plan } from '../../daemon/core/plan.ts';
 import { defaultPolicy, rerun, rollback } from '../../daemon/core/policy.ts';
+import { defaultOptions } from '../../daemon/planner/defaults.ts';
 import type { RemoteState, SiteState } from '../../daemon/runner/service.ts';
 
 export const sites: readonly SiteState[] = ['east', 'west'].map((id) => ({
@@ -46,7 +47,7 @@ export const samplePlan = (id: string): Plan => ({
       otherwise: rollback('protection-group'),
     },
   },
-  options: { ...planOptionsDefault, release: { kind: 'batch', size: 4 } },
+  options: { ...defaultOptions, release: { kind: 'batch', size: 4 } },
 });
 
 const item = (id: string): StorageItem => ({

@@ -55,7 +55,7 @@ for (const reason of Object.keys(errorTable) as Reason[]) {
   });
 }
 
-test('errors: a defect tells the caller nothing but its call id, and the log everything', async (t) => {
+test('errors: a defect tells the caller its call id, and the log everything', async (t) => {
   const { client, log } = await serve(t, { engine: engineThatThrows(new TypeError('x of y')) });
   for (const call of [client.runs.get('r1'), client.inventory.sites()]) {
     const error = await failed(t, call);

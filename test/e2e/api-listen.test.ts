@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
 import { pino } from 'pino';
+import { parseAddress } from '../../daemon/api/listen.ts';
 import { createApi } from '../../daemon/api/server.ts';
 import { SiteswapError } from '../../daemon/core/errors.ts';
 import { CallError, connect, Serving } from '../../sdk/client/index.ts';
@@ -40,7 +41,8 @@ test('listen: a socket in use is refused by name, and the first server stays', a
 
 test('listen: a socket that a killed daemon left behind is taken over', async (t) => {
   const path = join(await tempDir(t), 'api.sock');
-  const script = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+  const dying = "() => process.kill(process.pid, 'SIGKILL')";
+  const script = `require('net').createServer().listen(${JSON.stringify(path)}, ${dying})`;
   t.throws(() => execFileSync(process.execPath, ['-e', script]));
   t.true(existsSync(path));
   const { client } = await serve(t, { listen: `unix:${path}` });
@@ -65,11 +67,21 @@ test('listen: a port in use is refused by name', async (t) => {
   t.true(error.message.includes(String(port)));
 });
 
+test('listen: an address that was parsed already is taken as it is', async (t) => {
+  const path = join(await tempDir(t), 'api.sock');
+  t.is((await serve(t, { listen: { kind: 'unix', path } })).address, `unix:${path}`);
+  const tcp = await serve(t, { listen: { kind: 'tcp', host: 'localhost', port: 0 } });
+  t.regex(tcp.address, /^localhost:\d+$/);
+  t.is((await tcp.client.inventory.sites()).length, 2);
+  t.deepEqual(parseAddress('[::1]:7000'), { kind: 'tcp', host: '::1', port: 7000 });
+});
+
 for (const [address, why] of [
   ['0.0.0.0:7000', 'loopback'],
   ['example.com:7000', 'loopback'],
   ['127.0.0.1:70000', 'HOST:PORT'],
   ['nonsense', 'HOST:PORT'],
+  ['[::2]:7000', 'loopback'],
   ['unix:', 'missing'],
   [`unix:/tmp/${'x'.repeat(120)}`, '107 bytes'],
   ['unix:/no/such/folder/api.sock', 'ADDRESS_INVALID'],

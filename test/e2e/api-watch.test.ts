@@ -100,7 +100,7 @@ test('watch: nothing heard for long enough → the last error', async (t) => {
   t.is((await failure(t, watch, CallError)).reason, 'DAEMON_UNREACHABLE');
 });
 
-test('watch: ends by abort, by deadline and by leaving the loop; the daemon keeps nothing', async (t) => {
+test('watch: abort, deadline and leaving the loop end it; the daemon keeps nothing', async (t) => {
   const { client, engine } = await serve(t);
   const runId = engine.addRun();
   const giveUp = new AbortController();
@@ -150,7 +150,7 @@ test('watch: a watcher that does not read holds a few messages, not the run', as
   t.is(last, 68);
 });
 
-test('wait: until the run is parked or has ended, and not for a run that was resumed', async (t) => {
+test('wait: until the run has ended or is parked, unless it was resumed since', async (t) => {
   const { client, engine } = await serve(t);
   const ended = engine.addRun();
   const parked = engine.addRun();

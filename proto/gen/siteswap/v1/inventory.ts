@@ -712,7 +712,10 @@ export interface DiscoverDevicesResponse {
   arrayId: string;
   devices: Device[];
   /** Set instead of devices when the array could not be asked, or not to the end. */
-  problem: DiscoveryProblem | undefined;
+  problem:
+    | DiscoveryProblem
+    | undefined;
+  /** When they were heard of. */
   observedTime: Date | undefined;
 }
 

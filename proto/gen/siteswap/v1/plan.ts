@@ -297,9 +297,9 @@ export interface PlanVm {
 
 /** How the plan is cut into workgroups, and how hard it may press. */
 export interface PlanOptions {
-  /** VMs in one workgroup at the most; 0: the default of 50. */
+  /** VMs in one workgroup at the most; 0: the default of 20. */
   vmWorkgroupMax: number;
-  /** Consistency groups in one storage workgroup at the most; 0: the default of 8. */
+  /** Consistency groups in one storage workgroup at the most; 0: the default of 4. */
   storageWorkgroupMax: number;
   /** Workgroups go on from a step in batches of this size; 0: each as soon as it can. */
   releaseBatchSize: number;
@@ -2841,7 +2841,8 @@ export const PlanServiceService = {
   /**
    * Stores a new plan. Its id is the caller's.
    *
-   * Errors: INVALID_REQUEST, PLAN_INVALID (with every problem), PLAN_EXISTS, JOURNAL_HELD.
+   * Errors: INVALID_REQUEST, PLAN_INVALID (ValidatePlan tells every problem), PLAN_EXISTS,
+   * JOURNAL_HELD.
    */
   createPlan: {
     path: "/siteswap.v1.PlanService/CreatePlan" as const,
@@ -2939,7 +2940,8 @@ export interface PlanServiceServer extends UntypedServiceImplementation {
   /**
    * Stores a new plan. Its id is the caller's.
    *
-   * Errors: INVALID_REQUEST, PLAN_INVALID (with every problem), PLAN_EXISTS, JOURNAL_HELD.
+   * Errors: INVALID_REQUEST, PLAN_INVALID (ValidatePlan tells every problem), PLAN_EXISTS,
+   * JOURNAL_HELD.
    */
   createPlan: handleUnaryCall<CreatePlanRequest, CreatePlanResponse>;
   /** Errors: PLAN_NOT_FOUND. */
@@ -2980,7 +2982,8 @@ export interface PlanServiceClient extends Client {
   /**
    * Stores a new plan. Its id is the caller's.
    *
-   * Errors: INVALID_REQUEST, PLAN_INVALID (with every problem), PLAN_EXISTS, JOURNAL_HELD.
+   * Errors: INVALID_REQUEST, PLAN_INVALID (ValidatePlan tells every problem), PLAN_EXISTS,
+   * JOURNAL_HELD.
    */
   createPlan(
     request: CreatePlanRequest,

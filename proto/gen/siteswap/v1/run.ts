@@ -549,7 +549,7 @@ export const RunEventType = {
   UNSPECIFIED: "RUN_EVENT_TYPE_UNSPECIFIED",
   /** RUN_STARTED - The run is journaled: plan_id, mode, requester, initiator_id, site_ids (lost at the start). */
   RUN_STARTED: "RUN_EVENT_TYPE_RUN_STARTED",
-  /** TASK_STARTED - The intent, ahead of any call: items, injections. */
+  /** TASK_STARTED - The intent, ahead of any call: items_count and item_ids when they are not all, injections. */
   TASK_STARTED: "RUN_EVENT_TYPE_TASK_STARTED",
   /** TASK_PREPARED - What was found before the change is journaled, so that an undo can restore it: items_count. */
   TASK_PREPARED: "RUN_EVENT_TYPE_TASK_PREPARED",
@@ -564,7 +564,10 @@ export const RunEventType = {
   TASK_SETTLED: "RUN_EVENT_TYPE_TASK_SETTLED",
   /** TASK_INTERRUPTED - The task was in flight when the daemon or a worker was lost: reason. */
   TASK_INTERRUPTED: "RUN_EVENT_TYPE_TASK_INTERRUPTED",
-  /** POLICY_APPLIED - What the policy made of a fault: items, faults (one), action, because, retry_time. */
+  /**
+   * POLICY_APPLIED - What the policy made of a fault: items_count, faults (one, with its items), action, because,
+   * retry_time.
+   */
   POLICY_APPLIED: "RUN_EVENT_TYPE_POLICY_APPLIED",
   /** CALL_REFUSED - The gateway refused a call because its site is declared lost: site_ids (one), verb. */
   CALL_REFUSED: "RUN_EVENT_TYPE_CALL_REFUSED",
@@ -951,7 +954,7 @@ export interface RunEvent {
   attempt: number;
   /** Items that succeeded: how many. */
   itemsDone: number;
-  /** Items that the event is about: how many. */
+  /** Items that the event is about: how many; 0 when they are all that the workgroup still has. */
   itemsCount: number;
   /** Items that the event is about, by id; empty when they are all that the workgroup still has. */
   itemIds: string[];
