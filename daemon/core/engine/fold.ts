@@ -107,7 +107,8 @@ const foldStarted = (state: RunState, group: Group, entry: TaskStarted): RunStat
 };
 
 const foldPrepared = (state: RunState, group: Group, entry: TaskPrepared): RunState => {
-  group.task.before = { ...group.task.before, ...entry.before };
+  // The first finding stands: a later attempt may find what an earlier one has changed.
+  group.task.before = { ...entry.before, ...group.task.before };
   stand(state, group, 'prepared');
   return state;
 };
