@@ -185,9 +185,9 @@ const stored = (id: string, { sizeBytes }: DeviceSpec, peerId: string): StoredDe
   peerId,
 });
 
-/** Makes both arrays and synchronises them. */
+/** Makes both arrays and synchronises them; the first copy is not held to the bandwidth. */
 export const provisionPair = async ({ source, target, groups }: PairSpec): Promise<void> => {
-  const from = await makeStorage(source, [target.id]);
+  const { bytesPerSecondMax, ...from } = await makeStorage(source, [target.id]);
   const to = await makeStorage(target, [source.id]);
   for (const spec of groups) {
     checkDevices(spec);

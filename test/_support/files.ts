@@ -1,6 +1,7 @@
 /** Two sites of the files plugin in a temporary directory, and a caller with key and deadline. */
-import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdtemp, open, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -92,6 +93,50 @@ export class Remote {
   }
 }
 
+/** Pids of the movers of an array, from their command lines. */
+export const moversOf = (directory: string): number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        const [, ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+        return args.includes(directory) && args.some((arg) => /mover\.[jt]s$/.test(arg));
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+
+/** Where the bytes of a device of the group `g1` are. */
+export const imageOf = (directory: string, deviceId: string): string =>
+  join(directory, 'groups', 'g1', 'devices', `${deviceId}.img`);
+
+/** Changes blocks of a device behind its catalog, as a host would. */
+export const scribble = async (
+  directory: string,
+  deviceId: string,
+  blocks: number,
+): Promise<void> => {
+  const image = await open(imageOf(directory, deviceId), 'r+');
+  await image.write(randomBytes(blocks * blockBytes), 0, blocks * blockBytes, 256 * 1024);
+  await image.close();
+};
+
+/** Polls until something holds; a test that waits in vain fails by its own time-out. */
+export const until = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
+  while (!(await holds())) await sleep(5);
+};
+
+/** Every file under a directory with its times: equal before and after means untouched. */
+export const fingerprintOf = async (directory: string): Promise<string> => {
+  const names = await readdir(directory, { recursive: true });
+  const lines = names.sort().map((name) => {
+    const { ino, size, mtimeMs, ctimeMs } = statSync(join(directory, name));
+    return `${name} ${ino} ${size} ${mtimeMs} ${ctimeMs}`;
+  });
+  return lines.join('\n');
+};
+
 /** Kind of the fault, or `ok`. */
 export const wordOf = (answer: object): string => {
   if ('fault' in answer) return (answer as { fault: { kind: string } }).fault.kind;
@@ -131,7 +176,7 @@ export const g1: { readonly a: GroupTarget; readonly b: GroupTarget } = {
   b: { id: 'g1', devices: ['r1', 'r2'] },
 };
 
-const open = async (id: string, config: object): Promise<Remote> => {
+const openRemote = async (id: string, config: object): Promise<Remote> => {
   const context = { siteId: id, remoteId: id, signal: new AbortController().signal };
   return new Remote(await plugin.open({ ...context, config: plugin.config.parse(config) }));
 };
@@ -155,11 +200,19 @@ export const makeSites = async (
     root,
     directory,
     compute,
-    a: await open('a', { directory: directory.a, peers: { b: directory.b } }),
-    b: await open('b', { directory: directory.b, peers: { a: directory.a } }),
-    computeA: await open('ca', { directory: compute.a, arrays: { a: directory.a }, heartbeatMs }),
-    computeB: await open('cb', { directory: compute.b, arrays: { b: directory.b }, heartbeatMs }),
-    open,
+    a: await openRemote('a', { directory: directory.a, peers: { b: directory.b } }),
+    b: await openRemote('b', { directory: directory.b, peers: { a: directory.a } }),
+    computeA: await openRemote('ca', {
+      directory: compute.a,
+      arrays: { a: directory.a },
+      heartbeatMs,
+    }),
+    computeB: await openRemote('cb', {
+      directory: compute.b,
+      arrays: { b: directory.b },
+      heartbeatMs,
+    }),
+    open: openRemote,
     close: async () => {
       for (const one of [compute.a, compute.b]) await stopVms(one);
       for (const one of [directory.a, directory.b]) await moverIdle(one).catch(() => false);
