@@ -1,5 +1,5 @@
 /** Datastores and VMs of a compute: what is mounted, registered and on, and what refuses. */
-import type { DatastoreTarget, Fault, VmStatus, VmTarget } from '@siteswap/sdk/plugin';
+import type { DatastoreTarget, Evidence, Fault, VmStatus, VmTarget } from '@siteswap/sdk/plugin';
 import { nameOf } from './chance.ts';
 import type { Outcome } from './ledger.ts';
 import {
@@ -32,6 +32,7 @@ const devicesOf = (call: ComputeCall, target: DatastoreTarget): readonly LabDevi
   const seen = (world.catalogue.get(target.id) ?? []).filter(
     (device) => device.storage.siteId === compute.siteId,
   );
+  if (seen.length === 0) return unknownDatastore(target.id, compute);
   for (const named of target.devices ?? []) {
     const isThere = seen.some(
       (device) => device.id === named.deviceId && device.storage.id === named.arrayId,
@@ -41,7 +42,7 @@ const devicesOf = (call: ComputeCall, target: DatastoreTarget): readonly LabDevi
       return no('refused', 'NOT_VISIBLE', `${what}, or is not seen from ${compute.id}`);
     }
   }
-  return seen.length === 0 ? unknownDatastore(target.id, compute) : seen;
+  return seen;
 };
 
 /** Why a VM, or a mount, cannot write to a device now. */
@@ -188,17 +189,23 @@ export const boot = (world: World, compute: LabCompute, vm: LabVm, now: number):
   return started;
 };
 
+const evidenceOf = ({ id, base }: Boot): Evidence => ({ bootId: id, resumedAt: base });
+
+/** A VM that is on already stays as it is: never a second boot beside the first. */
 export const powerOn = (call: ComputeCall, target: VmTarget): Outcome => {
   const { compute, world, now } = call;
   const vm = compute.vms[target.instance].get(target.id);
   if (vm === undefined || !vm.registered) return { fault: notRegistered(call, target) };
-  if (vm.on) return { fault: no('conflict', 'ALREADY_ON', `${target.id} is powered on already`) };
   const fault =
     notMounted(compute, vm) ??
     faultIn(devicesUnder(compute, vm), (device) => notWritable(device, vm.instance));
   if (fault !== undefined) return { fault };
-  const started = boot(world, compute, vm, now);
-  return done({ bootId: started.id, resumedAt: started.base });
+  if (vm.on && vm.boot !== undefined && vm.boot.offAt <= now) {
+    const what = `${target.id} is on, but was cut off from its devices`;
+    return { fault: no('conflict', 'CUT_OFF', what, 'Power it off first.') };
+  }
+  if (vm.on && vm.boot !== undefined) return already(evidenceOf(vm.boot));
+  return done(evidenceOf(boot(world, compute, vm, now)));
 };
 
 /** Ends a VM's running, whatever it was doing. */

@@ -38,7 +38,7 @@ export type Code =
   | 'DATASTORE_IN_USE'
   | 'DATASTORE_NOT_MOUNTED'
   | 'NOT_REGISTERED'
-  | 'ALREADY_ON'
+  | 'CUT_OFF'
   | 'POWERED_ON'
   | 'GUEST_IGNORES'
   | 'BAD_PATH'
@@ -85,9 +85,9 @@ export const firstFault = <D extends LabDevice>(
 };
 
 /** Small facts about an operation that has ended well. */
-export const evidenceOf = (operation: Operation): Evidence => ({
-  recoveryPoint: `${operation.targetId}@${operation.startedAt}`,
-  recoveryPointAtMs: operation.startedAt,
+export const evidenceOf = ({ devices, startedAt }: Operation): Evidence => ({
+  recoveryPoint: `${devices[0]?.link?.id}@${startedAt}`,
+  recoveryPointAtMs: startedAt,
 });
 
 export const answerOf = (id: string, outcome: Outcome): Answer => {

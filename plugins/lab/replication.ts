@@ -21,7 +21,7 @@ const directions: Record<Role, Direction> = {
   prepared: 'outgoing',
   'handed-over': 'outgoing',
   replica: 'incoming',
-  promoted: 'incoming',
+  promoted: 'none',
   single: 'none',
 };
 

@@ -15,7 +15,7 @@ import {
 } from './model.ts';
 import { cut } from './operations.ts';
 import { already, done, firstFault, no } from './outcome.ts';
-import { addPoint, caughtUp, linkUp, startFlow, stopFlow } from './replication.ts';
+import { addPoint, caughtUp, directionOf, linkUp, startFlow, stopFlow } from './replication.ts';
 
 /** One target of a storage verb: a consistency group, or a device that stands for itself. */
 export interface GroupCall {
@@ -173,24 +173,34 @@ const toReplica = (device: Paired, now: number): boolean => {
   return true;
 };
 
+/** Where each device is to go back to; when it is not said, to where its last change came from. */
+const wayBack = (
+  device: LabDevice,
+  to: Readonly<Record<string, Direction>> | undefined,
+): Direction => to?.[device.id] ?? (device.role === 'promoted' ? 'incoming' : 'outgoing');
+
+const checkBack = (device: Paired, to: Direction, now: number): Fault | undefined => {
+  if (to === 'outgoing') return checkToSource(device);
+  if (to === 'incoming') return checkToReplica(device, now);
+  return to === directionOf(device) ? undefined : wrongRole(device, `It cannot become ${to}.`);
+};
+
+const goBack = (device: Paired, to: Direction, now: number): boolean => {
+  if (to === 'outgoing') return toSource(device, now);
+  return to === 'incoming' && toReplica(device, now);
+};
+
 export const restoreReplication = (
   call: GroupCall,
-  args: { readonly to?: Readonly<Record<string, Direction>> },
+  { to }: { readonly to?: Readonly<Record<string, Direction>> },
 ): Outcome => {
   const devices = paired(call);
   if (isFault(devices)) return { fault: devices };
-  const toIncoming = (device: Paired): boolean =>
-    (args.to?.[device.id] ?? (device.role === 'promoted' ? 'incoming' : 'outgoing')) === 'incoming';
-  const fault = firstFault(devices, (device) =>
-    toIncoming(device) ? checkToReplica(device, call.now) : checkToSource(device),
-  );
+  const { now } = call;
+  const fault = firstFault(devices, (device) => checkBack(device, wayBack(device, to), now));
   if (fault !== undefined) return { fault };
-  let changed = false;
-  for (const device of devices) {
-    const moved = toIncoming(device) ? toReplica(device, call.now) : toSource(device, call.now);
-    changed = moved || changed;
-  }
-  return changed ? done() : already();
+  const moved = devices.filter((device) => goBack(device, wayBack(device, to), now));
+  return moved.length > 0 ? done() : already();
 };
 
 export const oldLineage = (device: LabDevice): Fault =>

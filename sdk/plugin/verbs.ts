@@ -155,6 +155,7 @@ export interface TargetVerbs {
   unmount: { target: DatastoreTarget; args: object; answer: Answer };
   register: { target: VmTarget; args: object; answer: Answer };
   unregister: { target: VmTarget; args: object; answer: Answer };
+  /** Already on: success, and no second boot. Evidence: `bootId`. */
   powerOn: { target: VmTarget; args: object; answer: Answer };
   /** Ask the guest to stop; `powerOff` pulls the plug. Already off: success. */
   shutDown: { target: VmTarget; args: object; answer: Answer };

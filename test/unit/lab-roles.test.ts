@@ -233,10 +233,9 @@ test('resync discards or keeps changes as it is told', async (t) => {
   }
 });
 
-test('computes refuse: on twice, unregister while on, unmount while used', async (t) => {
+test('computes refuse: unregister while on, unmount while used, a guest that goes on', async (t) => {
   const { verb, control } = makeLab();
   const at = 'lab-compute-a';
-  t.deepEqual(said(await verb(at, 'powerOn', [vm()])), ['conflict ALREADY_ON']);
   t.deepEqual(said(await verb(at, 'unregister', [vm()])), ['conflict POWERED_ON']);
   t.deepEqual(said(await verb(at, 'unmount', [datastore()])), ['conflict DATASTORE_IN_USE']);
   await control.ignoreShutDown(['vm-00001']);
@@ -265,4 +264,20 @@ test('files are replicated with their datastore and bounded in size and path', a
     file('vm/record', ''),
   ]);
   t.is(valueIn(read).content, 'one');
+});
+
+test('a VM that a fence cut off runs again only once it was powered off', async (t) => {
+  const lab = makeLab();
+  await lab.control.loseSite('site-a', { vms: 'keep' });
+  await lab.verb('lab-b', 'failover', [group()], { args: { force: true } });
+  await lab.control.returnSite('site-a');
+  await lab.verb('lab-a', 'fence', [group()]);
+  await lab.verb('lab-a', 'resync', [group()], { args: { changes: 'discard' } });
+  await lab.verb('lab-b', 'prepareFailover', [group()]);
+  await lab.verb('lab-a', 'failover', [group()], { args: { force: false } });
+  const on = () => lab.verb('lab-compute-a', 'powerOn', [vm()]);
+  t.deepEqual(said(await on()), ['conflict CUT_OFF']);
+  await lab.verb('lab-compute-a', 'powerOff', [vm()]);
+  t.deepEqual(said(await on()), ['ok']);
+  t.deepEqual(await lab.control.verify(), []);
 });
