@@ -27,7 +27,7 @@ const acceptedOf = (answers: readonly Answer[]): string => {
   throw new Error(`not accepted: ${JSON.stringify(answers)}`);
 };
 
-test('powered on twice, under the same key or another: one boot, one effect, one answer', async (t) => {
+test('powered on twice, by the same key or another: one boot, one answer', async (t) => {
   const { verb, control } = makeLab();
   await verb(at, 'powerOff', [vm()]);
   const first = await verb(at, 'powerOn', [vm()], { key });

@@ -233,7 +233,7 @@ test('resync discards or keeps changes as it is told', async (t) => {
   }
 });
 
-test('computes refuse: unregister while on, unmount while used, a guest that goes on', async (t) => {
+test('computes refuse: unregister while on, unmount while used, a deaf guest', async (t) => {
   const { verb, control } = makeLab();
   const at = 'lab-compute-a';
   t.deepEqual(said(await verb(at, 'unregister', [vm()])), ['conflict POWERED_ON']);
