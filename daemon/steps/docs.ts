@@ -41,7 +41,7 @@ const noteTaker = (): { readonly notes: string[]; readonly remote: Verbs } => {
     if (fails) failed = true;
     return targets.map(({ id }) => {
       if (looks) return { id, value: seenBy(verb, id) };
-      return fails ? { id, fault: fault('timeout', 'no answer') } : { id, ok: true };
+      return fails ? { id, fault: fault('conflict', 'not like this') } : { id, ok: true };
     });
   };
   const settle = async (verb: TargetVerb, targets: readonly { readonly id: string }[]) => {

@@ -5,8 +5,9 @@
 import { stop } from '../core/policy.ts';
 import { changeMsMax } from './limits.ts';
 import { patient } from './policies.ts';
+import { startVms } from './start-vms.ts';
 import { defineVmStep } from './step.ts';
-import { changeVms, settleVms } from './targets.ts';
+import { settleVms } from './targets.ts';
 
 export const powerOn = defineVmStep({
   name: 'power-on',
@@ -14,10 +15,11 @@ export const powerOn = defineVmStep({
   remote: 'compute',
   timeoutMs: changeMsMax,
   verbs: ['powerOn'],
+  helpers: ['vmStatus'],
   gate: 'priority',
   dependencies: true,
 
-  run: (call) => changeVms(call, 'powerOn'),
+  run: startVms,
   settle: (call) => settleVms(call, 'powerOn'),
   undo: 'no-return',
   onFault: patient(stop('item')),

@@ -7,6 +7,7 @@ import type { Settlement } from '../../sdk/plugin/verbs.ts';
 import type { VmItem } from '../core/frozen.ts';
 import { guestStopMsMax, shutDownMsMax } from './limits.ts';
 import { patient } from './policies.ts';
+import { startVms } from './start-vms.ts';
 import { defineVmStep, type StepCall, type UndoCall } from './step.ts';
 import { changeVms, settleVms, statusOfVms } from './targets.ts';
 
@@ -46,7 +47,7 @@ const settleShutDown = async (call: StepCall<VmItem>): Promise<readonly Settleme
 
 const undoShutDown = async (call: UndoCall<VmItem>) => {
   const wasOn = call.items.filter((item) => call.before[item.id] === 'on');
-  const answers = await changeVms({ ...call, items: wasOn }, 'powerOn');
+  const answers = await startVms({ ...call, items: wasOn });
   const answerOf = new Map(answers.map((answer) => [answer.id, answer]));
   return call.items.map(({ id }) => answerOf.get(id) ?? { id, ok: true as const });
 };

@@ -301,3 +301,18 @@ test('device steps: the arguments asked for; forced only in so many words', asyn
   const to = { d: 'outgoing' };
   t.deepEqual(await argsOf('device-restoreReplication', { to }), { to });
 });
+
+test('power-on: a conflict about a VM that runs → done; about one that does not → the fault', async (t) => {
+  const step = vmStep('power-on');
+  const { far, call } = callOf(step, [vmItem('a'), vmItem('b'), vmItem('c'), vmItem('d')], {
+    powerOn: (id) => (id === 'd' ? { id, ok: true } : failing('conflict')(id)),
+    vmStatus: (id) =>
+      (id === 'c' ? failing('timeout') : statusOf({ power: id === 'a' ? 'on' : 'off' }))(id),
+  });
+  const answers = await step.run(call);
+  t.deepEqual(answers[0], { id: 'a', ok: true, evidence: { alreadyOn: true } });
+  t.like(answers[1], { fault: { kind: 'conflict' } });
+  t.like(answers[2], { fault: { kind: 'conflict' } });
+  t.deepEqual(answers[3], { id: 'd', ok: true });
+  t.deepEqual(far.calls[1]?.ids, ['a', 'b', 'c']);
+});

@@ -47,6 +47,7 @@ test('steps: every verb that a step calls is declared by it', async (t) => {
   for (const [name, step] of steps) {
     const script: Script = {
       shutDown: failing('refused'),
+      powerOn: failing('conflict'),
       vmStatus: statusOf({}),
       deviceStatus: (id) => ({ id, value: [] }),
     };
