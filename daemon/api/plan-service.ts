@@ -25,12 +25,12 @@ const validate = async (
 ): Promise<ValidatePlanResponse> => {
   const problems = new Problems();
   const plan = planFrom(message, problems);
-  // What cannot be read cannot be judged further.
-  if (plan === undefined || problems.violations.length > 0) {
-    return { problems: [...problems.violations], warnings: [] };
-  }
+  if (plan === undefined) return { problems: [...problems.violations], warnings: [] };
   const judged = await engine.validatePlan(plan);
-  return { problems: [...judged.problems], warnings: [...judged.warnings] };
+  // Of a field that cannot be read, nothing more is worth saying.
+  const unread = new Set(problems.violations.map(({ field }) => field));
+  const more = judged.problems.filter(({ field }) => !unread.has(field));
+  return { problems: [...problems.violations, ...more], warnings: [...judged.warnings] };
 };
 
 export const planService = (engine: Engine, calls: Calls): Service =>
