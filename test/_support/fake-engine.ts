@@ -19,7 +19,7 @@ import type {
   StoredPlan,
 } from '../../daemon/runner/service.ts';
 import type { Device } from '../../sdk/plugin/model.ts';
-import { frozenRun, remotes, samplePlan, sites } from './samples.ts';
+import { frozenRun, itemDone, remotes, samplePlan, sites, startedAtMs } from './samples.ts';
 
 const notFound = (reason: 'PLAN_NOT_FOUND' | 'RUN_NOT_FOUND' | 'SITE_NOT_FOUND', id: string) =>
   new SiteswapError(reason, `nothing has the id ${id}`, { subject: id });
@@ -32,8 +32,6 @@ export interface FakeRun {
   items: ItemReport[];
   ended: boolean;
 }
-
-const startedAtMs = Date.UTC(2026, 4, 3);
 
 export class FakeEngine implements Engine {
   readonly plans = new Map<string, StoredPlan>();
@@ -397,13 +395,3 @@ export class FakeEngine implements Engine {
     return { journal: { held: this.held }, pool, openRuns: this.runs.size };
   }
 }
-
-const itemDone = (itemId: string): ItemReport => ({
-  itemId,
-  unit: 'storage',
-  protectionGroupId: 'data',
-  workgroupId: 's1',
-  outcome: 'done',
-  evidence: { recoveryPoint: 'rp-1', recoveryPointAtMs: startedAtMs, forced: false },
-  why: '',
-});

@@ -2,8 +2,12 @@
 import type { FrozenRun, StorageItem } from '../../daemon/core/frozen.ts';
 import type { Plan } from '../../daemon/core/plan.ts';
 import { defaultPolicy, rerun, rollback } from '../../daemon/core/policy.ts';
+import type { ItemReport } from '../../daemon/core/view.ts';
 import { defaultOptions } from '../../daemon/planner/defaults.ts';
 import type { RemoteState, SiteState } from '../../daemon/runner/service.ts';
+
+/** When everything in this world was done. */
+export const startedAtMs = Date.UTC(2026, 4, 3);
 
 export const sites: readonly SiteState[] = ['east', 'west'].map((id) => ({
   id,
@@ -112,4 +116,15 @@ export const frozenRun = (planId: string): FrozenRun => ({
     },
   ],
   inFlightMax: { 'west-array': 64 },
+});
+
+/** The report of a group that was promoted. */
+export const itemDone = (itemId: string): ItemReport => ({
+  itemId,
+  unit: 'storage',
+  protectionGroupId: 'data',
+  workgroupId: 's1',
+  outcome: 'done',
+  evidence: { recoveryPoint: 'rp-1', recoveryPointAtMs: startedAtMs, forced: false },
+  why: '',
 });
