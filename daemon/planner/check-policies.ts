@@ -1,4 +1,4 @@
-/** Policies are data that people write: what cannot work is refused before a run, with the reason. */
+/** Policies are data that people write: what cannot work is refused before a run, with reasons. */
 import { faultKinds } from '../../sdk/plugin/fault.ts';
 import { modes } from '../core/plan.ts';
 import type { Policy, PolicyAction } from '../core/policy.ts';
@@ -65,7 +65,7 @@ const actionsOf = (policy: Policy, field: string): [string, PolicyAction][] => [
   [`${field}.otherwise`, policy.otherwise],
 ];
 
-/** Everything about policies that can be seen without asking a plugin. `field`: where they stand. */
+/** Whatever can be seen of policies without asking a plugin. `field`: where they stand. */
 export const checkPolicies = (
   policies: Readonly<Record<string, Policy>>,
   field: string,

@@ -63,7 +63,7 @@ const checkForward = (plan: Plan, all: readonly Flowing[], findings: Findings): 
   }
 };
 
-/** A run that was given up may have promoted some groups: going on is possible, but worth knowing. */
+/** A run that was given up may have promoted some groups: possible, but worth knowing. */
 const warnOfPromoted = (all: readonly Flowing[], findings: Findings): void => {
   for (const { group, flow } of all) {
     const open = group.recovery.devices.find(

@@ -77,7 +77,8 @@ const actionText = (action: PolicyAction): string => {
   if (action.action === 'continue') return 'CONTINUE';
   if (action.action === 'rerun') {
     const { attemptsMax, delayMsMin, delayMsMax } = action;
-    return `RERUN up to ${attemptsMax} times, ${seconds(delayMsMin)} to ${seconds(delayMsMax)} apart`;
+    const apart = `${seconds(delayMsMin)} to ${seconds(delayMsMax)} apart`;
+    return `RERUN up to ${attemptsMax} times, ${apart}`;
   }
   return `${action.action.toUpperCase()} (${action.reach})`;
 };
@@ -148,7 +149,7 @@ const tableOf = async (rows: readonly Step[], mode: Mode | 'device'): Promise<st
 };
 
 const meaning: Record<Mode, string> = {
-  test: 'A writable copy is started beside the replica, on an isolated network; nothing else changes.',
+  test: 'Writable copies start beside the replicas, on an isolated network; nothing else changes.',
   cleanup: 'Everything that a test run made is taken away again.',
   planned: 'Both sites are well: the VMs stop, the last bytes are copied, the other site goes on.',
   disaster: 'The protected site is declared lost: no call goes there, the copies are forced open.',
@@ -159,12 +160,12 @@ const introduction = `# Recovery steps
 
 Generated from \`daemon/steps\` by \`npm run gen:docs\`: change the code, not this page.
 
-A mode takes its steps in this order. A *storage* step works on whole consistency groups, a *vm* step
-on VMs. A task in doubt is settled before its policy is asked, so a policy sees \`timeout\`,
-\`unreachable\` and \`interrupted\` only when the effect is proven absent: together with \`busy\` these
-are the *passing* faults, after which trying again is safe and of use. "asks what became of \`verb\`" is
-the plugin's own \`settle\` of that verb, or the same call again under the same key where the plugin
-declares it repeatable. A plan can name another policy for any step.`;
+A mode takes its steps in this order. A *storage* step works on whole consistency groups, a *vm*
+step on VMs. A task in doubt is settled before its policy is asked, so a policy sees \`timeout\`,
+\`unreachable\` and \`interrupted\` only when the effect is proven absent: together with \`busy\`
+these are the *passing* faults, after which trying again is safe and of use. "asks what became of
+\`verb\`" is the plugin's own \`settle\` of that verb, or the same call again under the same key
+where the plugin declares it repeatable. A plan can name another policy for any step.`;
 
 /** The whole page, as Markdown. */
 export const stepsPage = async (): Promise<string> => {

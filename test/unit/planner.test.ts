@@ -58,7 +58,7 @@ test('planner: each mode → its steps in order, with side, unit and undo', (t) 
   }
 });
 
-test('planner: modes test, cleanup, disaster and reprotect → no step at the protected site', (t) => {
+test('planner: every mode but planned → no step at the protected site', (t) => {
   for (const mode of ['test', 'cleanup', 'disaster', 'reprotect'] as const) {
     const world = sketch(groups, vms);
     failOver(world);
@@ -249,7 +249,7 @@ test('planner: several computes at the recovery site → the one that lists the 
   t.true(frozenOf(world).workgroups.every((group) => group.recoveryComputeId === 'c-spare'));
 });
 
-test('planner: disaster, peers recorded at the recovery side only → frozen from its own view', (t) => {
+test('planner: disaster, peers known to the recovery side only → frozen by its own view', (t) => {
   const world = sketch(groups, vms);
   world.ap.devices = world.ap.devices.map(({ peer: _, ...device }) => device);
   t.is(frozenOf(world, undefined, 'disaster').workgroups[0]?.items.length, 2);

@@ -269,7 +269,7 @@ test('verify: on, registered and writing → done, with boot id and heartbeat', 
   t.deepEqual(await verdict({}), { id: 'a', ok: true, evidence: {} });
 });
 
-test('register-protection: the new way and healthy → done, coming → busy, else conflict', async (t) => {
+test('register-protection: the new way, healthy → done; coming → busy; else conflict', async (t) => {
   const step = storageStep('register-protection');
   const verdict = async (direction: string, pairState: string) => {
     const { call } = callOf(step, [groupItem('a')], {
@@ -302,7 +302,7 @@ test('device steps: the arguments asked for; forced only in so many words', asyn
   t.deepEqual(await argsOf('device-restoreReplication', { to }), { to });
 });
 
-test('power-on: a conflict about a VM that runs → done; about one that does not → the fault', async (t) => {
+test('power-on: a conflict about a VM that runs → done, about another → the fault', async (t) => {
   const step = vmStep('power-on');
   const { far, call } = callOf(step, [vmItem('a'), vmItem('b'), vmItem('c'), vmItem('d')], {
     powerOn: (id) => (id === 'd' ? { id, ok: true } : failing('conflict')(id)),

@@ -72,7 +72,7 @@ test('steps: nothing that changes → undo only where there is something to undo
   }
 });
 
-test('steps: by default a proven absence is tried again, but in device runs it is reported', (t) => {
+test('steps: by default a proven absence is tried again, in device runs reported', (t) => {
   for (const [name, step] of steps) {
     for (const kind of ['busy', 'interrupted', 'timeout', 'unreachable'] as const) {
       const expected = name.startsWith('device-') ? 'continue' : 'rerun';
