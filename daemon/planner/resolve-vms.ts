@@ -84,7 +84,7 @@ class Resolving {
     this.#recovery = new Sightings(question.recoveryComputes, question.placement);
   }
 
-  /** Where the VM is: by the protected side's word, else (not if planned) by the recovery side's. */
+  /** Where the VM is, by the protected side's word, else (unless planned) the recovery side's. */
   #sighting(id: string, field: string): Sighting | undefined {
     const { plan, mode, findings } = this.#question;
     const here = this.#protected.first(id) !== undefined;

@@ -21,7 +21,7 @@ type Verb =
   | 'testFailoverStop'
   | 'reverse'
   | 'restoreReplication';
-/** Only `failover` needs an argument: it is forced only when that was asked for in so many words. */
+/** Only `failover` needs an argument: forced only when that was asked for in so many words. */
 const argsOf = (verb: Verb, call: StepCall<StorageItem>) =>
   verb === 'failover' ? { ...call.args, force: call.args?.force === true } : { ...call.args };
 

@@ -269,7 +269,7 @@ test('verify: on, registered and writing → done, with boot id and heartbeat', 
   t.deepEqual(await verdict({}), { id: 'a', ok: true, evidence: {} });
 });
 
-test('register-protection: the new way, healthy → done; coming → busy; else conflict', async (t) => {
+test('register-protection: the new way, healthy → done; coming → busy', async (t) => {
   const step = storageStep('register-protection');
   const verdict = async (direction: string, pairState: string) => {
     const { call } = callOf(step, [groupItem('a')], {
