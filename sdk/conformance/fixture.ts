@@ -70,7 +70,10 @@ export interface Fixture {
   readonly accepts?: readonly TargetVerb[];
   readonly hooks?: FixtureHooks;
   readonly bounds?: Partial<Bounds>;
-  /** Puts everything back to the starting state. Absent: the suite does it by verbs. */
+  /**
+   * Puts everything back to the starting state; the remotes of the fixture are read anew after it.
+   * Absent: the suite goes back by verbs, and throws away what it wrote at the target.
+   */
   readonly reset?: () => Promise<void>;
   /** After the last claim. */
   readonly close?: () => Promise<void>;

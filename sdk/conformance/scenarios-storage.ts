@@ -37,8 +37,8 @@ const onGroups = (
   needs: [...storage, ...(rest.needs ?? [])],
 });
 
-const promoted = (device: Device): boolean =>
-  device.access === 'read-write' && device.direction !== 'incoming';
+/** What the pair is called after a promote differs among arrays; that it takes writers does not. */
+const promoted = (device: Device): boolean => device.access === 'read-write';
 
 const isPassive = (device: Device): boolean =>
   device.access === 'read-only' && device.direction === 'incoming';

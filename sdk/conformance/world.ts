@@ -63,6 +63,7 @@ export class World {
   /** From now on new sessions, as after a restart of the daemon. */
   async forgetSessions(): Promise<void> {
     for (const remote of this.#remotes.values()) await remote.forgetSession();
+    this.#remotes.clear();
   }
 
   get groups(): readonly GroupFixture[] {
@@ -223,18 +224,43 @@ export class World {
         await this.array('target').must('testFailoverStop', [group.target]);
       }
       if (!this.offers('deviceStatus')) continue;
+      for (const side of sides) await this.#resume(side, group);
+      if (await this.every('target', group, ({ direction }) => direction === 'outgoing')) {
+        await this.#failBack(group);
+      }
       for (const side of ['target', 'source'] as const) await this.#restoreRole(side, group);
     }
   }
 
+  async #resume(side: Side, group: GroupFixture): Promise<void> {
+    if (await this.every(side, group, ({ pairState }) => pairState !== 'suspended')) return;
+    await this.array(side).must('resumeReplication', [group[side]]);
+  }
+
+  /** After a reverse: the same way again, in the other direction. */
+  async #failBack(group: GroupFixture): Promise<void> {
+    await this.array('target').must('prepareFailover', [group.target]);
+    await this.array('source').must('failover', [group.source], { args: { force: false } });
+    await this.array('source').must('reverse', [group.source]);
+  }
+
+  /** Written to since it was promoted: past undo. The source went on alone, or was handed over. */
+  async #returnWritten(group: GroupFixture): Promise<void> {
+    if (await this.every('source', group, ({ access }) => access === 'read-write')) {
+      await this.array('target').must('resync', [group.target], { args: { changes: 'discard' } });
+    } else {
+      await this.array('target').must('reverse', [group.target]);
+      await this.#failBack(group);
+    }
+  }
+
   async #restoreRole(side: Side, group: GroupFixture): Promise<void> {
-    const remote = this.array(side);
-    const suspended = !(await this.every(side, group, (d) => d.pairState !== 'suspended'));
-    if (suspended) await remote.must('resumeReplication', [group[side]]);
     if (await this.atStart(side, group)) return;
+    const remote = this.array(side);
     const direction = side === 'source' ? 'outgoing' : 'incoming';
     const to = Object.fromEntries(group[side].devices.map((id) => [id, direction]));
-    await remote.must('restoreReplication', [group[side]], { args: { to } });
+    const [ended] = await remote.call('restoreReplication', [group[side]], { args: { to } });
+    if (ended?.fault?.kind === 'conflict') await this.#returnWritten(group);
   }
 
   /** Fails when a group is not in its starting state: nothing said after that would be true. */
