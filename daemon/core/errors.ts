@@ -118,7 +118,8 @@ export const errorTable = {
     code: 'FAILED_PRECONDITION',
     owner: 'engine',
     meaning:
-      'A disaster run promotes by force; that is only safe when the protected site is declared lost.',
+      'A disaster run promotes by force; ' +
+      'that is only safe when the protected site is declared lost.',
     next: 'Declare the site lost (with a reason), or run in planned mode.',
   },
   REMOTE_NOT_FOUND: {

@@ -52,7 +52,9 @@ export interface FrozenWorkgroup {
   readonly protectionGroupId: string;
   /** Position of the storage workgroup that it stands on (its own, for a storage workgroup). */
   readonly storage: number;
-  /** VM workgroups: their VMs' priority. Storage workgroups: the smallest of what stands on them. */
+  /**
+   * VM workgroups: their VMs' priority. Storage workgroups: the smallest of what stands on them.
+   */
   readonly priority: number;
   readonly items: readonly StorageItem[] | readonly VmItem[];
   /** VMs that every VM of this workgroup waits for at power-on: [workgroup, item] positions. */

@@ -1,7 +1,9 @@
 /** What discovery found, with where and when: the evidence that plans are frozen from. */
 import type { ArrayInfo, Datastore, Device, Vm } from '../../sdk/plugin/model.ts';
 
-/** An array or a compute, as the daemon's configuration names it: what a plugin session talks to. */
+/**
+ * An array or a compute, as the daemon's configuration names it: what a plugin session talks to.
+ */
 export interface Remote {
   readonly id: string;
   readonly kind: 'array' | 'compute';

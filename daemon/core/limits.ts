@@ -21,7 +21,9 @@ export const openRunsMax = 1_000;
 /** Watchers at once: each holds a stream and a cursor. */
 export const watchersMax = 5_000;
 
-/** Events kept in memory per run for watchers that follow live; older ones come from the journal. */
+/**
+ * Events kept in memory per run for watchers that follow live; older ones come from the journal.
+ */
 export const feedTailEventsMax = 8_192;
 
 /** A watcher this many events behind the live tail is cut; it goes on from its cursor. */

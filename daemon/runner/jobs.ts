@@ -1,4 +1,6 @@
-/** From a task's place in the state to the job that a worker gets, and from its answer to entries. */
+/**
+ * From a task's place in the state to the job that a worker gets, and from its answer to entries.
+ */
 import type { Fault } from '../../sdk/plugin/fault.ts';
 import type { OperationDirection } from '../../sdk/plugin/verbs.ts';
 import { type Group, type RunState, stepAt } from '../core/engine/state.ts';
@@ -104,7 +106,9 @@ export const refusalEntries = (
     verb,
   }));
 
-/** What an attempt came to. `positions`: what was asked; a job that failed whole failed for each. */
+/**
+ * What an attempt came to. `positions`: what was asked; a job that failed whole failed for each.
+ */
 export const outcomeEntries = (
   errand: Errand,
   result: TaskResult | JobFault,

@@ -1,6 +1,6 @@
 /**
- * The runs of a daemon: starts them, finds them again, and picks them up at boot. A run that is open
- * has an agent; one that has ended is read from the journal when somebody asks.
+ * The runs of a daemon: starts them, finds them again, and picks them up at boot. A run that is
+ * open has an agent; one that has ended is read from the journal when somebody asks.
  */
 import { begin, fold, foldAll } from '../core/engine/fold.ts';
 import { reportOf } from '../core/engine/report.ts';
@@ -190,7 +190,7 @@ export class Runs {
     }
     if (!decisionsFor(state).includes(request.decision)) {
       const allowed = decisionsFor(state).join(', ');
-      const message = `run ${runId} cannot be resumed with ${request.decision}: it allows ${allowed}`;
+      const message = `run ${runId} allows ${allowed}, not to be resumed with ${request.decision}`;
       const hint =
         'Past the first power-on there is no rollback: finish, reprotect, then fail back.';
       throw new SiteswapError('DECISION_REFUSED', message, { subject: runId, hint });

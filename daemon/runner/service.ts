@@ -81,7 +81,9 @@ export interface DeviceRequest {
 
 export type { EventPage };
 
-/** What is needed to tell a run's entries by name, made from `run-started` and the splits so far. */
+/**
+ * What is needed to tell a run's entries by name, made from `run-started` and the splits so far.
+ */
 export interface RunDescription {
   readonly runId: string;
   readonly planId: string;

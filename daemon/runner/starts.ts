@@ -58,7 +58,7 @@ export class Starts {
     return this.#once(request, asked, `array ${arrayId}`, async (requestKey) => {
       const remote = this.#parts.scout.remote(arrayId);
       if (this.#parts.catalog.state.lostSites.has(remote.siteId)) {
-        const message = `site "${remote.siteId}" of ${arrayId} is declared lost: no call goes there`;
+        const message = `site "${remote.siteId}" of ${arrayId} is declared lost: it is not called`;
         throw new SiteswapError('SITE_LOST', message, { subject: remote.siteId });
       }
       await this.#parts.scout.evidence(arrayId, true);
@@ -124,7 +124,9 @@ export class Starts {
     return this.#expectFrozen(made, request.arrayId);
   }
 
-  /** The same key from the same requester is the same run; a different request with it is refused. */
+  /**
+   * The same key from the same requester is the same run; a different request with it is refused.
+   */
   async #once(
     request: { readonly requester: string; readonly requestKey: string },
     asked: string,

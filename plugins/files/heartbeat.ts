@@ -51,7 +51,9 @@ export const decodeHeartbeat = (record: Buffer): Heartbeat | undefined => {
   };
 };
 
-/** Where a sequence number is written: which of the VM's extents, and at which byte of the image. */
+/**
+ * Where a sequence number is written: which of the VM's extents, and at which byte of the image.
+ */
 export const placeOf = (
   sequence: number,
   extents: readonly Extent[],

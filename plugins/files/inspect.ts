@@ -1,7 +1,8 @@
 /**
- * Counting what became of the data, from the outside: heartbeats read from images, what VMs say they
- * wrote, and what was lost, written twice or interrupted between the two. For demos and tests.
+ * Counting what became of the data, from the outside: heartbeats read from images, what VMs say
+ * they wrote, and what was lost, written twice or interrupted between the two. For demos and tests.
  */
+import { randomUUID } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -186,7 +187,7 @@ export const writeAs = async (
     const image = imageFile(at.directory, deviceId, 'production');
     const catalog = await readCatalog(image);
     if (catalog === undefined) throw failure('missing', `${deviceId} holds no datastore`);
-    const files = { ...catalog.files, 'written-as': `${Date.now()} ${Math.random()}` };
+    const files = { ...catalog.files, 'written-as': randomUUID() };
     await writeCatalog(image, { ...catalog, files });
     return 'written';
   });

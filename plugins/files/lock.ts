@@ -50,7 +50,9 @@ const lock = async (name: string, { signal }: Patience): Promise<Server> => {
   }
 };
 
-/** Runs `body` while holding the locks. Always taken in the same order: no two can wait in a ring. */
+/**
+ * Runs `body` while holding the locks. Always taken in the same order: no two can wait in a ring.
+ */
 export const withLocks = async <T>(
   names: readonly string[],
   patience: Patience,

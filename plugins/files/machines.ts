@@ -125,7 +125,10 @@ export const unregister = async (
   return { ...state, vms };
 };
 
-/** What is known of a VM now; `heartbeat` is the last one that its present or last boot acknowledged. */
+/**
+ * What is known of a VM now; `heartbeat` is the last one that its present or last boot
+ * acknowledged.
+ */
 export const statusOfVm = (
   { directory }: ComputeSession,
   state: ComputeState,

@@ -1,4 +1,6 @@
-/** The verbs of an array: each finds its group and leaves the rules to roles, copies and pairing. */
+/**
+ * The verbs of an array: each finds its group and leaves the rules to roles, copies and pairing.
+ */
 import type {
   ChangingVerb,
   Direction,

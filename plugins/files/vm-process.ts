@@ -1,4 +1,6 @@
-/** What a VM's process leaves behind for others to read: who it is, how far it got, why it ended. */
+/**
+ * What a VM's process leaves behind for others to read: who it is, how far it got, why it ended.
+ */
 import {
   closeSync,
   fdatasyncSync,

@@ -3,9 +3,9 @@
  *
  *     node vm.js <compute directory> <instance> <vm> <boot id>
  *
- * It needs no daemon. It writes only while it is the boot that its compute named, has a seat at each
- * group that it stands on, and each group still accepts its lineage; otherwise it ends itself and
- * says why.
+ * It needs no daemon. It writes only while it is the boot that its compute named, has a seat at
+ * each group that it stands on, and each group still accepts its lineage; otherwise it ends itself
+ * and says why.
  */
 import { mkdirSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -55,8 +55,8 @@ const claimBoot = (): Promise<Boot> =>
 /** The groups that the VM stands on, each once. */
 const groupsOf = async ({ disks }: Boot): Promise<GroupAt[]> => {
   const groups = new Map<string, GroupAt>();
-  for (const { directory: array, arrayId, groupId } of disks) {
-    const at = groupAt(await reachStorage(array, arrayId), groupId);
+  for (const { directory: storage, arrayId, groupId } of disks) {
+    const at = groupAt(await reachStorage(storage, arrayId), groupId);
     groups.set(at.directory, at);
   }
   return [...groups.values()];
@@ -69,8 +69,8 @@ interface Disks {
 
 const openDisks = async ({ disks }: Boot): Promise<Disks> => {
   const fds: number[] = [];
-  for (const { directory: array, arrayId, groupId, deviceId } of disks) {
-    const at = groupAt(await reachStorage(array, arrayId), groupId);
+  for (const { directory: storage, arrayId, groupId, deviceId } of disks) {
+    const at = groupAt(await reachStorage(storage, arrayId), groupId);
     fds.push(openSync(imageFile(at.directory, deviceId, instance), 'r+'));
   }
   return { fds, extents: disks.map(({ extent }) => extent) };

@@ -6,7 +6,8 @@ const unitsOfSize = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 export const size = (bytes: number): string => {
   const power = bytes < 1 ? 0 : Math.min(Math.floor(Math.log2(bytes) / 10), 5);
   const scaled = bytes / 2 ** (10 * power);
-  return `${scaled >= 100 || power === 0 ? Math.round(scaled) : Number(scaled.toFixed(1))} ${unitsOfSize[power]}`;
+  const rounded = scaled >= 100 || power === 0 ? Math.round(scaled) : Number(scaled.toFixed(1));
+  return `${rounded} ${unitsOfSize[power]}`;
 };
 
 /** 950 → `0.95 s`, 83_000 → `1 min 23 s`, 7_260_000 → `2 h 1 min`. */

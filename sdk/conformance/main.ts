@@ -1,5 +1,7 @@
 #!/usr/bin/env node
-/** `siteswap-conformance <fixture module>`: the suite against one fixture, a line for each claim. */
+/**
+ * `siteswap-conformance <fixture module>`: the suite against one fixture, a line for each claim.
+ */
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Fixture, FixtureModule } from './fixture.ts';

@@ -92,7 +92,9 @@ export class Session {
     this.#given = opened.given;
   }
 
-  /** Throws ClaimFailure for a bad configuration, FaultError for what `open` itself could not do. */
+  /**
+   * Throws ClaimFailure for a bad configuration, FaultError for what `open` itself could not do.
+   */
   static async open(
     definition: PluginDefinition,
     remote: RemoteFixture,

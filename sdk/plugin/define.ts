@@ -77,7 +77,9 @@ export interface PluginProperties {
 
 export interface OpenContext<C> {
   readonly config: C;
-  /** Id of the array or compute that this session is for, as the daemon's configuration names it. */
+  /**
+   * Id of the array or compute that this session is for, as the daemon's configuration names it.
+   */
   readonly remoteId: string;
   /** Id of the site at which it stands. */
   readonly siteId: string;

@@ -19,7 +19,9 @@ import type {
   VmStatus,
 } from './model.ts';
 
-/** A consistency group: succeeds or fails whole. A lone device is a group of one with its own id. */
+/**
+ * A consistency group: succeeds or fails whole. A lone device is a group of one with its own id.
+ */
 export interface GroupTarget {
   readonly id: string;
   /** Device ids on the array that is called. */

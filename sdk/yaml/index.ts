@@ -12,7 +12,9 @@ import { nearest } from './nearest.ts';
 export { expectedOf } from './expected.ts';
 export { nearest } from './nearest.ts';
 
-/** Largest file that is read: a plan of 100,000 VMs is about 10 MB; anything beyond is a mistake. */
+/**
+ * Largest file that is read: a plan of 100,000 VMs is about 10 MB; anything beyond is a mistake.
+ */
 export const yamlBytesMax = 16 * 1024 * 1024;
 
 /** A place in a file; lines and columns count from 1. */

@@ -17,7 +17,7 @@ const at = (arrayId: string, ids: readonly string[]) =>
 const remotesIn = (root: string) => {
   const directories: Record<string, string> = {};
   for (const id of ['a', 'b', 'compute-a', 'compute-b']) directories[id] = join(root, id);
-  const array = (id: string, peer: string): RemoteFixture => ({
+  const arrayAt = (id: string, peer: string): RemoteFixture => ({
     id,
     siteId: id,
     config: { directory: directories[id], peers: { [peer]: directories[peer] }, token },
@@ -33,38 +33,40 @@ const remotesIn = (root: string) => {
   });
   return {
     directoryOf: (id: string): string => directories[id] as string,
-    arrays: { source: array('a', 'b'), target: array('b', 'a') },
+    arrays: { source: arrayAt('a', 'b'), target: arrayAt('b', 'a') },
     computes: { source: compute('compute-a', 'a'), target: compute('compute-b', 'b') },
   };
+};
+
+/** Two groups, one of them of two devices, with a VM on each. */
+const provision = (directoryOf: (id: string) => string) => {
+  const spec = (id: string) => ({
+    id,
+    directory: directoryOf(id),
+    computeDirectory: directoryOf(`compute-${id}`),
+    token,
+  });
+  return provisionPair({
+    source: spec('a'),
+    target: spec('b'),
+    groups: [
+      {
+        id: 'g1',
+        devices: [
+          { id: 'd1', peerId: 'r1', sizeBytes },
+          { id: 'd2', peerId: 'r2', sizeBytes },
+        ],
+        vms: [{ id: 'vm1', devices: ['d1', 'd2'] }],
+      },
+      { id: 'g2', devices: [{ id: 'd3', peerId: 'r3', sizeBytes }], vms: ['vm2'] },
+    ],
+  });
 };
 
 const fixture = async (): Promise<Fixture> => {
   const root = await mkdtemp(join(tmpdir(), 'siteswap-conformance-'));
   const { directoryOf, arrays, computes } = remotesIn(root);
   const directories = ['a', 'b', 'compute-a', 'compute-b'].map(directoryOf);
-  const provision = () => {
-    const spec = (id: string) => ({
-      id,
-      directory: directoryOf(id),
-      computeDirectory: directoryOf(`compute-${id}`),
-      token,
-    });
-    return provisionPair({
-      source: spec('a'),
-      target: spec('b'),
-      groups: [
-        {
-          id: 'g1',
-          devices: [
-            { id: 'd1', peerId: 'r1', sizeBytes },
-            { id: 'd2', peerId: 'r2', sizeBytes },
-          ],
-          vms: [{ id: 'vm1', devices: ['d1', 'd2'] }],
-        },
-        { id: 'g2', devices: [{ id: 'd3', peerId: 'r3', sizeBytes }], vms: ['vm2'] },
-      ],
-    });
-  };
   const clear = async (): Promise<void> => {
     for (const id of ['compute-a', 'compute-b']) await stopVms(directoryOf(id));
     for (const id of ['a', 'b']) await moverIdle(directoryOf(id));
@@ -72,7 +74,7 @@ const fixture = async (): Promise<Fixture> => {
       await rm(directory, { recursive: true, force: true, maxRetries: 5 });
     }
   };
-  await provision();
+  await provision(directoryOf);
   return {
     plugin: '@siteswap/plugin-files',
     arrays,
@@ -101,7 +103,7 @@ const fixture = async (): Promise<Fixture> => {
     },
     reset: async () => {
       await clear();
-      await provision();
+      await provision(directoryOf);
     },
     close: async () => {
       await clear();

@@ -8,7 +8,7 @@ export interface Import {
 }
 
 const importPattern =
-  /(?:^|\n)\s*(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?'([^']+)'|\bimport\(\s*'([^']+)'/g;
+  /(?:^|\n)\s*(?:im|ex)port\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?'([^']+)'|\bimport\(\s*'([^']+)'/g;
 
 export const importsOf = (file: SourceFile): readonly Import[] =>
   [...file.text.matchAll(importPattern)]

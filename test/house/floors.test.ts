@@ -21,6 +21,9 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   'daemon/steps': [...contract, 'daemon/core'],
   'daemon/planner': [...contract, 'daemon/core', 'daemon/steps'],
   ...Object.fromEntries(doors.map((door) => [door, [...contract, ...rules]])),
+  // The door stands before the host: a call passes translation, gateway and host, in that order.
+  'daemon/gateway': [...contract, ...rules, 'daemon/host'],
+  'daemon/present': [...contract, ...rules, 'daemon/gateway', 'daemon/host'],
   ...Object.fromEntries(hands.map((hand) => [hand, [...contract, ...rules, ...doors]])),
   'daemon/runner': [...contract, ...rules, ...doors, ...hands],
   'daemon/api': [...contract, ...rules, 'daemon/runner', 'daemon/feed', 'daemon/cluster'],

@@ -14,7 +14,7 @@ const house = /^(daemon|sdk)\//;
 
 const words: readonly Word[] = [
   {
-    not: /\b(?:const|let)\s+arrays?\b\s*[:=]\s*(?:new Array|\[)|\b(?:const|let)\s+array\b/,
+    not: /\b(?:const|let)\s+array\b|\(\s*array\s*[:,)]/,
     but: 'a storage system in a variable is `storage`; a list is named by what is in it',
     where: everywhere,
     bad: 'const array = first;',

@@ -159,7 +159,9 @@ const unknowable = (state: RunState, group: Group, now: number): TaskSettled => 
     unknowable: [
       {
         items: encodeRanges(positions.sort((one, other) => one - other)),
-        why: `site ${siteOf(state, state.steps[stepAt(group)] as never)} is lost and cannot be asked`,
+        why:
+          `site ${siteOf(state, state.steps[stepAt(group)] as never)} ` +
+          'is lost and cannot be asked',
       },
     ],
   };

@@ -1,6 +1,7 @@
 /**
  * Which workgroups hold which others back. A gate opens once and stays open; opening is decided
- * from what its waits have come to, so replaying the entries opens the same gates in the same order.
+ * from what its waits have come to, so replaying the entries opens the same gates in the same
+ * order.
  */
 import type { FrozenRun, Gate } from '../frozen.ts';
 

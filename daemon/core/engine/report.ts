@@ -132,7 +132,9 @@ const itemReports = (state: RunState, trails: ReadonlyMap<string, Trail>): ItemR
   );
 };
 
-/** How old the data was, that a group was promoted with, when its site was lost or it was promoted. */
+/**
+ * How old the data was, that a group was promoted with, when its site was lost or it was promoted.
+ */
 const lossOf = (
   state: RunState,
   trail: Trail | undefined,

@@ -1,4 +1,6 @@
-/** A person's decision for a parked run: what was stopped, stuck or in doubt goes on as they say. */
+/**
+ * A person's decision for a parked run: what was stopped, stuck or in doubt goes on as they say.
+ */
 import type { RunResumed } from '../entries.ts';
 import { conclude, isOver } from './flow.ts';
 import { startRollback, turnBack } from './rollback.ts';

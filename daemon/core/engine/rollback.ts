@@ -28,7 +28,9 @@ export const pastReturn = (state: RunState, groups: readonly Group[]): Group | u
 
 const inFlight: ReadonlySet<Standing> = new Set(['started', 'prepared', 'accepted', 'doubt']);
 
-/** Marks workgroups to be undone; those in flight are marked now and undone when they have ended. */
+/**
+ * Marks workgroups to be undone; those in flight are marked now and undone when they have ended.
+ */
 export const startRollback = (state: RunState, groups: readonly Group[]): void => {
   for (const group of groups) {
     if (state.rollback.has(group.index)) continue;

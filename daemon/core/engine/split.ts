@@ -1,4 +1,6 @@
-/** Items that go their own way, because a policy's reach is the item, become their own workgroup. */
+/**
+ * Items that go their own way, because a policy's reach is the item, become their own workgroup.
+ */
 import { encodeRanges } from '../ranges.ts';
 import { inherit } from './gates.ts';
 import { addStander, type Group, newGroup, type RunState } from './state.ts';

@@ -3,7 +3,8 @@
  * views; a restart folds the same entries and stands where the run stood.
  *
  * A workgroup moves in lockstep: all its live items are at the same step. Its current task sorts
- * those items into disjoint lots; an empty `due` with nothing else left means that the step is done.
+ * those items into disjoint lots; an empty `due` with nothing else left means that the step is
+ * done.
  */
 import type { Fault } from '../../../sdk/plugin/fault.ts';
 import type { RunResult, RunStarted } from '../entries.ts';

@@ -71,7 +71,9 @@ const waitsFor = (state: RunState, group: Group): string => {
     case 'backoff':
       return `attempt ${group.task.attempt + 1}, due ${timeOfDay(group.task.retryAtMs)}`;
     case 'accepted':
-      return `${group.task.accepted.size} operations at ${step ? remoteOf(step, group.frozen) : ''}`;
+      return (
+        `${group.task.accepted.size} operations at ` + (step ? remoteOf(step, group.frozen) : '')
+      );
     case 'doubt':
       return `asking ${step ? remoteOf(step, group.frozen) : ''} what became of the call`;
     case 'stopped':

@@ -78,7 +78,8 @@ const validate = async (cli: Cli, file: string, offline: boolean): Promise<void>
   cli.answer(answer, () =>
     [
       ...(warnings.length === 0 ? [] : atLines(file, parsed, warnings)),
-      `${terminal.tone('good', '✔')} ${file} can be applied${offline ? ' (not asked a daemon)' : ''}`,
+      `${terminal.tone('good', '✔')} ${file} can be applied` +
+        (offline ? ' (not asked a daemon)' : ''),
     ].join('\n'),
   );
 };

@@ -59,8 +59,8 @@ const addRun = (program: Command, cli: Cli): void => {
     .command('run')
     .summary('run a plan and follow it')
     .description(
-      'Runs a plan and follows the run until it has ended or needs a person. Ctrl-C ends only the ' +
-        'following. With --json: the run id, then one event per line.',
+      'Runs a plan and follows the run until it has ended or needs a person. Ctrl-C ends only ' +
+        'the following. With --json: the run id, then one event per line.',
     )
     .argument('<plan>', 'id of the plan')
     .addOption(modeOption())

@@ -107,7 +107,8 @@ export const previewText = (preview: PreviewPlanResponse, ink: Ink): string => {
       .filter((group) => group.unit === unit)
       .reduce((sum, group) => sum + group.itemIds.length, 0);
   const title = ink.tone('strong', `${mode} run of ${preview.planId}`);
-  const amounts = `${count(items(Unit.VM), 'VM')} on ${count(items(Unit.STORAGE), 'consistency group')}`;
+  const groups = count(items(Unit.STORAGE), 'consistency group');
+  const amounts = `${count(items(Unit.VM), 'VM')} on ${groups}`;
   const way = `${preview.protectedSiteId} → ${preview.recoverySiteId}`;
   const limits = Object.entries(preview.inFlightMax).map(([id, most]) => `${id} ${most}`);
   return [

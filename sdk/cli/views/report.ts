@@ -1,4 +1,6 @@
-/** A run's report for people: first how it went, then what did not go well, then where time went. */
+/**
+ * A run's report for people: first how it went, then what did not go well, then where time went.
+ */
 import { Unit } from '../../../proto/gen/siteswap/v1/common.ts';
 import {
   ItemOutcome,

@@ -140,7 +140,7 @@ const forcedOntoPoint: ClaimDefinition = touching(
     claim(known, `failover stands on ${show(recoveryPoint)}, not on one of ${show(listed)}`);
     claim(
       known.atMs === recoveryPointAtMs,
-      `failover says ${recoveryPoint} is as of ${recoveryPointAtMs}, it is listed as of ${known.atMs}`,
+      `failover says ${recoveryPoint} is as of ${recoveryPointAtMs}, not ${known.atMs} as listed`,
     );
   },
 );
