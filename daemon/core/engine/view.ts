@@ -59,23 +59,22 @@ const names = (state: RunState, indexes: readonly number[]): string => {
     : shown.join(', ');
 };
 
-/** Why a workgroup does not run now; empty when it does, or when it has ended. */
 /** UTC, as the journal's moments are. */
 const timeOfDay = (atMs: number): string => new Date(atMs).toISOString().slice(11);
 
+/** Why a workgroup does not run now; empty when it does, or when it has ended. */
 const waitsFor = (state: RunState, group: Group): string => {
   const step = state.steps[stepAt(group)];
+  const remoteId = step ? remoteOf(step, group.frozen) : '';
   switch (group.standing) {
     case 'waiting':
       return waitingFor(state, group);
     case 'backoff':
       return `attempt ${group.task.attempt + 1}, due ${timeOfDay(group.task.retryAtMs)}`;
     case 'accepted':
-      return (
-        `${group.task.accepted.size} operations at ` + (step ? remoteOf(step, group.frozen) : '')
-      );
+      return `${group.task.accepted.size} operations at ${remoteId}`;
     case 'doubt':
-      return `asking ${step ? remoteOf(step, group.frozen) : ''} what became of the call`;
+      return `asking ${remoteId} what became of the call`;
     case 'stopped':
       return `a person: ${group.note?.why ?? 'stopped'}`;
     case 'stuck':
