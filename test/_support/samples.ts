@@ -119,8 +119,6 @@ export const frozenRun = (planId: string): FrozenRun => ({
 });
 
 /** The report of a group that was promoted. */
-export const startedAtMs = Date.UTC(2026, 4, 3);
-/** An item of a device run that ended well. */
 export const itemDone = (itemId: string): ItemReport => ({
   itemId,
   unit: 'storage',
