@@ -12,6 +12,7 @@ import { createFeed } from './feed/feed.ts';
 import type { Journal } from './journal/journal.ts';
 import { openSqliteJournal } from './journal/sqlite.ts';
 import { createLog, type DaemonLog, runLogOf } from './log.ts';
+import type { ModeSteps } from './planner/freeze.ts';
 import { Draws } from './runner/draws.ts';
 import { openEngine, type RunningEngine } from './runner/engine.ts';
 import type { Pool } from './workers/pool.ts';
@@ -25,6 +26,8 @@ export interface DaemonParts {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: DaemonLog;
+  /** Steps of the modes in place of the registry's: benches measure the engine with them. */
+  readonly modeSteps?: ModeSteps;
 }
 
 export interface Daemon {
@@ -91,6 +94,7 @@ export const createDaemon = async (
       sites: config.sites,
       plugins: config.plugins,
       remotes: config.remotes,
+      ...(parts.modeSteps === undefined ? {} : { modeSteps: parts.modeSteps }),
     });
     closers.push(() => engine.close());
     const addresses: string[] = [];

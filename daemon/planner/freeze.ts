@@ -37,15 +37,20 @@ export interface FreezeContext {
   readonly lostSites: ReadonlySet<string>;
   /** Step name -> policy given when the run is started; over the plan's. */
   readonly policies?: Readonly<Record<string, Policy>>;
+  /** Other steps for the modes than the registry's: benches measure the engine with them. */
+  readonly modeSteps?: ModeSteps;
 }
+
+/** Mode -> names of its steps, in order. */
+export type ModeSteps = Readonly<Record<Mode, readonly string[]>>;
 
 /** Either the frozen run or every problem that was found; warnings in any case. */
 export type Frozen =
   | { readonly frozen: FrozenRun; readonly warnings: readonly Violation[] }
   | { readonly problems: readonly Violation[]; readonly warnings: readonly Violation[] };
 
-const stepsOf = (mode: Mode): Step[] =>
-  modeSteps[mode].flatMap((name) => {
+const stepsOf = (mode: Mode, names: ModeSteps = modeSteps): Step[] =>
+  names[mode].flatMap((name) => {
     const step = registry.get(name);
     return step === undefined ? [] : [step];
   });
@@ -74,6 +79,7 @@ type Resolved = Omit<Shape, 'plan'>;
 const resolve = (
   plan: Plan,
   mode: Mode,
+  taken: readonly Step[],
   world: World,
   findings: Findings,
 ): Resolved | undefined => {
@@ -86,9 +92,8 @@ const resolve = (
   const recoveryComputes = world.computesAt(plan.recoverySiteId);
   const computes = [...protectedComputes, ...recoveryComputes];
   const placement = placeDatastores(groups, computes, findings);
-  const steps = stepsOf(mode);
   const question = { plan, mode, groups, placement, protectedComputes, recoveryComputes, findings };
-  const withVms = steps.some(({ unit }) => unit === 'vm');
+  const withVms = taken.some(({ unit }) => unit === 'vm');
   const members = withVms ? resolveVms(question) : [];
   checkDependencies(members, plan.options.priorityGates, findings);
   const choose = (side: Side): readonly string[] =>
@@ -98,7 +103,7 @@ const resolve = (
       computes: side === 'protected' ? protectedComputes : recoveryComputes,
       groups,
       placement,
-      needed: steps.some((step) => step.remote === 'compute' && step.side === side),
+      needed: taken.some((step) => step.remote === 'compute' && step.side === side),
       findings,
     });
   return {
@@ -189,7 +194,8 @@ export const freeze = (
   if (!findings.clean) return refused();
 
   const world = new World(inventory, [plan.protectedSiteId, plan.recoverySiteId]);
-  const resolved = resolve(plan, mode, world, findings);
+  const taken = stepsOf(mode, context.modeSteps);
+  const resolved = resolve(plan, mode, taken, world, findings);
   if (resolved !== undefined) checkTies(resolved, findings);
   if (resolved === undefined || !findings.clean) return refused();
 
@@ -199,7 +205,7 @@ export const freeze = (
     pluginOf: (id: string) => world.remote(id)?.pluginId ?? '',
     findings,
   };
-  const steps = stepsOf(mode)
+  const steps = taken
     .filter((step) => hasWork(step, resolved))
     .map((step) => {
       const inFlightMax = plan.options.limits.perStep[step.name] ?? inFlightPerStepDefault;

@@ -4,6 +4,7 @@ import { SiteswapError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
 import type { Feed } from '../feed/feed.ts';
 import type { Journal } from '../journal/journal.ts';
+import type { ModeSteps } from '../planner/freeze.ts';
 import type { Pool, RemoteConfig } from '../workers/pool.ts';
 import { Catalog } from './catalog.ts';
 import type { Draws } from './draws.ts';
@@ -27,6 +28,8 @@ export interface EngineParts {
   readonly sites: readonly SiteRef[];
   readonly plugins: readonly PluginRef[];
   readonly remotes: readonly RemoteConfig[];
+  /** In place of the registry's, for benches. */
+  readonly modeSteps?: ModeSteps;
 }
 
 /** The engine, and what only the daemon itself may do with it. */

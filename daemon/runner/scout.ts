@@ -2,6 +2,7 @@
  * The scout asks remotes what they have and records the answers as evidence. Evidence is what plans
  * are frozen from; a disaster run lives on what was recorded before.
  */
+import { createHash } from 'node:crypto';
 import type { Fault } from '../../sdk/plugin/fault.ts';
 import type { ArrayInfo, Datastore, Device, Vm } from '../../sdk/plugin/model.ts';
 import type { ListingVerb, SyncStatus, ValueAnswer } from '../../sdk/plugin/verbs.ts';
@@ -16,6 +17,8 @@ import type { DeviceRequest, PluginState, RemoteState } from './service.ts';
 /** One page of a listing, and the import of a plugin: slow arrays take seconds, not minutes. */
 const listingTimeoutMs = 30_000;
 const describeTimeoutMs = 15_000;
+/** Items in one page when all are wanted at once. */
+const itemsPerPageMax = 2_000;
 /** A plugin whose listing does not end would otherwise be asked for ever. */
 const pagesMax = 10_000;
 
@@ -32,9 +35,17 @@ interface ScoutParts {
   readonly plugins: readonly PluginRef[];
 }
 
+/** Evidence but for its moment, as a short text: the same text is the same evidence. */
+const factsOf = (evidence: RemoteEvidence): string =>
+  createHash('sha256')
+    .update(JSON.stringify({ ...evidence, observedAtMs: 0 }))
+    .digest('base64');
+
 export class Scout {
   readonly #parts: ScoutParts;
   readonly #heard = new Map<string, { ok: boolean; message: string; atMs: number }>();
+  /** Remote id → its recorded evidence, as a short text. */
+  readonly #facts = new Map<string, string>();
   readonly #described = new Map<string, Promise<PluginState>>();
 
   constructor(parts: ScoutParts) {
@@ -80,7 +91,7 @@ export class Scout {
     const remote = this.remote(arrayId);
     if (this.#parts.catalog.state.lostSites.has(remote.siteId)) throw this.#lost(remote);
     const devices: Device[] = [];
-    for await (const page of this.#pages<Device>(remote, 'discoverDevices')) {
+    for await (const page of this.#pages<Device>(remote, 'discoverDevices', devicesPerMessageMax)) {
       if (signal.aborted) return;
       devices.push(...page);
       yield page;
@@ -190,8 +201,13 @@ export class Scout {
 
   /** Only what is new is journaled: the same answer again is the same evidence. */
   async #record(found: RemoteEvidence, recorded: RemoteEvidence | undefined): Promise<void> {
-    const facts = (evidence: RemoteEvidence) => JSON.stringify({ ...evidence, observedAtMs: 0 });
-    if (recorded !== undefined && facts(recorded) === facts(found)) return;
+    const { id } = found.remote;
+    const facts = factsOf(found);
+    if (this.#facts.get(id) === undefined && recorded !== undefined) {
+      this.#facts.set(id, factsOf(recorded));
+    }
+    if (this.#facts.get(id) === facts) return;
+    this.#facts.set(id, facts);
     await this.#parts.catalog.append([
       { type: 'inventory-recorded', at: found.observedAtMs, evidence: found },
     ]);
@@ -199,18 +215,22 @@ export class Scout {
 
   async #list<T>(remote: RemoteConfig, verb: ListingVerb): Promise<readonly T[]> {
     const all: T[] = [];
-    for await (const page of this.#pages<T>(remote, verb)) all.push(...page);
+    for await (const page of this.#pages<T>(remote, verb, itemsPerPageMax)) all.push(...page);
     return all;
   }
 
-  async *#pages<T>(remote: RemoteConfig, verb: ListingVerb): AsyncIterable<readonly T[]> {
+  async *#pages<T>(
+    remote: RemoteConfig,
+    verb: ListingVerb,
+    sizeMax: number,
+  ): AsyncIterable<readonly T[]> {
     let token: string | undefined;
     for (let pages = 0; pages < pagesMax; pages++) {
       const result = await this.#parts.pool.run({
         kind: 'listing',
         remoteId: remote.id,
         verb,
-        page: { ...(token === undefined ? {} : { token }), sizeMax: devicesPerMessageMax },
+        page: { ...(token === undefined ? {} : { token }), sizeMax },
         timeoutMs: listingTimeoutMs,
       });
       const atMs = this.#parts.clock.now();

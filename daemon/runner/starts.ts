@@ -11,7 +11,7 @@ import type { Mode, Plan } from '../core/plan.ts';
 import type { Random } from '../core/random.ts';
 import { modesFrom, openRunOf, planStateOf, requestOf } from '../core/system.ts';
 import type { Journal } from '../journal/journal.ts';
-import { type Frozen, freeze } from '../planner/freeze.ts';
+import { type Frozen, freeze, type ModeSteps } from '../planner/freeze.ts';
 import { freezeDevice } from '../planner/freeze-device.ts';
 import type { Catalog } from './catalog.ts';
 import { Lines } from './lines.ts';
@@ -26,6 +26,7 @@ interface StartsParts {
   readonly journal: Journal;
   readonly runs: Runs;
   readonly scout: Scout;
+  readonly modeSteps?: ModeSteps;
 }
 
 interface Started {
@@ -91,8 +92,9 @@ export class Starts {
   }
 
   async #context(policies: StartRequest['policies']) {
-    const { scout, catalog } = this.#parts;
+    const { scout, catalog, modeSteps } = this.#parts;
     return {
+      ...(modeSteps === undefined ? {} : { modeSteps }),
       capabilities: await scout.capabilities(),
       lostSites: new Set(catalog.state.lostSites.keys()),
       policies,

@@ -1,0 +1,61 @@
+/**
+ * A daemon for benches: the real one, with the lab in its thread and five steps that only look, so
+ * that what is measured is the engine. Arguments, as JSON: see `BenchDaemon`.
+ */
+import { join } from 'node:path';
+import { parseConfig } from '../daemon/config.ts';
+import { createDaemon } from '../daemon/daemon.ts';
+import { openSqliteJournal } from '../daemon/journal/sqlite.ts';
+import { modeSteps } from '../daemon/steps/registry.ts';
+
+export interface BenchDaemon {
+  readonly state: string;
+  readonly groups: number;
+  readonly vmsPerGroup: number;
+  readonly steps: number;
+  /** Share of the VMs that fail, each with a fault of its own, at each step. */
+  readonly faultRate: number;
+  readonly latencyMs: number;
+  readonly syncDelayMs: number;
+}
+
+const bench = JSON.parse(process.argv[2] ?? '{}') as BenchDaemon;
+
+const configOf = ({ state, groups, vmsPerGroup, faultRate, latencyMs }: BenchDaemon): string => {
+  const remoteId = 'lab-compute-b';
+  const spec = {
+    groups,
+    vmsPerGroup,
+    heartbeatMs: 0.001,
+    latencies: latencyMs > 0 ? [{ remoteId, verb: 'vmStatus', ms: latencyMs }] : [],
+    faults: faultRate > 0 ? [{ remoteId, verb: 'vmStatus', rate: faultRate, kind: 'refused' }] : [],
+  };
+  const config = { world: { inline: 'bench', spec } };
+  const plugin = 'lab';
+  return JSON.stringify({
+    site: 'site-b',
+    state,
+    sites: [{ id: 'site-a' }, { id: 'site-b' }],
+    plugins: [{ id: plugin, module: '@siteswap/plugin-lab' }],
+    arrays: [
+      { id: 'lab-a', site: 'site-a', plugin, config },
+      { id: 'lab-b', site: 'site-b', plugin, config },
+    ],
+    computes: [
+      { id: 'lab-compute-a', site: 'site-a', plugin, config },
+      { id: 'lab-compute-b', site: 'site-b', plugin, config },
+    ],
+    log: { level: 'error' },
+  });
+};
+
+const config = parseConfig(configOf(bench), join(bench.state, 'bench.yaml'));
+const looking = Array.from({ length: bench.steps }, () => 'verify');
+const { syncDelayMs } = bench;
+const daemon = await createDaemon(config, {
+  // After a real failover the VMs run at the recovery side, where `verify` looks.
+  modeSteps: { ...modeSteps, reprotect: looking },
+  journal: await openSqliteJournal({ path: join(config.state, 'journal.db'), syncDelayMs }),
+});
+process.stdout.write(`ready ${daemon.addresses[0]} ${process.uptime()}\n`);
+process.once('SIGTERM', () => daemon.stop().then(() => process.exit(0)));
