@@ -151,7 +151,7 @@ export class Calls {
           if (call.signal.aborted) break;
           await written(grpc, encode(method, answer), call.signal);
         }
-        if (call.signal.reason instanceof SiteswapError) throw call.signal.reason;
+        if (call.error) throw call.error;
         this.#closed(call);
         grpc.end();
       } catch (thrown) {
@@ -186,8 +186,7 @@ export class Calls {
 
   #failed(call: OpenCall, thrown: unknown) {
     this.#open.delete(call);
-    const cause = call.signal.aborted ? (call.signal.reason ?? thrown) : thrown;
-    const error = siteswapErrorOf(cause instanceof SiteswapError ? cause : thrown);
+    const error = call.error ?? siteswapErrorOf(thrown);
     const facts = { callId: call.id, method: call.path, reason: error.reason };
     if (error.reason !== 'INTERNAL') this.#log.info(facts, error.message);
     else if (!call.gone) this.#log.error({ ...facts, err: thrown }, 'call failed by a defect');
@@ -201,7 +200,10 @@ class OpenCall implements Call {
   readonly id: string;
   readonly path: string;
   readonly deadlineMs: number | undefined;
-  readonly #aborted = new AbortController();
+  /** Made when somebody asks for it: most calls are over before anybody does. */
+  #aborted: AbortController | undefined;
+  #ended = false;
+  #error: SiteswapError | undefined;
   /** The caller hung up: there is nobody to tell. */
   gone = false;
 
@@ -212,13 +214,25 @@ class OpenCall implements Call {
     this.deadlineMs = Number.isFinite(deadlineMs) ? deadlineMs : undefined;
   }
 
+  /** What the daemon ended it with, if it did. */
+  get error(): SiteswapError | undefined {
+    return this.#error;
+  }
+
   get signal(): AbortSignal {
+    if (this.#aborted === undefined) {
+      this.#aborted = new AbortController();
+      if (this.#ended) this.#aborted.abort(this.#error);
+    }
     return this.#aborted.signal;
   }
 
   end(error: SiteswapError | undefined): void {
-    this.gone ||= error === undefined;
-    this.#aborted.abort(error);
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#error = error;
+    this.gone = error === undefined;
+    this.#aborted?.abort(error);
   }
 }
 

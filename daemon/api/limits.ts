@@ -8,7 +8,8 @@ export const deadlineMsDefault = 60_000;
 export const replicationDeadlineMsDefault = 15 * 60_000;
 
 /** A storage verb answers this long ahead of its deadline, so that the run id still gets there. */
-export const deadlineMarginMs = 250;
+export const deadlineMarginMs = (remainingMs: number): number =>
+  Math.min(Math.max(250, remainingMs / 10), 5_000);
 
 /**
  * Where the transport itself cuts a message off, without details. Above our own bound, so that

@@ -49,8 +49,9 @@ const checkTargets = ({ arrayId, targets }: Targeted, problems: Problems): void 
 /** Waits until the run can do no more by itself; DEADLINE, just ahead of the caller, names it. */
 const untilSettled = async (engine: Engine, runId: string, call: Call): Promise<RunView> => {
   const nowMs = Date.now();
-  const endMs = call.deadlineMs ?? nowMs + replicationDeadlineMsDefault;
-  const late = AbortSignal.timeout(Math.max(0, endMs - nowMs - deadlineMarginMs));
+  const leftMs =
+    call.deadlineMs === undefined ? replicationDeadlineMsDefault : call.deadlineMs - nowMs;
+  const late = AbortSignal.timeout(Math.max(0, leftMs - deadlineMarginMs(leftMs)));
   for await (const page of engine.watchRun(runId, 0, AbortSignal.any([call.signal, late]))) {
     const run = await engine.getRun(runId, 'basic');
     if (page.last || run.status === 'parked' || run.status === 'stuck') return run;

@@ -19,7 +19,7 @@ import type { EventPage, RunDescription } from '../runner/service.ts';
 import { Encoded } from './calls.ts';
 import { namedRunsMax } from './limits.ts';
 import { actionTo, faultTo, policiesTo } from './translate-policy.ts';
-import { decisions, modes, results, taskDirections } from './vocabulary.ts';
+import { decisions, eventTypes, modes, results, taskDirections } from './vocabulary.ts';
 
 /** Names for positions: a run's steps, workgroups and items. */
 type Names = Pick<RunDescription, 'steps' | 'workgroups'>;
@@ -80,8 +80,16 @@ const evidenceTo = (
 ): ItemEvidence[] =>
   Object.entries(evidence ?? {}).map(([item, facts]) => ({ itemId: idOf(item), facts }));
 
-/** How many positions a compact set holds. */
-const countOf = (ranges: string): number => decodeRanges(ranges).length;
+/** How many positions a compact set holds, without making them: this is asked for every answer. */
+const countOf = (ranges: string): number => {
+  let count = 0;
+  if (ranges === '') return count;
+  for (const part of ranges.split(',')) {
+    const dash = part.indexOf('-');
+    count += dash < 0 ? 1 : Number(part.slice(dash + 1)) - Number(part.slice(0, dash)) + 1;
+  }
+  return count;
+};
 
 const ruleOf = (injection: unknown): string =>
   typeof injection === 'object' && injection !== null && 'rule' in injection
@@ -92,7 +100,7 @@ const saidByTask = (
   entry: TaskEntry,
   idOf: (item: number | string) => string,
 ): Partial<RunEvent> => {
-  const idsOf = (items: string | undefined) => decodeRanges(items ?? '').map(idOf);
+  const idsOf = (items = '') => (items === '' ? [] : decodeRanges(items).map(idOf));
   switch (entry.type) {
     case 'task-started': {
       const itemIds = idsOf(entry.items);
@@ -164,9 +172,6 @@ const saidByRun = (entry: Exclude<Entry, TaskEntry>): Partial<RunEvent> => {
   }
 };
 
-const typeOf = (type: Entry['type']): RunEventType =>
-  RunEventType[type.toUpperCase().replaceAll('-', '_') as keyof typeof RunEventType];
-
 /** The first entry holds the whole frozen run: the description has what is told of it, parsed. */
 const startedBy = (run: RunDescription): RunEvent => ({
   ...empty,
@@ -185,7 +190,7 @@ export const eventOf = (seq: number, entry: Entry, names: Names): RunEvent => ({
   ...empty,
   cursor: seq,
   time: new Date(entry.at),
-  type: typeOf(entry.type),
+  type: eventTypes.encode(entry.type),
   ...saidBy(entry, names),
 });
 

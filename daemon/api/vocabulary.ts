@@ -77,3 +77,22 @@ export const outcomes = words('ITEM_OUTCOME', [
   'not-undone',
 ] as const);
 export const syncStates = words('SYNC_STATE', ['in-progress', 'complete', 'none'] as const);
+
+/** Every type of journal entry is a type of event. */
+export const eventTypes = words('RUN_EVENT_TYPE', [
+  'run-started',
+  'task-started',
+  'task-prepared',
+  'task-accepted',
+  'task-outcome',
+  'task-settled',
+  'task-interrupted',
+  'policy-applied',
+  'call-refused',
+  'run-cancel-requested',
+  'run-parked',
+  'run-resumed',
+  'run-site-lost',
+  'run-site-reachable',
+  'run-ended',
+] as const);

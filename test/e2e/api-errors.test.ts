@@ -203,7 +203,7 @@ test('deadline: a storage verb tells its run id just before, and the run goes on
     requester: 'a',
     requestKey: 'k',
   };
-  const error = await failed(t, client.replication.sync(request, { deadlineMs: 600 }));
+  const error = await failed(t, client.replication.sync(request, { deadlineMs: 4_000 }));
   t.is(error.reason, 'DEADLINE');
   t.true(engine.runs.has(error.subject));
   engine.finish(error.subject);

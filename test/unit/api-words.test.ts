@@ -32,6 +32,7 @@ test('words: every word has its enum value, and every value but the two unknowns
     [vocabulary.statuses, run.RunStatus],
     [vocabulary.results, run.RunResult],
     [vocabulary.tasks, run.TaskStatus],
+    [vocabulary.eventTypes, run.RunEventType],
     [vocabulary.decisions, run.Decision],
     [vocabulary.taskDirections, run.TaskDirection],
     [vocabulary.outcomes, run.ItemOutcome],
