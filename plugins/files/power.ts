@@ -82,8 +82,10 @@ const nameBoot = (compute: ComputeSession, call: Licence, target: VmTarget): Pro
     return bootId;
   });
 
-const started = (found: VmProcess | undefined, bootId: string): found is VmProcess =>
-  found?.bootId === bootId && found.phase === 'running';
+const bootOf = ({ bootId, resumedAt }: VmProcess): Evidence => ({
+  bootId,
+  resumedAt: resumedAt ?? 0,
+});
 
 /** A VM that ended before its first heartbeat says why in its own words. */
 const refusalOf = (target: VmTarget, found: VmProcess | undefined, bootId: string): Error => {
@@ -118,20 +120,21 @@ export const powerOn = async (
   const bootId = await nameBoot(compute, call, target);
   const read = () => readVmProcess(compute.directory, target.instance, target.id);
   const launched = read()?.bootId === bootId ? undefined : await launch(compute, target, bootId);
-  const process = () => read() ?? launched;
-  const ended = (): boolean => {
+  const over = (): boolean => {
     const found = read();
-    if (found?.bootId === bootId) return found.phase === 'ended' || !isAlive(found);
+    if (found?.bootId === bootId) return found.phase !== 'starting' || !isAlive(found);
     return launched !== undefined && !isAlive(launched);
   };
-  await waitUntil(() => started(read(), bootId) || ended(), bootMsMax, call.signal);
-  const found = read();
+  await waitUntil(over, bootMsMax, call.signal);
   return withCompute(compute.directory, unbound(call), async (held) => {
-    if (!started(found, bootId)) {
-      await giveUp(held, target, bootId, process());
+    const alive = running(compute, target);
+    if (alive?.phase !== 'running') {
+      const found = read();
+      if (launched !== undefined) await giveUp(held, target, bootId, launched);
       throw refusalOf(target, found, bootId);
     }
-    const evidence = { bootId, resumedAt: found.resumedAt ?? 0 };
+    // Another call's boot may have come first: the VM is on all the same.
+    const evidence = bootOf(alive);
     await held.commit(remember(admit(held.state, call), { key: call.key, what, evidence }));
     return evidence;
   });
@@ -161,8 +164,7 @@ export const settlePowerOn = (
     if (known !== undefined) return { id, verdict: 'done', evidence: known };
     const alive = running(compute, target);
     if (alive?.phase === 'running') {
-      const evidence = { bootId: alive.bootId, resumedAt: alive.resumedAt ?? 0 };
-      return { id, verdict: 'done', evidence };
+      return { id, verdict: 'done', evidence: bootOf(alive) };
     }
     if (alive !== undefined) return { id, verdict: 'running' };
     const boot = held.state.vms[placeOf(target.instance, id)]?.boot;

@@ -5,13 +5,15 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type Catalog, type CatalogVm, slotBytesOf, writeCatalog } from './catalog.ts';
+import { computeOf, readCompute } from './compute.ts';
 import { format, makeDirectory, readJson, writeJson } from './durable.ts';
 import { failure } from './faults.ts';
 import { type GroupAt, type GroupState, groupAt, type StoredDevice } from './group.ts';
 import { createImage } from './image.ts';
 import { arrayFile, devicesIn, imageFile, stateFile } from './layout.ts';
-import { blockBytes, deviceBytesMin, idLengthMax } from './limits.ts';
-import { emptyMemory } from './memory.ts';
+import { blockBytes, deviceBytesMin, heartbeatMsDefault, idLengthMax } from './limits.ts';
+import { emptyMemory, unbound } from './memory.ts';
+import { powerOn } from './power.ts';
 import { replicate } from './replicate.ts';
 import { reachStorage, type Storage, type StorageFile, tokenHashOf } from './storage.ts';
 
@@ -209,4 +211,26 @@ export const provisionPair = async ({ source, target, groups }: PairSpec): Promi
     await fillSource(sender, spec);
     await replicate(sender, receiver);
   }
+};
+
+export interface SiteSpec {
+  /** Of the compute. */
+  readonly directory: string;
+  /** Array id → its directory. */
+  readonly arrays: Readonly<Record<string, string>>;
+  readonly heartbeatMs?: number;
+}
+
+/** Powers on every VM that is registered at a compute, as its operators would; answers their ids. */
+export const startVms = async (site: SiteSpec): Promise<string[]> => {
+  const { directory, arrays, heartbeatMs = heartbeatMsDefault } = site;
+  const session = { kind: 'compute', id: directory, directory, arrays, heartbeatMs } as const;
+  const licence = unbound({ key: `start-${randomUUID()}`, epoch: 0 });
+  const compute = await computeOf(session, licence.signal);
+  const { vms } = await readCompute(directory);
+  const ids = Object.values(vms).flatMap(({ id, instance }) =>
+    instance === 'production' ? [id] : [],
+  );
+  for (const id of ids) await powerOn(compute, licence, { id, instance: 'production' });
+  return ids;
 };

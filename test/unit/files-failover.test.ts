@@ -5,6 +5,7 @@ import {
   readAcknowledged,
   readHeartbeats,
 } from '@siteswap/plugin-files/inspect';
+import { startVms } from '@siteswap/plugin-files/provision';
 import test from 'ava';
 import { evidenceOf, g1, makeSites, wordOf } from '../_support/files.ts';
 
@@ -16,8 +17,8 @@ test('a planned failover moves a running VM without losing a heartbeat', async (
   const sites = await makeSites();
   t.teardown(sites.close);
   const { a, b, computeA, computeB } = sites;
-  const on = await computeA.done('powerOn', vm);
-  t.is(wordOf(on), 'ok', JSON.stringify(on));
+  const arrays = { a: sites.directory.a };
+  t.deepEqual(await startVms({ directory: sites.compute.a, arrays, heartbeatMs: 5 }), ['vm1']);
   const synced = await a.done('sync', g1.a);
   t.is(wordOf(synced), 'ok', JSON.stringify(synced));
   t.is(wordOf(await a.done('prepareFailover', g1.a)), 'conflict');

@@ -1,4 +1,5 @@
-import { rename } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   checksumOfDevice,
@@ -88,7 +89,7 @@ test('old source comes back with a live writer → reverse ends it, and moves on
   t.is((await runningVms(sites.compute.a)).length, 1);
   const reversed = await sites.b.done('reverse', g1.b);
   t.is(wordOf(reversed), 'ok', JSON.stringify(reversed));
-  t.is((await runningVms(sites.compute.a)).length, 0);
+  await until(async () => (await runningVms(sites.compute.a)).length === 0);
   t.is((await runningVms(sites.compute.b)).length, 1);
   const moved = Number(evidenceOf(reversed).blocksMoved);
   t.true(moved > 0 && moved < 64, `${moved} of 256 blocks`);
@@ -119,7 +120,9 @@ test('fence at the returned source → its writer ends, old and new writes there
   const old = await lineageAt(sites.a, 'a');
   t.is(wordOf(await sites.b.done('failover', g1.b, { force: true })), 'ok');
   t.like(evidenceOf(await sites.a.done('fence', g1.a)), { fenced: true });
-  t.is((await runningVms(sites.compute.a)).length, 0);
+  const lastAtFence = readAcknowledged([sites.compute.a], 'vm1')[0]?.last;
+  await until(async () => (await runningVms(sites.compute.a)).length === 0);
+  t.is(readAcknowledged([sites.compute.a], 'vm1')[0]?.last, lastAtFence);
   t.is(await writeAs(sites.directory.a, 'd1', old), 'refused');
   t.is(await writeAs(sites.directory.b, 'r1', old), 'refused');
   t.is(await writeAs(sites.directory.b, 'r1'), 'written');
@@ -127,6 +130,18 @@ test('fence at the returned source → its writer ends, old and new writes there
   t.is(wordOf(await sites.a.done('prepareFailover', g1.a)), 'fenced');
   t.is(wordOf(await sites.a.done('resync', g1.a, { changes: 'keep' })), 'fenced');
   t.is(wordOf(await sites.a.done('resync', g1.a, { changes: 'discard' })), 'ok');
+});
+
+test('a writer of an old lineage, where a new one is accepted → it ends itself, fenced', async (t) => {
+  const sites = await sitesFor(t);
+  t.is(wordOf(await sites.computeA.done('powerOn', vm)), 'ok');
+  const file = join(sites.directory.a, 'groups', 'g1', 'state.json');
+  const state = JSON.parse(await readFile(file, 'utf8'));
+  await writeFile(`${file}.new`, JSON.stringify({ ...state, lineage: '2-00000000' }));
+  await rename(`${file}.new`, file);
+  await until(async () => (await runningVms(sites.compute.a)).length === 0);
+  const left = join(sites.compute.a, 'vms', 'production', 'vm1', 'process.json');
+  t.regex(JSON.parse(await readFile(left, 'utf8')).reason, /^fenced/);
 });
 
 test('restore of a demote while the peer is promoted → conflict: two would write', async (t) => {

@@ -58,20 +58,25 @@ test('sync: nothing changed → no block moved', async (t) => {
   t.is(evidenceOf(await sites.a.done('sync', g1.a)).blocksMoved, 0);
 });
 
-test('sync: a VM writes to both devices in turn meanwhile → a copy of one moment', async (t) => {
-  const sites = await sitesFor(t);
-  t.is(wordOf(await sites.computeA.done('powerOn', vm)), 'ok');
+test('sync: a VM writes to three large devices in turn meanwhile → a copy of one moment', async (t) => {
+  const ids = ['d1', 'd2', 'd3'];
+  const devices = ids.map((id) => ({ id, sizeBytes: 8 * 1024 * 1024 }));
+  const sites = await makeSites([{ id: 'g1', devices, vms: [{ id: 'vm1', devices: ids }] }]);
+  t.teardown(sites.close);
+  const fast = { directory: sites.compute.a, arrays: { a: sites.directory.a }, heartbeatMs: 1 };
+  const compute = await sites.open('ca', fast);
+  t.is(wordOf(await compute.done('powerOn', vm)), 'ok');
   const bytes = { directory: sites.directory.b, groupId: 'g1' };
   let last = 0;
-  for (let round = 0; round < 5; round++) {
-    t.is(wordOf(await sites.a.done('sync', g1.a)), 'ok');
+  for (let round = 0; round < 4; round++) {
+    t.is(wordOf(await sites.a.done('sync', { id: 'g1', devices: ids })), 'ok');
     const counted = countHeartbeats(await readHeartbeats(bytes, 'vm1'));
     t.is(counted.first, 1);
     t.is(counted.missing, 0);
     t.true(counted.last > last);
     last = counted.last;
   }
-  const status = await sites.computeA.call('vmStatus', vm);
+  const status = await compute.call('vmStatus', vm);
   t.is('value' in status && status.value.power, 'on');
 });
 

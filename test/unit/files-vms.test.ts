@@ -85,8 +85,7 @@ test('power on, 8 calls at once under different keys → one process', async (t)
   const answers = await Promise.all(Array.from({ length: 8 }, () => computeA.done('powerOn', vm)));
   t.true(answers.some((answer) => wordOf(answer) === 'ok'));
   t.is((await runningVms(compute.a)).length, 1);
-  const bytes = readAcknowledged([compute.a], 'vm1');
-  t.is(countLoss(bytes).duplicates, 0);
+  t.is(countLoss(readAcknowledged([compute.a], 'vm1')).duplicates, 0);
 });
 
 test('a guest that does not stop → shut down refused, then settled absent; power off ends it', async (t) => {
