@@ -58,4 +58,4 @@ const daemon = await createDaemon(config, {
   journal: await openSqliteJournal({ path: join(config.state, 'journal.db'), syncDelayMs }),
 });
 process.stdout.write(`ready ${daemon.addresses[0]} ${process.uptime()}\n`);
-process.once('SIGTERM', () => daemon.stop().then(() => process.exit(0)));
+process.once('SIGTERM', () => void daemon.stop());

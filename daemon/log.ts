@@ -66,7 +66,8 @@ export const createLog = (
 const open = (file: string | undefined) => {
   const target = pino.destination({
     dest: file === undefined ? standardError : openFile(file),
-    sync: false,
+    // Nobody can make a file wait; a reader of standard error that does not read must not stop us.
+    sync: file !== undefined,
     maxLength: waitingBytesMax,
   });
   // A full disk costs lines; it must not cost the daemon, which the journal keeps going.
