@@ -4,8 +4,8 @@ import { messageBytesMax } from '../core/limits.ts';
 /** A unary call without a deadline of its own ends after this: nobody waits for ever. */
 export const deadlineMsDefault = 60_000;
 
-/** Storage verbs wait for their run: a sync of real data takes minutes. */
-export const replicationDeadlineMsDefault = 15 * 60_000;
+/** The most, and the default, that storage verbs wait for their run: a real sync takes minutes. */
+export const replicationDeadlineMsMax = 15 * 60_000;
 
 /** A storage verb answers this long ahead of its deadline, so that the run id still gets there. */
 export const deadlineMarginMs = (remainingMs: number): number =>

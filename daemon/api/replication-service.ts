@@ -12,7 +12,7 @@ import type { ItemReport, RunView } from '../core/view.ts';
 import type { DeviceRequest, DeviceVerb, Engine } from '../runner/service.ts';
 import type { Call, Calls, Service } from './calls.ts';
 import { Problems } from './check.ts';
-import { deadlineMarginMs, replicationDeadlineMsDefault, targetsPerRequestMax } from './limits.ts';
+import { deadlineMarginMs, replicationDeadlineMsMax, targetsPerRequestMax } from './limits.ts';
 import { recoveryPointTo } from './translate-inventory.ts';
 import { faultTo } from './translate-policy.ts';
 import { directions, syncStates } from './vocabulary.ts';
@@ -46,15 +46,33 @@ const checkTargets = ({ arrayId, targets }: Targeted, problems: Problems): void 
   });
 };
 
+/** The call's signal, and its deadline a little early; `end` lets go of both. */
+const patience = (call: Call): { readonly signal: AbortSignal; readonly end: () => void } => {
+  const wantedMs = call.deadlineMs === undefined ? Infinity : call.deadlineMs - Date.now();
+  const leftMs = Math.min(Math.max(0, wantedMs), replicationDeadlineMsMax);
+  const over = new AbortController();
+  const abort = () => over.abort();
+  // Not AbortSignal.any: its sources may be collected as garbage, and then it never aborts.
+  const timer = setTimeout(abort, leftMs - deadlineMarginMs(leftMs));
+  if (call.signal.aborted) abort();
+  call.signal.addEventListener('abort', abort, { once: true });
+  const end = () => {
+    clearTimeout(timer);
+    call.signal.removeEventListener('abort', abort);
+  };
+  return { signal: over.signal, end };
+};
+
 /** Waits until the run can do no more by itself; DEADLINE, just ahead of the caller, names it. */
 const untilSettled = async (engine: Engine, runId: string, call: Call): Promise<RunView> => {
-  const nowMs = Date.now();
-  const leftMs =
-    call.deadlineMs === undefined ? replicationDeadlineMsDefault : call.deadlineMs - nowMs;
-  const late = AbortSignal.timeout(Math.max(0, leftMs - deadlineMarginMs(leftMs)));
-  for await (const page of engine.watchRun(runId, 0, AbortSignal.any([call.signal, late]))) {
-    const run = await engine.getRun(runId, 'basic');
-    if (page.last || run.status === 'parked' || run.status === 'stuck') return run;
+  const { signal, end } = patience(call);
+  try {
+    for await (const page of engine.watchRun(runId, 0, signal)) {
+      const run = await engine.getRun(runId, 'basic');
+      if (page.last || run.status === 'parked' || run.status === 'stuck') return run;
+    }
+  } finally {
+    end();
   }
   if (call.signal.reason instanceof SiteswapError) throw call.signal.reason;
   const run = await engine.getRun(runId, 'basic');

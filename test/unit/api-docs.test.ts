@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { withErrorTable } from '../../daemon/api/docs.ts';
-import { deadlineMsDefault, replicationDeadlineMsDefault } from '../../daemon/api/limits.ts';
+import { deadlineMsDefault, replicationDeadlineMsMax } from '../../daemon/api/limits.ts';
 import { errorTable } from '../../daemon/core/errors.ts';
 import { messageBytesMax } from '../../daemon/core/limits.ts';
 import { runStatuses, taskStatuses } from '../../daemon/core/view.ts';
@@ -59,5 +59,5 @@ test('docs: every method of the client has an example', (t) => {
 test('limits: client and daemon agree where they must', (t) => {
   t.is(clientLimits.messageBytesMax, messageBytesMax);
   t.is(clientLimits.deadlineMsDefault, deadlineMsDefault);
-  t.is(clientLimits.replicationDeadlineMsDefault, replicationDeadlineMsDefault);
+  t.is(clientLimits.replicationDeadlineMsDefault, replicationDeadlineMsMax);
 });
