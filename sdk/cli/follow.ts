@@ -22,6 +22,9 @@ import {
 /** Between two pictures: often enough to look alive, rarely enough to cost the daemon nothing. */
 const drawMsMin = 150;
 
+/** While the events up to now are read. */
+const lookMs = 20;
+
 /** A run of many workgroups is drawn less often, since its picture is large. */
 const drawMsLarge = 1_000;
 const largeWorkgroups = 2_000;
@@ -126,6 +129,7 @@ const drawUntilSettled = async (
   const news: News = { fresh: false, over: false, cursor: cursor ?? run.cursor, lines: [] };
   const listening = listen(cli, runId, AbortSignal.any([signal, stop.signal]), news);
   try {
+    await caughtUp(news, run.cursor, signal);
     for (;;) {
       // The last picture waits for the events behind it: they say why it looks so.
       const last = signal.aborted || (settled(run) && (news.cursor >= run.cursor || news.over));
@@ -141,6 +145,11 @@ const drawUntilSettled = async (
     stop.abort();
     await listening;
   }
+};
+
+/** Waits until everything that led to the first picture has been read. */
+const caughtUp = async (news: News, cursor: number, signal: AbortSignal): Promise<void> => {
+  while (news.cursor < cursor && !news.over && !signal.aborted) await pause(news, lookMs, signal);
 };
 
 /** Waits for news, at least `msMin` and not longer than a clock needs to look alive. */

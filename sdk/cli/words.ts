@@ -10,14 +10,17 @@ export const size = (bytes: number): string => {
   return `${rounded} ${unitsOfSize[power]}`;
 };
 
+const two = (large: number, largeUnit: string, small: number, smallUnit: string): string =>
+  `${large} ${largeUnit}${small === 0 ? '' : ` ${small} ${smallUnit}`}`;
+
 /** 950 → `0.95 s`, 83_000 → `1 min 23 s`, 7_260_000 → `2 h 1 min`. */
 export const duration = (milliseconds: number): string => {
   const ms = Math.max(0, milliseconds);
   if (ms < 10_000) return `${Number((ms / 1_000).toFixed(2))} s`;
   const seconds = Math.round(ms / 1_000);
   if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-  return `${Math.floor(seconds / 3_600)} h ${Math.floor((seconds % 3_600) / 60)} min`;
+  if (seconds < 3_600) return two(Math.floor(seconds / 60), 'min', seconds % 60, 's');
+  return two(Math.floor(seconds / 3_600), 'h', Math.floor((seconds % 3_600) / 60), 'min');
 };
 
 /** How long ago, or a dash for a moment that never was. */
@@ -27,16 +30,16 @@ export const ago = (atMs: number, nowMs: number): string =>
 /** Local time of day. */
 export const clockTime = (atMs: number): string => {
   const at = new Date(atMs);
-  const two = (value: number) => String(value).padStart(2, '0');
-  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  const padded = (value: number) => String(value).padStart(2, '0');
+  return `${padded(at.getHours())}:${padded(at.getMinutes())}:${padded(at.getSeconds())}`;
 };
 
 /** Local date and time, sortable. */
 export const dateTime = (atMs: number): string => {
   if (atMs === 0) return '–';
   const at = new Date(atMs);
-  const two = (value: number) => String(value).padStart(2, '0');
-  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${clockTime(atMs)}`;
+  const padded = (value: number) => String(value).padStart(2, '0');
+  return `${at.getFullYear()}-${padded(at.getMonth() + 1)}-${padded(at.getDate())} ${clockTime(atMs)}`;
 };
 
 /** `1 VM`, `12 VMs`. */

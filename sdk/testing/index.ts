@@ -75,8 +75,11 @@ export interface TestDaemon {
   stop(): Promise<void>;
   /** SIGKILL. Its state stays; `restart` goes on with it. */
   kill(): Promise<void>;
-  /** Starts it again on the same state and address; ends it in order first if it runs. */
-  restart(): Promise<void>;
+  /**
+   * Starts it again on the same state and address; ends it in order first if it runs. `config`
+   * replaces parts of the configuration from now on.
+   */
+  restart(config?: Partial<DaemonConfig>): Promise<void>;
 }
 
 class PrivateDaemon implements TestDaemon {
@@ -87,9 +90,11 @@ class PrivateDaemon implements TestDaemon {
   readonly #launcher: string;
   readonly #env: NodeJS.ProcessEnv;
   readonly #log: string[] = [];
+  #config: DaemonConfig;
   #process: DaemonProcess | undefined;
 
-  constructor(directory: string, options: StartOptions) {
+  constructor(directory: string, config: DaemonConfig, options: StartOptions) {
+    this.#config = config;
     this.#directory = directory;
     this.#launcher = findLauncher(options.launcher);
     this.#env = { ...process.env, ...options.env };
@@ -109,6 +114,8 @@ class PrivateDaemon implements TestDaemon {
   async start(): Promise<void> {
     const { stateDir, address } = this;
     const config = join(this.#directory, 'config.yaml');
+    // JSON is YAML, so nothing has to be translated.
+    await writeFile(config, JSON.stringify(this.#config, null, 2));
     const args = ['--config', config, '--state', stateDir, '--listen', address];
     const daemon = new DaemonProcess(this.#launcher, args, this.#env);
     this.#log.push(...(this.#process?.log ?? []));
@@ -138,8 +145,9 @@ class PrivateDaemon implements TestDaemon {
     await this.#process?.kill();
   }
 
-  async restart(): Promise<void> {
+  async restart(config: Partial<DaemonConfig> = {}): Promise<void> {
     await this.#process?.stop();
+    this.#config = { ...this.#config, ...config };
     await this.start();
   }
 }
@@ -158,9 +166,7 @@ export const startDaemon = async (options: StartOptions = {}): Promise<TestDaemo
   const directory = await mkdtemp(join(tmpdir(), 'siteswap-'));
   const config = { ...labConfig(options.seed ?? 1, options.world), ...options.config };
   const plugins = [...config.plugins, ...(options.plugins ?? [])];
-  // JSON is YAML, so nothing has to be translated.
-  await writeFile(join(directory, 'config.yaml'), JSON.stringify({ ...config, plugins }, null, 2));
-  const daemon = new PrivateDaemon(directory, options);
+  const daemon = new PrivateDaemon(directory, { ...config, plugins }, options);
   await mkdir(daemon.stateDir, { recursive: true });
   try {
     await daemon.start();

@@ -11,7 +11,7 @@ import { wordOf } from '../enums.ts';
 import { exits } from '../exit.ts';
 import { table } from '../terminal.ts';
 import { faultText } from '../views/run.ts';
-import { ago } from '../words.ts';
+import { ago, dateTime } from '../words.ts';
 
 interface Request {
   readonly arrayId: string;
@@ -73,7 +73,11 @@ const verbs: readonly Verb[] = [
 
 const factsText = (facts: Readonly<Record<string, unknown>> | undefined): string =>
   Object.entries(facts ?? {})
-    .map(([name, value]) => `${name} ${value}`)
+    .map(([name, value]) =>
+      name.endsWith('AtMs') && typeof value === 'number'
+        ? `${name.slice(0, -'AtMs'.length)} as of ${dateTime(value)}`
+        : `${name} ${value}`,
+    )
     .join(', ');
 
 const resultRow = ({ targetId, outcome }: TargetResult, { terminal }: Cli): string[] => {

@@ -44,8 +44,11 @@ export const policyText = (policy: Policy | undefined): string => {
   return rules.length === 0 ? otherwise : `${rules.join('; ')}; else ${otherwise}`;
 };
 
-const steps = (preview: PreviewPlanResponse, ink: Ink): string =>
-  table(
+/** Steps with the same policy share a letter; what the letters say stands below, once. */
+const steps = (preview: PreviewPlanResponse, ink: Ink): string => {
+  const policies = [...new Set(preview.steps.map(({ policy }) => policyText(policy)))];
+  const letterOf = (text: string) => String.fromCharCode(97 + policies.indexOf(text));
+  const rows = table(
     ink,
     ['step', 'of', 'at', { title: 'deadline', align: 'right' }, 'undo', 'on a fault'],
     preview.steps.map((step) => [
@@ -54,9 +57,12 @@ const steps = (preview: PreviewPlanResponse, ink: Ink): string =>
       step.side === Side.PROTECTED ? preview.protectedSiteId : preview.recoverySiteId,
       duration(step.timeoutMs),
       step.undo === Undo.UNDO ? 'yes' : wordOf(Undo, step.undo).replaceAll('-', ' '),
-      policyText(step.policy),
+      letterOf(policyText(step.policy)),
     ]),
   );
+  const legend = policies.map((text) => `  ${ink.tone('quiet', letterOf(text))} ${text}`);
+  return [rows, '', ...legend].join('\n');
+};
 
 const remotesOf = (group: PreviewWorkgroup): string => {
   const [from, to] =

@@ -21,12 +21,6 @@ const itemsShownMax = 40;
 const dash = '–';
 const maybe = (ms: number | undefined): string => (ms === undefined ? dash : duration(ms));
 
-/** Heartbeats that the writer had acknowledged and the recovered disk does not hold. */
-const lostHeartbeats = (item: ItemReport): number | undefined => {
-  const lost = item.evidence?.heartbeatsLost;
-  return typeof lost === 'number' ? lost : undefined;
-};
-
 const facts = (report: RunReport, ink: Ink): string[] => {
   const { run } = report;
   if (run === undefined) return [];
@@ -39,9 +33,6 @@ const facts = (report: RunReport, ink: Ink): string[] => {
   const items = [...byOutcome]
     .map(([word, amount]) => ink.tone(statusTone(word), `${amount} ${word}`))
     .join(', ');
-  const beats = report.items.map(lostHeartbeats).filter((lost) => lost !== undefined);
-  const lost = beats.reduce((sum, value) => sum + value, 0);
-  const loss = beats.length === 0 ? '' : `, ${count(lost, 'heartbeat')}`;
   const rows: [string, string][] = [
     ['result', ink.tone(statusTone(outcome), outcome)],
     ['run', run.runId],
@@ -49,7 +40,7 @@ const facts = (report: RunReport, ink: Ink): string[] => {
     ['started', dateTime(run.startTime?.getTime() ?? 0)],
     ['took', duration(report.durationMs)],
     ['recovery time', maybe(report.recoveryTimeMs)],
-    ['data loss', `${maybe(report.dataLossMs)}${loss}`],
+    ['data loss', maybe(report.dataLossMs)],
     ['items', `${report.itemsTotal}${items === '' ? '' : `: ${items}`}`],
   ];
   if (report.refusedCalls > 0) {
