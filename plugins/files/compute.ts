@@ -132,28 +132,50 @@ export interface Found {
   readonly catalog: Catalog;
 }
 
-/** Every datastore on the compute's arrays; arrays that do not answer are left out. */
-export const findDatastores = async (
-  arrays: Readonly<Record<string, string>>,
-  instance: Instance,
-): Promise<Found[]> => {
+interface Survey {
+  readonly found: readonly Found[];
+  /** Why an array could not be asked. */
+  readonly silent?: unknown;
+}
+
+const datastoresOf = async (arrayId: string, directory: string): Promise<Found[]> => {
+  const storage = await reachStorage(directory, arrayId);
   const found: Found[] = [];
-  for (const [arrayId, directory] of Object.entries(arrays)) {
-    const storage = await reachStorage(directory, arrayId).catch((error: unknown) => {
-      if (faultOf(error)?.kind === 'unreachable') return undefined;
-      throw error;
-    });
-    if (storage === undefined) continue;
-    for (const group of await allGroups(storage)) {
-      const at = groupAt(storage, group.id);
-      for (const { id: deviceId } of group.devices) {
-        const catalog = await readCatalog(imageFile(at.directory, deviceId, instance));
-        const disk = { arrayId, directory, groupId: group.id, deviceId };
-        if (catalog !== undefined) found.push({ disk, at, group, catalog });
-      }
+  for (const group of await allGroups(storage)) {
+    const at = groupAt(storage, group.id);
+    for (const { id: deviceId } of group.devices) {
+      const catalog = await readCatalog(imageFile(at.directory, deviceId, 'production'));
+      const disk = { arrayId, directory, groupId: group.id, deviceId };
+      if (catalog !== undefined) found.push({ disk, at, group, catalog });
     }
   }
   return found;
+};
+
+/** Every datastore on the compute's arrays, as far as they answer. */
+const survey = async (arrays: Readonly<Record<string, string>>): Promise<Survey> => {
+  const found: Found[] = [];
+  let silent: unknown;
+  for (const [arrayId, directory] of Object.entries(arrays)) {
+    try {
+      found.push(...(await datastoresOf(arrayId, directory)));
+    } catch (error) {
+      if (faultOf(error)?.kind !== 'unreachable') throw error;
+      silent = error;
+    }
+  }
+  return { found, silent };
+};
+
+/** A datastore of the site. Not found while an array is silent is `unreachable`, not a no. */
+export const searchDatastore = async (
+  arrays: Readonly<Record<string, string>>,
+  wanted: (found: Found) => boolean,
+): Promise<Found | undefined> => {
+  const { found, silent } = await survey(arrays);
+  const hit = found.find(wanted);
+  if (hit === undefined && silent !== undefined) throw silent;
+  return hit;
 };
 
 /** The device and catalog of a mounted datastore. */
@@ -181,7 +203,7 @@ const firstState = async (arrays: Readonly<Record<string, string>>): Promise<Com
   const mounts: Record<string, Mount> = {};
   const vms: Record<string, Registered> = {};
   const instance = 'production';
-  for (const found of await findDatastores(arrays, instance)) {
+  for (const found of (await survey(arrays)).found) {
     if (!acceptsWriters(found.group)) continue;
     const { datastoreId } = found.catalog;
     mounts[placeOf(instance, datastoreId)] = mountOf(found, instance);
@@ -232,7 +254,7 @@ export const listDatastores = async (call: ListingCall<Session>): Promise<Page<D
   const { directory, arrays } = await computeOf(call.session, call.signal);
   const { mounts } = await readCompute(directory);
   const all = new Map<string, Datastore>();
-  for (const found of await findDatastores(arrays, 'production')) {
+  for (const found of (await survey(arrays)).found) {
     const { id, name, disk } = mountOf(found, 'production');
     const place = placeOf('production', id);
     const devices = [{ arrayId: disk.arrayId, deviceId: disk.deviceId }];

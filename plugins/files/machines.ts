@@ -2,12 +2,12 @@
 import type { DatastoreTarget, VmStatus, VmTarget } from '@siteswap/sdk/plugin';
 import {
   type ComputeState,
-  findDatastores,
   type HeldCompute,
   mountOf,
   openMount,
   placeOf,
   type Registered,
+  searchDatastore,
 } from './compute.ts';
 import { failure } from './faults.ts';
 import { vmDirectory } from './layout.ts';
@@ -32,8 +32,8 @@ export const mount = async (
   }
   const wanted = (arrayId: string, deviceId: string): boolean =>
     devices?.some((one) => one.arrayId === arrayId && one.deviceId === deviceId) ?? true;
-  const everywhere = await findDatastores(compute.arrays, 'production');
-  const found = everywhere.find(
+  const found = await searchDatastore(
+    compute.arrays,
     ({ disk, catalog }) => catalog.datastoreId === id && wanted(disk.arrayId, disk.deviceId),
   );
   if (found === undefined) throw noDatastore(id);
@@ -61,9 +61,12 @@ export const unmount = async (
 ): Promise<ComputeState> => {
   const { [placeOf(target.instance, target.id)]: mounted, ...mounts } = state.mounts;
   if (mounted === undefined) {
-    const all = await findDatastores(compute.arrays, 'production');
-    if (all.some(({ catalog }) => catalog.datastoreId === target.id)) return state;
-    throw noDatastore(target.id);
+    const found = await searchDatastore(
+      compute.arrays,
+      ({ catalog }) => catalog.datastoreId === target.id,
+    );
+    if (found === undefined) throw noDatastore(target.id);
+    return state;
   }
   const members = runningOn(compute, state, target);
   if (members.length > 0) {
@@ -76,10 +79,12 @@ export const unmount = async (
   return { ...state, mounts };
 };
 
-const isOnSite = async (compute: ComputeSession, vmId: string): Promise<boolean> =>
-  (await findDatastores(compute.arrays, 'production')).some(({ catalog }) =>
+const checkOnSite = async (compute: ComputeSession, vmId: string): Promise<void> => {
+  const found = await searchDatastore(compute.arrays, ({ catalog }) =>
     catalog.vms.some(({ id }) => id === vmId),
   );
+  if (found === undefined) throw failure('missing', `the site has no VM ${vmId}`);
+};
 
 /** Registers a VM from what the mounted datastores say of it. */
 export const register = async (
@@ -100,7 +105,7 @@ export const register = async (
   }
   const absent = (datastoreIds ?? []).filter((wanted) => !on.includes(wanted));
   if (on.length === 0 || absent.length > 0) {
-    if (!(await isOnSite(compute, id))) throw failure('missing', `the site has no VM ${id}`);
+    await checkOnSite(compute, id);
     const which = absent.length > 0 ? absent.join(', ') : 'its datastore';
     throw failure('conflict', `VM ${id}: ${which} is not mounted`, { hint: 'Mount it first.' });
   }
@@ -119,9 +124,7 @@ export const unregister = async (
     throw failure('conflict', `VM ${id} runs`, { hint: 'Shut it down first.' });
   }
   const { [placeOf(instance, id)]: gone, ...vms } = state.vms;
-  if (gone === undefined && !(await isOnSite(compute, id))) {
-    throw failure('missing', `the site has no VM ${id}`);
-  }
+  if (gone === undefined) await checkOnSite(compute, id);
   return { ...state, vms };
 };
 

@@ -4,6 +4,7 @@
  * to try Siteswap before a real storage system is at hand.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
 import { type Catalog, type CatalogVm, slotBytesOf, writeCatalog } from './catalog.ts';
 import { computeOf, readCompute } from './compute.ts';
 import { format, makeDirectory, readJson, writeJson } from './durable.ts';
@@ -15,6 +16,7 @@ import { blockBytes, deviceBytesMin, heartbeatMsDefault, idLengthMax } from './l
 import { emptyMemory, unbound } from './memory.ts';
 import { powerOn } from './power.ts';
 import { replicate } from './replicate.ts';
+import { resolveAll } from './session.ts';
 import { reachStorage, type Storage, type StorageFile, tokenHashOf } from './storage.ts';
 
 export interface DeviceSpec {
@@ -221,9 +223,11 @@ export interface SiteSpec {
   readonly heartbeatMs?: number;
 }
 
-/** Powers on every VM that is registered at a compute, as its operators would; answers their ids. */
+/** Powers on every VM that is registered at a compute; answers their ids. */
 export const startVms = async (site: SiteSpec): Promise<string[]> => {
-  const { directory, arrays, heartbeatMs = heartbeatMsDefault } = site;
+  const { heartbeatMs = heartbeatMsDefault } = site;
+  const directory = resolve(site.directory);
+  const arrays = resolveAll(site.arrays);
   const session = { kind: 'compute', id: directory, directory, arrays, heartbeatMs } as const;
   const licence = unbound({ key: `start-${randomUUID()}`, epoch: 0 });
   const compute = await computeOf(session, licence.signal);

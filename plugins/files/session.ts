@@ -3,6 +3,7 @@
  * threads and daemons agree, and a directory that was away is used again as soon as it is back.
  */
 
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OpenContext, Secret } from '@siteswap/sdk/plugin';
 import type { Config } from './config.ts';
@@ -30,14 +31,19 @@ export interface ComputeSession {
 
 export type Session = ArraySession | ComputeSession;
 
+/** Movers and VMs run elsewhere: they are given whole paths. */
+export const resolveAll = (directories: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(directories).map(([id, path]) => [id, resolve(path)]));
+
 export const openSession = ({ config, remoteId }: OpenContext<Config>): Session => {
   if (process.platform !== 'linux') {
     throw failure('unsupported', 'the files plugin needs Linux: its locks and processes are its');
   }
-  const { directory, peers = {}, arrays, token, heartbeatMs } = config;
+  const { peers = {}, arrays, token, heartbeatMs } = config;
+  const directory = resolve(config.directory);
   return arrays === undefined
-    ? { kind: 'array', id: remoteId, directory, peers, token }
-    : { kind: 'compute', id: remoteId, directory, arrays, heartbeatMs };
+    ? { kind: 'array', id: remoteId, directory, peers: resolveAll(peers), token }
+    : { kind: 'compute', id: remoteId, directory, arrays: resolveAll(arrays), heartbeatMs };
 };
 
 export const asArray = (session: Session): ArraySession => {

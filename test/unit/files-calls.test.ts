@@ -13,7 +13,7 @@ const sitesFor = async (t: ExecutionContext): Promise<Sites> => {
   return sites;
 };
 
-test('the same key twice: forced failover → one lineage; another key after the undo → a new one', async (t) => {
+test('the same key twice: forced failover → one lineage; undone → another', async (t) => {
   const { b } = await sitesFor(t);
   const context = () => b.context('run-1/promote-target/run/1');
   const first = evidenceOf(await b.done('failover', g1.b, { force: true }, context()));
@@ -32,7 +32,7 @@ test('the same key twice: sync → the second call is answered from memory', asy
   t.deepEqual(await a.call('sync', g1.a, {}, context()), first);
 });
 
-test('a failure is not remembered: failover refused, then allowed under the same key', async (t) => {
+test('a failure is not remembered: failover refused, then done under one key', async (t) => {
   const { a, b } = await sitesFor(t);
   const context = () => b.context('run-1/promote-target/run/1');
   t.is(wordOf(await b.done('failover', g1.b, { force: false }, context())), 'conflict');
@@ -55,7 +55,7 @@ test('settle where the array does not answer → unknowable, with the reason', a
   t.is(settled.verdict, 'unknowable');
 });
 
-test('epochs are of one run: an older one of it → fenced; a first one of another → ok', async (t) => {
+test('epochs are of one run: an older one of it → fenced; of another → ok', async (t) => {
   const { a } = await sitesFor(t);
   const under = (key: string, epoch: number) => a.context(key, { epoch });
   t.is(wordOf(await a.done('prepareFailover', g1.a, {}, under('run-1/demote/run/1', 7))), 'ok');

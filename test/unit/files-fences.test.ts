@@ -45,7 +45,7 @@ const lineageAt = async (remote: Remote, side: 'a' | 'b'): Promise<string | unde
   return 'value' in answer ? answer.value[0]?.lineage : undefined;
 };
 
-test('forced failover: the source is there → no file of it is touched, a new lineage opens', async (t) => {
+test('forced failover: the source is there → untouched, and a new lineage opens', async (t) => {
   const sites = await sitesFor(t);
   const before = await fingerprintOf(sites.directory.a);
   const old = await lineageAt(sites.a, 'a');
@@ -55,12 +55,13 @@ test('forced failover: the source is there → no file of it is touched, a new l
   t.is(await fingerprintOf(sites.directory.a), before);
 });
 
-test('forced failover: the source’s directory is gone → VMs run on the last recovery point', async (t) => {
+test('forced failover: the source is gone → VMs run on the last recovery point', async (t) => {
   const sites = await sitesFor(t);
   t.is(wordOf(await sites.computeA.done('powerOn', vm)), 'ok');
   t.is(wordOf(await sites.a.done('sync', g1.a)), 'ok');
   await rename(sites.directory.a, `${sites.directory.a}-lost`);
   t.is(wordOf(await sites.a.done('sync', g1.a)), 'unreachable');
+  t.is(wordOf(await sites.computeA.done('register', vm)), 'unreachable');
   t.is(wordOf(await sites.b.done('failover', g1.b, { force: false })), 'conflict');
   t.is(wordOf(await sites.b.done('failover', g1.b, { force: true })), 'ok');
   await bringUp(t, sites.computeB);
@@ -79,7 +80,7 @@ test('forced failover twice → one lineage', async (t) => {
   t.is(second.lineage, first.lineage);
 });
 
-test('old source comes back with a live writer → reverse ends it, and moves only the difference', async (t) => {
+test('old source back with a live writer → reverse ends it, moves the difference', async (t) => {
   const sites = await sitesFor(t);
   t.is(wordOf(await sites.computeA.done('powerOn', vm)), 'ok');
   t.is(wordOf(await sites.a.done('sync', g1.a)), 'ok');
@@ -114,7 +115,7 @@ test('reverse: 4 blocks written since the failover → 4 blocks moved', async (t
   t.like('value' in status && status.value[0], { direction: 'outgoing', access: 'read-write' });
 });
 
-test('fence at the returned source → its writer ends, old and new writes there are refused', async (t) => {
+test('fence at the returned source → its writer ends, writes are refused', async (t) => {
   const sites = await sitesFor(t);
   t.is(wordOf(await sites.computeA.done('powerOn', vm)), 'ok');
   const old = await lineageAt(sites.a, 'a');
@@ -132,7 +133,7 @@ test('fence at the returned source → its writer ends, old and new writes there
   t.is(wordOf(await sites.a.done('resync', g1.a, { changes: 'discard' })), 'ok');
 });
 
-test('a writer of an old lineage, where a new one is accepted → it ends itself, fenced', async (t) => {
+test('a writer of an old lineage, where a new one counts → ends itself, fenced', async (t) => {
   const sites = await sitesFor(t);
   t.is(wordOf(await sites.computeA.done('powerOn', vm)), 'ok');
   const file = join(sites.directory.a, 'groups', 'g1', 'state.json');
@@ -162,7 +163,7 @@ test('restore of a promote that was written to → conflict, the bytes are kept'
   t.is(await writeAs(directory.b, 'r1'), 'written');
 });
 
-test('unforced failover: the demoted source has bytes that the replica lacks → conflict', async (t) => {
+test('unforced failover: the replica lacks bytes of its source → conflict', async (t) => {
   const { a, b, directory } = await sitesFor(t);
   t.is(wordOf(await a.done('prepareFailover', g1.a)), 'ok');
   await scribble(directory.a, 'd1', 1);

@@ -58,7 +58,7 @@ test('sync: nothing changed → no block moved', async (t) => {
   t.is(evidenceOf(await sites.a.done('sync', g1.a)).blocksMoved, 0);
 });
 
-test('sync: a VM writes to three large devices in turn meanwhile → a copy of one moment', async (t) => {
+test('sync: a VM writes to three devices in turn meanwhile → a copy of one moment', async (t) => {
   const ids = ['d1', 'd2', 'd3'];
   const devices = ids.map((id) => ({ id, sizeBytes: 8 * 1024 * 1024 }));
   const sites = await makeSites([{ id: 'g1', devices, vms: [{ id: 'vm1', devices: ids }] }]);
@@ -137,7 +137,7 @@ test('replica: a byte rots → failover answers corrupt, resync keep repairs it'
   t.is(wordOf(await sites.b.done('failover', g1.b, { force: true })), 'ok');
 });
 
-test('replica: a crash between the point’s commit and its blocks → the next use applies them', async (t) => {
+test('replica: a crash while a point’s blocks go in → the next use puts them in', async (t) => {
   const sites = await sitesFor(t);
   const stateFile = join(sites.directory.b, 'groups', 'g1', 'state.json');
   const image = imageOf(sites.directory.b, 'r1');

@@ -34,7 +34,7 @@ const statusOf = async (compute: Remote, target: typeof vm | typeof testVm = vm)
   return 'value' in answer ? answer.value : undefined;
 };
 
-test('a VM pulled by the plug and started again → goes on where its disks end, nothing lost', async (t) => {
+test('a VM switched off and on → goes on where its disks end, nothing lost', async (t) => {
   const { computeA, compute, directory } = await sitesFor(t);
   t.is(wordOf(await computeA.done('powerOn', vm)), 'ok');
   const first = await statusOf(computeA);
@@ -88,7 +88,7 @@ test('power on, 8 calls at once under different keys → one process', async (t)
   t.is(countLoss(readAcknowledged([compute.a], 'vm1')).duplicates, 0);
 });
 
-test('a guest that does not stop → shut down refused, then settled absent; power off ends it', async (t) => {
+test('a guest that will not stop → refused, settled absent; power off ends it', async (t) => {
   const groups: GroupSpec[] = [
     {
       id: 'g1',
@@ -105,7 +105,7 @@ test('a guest that does not stop → shut down refused, then settled absent; pow
   t.is((await statusOf(computeA))?.power, 'off');
 });
 
-test('test instances write to the copy; the replica keeps its bytes while replication goes on', async (t) => {
+test('test instances write to the copy alone, while replication goes on', async (t) => {
   const sites = await sitesFor(t);
   const { a, b, computeA, computeB, directory } = sites;
   t.is(wordOf(await computeA.done('powerOn', vm)), 'ok');
