@@ -52,7 +52,7 @@ const patience = (call: Call): { readonly signal: AbortSignal; readonly end: () 
   const leftMs = Math.min(Math.max(0, wantedMs), replicationDeadlineMsMax);
   const over = new AbortController();
   const abort = () => over.abort();
-  // Not AbortSignal.any: its sources may be collected as garbage, and then it never aborts.
+  // Not AbortSignal.timeout: it would stand for minutes behind a call that took milliseconds.
   const timer = setTimeout(abort, leftMs - deadlineMarginMs(leftMs));
   if (call.signal.aborted) abort();
   call.signal.addEventListener('abort', abort, { once: true });

@@ -194,8 +194,10 @@ test('abort: the caller gives up → CANCELLED, before and during the call', asy
   t.is((await failed(t, call)).reason, 'CANCELLED');
 });
 
-test('deadline: a storage verb tells its run id just before, and the run goes on', async (t) => {
+// By itself and connected: the daemon counts a deadline from when the request reaches it.
+test.serial('deadline: a storage verb tells its run id just before, and goes on', async (t) => {
   const { client, engine } = await serve(t);
+  await client.ready();
   engine.deviceRuns = 'hang';
   const request = {
     arrayId: 'east-array',
