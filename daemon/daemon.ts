@@ -26,6 +26,8 @@ export interface DaemonParts {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: DaemonLog;
+  /** Tests of crashes: the process kills itself when that many more entries are durable. */
+  readonly exitAfterEntries?: number;
   /** Steps of the modes in place of the registry's: benches measure the engine with them. */
   readonly modeSteps?: ModeSteps;
 }
@@ -62,8 +64,9 @@ export const createDaemon = async (
 ): Promise<Daemon> => {
   const log = parts.log ?? createLog(config);
   const clock = parts.clock ?? systemClock();
-  const journal =
-    parts.journal ?? (await openSqliteJournal({ path: join(config.state, 'journal.db') }));
+  const { exitAfterEntries = 0 } = parts;
+  const path = join(config.state, 'journal.db');
+  const journal = parts.journal ?? (await openSqliteJournal({ path, exitAfterEntries }));
   const pool =
     parts.pool ??
     createThreadPool({

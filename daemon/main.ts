@@ -9,6 +9,12 @@ import { JournalError } from './journal/journal.ts';
 const exitConfig = 78;
 const exitUnavailable = 69;
 
+/**
+ * For tests of crashes, and off unless it is set: SIGKILL from inside when this many more entries
+ * are durable, before the last of them is acknowledged. No kill from outside hits so exactly.
+ */
+const exitAfterEntries = Number(process.env.SITESWAP_TEST_EXIT_AFTER_ENTRIES ?? 0);
+
 interface Options {
   readonly config: string;
   readonly state?: string;
@@ -30,6 +36,7 @@ const run = async ({ config, state, listen }: Options): Promise<void> => {
       ...(state === undefined ? {} : { state }),
       ...(listen === undefined ? {} : { listen }),
     }),
+    { exitAfterEntries },
   );
   process.stdout.write(`ready ${daemon.addresses.join(' ')}\n`);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

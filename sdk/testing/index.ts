@@ -75,11 +75,13 @@ export interface TestDaemon {
   stop(): Promise<void>;
   /** SIGKILL. Its state stays; `restart` goes on with it. */
   kill(): Promise<void>;
+  /** Resolves when the process that runs now has ended, with how: for deaths of its own. */
+  ended(): Promise<string>;
   /**
    * Starts it again on the same state and address; ends it in order first if it runs. `config`
-   * replaces parts of the configuration from now on.
+   * replaces parts of the configuration from now on; `env` is for this process alone.
    */
-  restart(config?: Partial<DaemonConfig>): Promise<void>;
+  restart(config?: Partial<DaemonConfig>, env?: Readonly<Record<string, string>>): Promise<void>;
 }
 
 class PrivateDaemon implements TestDaemon {
@@ -111,13 +113,13 @@ class PrivateDaemon implements TestDaemon {
     return [...this.#log, ...(this.#process?.log ?? [])];
   }
 
-  async start(): Promise<void> {
+  async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
     const { stateDir, address } = this;
     const config = join(this.#directory, 'config.yaml');
     // JSON is YAML, so nothing has to be translated.
     await writeFile(config, JSON.stringify(this.#config, null, 2));
     const args = ['--config', config, '--state', stateDir, '--listen', address];
-    const daemon = new DaemonProcess(this.#launcher, args, this.#env);
+    const daemon = new DaemonProcess(this.#launcher, args, { ...this.#env, ...env });
     this.#log.push(...(this.#process?.log ?? []));
     this.#process = daemon;
     await this.#untilHealthy(daemon);
@@ -145,10 +147,17 @@ class PrivateDaemon implements TestDaemon {
     await this.#process?.kill();
   }
 
-  async restart(config: Partial<DaemonConfig> = {}): Promise<void> {
+  async ended(): Promise<string> {
+    return this.#process?.ended ?? 'it was never started';
+  }
+
+  async restart(
+    config: Partial<DaemonConfig> = {},
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
     await this.#process?.stop();
     this.#config = { ...this.#config, ...config };
-    await this.start();
+    await this.start(env);
   }
 }
 
