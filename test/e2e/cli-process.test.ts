@@ -1,0 +1,112 @@
+/** The launcher as a process against a private daemon: signals, pipes, restarts, nothing left. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import test, { type ExecutionContext } from 'ava';
+import { Mode, RunResult } from '../../sdk/client/index.ts';
+import {
+  type StartOptions,
+  startDaemon,
+  type TestDaemon,
+  untilRun,
+} from '../../sdk/testing/index.ts';
+
+const launcher = fileURLToPath(new URL('../../../bin/siteswap', import.meta.url));
+
+/** Long enough to act while a run is at this step, short enough to wait for. */
+const slow = { groups: 1, vmsPerGroup: 2, latencies: [{ verb: 'powerOn', ms: 1_500 }] };
+
+const started = async (t: ExecutionContext, options: StartOptions = {}): Promise<TestDaemon> => {
+  const daemon = await startDaemon(options);
+  t.teardown(() => daemon.stop());
+  await daemon.client.plans.create({
+    id: 'shop',
+    protectedSiteId: 'site-a',
+    recoverySiteId: 'site-b',
+    protectionGroups: [{ id: 'all', groups: [{ arrayId: 'lab-a', id: 'cg-0001' }] }],
+  });
+  return daemon;
+};
+
+const siteswap = (daemon: TestDaemon, ...args: readonly string[]): ChildProcess =>
+  spawn(launcher, [...args, '--address', daemon.address], { stdio: ['ignore', 'pipe', 'pipe'] });
+
+const untilSaid = async (child: ChildProcess, word: string): Promise<void> => {
+  let said = '';
+  for await (const chunk of (child.stdout as Readable).iterator({
+    destroyOnReturn: false,
+  })) {
+    said += chunk;
+    if (said.includes(word)) return;
+  }
+};
+
+test('run: Ctrl-C → exit 130, says how to watch again, and the run goes on', async (t) => {
+  const daemon = await started(t, { world: slow });
+  const child = siteswap(daemon, 'run', 'shop', '--mode', 'planned');
+  await untilSaid(child, '✔ mount');
+  child.kill('SIGINT');
+  const [said] = await Promise.all([
+    text(child.stderr as NodeJS.ReadableStream),
+    once(child, 'close'),
+  ]);
+  t.is(child.exitCode, 130);
+  const runId = /siteswap watch (\S+)/.exec(said)?.[1] ?? '';
+  const run = await untilRun(daemon.client, runId, 'ended');
+  t.is(run.result, RunResult.SUCCEEDED);
+});
+
+test('watch: the daemon is restarted meanwhile → the watch goes on to the end, exit 0', async (t) => {
+  const daemon = await started(t);
+  const { runId } = await daemon.client.runs.start({
+    planId: 'shop',
+    mode: Mode.TEST,
+    requester: 'ann',
+  });
+  const child = siteswap(daemon, 'watch', runId, '--json');
+  await untilSaid(child, '"cursor":1,');
+  await daemon.restart();
+  child.stdout?.resume();
+  if (child.exitCode === null) await once(child, 'close');
+  t.is(child.exitCode, 0);
+});
+
+test('a reader that closes early → no stack trace, exit 0', async (t) => {
+  const daemon = await started(t, { world: { groups: 200 } });
+  const child = siteswap(daemon, 'devices', '--json');
+  await untilSaid(child, '\n');
+  child.stdout?.destroy();
+  const [said] = await Promise.all([
+    text(child.stderr as NodeJS.ReadableStream),
+    once(child, 'close'),
+  ]);
+  t.is(said, '');
+  t.is(child.exitCode, 0);
+});
+
+test('startDaemon: stop → the process has ended and its files are gone', async (t) => {
+  const daemon = await startDaemon();
+  const { pid, stateDir } = daemon;
+  t.true(existsSync(stateDir));
+  await daemon.stop();
+  t.false(existsSync(stateDir));
+  t.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+});
+
+test('startDaemon: a daemon that cannot start → its own words, nothing left', async (t) => {
+  const error = await t.throwsAsync(startDaemon({ config: { site: 'nowhere' } }));
+  t.regex(String(error), /config\.yaml:\d+:\d+: site:/);
+  const missing = await t.throwsAsync(startDaemon({ launcher: '/nonexistent/siteswap' }));
+  t.regex(String(missing), /ENOENT/);
+});
+
+test('untilRun: a run that ends otherwise → says how it stands, at once', async (t) => {
+  const daemon = await started(t);
+  const request = { planId: 'shop', mode: Mode.TEST, requester: 'ann' };
+  const { runId } = await daemon.client.runs.start(request);
+  const error = await t.throwsAsync(untilRun(daemon.client, runId, 'parked'));
+  t.regex(String(error), /was not parked: RUN_STATUS_ENDED/);
+});
