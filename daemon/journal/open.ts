@@ -29,14 +29,16 @@ const applicationId = 0x53697465;
 /** Files up to this size are checked whole at every start (some 100 ms at most). */
 const fullCheckBytesMax = 16 * 1024 * 1024;
 
-/** Step n brings a file of format n to format n + 1; a new file has format 0. */
+/**
+ * Step n brings a file of format n to format n + 1; a new file has format 0.
+ *
+ * An entry's place is its stream's number and its own in one integer. Keys of text would need a
+ * tree whose inner nodes hold whole entries: a search that met a run's first one, of megabytes,
+ * would read all of it.
+ */
 const migrations: readonly string[] = [
-  `CREATE TABLE entry (
-     stream TEXT NOT NULL,
-     seq INTEGER NOT NULL,
-     body TEXT NOT NULL,
-     PRIMARY KEY (stream, seq)
-   ) STRICT, WITHOUT ROWID`,
+  `CREATE TABLE stream (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+   CREATE TABLE entry (place INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT`,
 ];
 const formatNewest = migrations.length;
 
@@ -150,8 +152,8 @@ const inspect = (db: Database.Database, path: string): void => {
     if (verdict !== 'ok') throw damaged(path, verdict.replaceAll('\n', ' '));
   } else {
     // Two questions: asked as one, SQLite would read everything.
-    db.prepare('SELECT min(stream) FROM entry').get();
-    db.prepare('SELECT max(stream) FROM entry').get();
+    db.prepare('SELECT min(place) FROM entry').get();
+    db.prepare('SELECT max(place) FROM entry').get();
   }
 };
 

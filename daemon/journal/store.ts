@@ -1,6 +1,6 @@
 /**
- * The journal's table and its prepared statements: everything that knows SQL. Synchronous; it lives
- * in the journal's thread.
+ * The journal's tables and their prepared statements: everything that knows SQL. Synchronous; it
+ * lives in the journal's thread.
  */
 import type Database from 'better-sqlite3';
 import { JournalError } from './journal.ts';
@@ -8,22 +8,21 @@ import type { Call, Conflict } from './messages.ts';
 import { openDatabase } from './open.ts';
 import { conflictOf } from './sequence.ts';
 
-/** Every stream by hopping from name to name: costs one look-up a stream, not one an entry. */
-const streamsSql = `
-  WITH RECURSIVE name(stream) AS (
-    SELECT min(stream) FROM entry
-    UNION ALL
-    SELECT (SELECT min(stream) FROM entry WHERE stream > name.stream) FROM name
-    WHERE name.stream IS NOT NULL
-  )
-  SELECT stream, (SELECT max(seq) + 1 FROM entry WHERE entry.stream = name.stream)
-  FROM name WHERE stream IS NOT NULL`;
+/** An entry's place: its stream's id above, its sequence number below (see open.ts). */
+const places = 'place BETWEEN id << 32 AND (id << 32) + 0xFFFFFFFF';
+const nextSeq = `coalesce((SELECT max(place) FROM entry WHERE ${places}) - (id << 32), 0) + 1`;
+
+const readSql = `
+  SELECT place - (id << 32), body FROM stream CROSS JOIN entry ON ${places}
+  WHERE name = ? AND place >= (id << 32) + ? ORDER BY place LIMIT ?`;
 
 export class SqliteStore {
   readonly #path: string;
   readonly #db: Database.Database;
-  readonly #insert: Database.Statement<[string, number, string]>;
-  readonly #last: Database.Statement<[string], number | null>;
+  readonly #begin: Database.Statement<[string]>;
+  readonly #id: Database.Statement<[string], number>;
+  readonly #insert: Database.Statement<[number, number, string]>;
+  readonly #next: Database.Statement<[string], number>;
   readonly #read: Database.Statement<[string, number, number], [number, string]>;
   readonly #streams: Database.Statement<[], [string, number]>;
   readonly #landAll: Database.Transaction<(calls: readonly Call[]) => Conflict[]>;
@@ -33,16 +32,16 @@ export class SqliteStore {
     this.#path = path;
     const db = openDatabase(path);
     this.#db = db;
-    this.#insert = db.prepare('INSERT INTO entry (stream, seq, body) VALUES (?, ?, ?)');
-    this.#last = db
-      .prepare<[string], number | null>('SELECT max(seq) FROM entry WHERE stream = ?')
+    this.#begin = db.prepare('INSERT OR IGNORE INTO stream (name) VALUES (?)');
+    this.#id = db.prepare<[string], number>('SELECT id FROM stream WHERE name = ?').pluck();
+    this.#insert = db.prepare('INSERT INTO entry (place, body) VALUES ((? << 32) + ?, ?)');
+    this.#next = db
+      .prepare<[string], number>(`SELECT ${nextSeq} FROM stream WHERE name = ?`)
       .pluck();
-    this.#read = db
-      .prepare<[string, number, number], [number, string]>(
-        'SELECT seq, body FROM entry WHERE stream = ? AND seq >= ? ORDER BY seq LIMIT ?',
-      )
+    this.#read = db.prepare<[string, number, number], [number, string]>(readSql).raw();
+    this.#streams = db
+      .prepare<[], [string, number]>(`SELECT name, ${nextSeq} FROM stream ORDER BY name`)
       .raw();
-    this.#streams = db.prepare<[], [string, number]>(streamsSql).raw();
     this.#landAll = db.transaction((calls) => this.#insertAll(calls));
   }
 
@@ -79,7 +78,7 @@ export class SqliteStore {
 
   #insertAll(calls: readonly Call[]): Conflict[] {
     const conflicts: Conflict[] = [];
-    const nextSeqOf = (stream: string): number => (this.#last.get(stream) ?? 0) + 1;
+    const nextSeqOf = (stream: string): number => this.#next.get(stream) ?? 1;
     for (let index = 0; index < calls.length; index++) {
       const call = calls[index] as Call;
       const message = conflictOf(call, nextSeqOf);
@@ -91,8 +90,10 @@ export class SqliteStore {
 
   #insertOne(call: Call): void {
     for (const { stream, seq, bodies } of call) {
+      if (seq === 1) this.#begin.run(stream);
+      const id = this.#id.get(stream) as number;
       for (let index = 0; index < bodies.length; index++) {
-        this.#insert.run(stream, seq + index, bodies[index] as string);
+        this.#insert.run(id, seq + index, bodies[index] as string);
       }
     }
   }
