@@ -128,9 +128,9 @@ class Demo {
     proof(equal, `${found.length} devices hold the same bytes at both sites\n`);
   }
 
-  #count(array: string): Promise<VmCount[]> {
+  #count(arrayId: string): Promise<VmCount[]> {
     const { at } = this.#stage;
-    return countVms(at(array), [at('compute-east'), at('compute-west')]);
+    return countVms(at(arrayId), [at('compute-east'), at('compute-west')]);
   }
 
   async #killInTheMiddle(): Promise<void> {
@@ -181,8 +181,8 @@ class Demo {
   async #loseEast(): Promise<void> {
     act(
       'A disaster: East is gone',
-      `East is protected again, synchronised, and then lost ${seconds(unprotectedMs)} later: its VMs`,
-      'stop, its directories are moved away. Nothing of it can be asked any more.',
+      `East is protected again, synchronised, and lost ${seconds(unprotectedMs)} later:`,
+      'its VMs stop, its directories are moved away, and nothing of it can be asked any more.',
     );
     await this.#must('run', plan, '--mode', 'reprotect');
     await this.#must('device', 'sync', 'erp', 'shop', 'mail', 'files', '--array', 'array-east');

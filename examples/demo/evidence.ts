@@ -1,4 +1,4 @@
-/** What can be counted from outside: bytes on both arrays, and what each VM wrote and found again. */
+/** What can be counted from outside: the bytes of both arrays, what each VM wrote and found. */
 import {
   checksumOfDevice,
   countLoss,
@@ -39,12 +39,12 @@ export interface VmCount {
   readonly silentMs: number;
 }
 
-/** Counts over all boots of every VM at the given computes; `array` holds their disks now. */
-export const countVms = (array: string, computes: readonly string[]): Promise<VmCount[]> =>
+/** Counts over all boots of every VM at the given computes; `storage` holds their disks now. */
+export const countVms = (storage: string, computes: readonly string[]): Promise<VmCount[]> =>
   Promise.all(
     groupIds.flatMap((groupId) =>
       vmsOf(groupId).map(async (vm) => {
-        const held = await readHeartbeats({ directory: array, groupId }, vm);
+        const held = await readHeartbeats({ directory: storage, groupId }, vm);
         const { boots, lost, duplicates, interruptionMsMax } = countLoss(
           readAcknowledged(computes, vm),
         );

@@ -63,7 +63,10 @@ const readPolicies = async (file: string): Promise<Record<string, Policy>> => {
 
 /** `--policy`, given any number of times: STEP=ACTION, or a file of policies. */
 export const policyOption = (): Option =>
-  new Option('--policy <step=action|file...>', `a step's policy: ACTION is ${actionTextForms}`);
+  new Option(
+    '--policy <step=action|file>',
+    `a step's policy, or a file of policies; may be repeated. ACTION is ${actionTextForms}`,
+  ).argParser((text, earlier: readonly string[] = []) => [...earlier, text]);
 
 /** Step name → policy, of all `--policy` options; later ones win. */
 export const readPolicyOptions = async (

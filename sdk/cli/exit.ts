@@ -29,14 +29,14 @@ export const exits = {
 
 /** For `--help`. */
 export const exitHelp = `Exit codes:
-  0  done
-  1  the run did not end well: parked, stuck, incomplete, rolled back, superseded, abandoned
-  2  wrong usage: arguments, a file, or a request that can never work
-  3  nothing has this id
-  4  the daemon, or something behind it, does not answer now: repeat later
-  5  refused in the present state
-  70 a defect of Siteswap
-  130 ended by Ctrl-C; a run that was started goes on`;
+  0    done
+  1    the run did not end well: parked, stuck, incomplete, rolled back, superseded, abandoned
+  2    wrong usage: arguments, a file, or a request that can never work
+  3    nothing has this id
+  4    the daemon, or something behind it, does not answer now: repeat later
+  5    refused in the present state
+  70   a defect of Siteswap
+  130  ended by Ctrl-C; a run that was started goes on`;
 
 /** A failure, ready to be shown. */
 export interface Failure {

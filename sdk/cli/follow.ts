@@ -7,7 +7,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createLogUpdate } from 'log-update';
 import { type Run, RunEventType, RunResult, RunStatus } from '../../proto/gen/siteswap/v1/run.ts';
-import { CallError } from '../client/index.ts';
 import type { Cli } from './cli.ts';
 import { exits } from './exit.ts';
 import { eventLine } from './views/event.ts';
@@ -25,10 +24,6 @@ const drawMsMin = 150;
 
 /** While the events up to now are read. */
 const lookMs = 20;
-
-/** A daemon that is restarted is waited for this long, with a look this often. */
-const awayMsMax = 120_000;
-const awayLookMs = 250;
 
 /** A run of many workgroups is drawn less often, since its picture is large. */
 const drawMsLarge = 1_000;
@@ -60,25 +55,6 @@ const canvasOf = (cli: Cli, run: Run): Canvas => {
     tone: cli.terminal.tone,
     workgroupsMax: Math.max(4, Math.min(20, rows - run.steps.length - linesBesideMin)),
   };
-};
-
-const isAway = (error: unknown): boolean =>
-  error instanceof CallError && error.code === 'UNAVAILABLE';
-
-/**
- * The run as it is now. A daemon that is away comes back, as watches know; so this waits for it.
- * Given up: `last`, the picture before.
- */
-const look = async (cli: Cli, runId: string, signal: AbortSignal, last?: Run): Promise<Run> => {
-  for (const endMs = Date.now() + awayMsMax; ; ) {
-    try {
-      return await cli.client.runs.get(runId, { signal });
-    } catch (error) {
-      if (signal.aborted && last !== undefined) return last;
-      if (!isAway(error) || Date.now() > endMs) throw error;
-    }
-    await delay(awayLookMs, undefined, { signal }).catch(() => {});
-  }
 };
 
 /** What the events told since the last picture. */
@@ -163,7 +139,7 @@ const drawUntilSettled = async (
       news.fresh = false;
       await pause(news, run.workgroupsTotal > largeWorkgroups ? drawMsLarge : drawMsMin, signal);
       before = run;
-      run = await look(cli, runId, signal, run);
+      run = await cli.client.runs.get(runId);
     }
   } finally {
     stop.abort();
@@ -199,10 +175,10 @@ const printEvents = async (
   for await (const event of cli.client.runs.watch(runId, { cursor, signal })) {
     cli.line(event);
     if (!isStop.has(event.type)) continue;
-    const run = await look(cli, runId, signal);
+    const run = await cli.client.runs.get(runId);
     if (settled(run) && run.cursor === event.cursor) return run;
   }
-  return look(cli, runId, signal);
+  return cli.client.runs.get(runId);
 };
 
 /**

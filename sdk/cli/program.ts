@@ -13,7 +13,8 @@ import { exitHelp, exits, usageError } from './exit.ts';
 const description = `Moves VMs to the other site, durably, with a policy for every failure.
 
 First steps:
-  siteswap daemon --config siteswap.yaml --state ./state
+  siteswap daemon --config siteswap.yaml --state ./state &
+  export SITESWAP_ADDRESS=unix:$PWD/state/siteswap.sock
   siteswap devices
   siteswap plan apply billing.yaml
   siteswap plan preview billing --mode planned

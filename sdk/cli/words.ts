@@ -27,10 +27,11 @@ export const duration = (milliseconds: number): string => {
 export const ago = (atMs: number, nowMs: number): string =>
   atMs === 0 ? '–' : `${duration(Math.floor(Math.max(0, nowMs - atMs) / 1_000) * 1_000)} ago`;
 
+const padded = (value: number): string => String(value).padStart(2, '0');
+
 /** Local time of day. */
 export const clockTime = (atMs: number): string => {
   const at = new Date(atMs);
-  const padded = (value: number) => String(value).padStart(2, '0');
   return `${padded(at.getHours())}:${padded(at.getMinutes())}:${padded(at.getSeconds())}`;
 };
 
@@ -38,8 +39,8 @@ export const clockTime = (atMs: number): string => {
 export const dateTime = (atMs: number): string => {
   if (atMs === 0) return '–';
   const at = new Date(atMs);
-  const padded = (value: number) => String(value).padStart(2, '0');
-  return `${at.getFullYear()}-${padded(at.getMonth() + 1)}-${padded(at.getDate())} ${clockTime(atMs)}`;
+  const month = padded(at.getMonth() + 1);
+  return `${at.getFullYear()}-${month}-${padded(at.getDate())} ${clockTime(atMs)}`;
 };
 
 /** `1 VM`, `12 VMs`. */

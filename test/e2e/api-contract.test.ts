@@ -1,4 +1,6 @@
-/** The contract as files: linted, generated without a difference, and compatible with its baseline. */
+/**
+ * The contract as files: linted, generated without a difference, and compatible with its baseline.
+ */
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -20,7 +20,7 @@ test('siteswap --help → every command, the daemon among them, and the exit cod
     'site device call completion';
   for (const command of words.split(' '))
     t.regex(out, new RegExp(`^  ${command} {2,}`, 'm'), command);
-  t.regex(out, /Exit codes:\n {2}0 {2}done/);
+  t.regex(out, /Exit codes:\n {2}0 {4}done/);
 });
 
 test('siteswap COMMAND --help → examples on every command', async (t) => {
