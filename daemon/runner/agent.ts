@@ -193,7 +193,8 @@ export class Agent {
     const decisions = decide(this.state, now, this.#parts.slots);
     this.#cancelWake?.();
     this.#cancelWake = undefined;
-    this.#outbox.push(...decisions.entries.map((entry) => this.#withDraws(entry)));
+    // Ahead of answers that came in meanwhile: those were not known when this was decided.
+    this.#outbox.unshift(...decisions.entries.map((entry) => this.#withDraws(entry)));
     for (const index of decisions.settle) this.#asker.settle(this.state.groups[index] as Group);
     for (const index of decisions.poll) this.#asker.poll(this.state.groups[index] as Group);
     if (decisions.wakeAtMs !== undefined) {

@@ -26,6 +26,11 @@ export class Catalog {
     }
   }
 
+  /** No entry can be taken now: what can wait should not be offered. */
+  get held(): boolean {
+    return this.#journal.health().held;
+  }
+
   /** Durable (with `alongside`) when it resolves; only then does the state know. */
   async append(entries: readonly SystemEntry[], alongside: readonly Append[] = []): Promise<void> {
     const seq = this.#nextSeq;

@@ -199,14 +199,17 @@ export class Scout {
     };
   }
 
-  /** Only what is new is journaled: the same answer again is the same evidence. */
+  /**
+   * Only what is new is journaled: the same answer again is the same evidence. A journal that is
+   * held does not keep people from looking.
+   */
   async #record(found: RemoteEvidence, recorded: RemoteEvidence | undefined): Promise<void> {
     const { id } = found.remote;
     const facts = factsOf(found);
     if (this.#facts.get(id) === undefined && recorded !== undefined) {
       this.#facts.set(id, factsOf(recorded));
     }
-    if (this.#facts.get(id) === facts) return;
+    if (this.#facts.get(id) === facts || this.#parts.catalog.held) return;
     this.#facts.set(id, facts);
     await this.#parts.catalog.append([
       { type: 'inventory-recorded', at: found.observedAtMs, evidence: found },

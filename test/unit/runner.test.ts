@@ -160,7 +160,7 @@ test('a lost reply is settled: the effect is found and not made twice', async (t
   t.is(types.filter((type) => type === 'task-settled').length, 2);
 });
 
-test('a journal that is held dispatches nothing; the report names every VM with its recovery time', async (t) => {
+test('the report names every VM with its recovery time, and no data loss when planned', async (t) => {
   const made = await rig();
   await made.engine.createPlan(planFor(2));
   const report = await made.engine.reportRun(await run(made, 'planned'));

@@ -39,6 +39,9 @@ export const decide = (state: RunState, now: number, slots: Slots): Decisions =>
   for (const index of state.agenda) {
     state.agenda.delete(index);
     look(state, state.groups[index] as Group, now, draft);
+    // What reaches beyond its workgroup is folded before anything else is decided: it may undo,
+    // or hold, what this turn would otherwise go on with.
+    if (reachesOut(draft.entries.at(-1))) return draft;
   }
   for (let next = state.ready.take(slots); next !== undefined; next = state.ready.take(slots)) {
     draft.entries.push(intent(state.groups[next] as Group, now));
@@ -47,6 +50,15 @@ export const decide = (state: RunState, now: number, slots: Slots): Decisions =>
   if (end !== undefined) draft.entries.push(end);
   const wakeAtMs = state.delayed.first?.rank;
   return wakeAtMs === undefined ? draft : { ...draft, wakeAtMs };
+};
+
+const reachesOut = (entry: Entry | undefined): boolean => {
+  if (entry?.type !== 'policy-applied') return false;
+  const { action } = entry;
+  return (
+    action.action === 'rollback' ||
+    (action.action === 'stop' && action.reach !== 'item' && action.reach !== 'workgroup')
+  );
 };
 
 const look = (state: RunState, group: Group, now: number, draft: Draft): void => {

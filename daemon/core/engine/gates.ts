@@ -9,6 +9,8 @@ import type { FrozenRun, Gate } from '../frozen.ts';
 interface Latch {
   readonly gate: Gate;
   readonly missing: Set<number>;
+  /** Whom it holds: the gate's own list, and the parts that were split from them. */
+  readonly held: number[];
   readonly dependents: number[];
   behind: boolean;
   open: boolean;
@@ -37,6 +39,7 @@ export const openGateBook = (frozen: FrozenRun): GateBook => {
     book.latches.push({
       gate,
       missing: new Set(gate.waits.workgroups),
+      held: [...gate.holds.workgroups],
       dependents: [],
       behind: gate.after !== undefined,
       open: false,
@@ -56,7 +59,7 @@ const tryOpen = (book: GateBook, at: number, freed: number[]): void => {
   const latch = book.latches[at];
   if (latch === undefined || latch.open || latch.behind || latch.missing.size > 0) return;
   latch.open = true;
-  freed.push(...latch.gate.holds.workgroups);
+  freed.push(...latch.held);
   for (const dependent of latch.dependents) {
     const next = book.latches[dependent];
     if (next !== undefined) next.behind = false;
@@ -118,9 +121,7 @@ export const gatesWaiting = (book: GateBook, group: number, step: number): reado
 export const heldBehind = (book: GateBook, group: number): readonly number[] =>
   (book.waitedBy.get(group) ?? []).flatMap((at) => {
     const latch = book.latches[at];
-    return latch !== undefined && !latch.open && !lenient(latch.gate)
-      ? [...latch.gate.holds.workgroups]
-      : [];
+    return latch !== undefined && !latch.open && !lenient(latch.gate) ? latch.held : [];
   });
 
 /** A workgroup was split: the part waits, and is waited for, where the whole was. */
@@ -130,5 +131,8 @@ export const inherit = (book: GateBook, from: number, part: number): void => {
     push(book.waitedBy, part, at);
     if (latch !== undefined && !latch.open && latch.missing.has(from)) latch.missing.add(part);
   }
-  for (const at of book.heldBy.get(from) ?? []) push(book.heldBy, part, at);
+  for (const at of book.heldBy.get(from) ?? []) {
+    push(book.heldBy, part, at);
+    book.latches[at]?.held.push(part);
+  }
 };

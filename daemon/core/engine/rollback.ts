@@ -93,9 +93,9 @@ const takeTurn = (state: RunState, group: Group, step: number): boolean => {
 const keptBy = (state: RunState, group: Group, step: number): string | undefined => {
   for (const gate of gatesWaiting(state.gates, group.index, step)) {
     if (gate.kind !== 'stands-on') continue;
-    for (const index of gate.holds.workgroups) {
-      const other = state.groups[index] as Group;
-      if (state.rollback.has(index)) continue;
+    for (const other of state.groups) {
+      if (!gate.holds.workgroups.includes(other.origin)) continue;
+      if (state.rollback.has(other.index)) continue;
       const past = other.completed.some((completed) => completed.step >= gate.holds.step);
       const busy = inFlight.has(other.standing) && other.chain[other.place] === gate.holds.step;
       if (past || busy) return `${other.id} stands on it and is not rolled back`;
@@ -107,7 +107,10 @@ const keptBy = (state: RunState, group: Group, step: number): string | undefined
 /** Nothing is left to undo: what the workgroup had is out of the run. */
 export const settleUndone = (state: RunState, group: Group): void => {
   const step = group.chain[Math.min(group.place, group.chain.length - 1)] ?? 0;
-  loseItems(state, group, group.live, () => ({ step, why: 'rolled back' }));
+  loseItems(state, group, group.live, (position) => {
+    const fault = group.causes.get(position);
+    return { step, why: 'rolled back', ...(fault === undefined ? {} : { fault }) };
+  });
   leave(state, group, 'undone');
 };
 

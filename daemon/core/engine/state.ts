@@ -92,6 +92,8 @@ export interface Group {
   losses: Map<number, Loss>;
   task: Task;
   completed: Completed[];
+  /** Items that failed in the step from which the workgroup was rolled back. */
+  causes: Map<number, Fault>;
   /** Items whose undo failed or was skipped: left as they are. */
   kept: Map<number, string>;
   /** The last thing that went wrong, and what was made of it. */
@@ -174,6 +176,7 @@ export const newGroup = (
   live: more.live,
   liveText: encodeRanges(more.live),
   losses: new Map(),
+  causes: new Map(),
   task: newTask(more.live),
   completed: [],
   kept: new Map(),
