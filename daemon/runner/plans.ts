@@ -93,18 +93,27 @@ export class Plans {
           'should that site be lost, so are they; run a daemon at the recovery site',
       });
     }
-    const problems = [...this.#siteProblems(plan), ...checkPlan(plan)];
-    if (problems.length > 0) return { problems, warnings };
-    if (planStateOf(this.#parts.catalog.state, plan.id) !== 'ready') return { problems, warnings };
-    const lost = this.#parts.catalog.state.lostSites.has(plan.protectedSiteId);
     try {
-      await this.#parts.starts.freeze(plan, lost ? 'disaster' : 'planned');
+      return { problems: await this.#problemsOf(plan), warnings };
     } catch (error) {
       if (!(error instanceof SiteswapError)) throw error;
-      if (error.violations.length > 0) problems.push(...error.violations);
-      else problems.push({ field: '', message: error.message });
+      return { problems: [{ field: '', message: error.message }], warnings };
     }
-    return { problems, warnings };
+  }
+
+  /** Throws what is no fault of the plan: a remote that does not answer, a plugin that fails. */
+  async #problemsOf(plan: Plan): Promise<readonly Violation[]> {
+    const { catalog, starts } = this.#parts;
+    const problems = [...this.#siteProblems(plan), ...checkPlan(plan)];
+    if (problems.length > 0 || planStateOf(catalog.state, plan.id) !== 'ready') return problems;
+    const lost = catalog.state.lostSites.has(plan.protectedSiteId);
+    try {
+      await starts.freeze(plan, lost ? 'disaster' : 'planned');
+      return [];
+    } catch (error) {
+      if (error instanceof SiteswapError && error.violations.length > 0) return error.violations;
+      throw error;
+    }
   }
 
   #siteProblems(plan: Plan): Violation[] {
@@ -119,7 +128,7 @@ export class Plans {
   }
 
   async #expectSound(plan: Plan): Promise<void> {
-    const { problems } = await this.validate(plan);
+    const problems = await this.#problemsOf(plan);
     const first = problems[0];
     if (first === undefined) return;
     const where = first.field === '' ? '' : `${first.field}: `;

@@ -60,6 +60,14 @@ export class Scout {
     });
   }
 
+  /** As `remote`, for what only an array can do. */
+  storage(arrayId: string): RemoteConfig {
+    const remote = this.remote(arrayId);
+    if (remote.kind === 'array') return remote;
+    const message = `no array has the id "${arrayId}": it is a compute`;
+    throw new SiteswapError('REMOTE_NOT_FOUND', message, { subject: arrayId });
+  }
+
   remotesAt(siteIds: readonly string[]): readonly RemoteConfig[] {
     return this.#parts.remotes.filter(({ siteId }) => siteIds.includes(siteId));
   }
@@ -88,7 +96,7 @@ export class Scout {
 
   /** Devices page by page, as they come; the whole is recorded at the end. */
   async *devices(arrayId: string, signal: AbortSignal): AsyncIterable<readonly Device[]> {
-    const remote = this.remote(arrayId);
+    const remote = this.storage(arrayId);
     if (this.#parts.catalog.state.lostSites.has(remote.siteId)) throw this.#lost(remote);
     const devices: Device[] = [];
     for await (const page of this.#pages<Device>(remote, 'discoverDevices', devicesPerMessageMax)) {
@@ -106,7 +114,7 @@ export class Scout {
     arrayId: string,
     targets: DeviceRequest['targets'],
   ): Promise<readonly ValueAnswer<SyncStatus>[]> {
-    const remote = this.remote(arrayId);
+    const remote = this.storage(arrayId);
     if (this.#parts.catalog.state.lostSites.has(remote.siteId)) throw this.#lost(remote);
     const { devices } = await this.evidence(arrayId, false);
     const members = (id: string) =>

@@ -57,7 +57,7 @@ export class Starts {
     const { verb, arrayId, targets, args, initiatorId } = request;
     const asked = JSON.stringify([verb, arrayId, targets, args, initiatorId]);
     return this.#once(request, asked, `array ${arrayId}`, async (requestKey) => {
-      const remote = this.#parts.scout.remote(arrayId);
+      const remote = this.#parts.scout.storage(arrayId);
       if (this.#parts.catalog.state.lostSites.has(remote.siteId)) {
         const message = `site "${remote.siteId}" of ${arrayId} is declared lost: it is not called`;
         throw new SiteswapError('SITE_LOST', message, { subject: remote.siteId });

@@ -2842,7 +2842,7 @@ export const PlanServiceService = {
    * Stores a new plan. Its id is the caller's.
    *
    * Errors: INVALID_REQUEST, PLAN_INVALID (ValidatePlan tells every problem), PLAN_EXISTS,
-   * JOURNAL_HELD.
+   * REMOTE_UNREACHABLE, PLUGIN_FAILED, JOURNAL_HELD.
    */
   createPlan: {
     path: "/siteswap.v1.PlanService/CreatePlan" as const,
@@ -2880,7 +2880,8 @@ export const PlanServiceService = {
   /**
    * Replaces a plan, provided that nobody changed it since the caller read it.
    *
-   * Errors: INVALID_REQUEST, PLAN_INVALID, PLAN_NOT_FOUND, PLAN_CHANGED, PLAN_IN_USE, JOURNAL_HELD.
+   * Errors: INVALID_REQUEST, PLAN_INVALID, PLAN_NOT_FOUND, PLAN_CHANGED, PLAN_IN_USE,
+   * REMOTE_UNREACHABLE, PLUGIN_FAILED, JOURNAL_HELD.
    */
   updatePlan: {
     path: "/siteswap.v1.PlanService/UpdatePlan" as const,
@@ -2923,7 +2924,8 @@ export const PlanServiceService = {
    * The workgroups, steps, order, limits and policies that a run would use if it started now.
    * Nothing is touched but discovery.
    *
-   * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_STATE.
+   * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_STATE, REMOTE_UNREACHABLE,
+   * PLUGIN_FAILED.
    */
   previewPlan: {
     path: "/siteswap.v1.PlanService/PreviewPlan" as const,
@@ -2941,7 +2943,7 @@ export interface PlanServiceServer extends UntypedServiceImplementation {
    * Stores a new plan. Its id is the caller's.
    *
    * Errors: INVALID_REQUEST, PLAN_INVALID (ValidatePlan tells every problem), PLAN_EXISTS,
-   * JOURNAL_HELD.
+   * REMOTE_UNREACHABLE, PLUGIN_FAILED, JOURNAL_HELD.
    */
   createPlan: handleUnaryCall<CreatePlanRequest, CreatePlanResponse>;
   /** Errors: PLAN_NOT_FOUND. */
@@ -2955,7 +2957,8 @@ export interface PlanServiceServer extends UntypedServiceImplementation {
   /**
    * Replaces a plan, provided that nobody changed it since the caller read it.
    *
-   * Errors: INVALID_REQUEST, PLAN_INVALID, PLAN_NOT_FOUND, PLAN_CHANGED, PLAN_IN_USE, JOURNAL_HELD.
+   * Errors: INVALID_REQUEST, PLAN_INVALID, PLAN_NOT_FOUND, PLAN_CHANGED, PLAN_IN_USE,
+   * REMOTE_UNREACHABLE, PLUGIN_FAILED, JOURNAL_HELD.
    */
   updatePlan: handleUnaryCall<UpdatePlanRequest, UpdatePlanResponse>;
   /**
@@ -2973,7 +2976,8 @@ export interface PlanServiceServer extends UntypedServiceImplementation {
    * The workgroups, steps, order, limits and policies that a run would use if it started now.
    * Nothing is touched but discovery.
    *
-   * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_STATE.
+   * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_STATE, REMOTE_UNREACHABLE,
+   * PLUGIN_FAILED.
    */
   previewPlan: handleUnaryCall<PreviewPlanRequest, PreviewPlanResponse>;
 }
@@ -2983,7 +2987,7 @@ export interface PlanServiceClient extends Client {
    * Stores a new plan. Its id is the caller's.
    *
    * Errors: INVALID_REQUEST, PLAN_INVALID (ValidatePlan tells every problem), PLAN_EXISTS,
-   * JOURNAL_HELD.
+   * REMOTE_UNREACHABLE, PLUGIN_FAILED, JOURNAL_HELD.
    */
   createPlan(
     request: CreatePlanRequest,
@@ -3039,7 +3043,8 @@ export interface PlanServiceClient extends Client {
   /**
    * Replaces a plan, provided that nobody changed it since the caller read it.
    *
-   * Errors: INVALID_REQUEST, PLAN_INVALID, PLAN_NOT_FOUND, PLAN_CHANGED, PLAN_IN_USE, JOURNAL_HELD.
+   * Errors: INVALID_REQUEST, PLAN_INVALID, PLAN_NOT_FOUND, PLAN_CHANGED, PLAN_IN_USE,
+   * REMOTE_UNREACHABLE, PLUGIN_FAILED, JOURNAL_HELD.
    */
   updatePlan(
     request: UpdatePlanRequest,
@@ -3099,7 +3104,8 @@ export interface PlanServiceClient extends Client {
    * The workgroups, steps, order, limits and policies that a run would use if it started now.
    * Nothing is touched but discovery.
    *
-   * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_STATE.
+   * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_STATE, REMOTE_UNREACHABLE,
+   * PLUGIN_FAILED.
    */
   previewPlan(
     request: PreviewPlanRequest,

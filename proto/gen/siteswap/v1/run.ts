@@ -4530,7 +4530,8 @@ export const RunServiceService = {
    * restart: a caller that got no answer repeats the request.
    *
    * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_IN_USE, PLAN_STATE,
-   * REQUEST_KEY_REUSED, SITE_LOST, SITE_NOT_LOST, TOO_MANY_RUNS, JOURNAL_HELD.
+   * REQUEST_KEY_REUSED, SITE_LOST, SITE_NOT_LOST, REMOTE_UNREACHABLE, PLUGIN_FAILED, TOO_MANY_RUNS,
+   * JOURNAL_HELD.
    */
   startRun: {
     path: "/siteswap.v1.RunService/StartRun" as const,
@@ -4636,7 +4637,8 @@ export interface RunServiceServer extends UntypedServiceImplementation {
    * restart: a caller that got no answer repeats the request.
    *
    * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_IN_USE, PLAN_STATE,
-   * REQUEST_KEY_REUSED, SITE_LOST, SITE_NOT_LOST, TOO_MANY_RUNS, JOURNAL_HELD.
+   * REQUEST_KEY_REUSED, SITE_LOST, SITE_NOT_LOST, REMOTE_UNREACHABLE, PLUGIN_FAILED, TOO_MANY_RUNS,
+   * JOURNAL_HELD.
    */
   startRun: handleUnaryCall<StartRunRequest, StartRunResponse>;
   /**
@@ -4686,7 +4688,8 @@ export interface RunServiceClient extends Client {
    * restart: a caller that got no answer repeats the request.
    *
    * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_IN_USE, PLAN_STATE,
-   * REQUEST_KEY_REUSED, SITE_LOST, SITE_NOT_LOST, TOO_MANY_RUNS, JOURNAL_HELD.
+   * REQUEST_KEY_REUSED, SITE_LOST, SITE_NOT_LOST, REMOTE_UNREACHABLE, PLUGIN_FAILED, TOO_MANY_RUNS,
+   * JOURNAL_HELD.
    */
   startRun(
     request: StartRunRequest,
