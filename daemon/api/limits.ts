@@ -33,8 +33,8 @@ export const errorTextLengthMax = 240;
 /** Longest message of an error: it travels percent-encoded in a header too. */
 export const errorMessageLengthMax = 800;
 
-/** Runs whose names are kept for encoding events; one more costs one question to the engine. */
-export const namedRunsMax = 64;
+/** Runs whose names are kept for encoding events: 400 KB for 10,000 items; or one question more. */
+export const namedRunsMax = 16;
 
 /** How often the journal's health is looked at for the health service. */
 export const healthPollMs = 250;

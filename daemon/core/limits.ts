@@ -18,6 +18,12 @@ export const pageSizeDefault = 100;
 /** Runs that are not ended, at once: each keeps its state in memory. */
 export const openRunsMax = 1_000;
 
+/**
+ * Items of ended runs whose state stays in memory (some 500 bytes each), so that who polls a run
+ * to its end, and a little longer, does not have it folded anew each time.
+ */
+export const endedItemsKeptMax = 20_000;
+
 /** Watchers at once: each holds a stream and a cursor. */
 export const watchersMax = 5_000;
 

@@ -4,18 +4,31 @@ import type { Verbs } from '../steps/step.ts';
 import type { Door } from './gateway.ts';
 import type { Target } from './injections/scene.ts';
 
-export const verbsOf = (door: Door): Verbs => {
-  const verbs: Record<string, unknown> = {
-    settle: (verb: TargetVerb, targets: readonly Target[], args?: object) =>
-      door.settle(verb, targets, args),
-  };
-  for (const verb of targetVerbs) {
-    verbs[verb] = (
+/** A job has its own verbs, so what they are made of is shared. */
+class DoorVerbs {
+  readonly door: Door;
+
+  constructor(door: Door) {
+    this.door = door;
+  }
+
+  settle(verb: TargetVerb, targets: readonly Target[], args?: object) {
+    return this.door.settle(verb, targets, args);
+  }
+}
+
+for (const verb of targetVerbs) {
+  Object.defineProperty(DoorVerbs.prototype, verb, {
+    value(
+      this: DoorVerbs,
       targets: readonly Target[],
       args?: object,
       share?: { readonly timeoutMs: number },
-    ) => door.call(verb, targets, args, share);
-  }
-  // The answers' shapes were checked for each verb, which the compiler cannot follow.
-  return verbs as unknown as Verbs;
-};
+    ) {
+      return this.door.call(verb, targets, args, share);
+    },
+  });
+}
+
+/** The answers' shapes were checked for each verb, which the compiler cannot follow. */
+export const verbsOf = (door: Door): Verbs => new DoorVerbs(door) as unknown as Verbs;

@@ -15,7 +15,7 @@ import type {
 import { badAnswer, parseFault } from './faults.ts';
 import { evidenceFactsMax, evidenceTextMax, operationTextMax } from './limits.ts';
 import type { Scrubber } from './scrub.ts';
-import { firstProblem, itemShapes, valueShapes } from './shapes.ts';
+import { firstProblem, itemShapes, plainVmStatus, valueShapes } from './shapes.ts';
 
 /** Answers with a value stand beside the plain ones: which of them is right depends on the verb. */
 export type AnyAnswer = Answer | ValueAnswer<unknown>;
@@ -83,6 +83,8 @@ const parseEvidence = (raw: unknown, scrub: Scrubber): Parsed<{ evidence?: Evide
 };
 
 const parseValue = (verb: TargetVerb, id: string, raw: unknown): Parsed<AnyAnswer> => {
+  const plain = verb === 'vmStatus' ? plainVmStatus(raw) : undefined;
+  if (plain !== undefined) return { id, value: plain };
   const shape = valueShapes[verb];
   if (shape === undefined) return 'a value, where success or a fault was expected';
   const read = shape.safeParse(raw);
@@ -93,13 +95,24 @@ const parseValue = (verb: TargetVerb, id: string, raw: unknown): Parsed<AnyAnswe
 
 const forms = ['ok', 'fault', 'accepted', 'value'] as const;
 
+/** Undefined: none of them, or several. */
+const formOf = (raw: Fields): (typeof forms)[number] | undefined => {
+  let found: (typeof forms)[number] | undefined;
+  for (const form of forms) {
+    if (raw[form] === undefined) continue;
+    if (found !== undefined) return undefined;
+    found = form;
+  }
+  return found;
+};
+
 /** One answer of a verb: exactly one of its forms, and the right one for the verb. */
 const parseAnswer =
   (verb: TargetVerb, scrub: Scrubber, polls: boolean) =>
   (id: string, raw: Fields): Parsed<AnyAnswer> => {
-    const given = forms.filter((form) => raw[form] !== undefined);
-    const form = given[0];
-    if (form === undefined || given.length > 1) {
+    const form = formOf(raw);
+    if (form === undefined) {
+      const given = forms.filter((one) => raw[one] !== undefined);
       return `${given.join(' and ') || 'none'} of ${forms.join(', ')}, where one was expected`;
     }
     if (form === 'fault') {

@@ -50,6 +50,7 @@ export class Agent {
   readonly #early = new Map<number, ItemFaults[]>();
   #atRest: (() => void)[] = [];
   #broken: Error | undefined;
+  readonly #over = Promise.withResolvers<void>();
 
   constructor(state: RunState, parts: AgentParts) {
     this.state = state;
@@ -81,6 +82,11 @@ export class Agent {
     setImmediate(() => {
       void this.#turns();
     });
+  }
+
+  /** Resolves when the run has ended. */
+  get over(): Promise<void> {
+    return this.#over.promise;
   }
 
   /** Answers once `entries` are durable and folded. */
@@ -155,6 +161,7 @@ export class Agent {
       this.#parts.log.broken(this.state.started.runId, error as Error);
     }
     this.#turning = false;
+    if (this.state.result !== undefined) this.#over.resolve();
     this.#finishRest();
   }
 

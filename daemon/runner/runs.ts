@@ -13,6 +13,7 @@ import type { Policy } from '../core/policy.ts';
 import type { RunOpened } from '../core/system.ts';
 import type { RunReport, RunSummary, RunView } from '../core/view.ts';
 import { Agent, type AgentParts } from './agent.ts';
+import { EndedRuns } from './ended.ts';
 import type { RunDescription } from './service.ts';
 import { RemoteLoad, RunSlots } from './slots.ts';
 import { decode, encode, entriesPerReadMax } from './streams.ts';
@@ -23,6 +24,7 @@ export class Runs {
   readonly #parts: RunsParts;
   readonly #load = new RemoteLoad();
   readonly #agents = new Map<string, Agent>();
+  readonly #ended = new EndedRuns();
 
   constructor(parts: RunsParts) {
     this.#parts = parts;
@@ -52,6 +54,7 @@ export class Runs {
     const slots = new RunSlots(state.frozen, this.#load, inFlightPerRemoteDefault);
     const agent = new Agent(state, { ...this.#parts, slots });
     this.#agents.set(runId, agent);
+    void this.#retire(agent);
     this.#parts.feed.open(runId, state.cursor + 1);
     return agent;
   }
@@ -68,7 +71,6 @@ export class Runs {
 
   /** Makes a run durable and starts it. The caller has checked that it may start. */
   async open(opened: RunOpened, started: RunStarted): Promise<void> {
-    if (this.#agents.size >= openRunsMax) this.#forgetEnded();
     if (this.#agents.size >= openRunsMax) {
       throw new SiteswapError('TOO_MANY_RUNS', `${openRunsMax} runs are open already`);
     }
@@ -78,21 +80,20 @@ export class Runs {
     this.#adopt(begin(started)).wake();
   }
 
-  /** Agents of ended runs are kept a while for their watchers' sake, then let go. */
-  #forgetEnded(): void {
-    for (const [runId, agent] of this.#agents) {
-      if (agent.state.result !== undefined) this.#agents.delete(runId);
-    }
+  /** A run that has ended needs no agent; its state is kept a while for those who ask. */
+  async #retire(agent: Agent): Promise<void> {
+    await agent.over;
+    const { state } = agent;
+    const { runId } = state.started;
+    if (this.#agents.get(runId) !== agent) return;
+    this.#agents.delete(runId);
+    this.#ended.keep(state);
   }
 
   /** The run's agent when it is open. */
   agent(runId: string): Agent | undefined {
     const agent = this.#agents.get(runId);
-    if (agent?.state.result !== undefined) {
-      this.#agents.delete(runId);
-      return undefined;
-    }
-    return agent;
+    return agent?.state.result === undefined ? agent : undefined;
   }
 
   openAgents(): readonly Agent[] {
@@ -101,7 +102,11 @@ export class Runs {
 
   /** A run's state: the agent's own, or folded from the journal. */
   async state(runId: string): Promise<RunState> {
-    return this.#agents.get(runId)?.state ?? (await this.#fold(runId));
+    const known = this.#agents.get(runId)?.state ?? this.#ended.get(runId);
+    if (known !== undefined) return known;
+    const state = await this.#fold(runId);
+    if (state.result !== undefined) this.#ended.keep(state);
+    return state;
   }
 
   async #fold(runId: string): Promise<RunState> {

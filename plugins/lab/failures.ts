@@ -1,7 +1,7 @@
 /** Failures made on purpose: ordered for the next calls, or drawn by a seeded rule. */
 import type { Fault } from '@siteswap/sdk/plugin';
-import { draw } from './chance.ts';
-import { type Armed, bookOf, nextOrdinal } from './ledger.ts';
+import { drawer } from './chance.ts';
+import { type Armed, bookOf, ordinalsOf } from './ledger.ts';
 import type { World } from './model.ts';
 import { comesDue } from './operations.ts';
 import { no } from './outcome.ts';
@@ -73,9 +73,10 @@ const drawFaults = (world: World, request: VerbRequest): ReadonlyMap<string, Fau
   for (const rule of world.ledger.faults) {
     if (rule.verb !== verb) continue;
     if (rule.remoteId !== undefined && rule.remoteId !== remoteId) continue;
+    const draw = drawer(rule.seed, verb);
+    const nextOrdinal = ordinalsOf(world.ledger, verb);
     for (const { id } of targets) {
-      const ordinal = rule.always ? 0 : nextOrdinal(world.ledger, verb, id);
-      if (draw(rule.seed, verb, id, ordinal) >= rule.rate) continue;
+      if (draw(id, rule.always ? 0 : nextOrdinal(id)) >= rule.rate) continue;
       const fault = no(rule.kind, 'DRAWN', `${verb} of ${id} failed by chance`);
       faults.set(id, rule.code === undefined ? fault : { ...fault, code: rule.code });
     }
@@ -91,9 +92,13 @@ export const failDrawn = (
   request: VerbRequest,
 ): Answers => {
   const faults = drawFaults(world, request);
+  if (faults.size === 0) return perform(world, now, remote, request);
   const targets = request.targets.filter(({ id }) => !faults.has(id));
-  const answers = perform(world, now, remote, { ...request, targets });
-  return [...answers, ...[...faults].map(([id, fault]) => ({ id, fault }))];
+  const answers = perform(world, now, remote, { ...request, targets }).values();
+  return request.targets.map(({ id }) => {
+    const fault = faults.get(id);
+    return fault === undefined ? (answers.next().value as Answers[number]) : { id, fault };
+  });
 };
 
 /** Milliseconds that a call takes: by the newest rule that fits it; 0 without one. */
@@ -107,6 +112,6 @@ export const latencyOf = (world: World, request: RemoteRequest): number => {
   if (rule === undefined) return 0;
   if (rule.jitterMs === 0) return rule.ms;
   const id = 'targets' in request ? (request.targets[0]?.id ?? '') : '';
-  const ordinal = nextOrdinal(world.ledger, `latency of ${verb}`, id);
-  return rule.ms + rule.jitterMs * draw(rule.seed, verb, id, ordinal);
+  const ordinal = ordinalsOf(world.ledger, `latency of ${verb}`)(id);
+  return rule.ms + rule.jitterMs * drawer(rule.seed, verb)(id, ordinal);
 };

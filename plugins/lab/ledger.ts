@@ -64,8 +64,8 @@ export interface Ledger {
   readonly armed: Armed[];
   /** Remote and initiator → newest epoch seen. */
   readonly epochs: Map<string, number>;
-  /** Verb and target → calls so far; kept only while something is drawn by it. */
-  readonly ordinals: Map<string, number>;
+  /** Verb → target → calls so far; kept only while something is drawn by it. */
+  readonly ordinals: Map<string, Map<string, number>>;
   latencies: LatencyRule[];
   faults: FaultRule[];
 }
@@ -152,12 +152,14 @@ export const isOldEpoch = (
   return false;
 };
 
-/** 1 for the first call of a verb on a target. */
-export const nextOrdinal = (ledger: Ledger, verb: string, targetId: string): number => {
-  const name = `${verb}\n${targetId}`;
-  const ordinal = (ledger.ordinals.get(name) ?? 0) + 1;
-  ledger.ordinals.set(name, ordinal);
-  return ordinal;
+/** Counts the calls of a verb: 1 for the first one on a target. */
+export const ordinalsOf = (ledger: Ledger, verb: string) => {
+  const ordinals = getOrMake(ledger.ordinals, verb, newMap<number>);
+  return (targetId: string): number => {
+    const ordinal = (ordinals.get(targetId) ?? 0) + 1;
+    ordinals.set(targetId, ordinal);
+    return ordinal;
+  };
 };
 
 /** A call is between its arrival and its effect. */
