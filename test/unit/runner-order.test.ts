@@ -1,6 +1,6 @@
 /**
- * The order in which workgroups flow, read from the journals of whole runs over random placements of
- * priorities on groups, with each kind of release. Source: US 9,430,284.
+ * The order in which workgroups flow, read from the journals of whole runs over random placements
+ * of priorities on groups, with each kind of release. Source: US 9,430,284.
  */
 import test from 'ava';
 import fc from 'fast-check';
