@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { createApi } from './api/server.ts';
-import type { DaemonConfig, ListenAddress } from './config.ts';
+import type { DaemonConfig } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import type { Random } from './core/random.ts';
 import { createFeed } from './feed/feed.ts';
@@ -46,12 +46,6 @@ export const version = '0.1.0';
 const chance: Random = {
   id: () => randomBytes(16).toString('hex'),
   fraction: () => randomBytes(6).readUIntBE(0, 6) / 2 ** 48,
-};
-
-const addressText = (address: ListenAddress): string => {
-  if (address.kind === 'unix') return `unix:${address.path}`;
-  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-  return `${host}:${address.port}`;
 };
 
 /**
@@ -102,7 +96,7 @@ export const createDaemon = async (
     closers.push(() => engine.close());
     const addresses: string[] = [];
     for (const address of config.listen) {
-      const api = createApi({ engine, listen: addressText(address), log: log.logger, version });
+      const api = createApi({ engine, listen: address, log: log.logger, version });
       addresses.push(await api.start());
       closers.push(() => api.stop());
     }

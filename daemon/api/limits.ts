@@ -50,6 +50,3 @@ export const flushMsMax = 100;
 
 /** How long a connection attempt tells whether a socket file is in use. */
 export const probeMsMax = 1_000;
-
-/** A unix socket's path: what the kernel takes, without the closing zero. */
-export const socketPathBytesMax = 107;

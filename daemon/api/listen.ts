@@ -4,12 +4,11 @@
  */
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
-import { resolve } from 'node:path';
 import { type Server, ServerCredentials } from '@grpc/grpc-js';
 import { SiteswapError } from '../core/errors.ts';
-import { probeMsMax, socketPathBytesMax } from './limits.ts';
+import { probeMsMax } from './limits.ts';
 
-/** `unix:PATH`, or `HOST:PORT` with a loopback host. */
+/** Checked by the configuration: an absolute path, or a loopback host. */
 export type Address =
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
@@ -19,28 +18,6 @@ const invalid = (text: string, why: string): SiteswapError =>
 
 const inUse = (text: string): SiteswapError =>
   new SiteswapError('ADDRESS_IN_USE', `another process listens at ${text}`, { subject: text });
-
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-
-/** Text → address; throws ADDRESS_INVALID. */
-export const parseAddress = (text: string): Address => {
-  if (text.startsWith('unix:')) {
-    const given = text.slice('unix:'.length).replace(/^\/\/(?=\/)/, '');
-    if (given === '') throw invalid(text, 'the path of the socket is missing');
-    const path = resolve(given);
-    if (Buffer.byteLength(path) > socketPathBytesMax) {
-      throw invalid(text, `a socket's path has at most ${socketPathBytesMax} bytes`);
-    }
-    return { kind: 'unix', path };
-  }
-  const [, host, port] = /^\[?([^\]]+)\]?:(\d{1,5})$/.exec(text) ?? [];
-  if (host === undefined || Number(port) > 65_535) {
-    throw invalid(text, 'expected unix:PATH or HOST:PORT');
-  }
-  if (!isLoopback(host)) throw invalid(text, 'only loopback hosts are allowed, such as 127.0.0.1');
-  return { kind: 'tcp', host, port: Number(port) };
-};
 
 /** A socket file outlives a killed daemon and looks like a live one: only connecting tells. */
 const answers = (path: string): Promise<boolean> =>
@@ -77,8 +54,7 @@ const bind = (server: Server, target: string): Promise<number> =>
  * Lets `server` listen; answers the address that clients connect to (with the port that
  * was chosen for port 0). Throws ADDRESS_INVALID or ADDRESS_IN_USE.
  */
-export const listen = async (server: Server, at: string | Address): Promise<string> => {
-  const address = typeof at === 'string' ? parseAddress(at) : at;
+export const listen = async (server: Server, address: Address): Promise<string> => {
   if (address.kind === 'tcp') {
     const host = address.host.includes(':') ? `[${address.host}]` : address.host;
     return `${host}:${await bind(server, `${host}:${address.port}`)}`;

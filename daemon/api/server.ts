@@ -17,8 +17,8 @@ import { siteService } from './site-service.ts';
 
 export interface ApiParts {
   readonly engine: Engine;
-  /** `unix:PATH`, or `HOST:PORT` with a loopback host (port 0: any); as text, or parsed. */
-  readonly listen: string | Address;
+  /** A socket's path, or a loopback host with a port (0: any). */
+  readonly listen: Address;
   readonly log: Logger;
   /** The daemon's version: travels with every answer. */
   readonly version: string;

@@ -4,6 +4,7 @@ import type { ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import type { Address } from '../../daemon/api/listen.ts';
 import { type Api, createApi } from '../../daemon/api/server.ts';
+import { parseListen } from '../../daemon/config/listen.ts';
 import { connect, type SiteswapClient } from '../../sdk/client/index.ts';
 import { FakeEngine } from './fake-engine.ts';
 
@@ -16,13 +17,20 @@ export interface Served {
   readonly log: Record<string, unknown>[];
 }
 
+/** An address that is right, as the configuration would read it. */
+export const addressOf = (text: string): Address => {
+  const address = parseListen(text, '/');
+  if ('kind' in address) return address;
+  throw new Error(address.message);
+};
+
 /** Listens at `listen`; default: a free port. */
 export const serve = async (
   t: ExecutionContext,
   {
     engine = new FakeEngine(),
     listen = '127.0.0.1:0',
-  }: { engine?: FakeEngine; listen?: string | Address } = {},
+  }: { engine?: FakeEngine; listen?: string } = {},
 ): Promise<Served> => {
   const log: Record<string, unknown>[] = [];
   const sink = new Writable({
@@ -31,7 +39,12 @@ export const serve = async (
       done();
     },
   });
-  const api = createApi({ engine, listen, log: pino({ level: 'debug' }, sink), version: '9.9.9' });
+  const api = createApi({
+    engine,
+    listen: addressOf(listen),
+    log: pino({ level: 'debug' }, sink),
+    version: '9.9.9',
+  });
   const address = await api.start();
   const client = connect(address);
   t.teardown(async () => {

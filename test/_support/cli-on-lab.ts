@@ -32,7 +32,7 @@ protectionGroups:
 export const cliOnLab = async (t: ExecutionContext): Promise<CliRig> => {
   const directory = await tempDir(t);
   const made = await rig({ groups: 2, vms: 2 });
-  const listen = `unix:${join(directory, 's.sock')}`;
+  const listen = { kind: 'unix', path: join(directory, 's.sock') } as const;
   const log = pino({ level: 'silent' });
   const api = createApi({ engine: made.engine, listen, log, version: '0.0.0' });
   const address = await api.start();

@@ -4,18 +4,17 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
 import { pino } from 'pino';
-import { parseAddress } from '../../daemon/api/listen.ts';
 import { createApi } from '../../daemon/api/server.ts';
 import { SiteswapError } from '../../daemon/core/errors.ts';
 import { CallError, connect, Serving } from '../../sdk/client/index.ts';
-import { failure, serve } from '../_support/api.ts';
+import { addressOf, failure, serve } from '../_support/api.ts';
 import { FakeEngine } from '../_support/fake-engine.ts';
 import { tempDir } from '../_support/temp.ts';
 
 const start = (listen: string) =>
   createApi({
     engine: new FakeEngine(),
-    listen,
+    listen: addressOf(listen),
     log: pino({ level: 'silent' }),
     version: '0',
   }).start();
@@ -67,31 +66,11 @@ test('listen: a port in use is refused by name', async (t) => {
   t.true(error.message.includes(String(port)));
 });
 
-test('listen: an address that was parsed already is taken as it is', async (t) => {
-  const path = join(await tempDir(t), 'api.sock');
-  t.is((await serve(t, { listen: { kind: 'unix', path } })).address, `unix:${path}`);
-  const tcp = await serve(t, { listen: { kind: 'tcp', host: 'localhost', port: 0 } });
-  t.regex(tcp.address, /^localhost:\d+$/);
-  t.is((await tcp.client.inventory.sites()).length, 2);
-  t.deepEqual(parseAddress('[::1]:7000'), { kind: 'tcp', host: '::1', port: 7000 });
+test('listen: a folder that is not there is refused by name', async (t) => {
+  const error = await failure(t, start('unix:/no/such/folder/api.sock'), SiteswapError);
+  t.is(error.reason, 'ADDRESS_INVALID');
+  t.is(error.subject, 'unix:/no/such/folder/api.sock');
 });
-
-for (const [address, why] of [
-  ['0.0.0.0:7000', 'loopback'],
-  ['example.com:7000', 'loopback'],
-  ['127.0.0.1:70000', 'HOST:PORT'],
-  ['nonsense', 'HOST:PORT'],
-  ['[::2]:7000', 'loopback'],
-  ['unix:', 'missing'],
-  [`unix:/tmp/${'x'.repeat(120)}`, '107 bytes'],
-  ['unix:/no/such/folder/api.sock', 'ADDRESS_INVALID'],
-] as const) {
-  test(`listen: ${address.slice(0, 30)} is refused and says ${why}`, async (t) => {
-    const error = await failure(t, start(address), SiteswapError);
-    t.is(error.reason, 'ADDRESS_INVALID');
-    t.true(`${error.reason} ${error.message}`.includes(why), error.message);
-  });
-}
 
 test('listen: stop ends watches with SHUTTING_DOWN, at once, and refuses new calls', async (t) => {
   const { engine, api, address, client } = await serve(t);
