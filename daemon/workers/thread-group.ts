@@ -4,6 +4,7 @@
  *
  * Piscina's own way to cancel (`signal`) is not used: it ends the thread with all that runs on it.
  */
+import type { Worker } from 'node:worker_threads';
 import { FixedQueue, Piscina } from 'piscina';
 import { Board, newBoard } from './board.ts';
 import { closeMsMax, jobsPerThreadMax, threadYoungMbMax } from './limits.ts';
@@ -34,7 +35,8 @@ const slotsPerThread = 4;
 
 export class ThreadGroup {
   readonly only: string | undefined;
-  readonly #piscina: Piscina<ThreadMessage, string>;
+  readonly #start: () => Piscina<ThreadMessage, string>;
+  #piscina: Piscina<ThreadMessage, string> | undefined;
   readonly #board: Board;
   readonly #plugins: readonly string[];
   /** Thread id → the beats last seen, and how often they were the same. */
@@ -56,33 +58,23 @@ export class ThreadGroup {
       board: this.#board.shape,
       beatMs: silentMsMax / (looksMax * 2),
     };
-    this.#piscina = new Piscina({
-      filename: new URL('./thread.js', import.meta.url).href,
-      name: 'handle',
-      minThreads: threads,
-      maxThreads: threads,
-      concurrentTasksPerWorker: jobsPerThreadMax,
-      atomics: 'disabled',
-      taskQueue: new FixedQueue(),
-      recordTiming: false,
-      resourceLimits: {
-        maxOldGenerationSizeMb: heapMbMax,
-        maxYoungGenerationSizeMb: threadYoungMbMax,
-      },
-      workerData,
-    });
-    // A thread that ends with no task on it: it is reaped at the next look.
-    this.#piscina.on('error', () => {});
+    this.#start = () => startThreads(threads, heapMbMax, workerData);
   }
 
+  /** None before the first message: where every plugin has its own thread, nobody needs these. */
   get threads(): number {
-    return this.#piscina.threads.length;
+    return this.#living.length;
+  }
+
+  get #living(): readonly Worker[] {
+    return this.#piscina?.threads ?? [];
   }
 
   /** Rejects when the thread ends; `reap` then tells why. */
   async run(message: ThreadMessage): Promise<string> {
     this.inFlight++;
     try {
+      this.#piscina ??= this.#start();
       return await this.#piscina.run(message);
     } finally {
       this.inFlight--;
@@ -91,7 +83,7 @@ export class ThreadGroup {
 
   /** Looks at the threads' beats; ends those that have been silent too long. */
   look(): void {
-    const threads = new Map(this.#piscina.threads.map((thread) => [thread.threadId, thread]));
+    const threads = new Map(this.#living.map((thread) => [thread.threadId, thread]));
     for (const [threadId, beats] of this.#board.beats()) {
       const before = this.#looks.get(threadId);
       const same = before?.beats === beats ? before.same + 1 : 0;
@@ -104,7 +96,7 @@ export class ThreadGroup {
 
   /** The threads that have ended since it was last asked; `words` say how, if nothing better. */
   reap(words: string): readonly Death[] {
-    const living = new Set(this.#piscina.threads.map((thread) => thread.threadId));
+    const living = new Set(this.#living.map((thread) => thread.threadId));
     return this.#board.reap(living).map(({ threadId, onPurpose, plugins }) => {
       this.#looks.delete(threadId);
       const silent = this.#silent.delete(threadId);
@@ -119,9 +111,34 @@ export class ThreadGroup {
   /** Sessions take their leave, as far as they do so in time; then the threads end. */
   async close(): Promise<void> {
     await this.#board.close(closeMsMax);
-    await this.#piscina.destroy();
+    await this.#piscina?.destroy();
   }
 }
+
+const startThreads = (
+  threads: number,
+  heapMbMax: number,
+  workerData: ThreadSetup,
+): Piscina<ThreadMessage, string> => {
+  const piscina = new Piscina<ThreadMessage, string>({
+    filename: new URL('./thread.js', import.meta.url).href,
+    name: 'handle',
+    minThreads: threads,
+    maxThreads: threads,
+    concurrentTasksPerWorker: jobsPerThreadMax,
+    atomics: 'disabled',
+    taskQueue: new FixedQueue(),
+    recordTiming: false,
+    resourceLimits: {
+      maxOldGenerationSizeMb: heapMbMax,
+      maxYoungGenerationSizeMb: threadYoungMbMax,
+    },
+    workerData,
+  });
+  // A thread that ends with no task on it: it is reaped at the next look.
+  piscina.on('error', () => {});
+  return piscina;
+};
 
 /** How often `look` must be called for a thread to be found silent in time. */
 export const lookEveryMs = (silentMsMax: number): number => silentMsMax / looksMax;

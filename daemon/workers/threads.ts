@@ -203,5 +203,5 @@ class ThreadPool implements Pool {
   }
 }
 
-/** Starts the threads; they load plugins when the first job of each comes. */
+/** Threads start, and load plugins, when the first job for them comes. */
 export const createThreadPool = (options: ThreadPoolOptions): Pool => new ThreadPool(options);
