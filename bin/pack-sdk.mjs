@@ -16,7 +16,7 @@ const target = resolve(process.argv[2] ?? '.');
 /** Exports without the condition that leads to the sources, which are not packed. */
 const published = ({ exports, ...manifest }) => ({
   ...manifest,
-  files: ['dist'],
+  files: ['dist', 'bin'],
   exports: Object.fromEntries(
     Object.entries(exports).map(([name, { default: file }]) => [
       name,
@@ -31,8 +31,10 @@ const stage = (directory) => {
   for (const [from, to] of [
     ['sdk/README.md', 'README.md'],
     ['LICENSE', 'LICENSE'],
+    ['sdk/bin', 'bin'],
   ]) {
-    if (existsSync(join(root, from))) cpSync(join(root, from), join(directory, to));
+    if (existsSync(join(root, from)))
+      cpSync(join(root, from), join(directory, to), { recursive: true });
   }
   for (const folder of ['dist/sdk', 'dist/proto']) {
     cpSync(join(root, folder), join(directory, folder), {

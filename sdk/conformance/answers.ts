@@ -3,6 +3,7 @@
  * fault of the plugin; here it fails the claim, with the exact place.
  */
 import {
+  type Fault,
   faultKinds,
   faultOwners,
   pairStates,
@@ -185,7 +186,9 @@ export const checkPage = (verb: Verb, sizeMax: number, page: unknown): void => {
   claim(count <= sizeMax, `${verb} put ${count} items on a page of at most ${sizeMax}`);
 };
 
+export const isFault = (value: unknown): value is Fault => fault.safeParse(value).success;
+
 /** A fault that was thrown by `open` or a listing. */
 export const checkFault = (what: string, value: unknown): void => {
-  claim(fault.safeParse(value).success, `${what}: ${show(value)} is not of the shape of a fault`);
+  claim(isFault(value), `${what}: ${show(value)} is not of the shape of a fault`);
 };

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * `siteswap-conformance <fixture module>`: the suite against one fixture, a line for each claim.
  */

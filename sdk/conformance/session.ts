@@ -24,6 +24,7 @@ import {
   checkOperations,
   checkPage,
   checkSettlements,
+  isFault,
 } from './answers.ts';
 import { ClaimFailure, claim } from './failure.ts';
 import type { RemoteFixture } from './fixture.ts';
@@ -56,7 +57,9 @@ export interface CallOptions {
 /** What the plugin says of something that was thrown; what it does not know is `unknown`. */
 export const faultOfThrown = (definition: PluginDefinition, error: unknown): Fault => {
   if (error instanceof ClaimFailure) throw error;
-  if (error instanceof FaultError) return error.fault;
+  // By its shape: a plugin may carry a copy of the kit of its own, with another FaultError.
+  const carried = (error as { readonly fault?: unknown } | null | undefined)?.fault;
+  if (isFault(carried)) return carried;
   const mapped = definition.faultOf?.(error);
   if (mapped !== undefined) return mapped;
   const message = error instanceof Error && error.message !== '' ? error.message : String(error);

@@ -44,6 +44,11 @@ test('the packed SDK in an empty folder → no native module, and it talks to a 
   );
   t.false(files.some((file) => /^@siteswap\/sdk\/.*(?<!\.d)\.ts$/.test(file)));
 
+  const fixture = fileURLToPath(import.meta.resolve('../_support/toy/sound.js'));
+  const command = join(folder, 'node_modules/.bin/siteswap-conformance');
+  const claims = await run(command, [fixture], { cwd: folder });
+  t.regex(claims.stdout, /\n\d{3} passed, 0 failed, \d+ skipped\n$/);
+
   const daemon = await startDaemon();
   t.teardown(() => daemon.stop());
   await writeFile(join(folder, 'main.ts'), program);

@@ -67,6 +67,13 @@ test('docs: every configuration that a page shows is one, and every plan', (t) =
   for (const { name, code } of shown.filter(({ code }) => code.startsWith('# siteswap.yaml'))) {
     t.notThrows(() => parseConfig(code, join(root, 'siteswap.yaml'), {}, process.env), name);
   }
+  const parts = shown.filter(({ code }) => code.startsWith('# in siteswap.yaml'));
+  for (const { name, code } of parts) {
+    const page = name.split(' ')[0] ?? '';
+    const whole = shown.find((block) => block.name.startsWith(page))?.code ?? '';
+    const file = join(root, 'siteswap.yaml');
+    t.notThrows(() => parseConfig(`${whole}${code}`, file, {}, process.env), name);
+  }
   for (const { name, code } of shown.filter(({ code }) => /^protectionGroups:/m.test(code))) {
     t.true('value' in parseYaml(code, planSchema, { file: name }), name);
   }
@@ -74,7 +81,7 @@ test('docs: every configuration that a page shows is one, and every plan', (t) =
 });
 
 /** Pages whose snippets are whole modules; those of other READMEs are excerpts. */
-const wholeModules = (name: string) => /^(README\.md|docs\/)/.test(name);
+const wholeModules = (name: string) => /^(README\.md|docs\/|sdk\/README\.md)/.test(name);
 
 test('docs: every TypeScript snippet of the guides compiles as it stands', async (t) => {
   const folder = join(root, 'dist/.snippets');
