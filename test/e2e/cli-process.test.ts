@@ -2,10 +2,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
+import { labSpec, startLabWorld } from '../../plugins/lab/control.ts';
 import { Mode, RunResult } from '../../sdk/client/index.ts';
 import {
   type StartOptions,
@@ -13,6 +15,7 @@ import {
   type TestDaemon,
   untilRun,
 } from '../../sdk/testing/index.ts';
+import { tempDir } from '../_support/temp.ts';
 
 const launcher = fileURLToPath(new URL('../../../bin/siteswap', import.meta.url));
 
@@ -60,7 +63,11 @@ test('run: Ctrl-C → exit 130, says how to watch again, and the run goes on', a
 });
 
 test('watch: the daemon is restarted meanwhile → the watch goes on to the end, exit 0', async (t) => {
-  const daemon = await started(t);
+  // The world must outlive the daemon: it is a process of its own.
+  const socket = join(await tempDir(t), 'lab.sock');
+  const world = await startLabWorld({ socket, spec: labSpec(slow) });
+  t.teardown(() => world.close());
+  const daemon = await started(t, { world: { socket } });
   const { runId } = await daemon.client.runs.start({
     planId: 'shop',
     mode: Mode.TEST,
