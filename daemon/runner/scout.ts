@@ -10,7 +10,16 @@ import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
 import type { Inventory, Remote, RemoteEvidence } from '../core/inventory.ts';
 import { devicesPerMessageMax } from '../core/limits.ts';
-import type { PluginDescription, Pool, RemoteConfig } from '../workers/pool.ts';
+import { codes } from '../host/faults.ts';
+import { workerLostCode } from '../workers/faults.ts';
+import type {
+  ListingJob,
+  PluginDescription,
+  Pool,
+  QueryJob,
+  RemoteConfig,
+  ResultOf,
+} from '../workers/pool.ts';
 import type { Catalog } from './catalog.ts';
 import type { DeviceRequest, PluginState, RemoteState } from './service.ts';
 
@@ -21,6 +30,8 @@ const describeTimeoutMs = 15_000;
 const itemsPerPageMax = 2_000;
 /** A plugin whose listing does not end would otherwise be asked for ever. */
 const pagesMax = 10_000;
+/** Tries at a question whose thread another plugin has ended: asking has no effect. */
+const triesMax = 4;
 
 export interface PluginRef {
   readonly id: string;
@@ -34,6 +45,9 @@ interface ScoutParts {
   readonly remotes: readonly RemoteConfig[];
   readonly plugins: readonly PluginRef[];
 }
+
+/** The plugin as a whole cannot be used: more than one verb that it does not offer. */
+const unusable: ReadonlySet<unknown> = new Set([codes.pluginLoad, codes.pluginConfig]);
 
 /** Evidence but for its moment, as a short text: the same text is the same evidence. */
 const factsOf = (evidence: RemoteEvidence): string =>
@@ -76,11 +90,37 @@ export class Scout {
     return this.#parts.catalog.state.inventory;
   }
 
-  /** Asks every remote of the sites that are not lost, at once; what does not answer is named. */
-  async refresh(siteIds: readonly string[]): Promise<void> {
+  /**
+   * Asks what a plan over these arrays depends on, at once, as far as its site is not lost: the
+   * arrays, their peers, and every compute of the sites, for a VM may run at any of them. Another
+   * array's trouble is not the plan's. What does not answer is named. Answers the ids of them all.
+   */
+  async refresh(
+    siteIds: readonly string[],
+    arrayIds: readonly string[],
+  ): Promise<ReadonlySet<string>> {
     const { lostSites } = this.#parts.catalog.state;
     const reachable = siteIds.filter((siteId) => !lostSites.has(siteId));
-    await Promise.all(this.remotesAt(reachable).map(({ id }) => this.evidence(id, true)));
+    const asked = new Set<string>();
+    for (let ids = new Set(arrayIds); ids.size > 0; ids = this.#peersOf(ids, asked)) {
+      const concerned = this.remotesAt(reachable).filter(
+        ({ id, kind }) => !asked.has(id) && (kind === 'compute' || ids.has(id)),
+      );
+      for (const id of [...ids, ...concerned.map((remote) => remote.id)]) asked.add(id);
+      await Promise.all(concerned.map(({ id }) => this.evidence(id, true)));
+    }
+    return asked;
+  }
+
+  /** Arrays that hold peers of devices of these arrays, without those in `known`. */
+  #peersOf(arrayIds: ReadonlySet<string>, known: ReadonlySet<string>): Set<string> {
+    const peers = new Set<string>();
+    for (const id of arrayIds) {
+      for (const { peer } of this.inventory().get(id)?.devices ?? []) {
+        if (peer !== undefined && !known.has(peer.arrayId)) peers.add(peer.arrayId);
+      }
+    }
+    return peers;
   }
 
   async evidence(remoteId: string, fresh: boolean): Promise<RemoteEvidence> {
@@ -119,7 +159,7 @@ export class Scout {
     const { devices } = await this.evidence(arrayId, false);
     const members = (id: string) =>
       devices.filter((device) => device.id === id || device.groupId === id).map(({ id }) => id);
-    const result = await this.#parts.pool.run({
+    const result = await this.#run({
       kind: 'query',
       remoteId: arrayId,
       verb: 'syncStatus',
@@ -155,10 +195,16 @@ export class Scout {
   }
 
   /** Remote id → what its plugin offers; remotes whose plugin does not work are left out. */
-  async capabilities(): Promise<ReadonlyMap<string, PluginDescription['verbs']>> {
-    const plugins = new Map((await this.plugins()).map((plugin) => [plugin.id, plugin]));
+  async capabilities(
+    remoteIds: ReadonlySet<string>,
+  ): Promise<ReadonlyMap<string, PluginDescription['verbs']>> {
+    const remotes = this.#parts.remotes.filter(({ id }) => remoteIds.has(id));
+    const wanted = new Set(remotes.map(({ pluginId }) => pluginId));
+    const asked = this.#parts.plugins.filter(({ id }) => wanted.has(id));
+    const described = await Promise.all(asked.map((plugin) => this.#describe(plugin)));
+    const plugins = new Map(described.map((plugin) => [plugin.id, plugin]));
     return new Map(
-      this.#parts.remotes.flatMap(({ id, pluginId }) => {
+      remotes.flatMap(({ id, pluginId }) => {
         const verbs = plugins.get(pluginId)?.description?.verbs;
         return verbs === undefined ? [] : [[id, verbs] as const];
       }),
@@ -193,6 +239,14 @@ export class Scout {
       this.#list<Datastore>(remote, 'listDatastores'),
     ]);
     return this.#evidenceOf(remote, { arrays: [], devices: [], vms, datastores });
+  }
+
+  async #run<J extends ListingJob | QueryJob>(job: J): Promise<ResultOf<J>> {
+    for (let tries = 1; ; tries++) {
+      const result = await this.#parts.pool.run(job);
+      const lost = result.kind === 'fault' && result.fault.code === workerLostCode;
+      if (!lost || tries >= triesMax) return result;
+    }
   }
 
   #evidenceOf(
@@ -237,7 +291,7 @@ export class Scout {
   ): AsyncIterable<readonly T[]> {
     let token: string | undefined;
     for (let pages = 0; pages < pagesMax; pages++) {
-      const result = await this.#parts.pool.run({
+      const result = await this.#run({
         kind: 'listing',
         remoteId: remote.id,
         verb,
@@ -261,7 +315,7 @@ export class Scout {
 
   #failed(remote: RemoteConfig, fault: Fault): SiteswapError {
     const reason =
-      fault.kind === 'unsupported'
+      fault.kind === 'unsupported' && !unusable.has(fault.code)
         ? 'VERB_UNSUPPORTED'
         : fault.owner === 'plugin'
           ? 'PLUGIN_FAILED'

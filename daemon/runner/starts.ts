@@ -84,18 +84,21 @@ export class Starts {
   ): Promise<FrozenRun> {
     const { scout } = this.#parts;
     const sites = [plan.recoverySiteId, plan.protectedSiteId];
-    await scout.refresh(mode === 'cleanup' ? sites.slice(0, 1) : sites);
+    const arrayIds = plan.protectionGroups.flatMap(({ groups }) =>
+      groups.map(({ arrayId }) => arrayId),
+    );
+    const asked = await scout.refresh(mode === 'cleanup' ? sites.slice(0, 1) : sites, arrayIds);
     return this.#expectFrozen(
-      freeze(plan, scout.inventory(), mode, await this.#context(policies)),
+      freeze(plan, scout.inventory(), mode, await this.#context(policies, asked)),
       plan.id,
     );
   }
 
-  async #context(policies: StartRequest['policies']) {
+  async #context(policies: StartRequest['policies'], remoteIds: ReadonlySet<string>) {
     const { scout, catalog, modeSteps } = this.#parts;
     return {
       ...(modeSteps === undefined ? {} : { modeSteps }),
-      capabilities: await scout.capabilities(),
+      capabilities: await scout.capabilities(remoteIds),
       lostSites: new Set(catalog.state.lostSites.keys()),
       policies,
     };
@@ -122,7 +125,8 @@ export class Starts {
       const message = `array "${request.arrayId}" has no device or consistency group "${missing}"`;
       throw new SiteswapError('DEVICE_NOT_FOUND', message, { subject: missing });
     }
-    const made = freezeDevice(request, scout.inventory(), await this.#context({}));
+    const context = await this.#context({}, new Set([request.arrayId]));
+    const made = freezeDevice(request, scout.inventory(), context);
     return this.#expectFrozen(made, request.arrayId);
   }
 

@@ -5,13 +5,16 @@ import type { JobFault } from './pool.ts';
 
 const jobFault = (fault: Fault): JobFault => ({ kind: 'fault', fault });
 
+/** The thread ended, and it was not shown that the plugin called did it. */
+export const workerLostCode = 'WORKER_LOST';
+
 /** The thread ended by somebody else's doing: what its calls came to is in doubt. */
 export const workerLost = (why: string): JobFault =>
   jobFault({
     kind: 'unknown',
     owner: 'engine',
     message: `the worker thread ended with the call under way: ${why}`,
-    code: 'WORKER_LOST',
+    code: workerLostCode,
   });
 
 /** The plugin itself ended its thread: what its calls came to is in doubt. */

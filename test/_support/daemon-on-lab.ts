@@ -9,8 +9,14 @@ import {
   labSpec,
   startLabWorld,
 } from '@siteswap/plugin-lab/control';
-import { type DaemonConfig, startDaemon, type TestDaemon } from '../../sdk/testing/index.ts';
+import {
+  type DaemonConfig,
+  labConfig,
+  startDaemon,
+  type TestDaemon,
+} from '../../sdk/testing/index.ts';
 import { type Printed, siteswap } from './cli.ts';
+import { hostileParts, type Misdeed } from './hostile.ts';
 
 export interface LabDaemon {
   readonly daemon: TestDaemon;
@@ -25,6 +31,8 @@ export interface LabDaemon {
 export interface LabDaemonOptions {
   readonly world?: LabOptions;
   readonly config?: Partial<DaemonConfig>;
+  /** Arrays beside the lab's, behind plugins that misbehave; plans must be kept off `site-a`. */
+  readonly misdeeds?: readonly Misdeed[];
   /** Time of the world stands until it is advanced. */
   readonly drivenFromMs?: number;
 }
@@ -46,8 +54,11 @@ export const startOnLab = async (options: LabDaemonOptions = {}): Promise<LabDae
     await rm(directory, { recursive: true, force: true });
   };
   try {
-    const { config = {} } = options;
-    const daemon = await startDaemon({ world, config });
+    const { config = {}, misdeeds = [] } = options;
+    const hostile = hostileParts(socket, misdeeds);
+    const arrays = [...labConfig(1, world).arrays, ...hostile.arrays];
+    const { plugins } = hostile;
+    const daemon = await startDaemon({ world, plugins, config: { arrays, ...config } });
     const close = async () => {
       await daemon.stop();
       await leave();

@@ -89,7 +89,7 @@ export const isHalted = (state: RunState, group: Group): boolean =>
 /** Nothing of the workgroup is in flight any more and it is to be undone. */
 export const beginUndo = (state: RunState, group: Group): void => {
   const { task } = group;
-  for (const [position, why] of task.unknowable) group.kept.set(position, why);
+  for (const [position, { why }] of task.unknowable) group.kept.set(position, why);
   for (const [position, fault] of task.faulted) group.causes.set(position, fault);
   // An item that failed may be half changed; undoing converges, so it is undone with the others.
   const touched = [...task.faulted].filter(([, fault]) => fault.kind !== 'missing');

@@ -19,7 +19,7 @@ import { conclude, isOver, park, settleArrivals, settleForOthers } from './flow.
 import { resume } from './resume.ts';
 import { startRollback, turnBack, undoDone, within } from './rollback.ts';
 import { split } from './split.ts';
-import { type Group, openRun, type RunState } from './state.ts';
+import { type Group, openRun, type RunState, type Unknowable } from './state.ts';
 import { expectLegal, stand, TransitionError } from './table.ts';
 import { bookOutcome, bookSettled, loseItems, makeDue, without } from './task.ts';
 
@@ -165,10 +165,15 @@ const retryUndo = (state: RunState, group: Group, at: number): void => {
 const foldSettled = (state: RunState, group: Group, entry: TaskSettled): RunState => {
   bookSettled(group, entry);
   noteFault(group, entry.absent[0]?.fault);
-  const lost = entry.unknowable[0];
-  if (lost !== undefined) group.note = { why: lost.why };
+  const [lost] = group.task.unknowable.values();
+  if (lost !== undefined) noteUnknowable(group, lost);
   conclude(state, group);
   return afterRest(state, group);
+};
+
+/** The fault that began it is told too: it says whose doing it was. */
+const noteUnknowable = (group: Group, { why, cause }: Unknowable): void => {
+  group.note = cause === undefined ? { why } : { why: `${why} (${cause.message})`, fault: cause };
 };
 
 /** The call died with its worker or with the daemon. */

@@ -1,6 +1,7 @@
 /**
  * A person's decision for a parked run: what was stopped, stuck or in doubt goes on as they say.
  */
+import type { Fault } from '../../../sdk/plugin/fault.ts';
 import type { RunResumed } from '../entries.ts';
 import { conclude, isOver } from './flow.ts';
 import { startRollback, turnBack } from './rollback.ts';
@@ -37,7 +38,7 @@ const resumeStopped = (state: RunState, group: Group, entry: RunResumed): void =
   group.tries = 0;
   task.retryAtMs = entry.at;
   if (entry.decision === 'skip') {
-    for (const [position, why] of task.unknowable) group.kept.set(position, why);
+    for (const [position, { why }] of task.unknowable) group.kept.set(position, why);
     const owed = [...task.due, ...task.unknowable.keys()];
     const fault = group.note?.fault;
     loseItems(state, group, owed, () => ({
@@ -46,13 +47,9 @@ const resumeStopped = (state: RunState, group: Group, entry: RunResumed): void =
       ...(fault === undefined ? {} : { fault }),
     }));
   }
-  for (const [position, why] of task.unknowable) {
-    task.doubt.set(position, {
-      kind: 'unknown',
-      owner: 'engine',
-      code: 'IN_DOUBT',
-      message: why,
-    });
+  for (const [position, { why, cause }] of task.unknowable) {
+    const asked: Fault = { kind: 'unknown', owner: 'engine', code: 'IN_DOUBT', message: why };
+    task.doubt.set(position, cause ?? asked);
   }
   task.unknowable.clear();
   conclude(state, group);

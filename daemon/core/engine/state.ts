@@ -46,6 +46,12 @@ export type Standing =
   /** An undo failed for good: a person must repair. */
   | 'stuck';
 
+/** Why nobody can say what became of an item's call, and the fault that put it in doubt. */
+export interface Unknowable {
+  readonly why: string;
+  readonly cause?: Fault;
+}
+
 /** Lots of one task's items, by position in the workgroup. */
 export interface Task {
   attempt: number;
@@ -55,7 +61,7 @@ export interface Task {
   faulted: Map<number, Fault>;
   doubt: Map<number, Fault>;
   accepted: Map<number, string>;
-  unknowable: Map<number, string>;
+  unknowable: Map<number, Unknowable>;
   before: Record<string, unknown>;
   retryAtMs: number;
   startedAtMs: number;

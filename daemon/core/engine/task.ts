@@ -68,8 +68,9 @@ export const bookSettled = (group: Group, settled: TaskSettled): void => {
   sortFaults(task, settled.absent, () => task.faulted, named);
   for (const { items, why } of settled.unknowable) {
     for (const position of decodeRanges(items)) {
+      const cause = task.doubt.get(position);
       release(task, position);
-      task.unknowable.set(position, why);
+      task.unknowable.set(position, cause === undefined ? { why } : { why, cause });
       named.add(position);
     }
   }

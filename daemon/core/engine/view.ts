@@ -186,8 +186,9 @@ const groupNotes = (state: RunState, group: Group): ItemNote[] => {
     });
   }
   const { task } = group;
-  for (const [position, why] of task.unknowable) {
-    notes.push({ ...at(position, stepAt(group)), state: 'in-doubt', why });
+  for (const [position, { why, cause }] of task.unknowable) {
+    const fault = cause === undefined ? {} : { fault: cause };
+    notes.push({ ...at(position, stepAt(group)), state: 'in-doubt', why, ...fault });
   }
   for (const [position, operation] of task.accepted) {
     if (state.parked === undefined) break;
