@@ -109,6 +109,11 @@ export class Agent {
     if (this.#broken !== undefined) throw this.#broken;
   }
 
+  /** A defect that stopped the agent; the journal is whole, and a restart goes on from it. */
+  get broken(): Error | undefined {
+    return this.#broken;
+  }
+
   /** Lets go of the run, as a crash would: late answers are ignored. */
   kill(): void {
     this.#killed = true;

@@ -129,7 +129,13 @@ export class Runs {
   }
 
   async view(runId: string, detail: 'basic' | 'full'): Promise<RunView> {
-    return viewOf(await this.state(runId), detail === 'basic' ? 0 : workgroupsPerViewMax);
+    const view = viewOf(await this.state(runId), detail === 'basic' ? 0 : workgroupsPerViewMax);
+    const defect = this.#agents.get(runId)?.broken;
+    if (defect === undefined) return view;
+    const attention =
+      `a defect of Siteswap stopped this run: ${defect.message}. ` +
+      'Nothing that was journaled is lost: restart the daemon, and report the defect';
+    return { ...view, attention };
   }
 
   async describe(runId: string): Promise<RunDescription> {
