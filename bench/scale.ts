@@ -1,0 +1,20 @@
+/** How large a bench is: as the measures ask, or so small that it only shows that it works. */
+export interface Scale {
+  readonly groups: number;
+  /** Work in each measured rate, at least. */
+  readonly workMs: number;
+  /** Length of the runs during which a caller asks. */
+  readonly loadMs: number;
+  readonly watchers: number;
+  readonly starts: number;
+}
+
+export const fullScale: Scale = {
+  groups: 100,
+  workMs: 5_000,
+  loadMs: 30_000,
+  watchers: 1_000,
+  starts: 9,
+};
+
+export const smokeScale: Scale = { groups: 2, workMs: 1, loadMs: 300, watchers: 5, starts: 1 };
