@@ -3,7 +3,7 @@
  * of one turn of the event loop are one message; the file, its syncs and its troubles are in
  * thread.ts.
  */
-import { mkdir, realpath } from 'node:fs/promises';
+import { mkdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import {
@@ -14,7 +14,7 @@ import {
   type StoredEntry,
 } from './journal.ts';
 import type { Call, FromThread, Question, ThreadOptions, ToThread } from './messages.ts';
-import { inUse, refusalOf } from './refusal.ts';
+import { codeOf, inUse, refusalOf } from './refusal.ts';
 
 export interface SqliteJournalOptions {
   /** The journal's file; its directory is made when it is missing. */
@@ -70,9 +70,26 @@ export const openSqliteJournal = async (options: SqliteJournalOptions): Promise<
   });
 };
 
+/**
+ * Node's own recursive way asks for ever where a parent exists and yet nothing can be made in it
+ * (`/proc`, a directory that was removed): here the second refusal is the last.
+ */
+const makeDirectory = async (path: string): Promise<void> => {
+  const make = () => mkdir(path, { mode: 0o700 });
+  try {
+    await make();
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeDirectory(dirname(path));
+    await make();
+  }
+};
+
 const placeOf = async (path: string): Promise<string> => {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeDirectory(dirname(path));
     return join(await realpath(dirname(path)), basename(path));
   } catch (error) {
     throw refusalOf(error, path);
