@@ -126,7 +126,7 @@ export const errorTable = {
     code: 'NOT_FOUND',
     owner: 'engine',
     meaning: 'No array or compute has this id.',
-    next: 'List the arrays; correct the id or the configuration.',
+    next: 'List the arrays and computes; correct the id or the configuration.',
   },
   DEVICE_NOT_FOUND: {
     code: 'NOT_FOUND',

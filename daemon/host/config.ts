@@ -13,9 +13,6 @@ export interface ReadConfig {
   readonly scrub: Scrubber;
 }
 
-/** Shorter texts say nothing, and hiding them would make every message unreadable. */
-const hiddenCharsMin = 4;
-
 /** Fields that the schema does not know: a plain zod object would drop a typo without a word. */
 const unknownFields = (schema: PluginDefinition['config'], config: object): string[] => {
   if (schema.def?.catchall !== undefined) return [];
@@ -50,10 +47,7 @@ export const readConfig = (
   definition: PluginDefinition,
   remote: RemoteConfig,
 ): ReadConfig | { readonly fault: Fault } => {
-  const hide = scrubberOf(
-    textsIn(remote.config).filter((text) => text.length >= hiddenCharsMin),
-    '[hidden]',
-  );
+  const hide = scrubberOf(textsIn(remote.config), '[hidden]');
   const refused = (problem: string) => ({
     fault: pluginFault(
       codes.pluginConfig,

@@ -58,9 +58,12 @@ export const secretsIn = (config: unknown): string[] => {
   return Object.values(config).flatMap(secretsIn);
 };
 
+/** Shorter texts say nothing, and hiding them would make every message unreadable. */
+const hiddenCharsMin = 4;
+
 /** Every text in a raw configuration: any may be a secret as long as it is not parsed. */
 export const textsIn = (config: unknown): string[] => {
-  if (typeof config === 'string') return [config];
+  if (typeof config === 'string') return config.length < hiddenCharsMin ? [] : [config];
   if (typeof config !== 'object' || config === null) return [];
   return Object.values(config).flatMap(textsIn);
 };

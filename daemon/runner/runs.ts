@@ -201,9 +201,11 @@ export class Runs {
     }
     if (!decisionsFor(state).includes(request.decision)) {
       const allowed = decisionsFor(state).join(', ');
-      const message = `run ${runId} allows ${allowed}, not to be resumed with ${request.decision}`;
+      const message =
+        `run ${runId} cannot be resumed with ${request.decision}: ` +
+        `its decisions are ${allowed}`;
       const hint =
-        'Past the first power-on there is no rollback: finish, reprotect, then fail back.';
+        'A step that cannot be undone has begun, or a site is lost: finish, then fail back.';
       throw new SiteswapError('DECISION_REFUSED', message, { subject: runId, hint });
     }
     const at = this.#parts.clock.now();

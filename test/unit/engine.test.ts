@@ -149,6 +149,25 @@ test('RERUN past its attempts becomes STOP and says so', (t) => {
   t.regex(viewOf(drive.state, 100).attention, /after 3 attempts/);
 });
 
+test('STOP of several items → each keeps its own fault, stopped and when it is skipped', (t) => {
+  const why = (item: string) => `${item} is locked`;
+  const drive = new Drive(small({ register: stop() }), {
+    answer: ({ step, item }) => (step === 'register' ? fault('conflict', why(item)) : 'ok'),
+  }).run();
+  const expectOwn = (state: string) => {
+    const { notes } = viewOf(drive.state, 100);
+    t.deepEqual(
+      notes.map((note) => [note.itemId, note.state, note.fault?.message]),
+      ['vm1', 'vm2', 'vm3', 'vm4'].map((id) => [id, state, why(id)]),
+    );
+  };
+  expectOwn('stopped');
+  const at = drive.now;
+  drive.apply({ type: 'run-resumed', at, requester: 'me', decision: 'skip', policies: {} });
+  drive.run();
+  expectOwn('failed');
+});
+
 test('STOP(item) parks the item alone: its neighbours and the other workgroup finish', (t) => {
   const drive = new Drive(small({ register: stop('item') }), {
     answer: failing('register', 'vm1', 1),

@@ -203,7 +203,9 @@ const foldInterrupted = (state: RunState, group: Group, entry: TaskInterrupted):
 const foldPolicy = (state: RunState, group: Group, entry: PolicyApplied): RunState => {
   const positions = decodeRanges(entry.items);
   const { action } = entry;
-  group.note = { fault: entry.fault, why: entry.because ?? entry.fault.message };
+  const note = { fault: entry.fault, why: entry.because ?? entry.fault.message };
+  group.note = note;
+  for (const position of positions) group.task.notes.set(position, note);
   switch (action.action) {
     case 'continue':
       loseItems(state, group, positions, () => ({
@@ -238,6 +240,7 @@ const stopItems = (
     const part = split(state, group, positions);
     part.stopping = true;
     part.note = group.note;
+    part.task.notes = group.task.notes;
     makeDue(part.task, positions);
     park(state, part);
     return;

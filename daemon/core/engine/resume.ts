@@ -40,12 +40,14 @@ const resumeStopped = (state: RunState, group: Group, entry: RunResumed): void =
   if (entry.decision === 'skip') {
     for (const [position, { why }] of task.unknowable) group.kept.set(position, why);
     const owed = [...task.due, ...task.unknowable.keys()];
-    const fault = group.note?.fault;
-    loseItems(state, group, owed, () => ({
-      step: stepAt(group),
-      why: `skipped by ${entry.requester}`,
-      ...(fault === undefined ? {} : { fault }),
-    }));
+    loseItems(state, group, owed, (position) => {
+      const fault = (task.notes.get(position) ?? group.note)?.fault;
+      return {
+        step: stepAt(group),
+        why: `skipped by ${entry.requester}`,
+        ...(fault === undefined ? {} : { fault }),
+      };
+    });
   }
   for (const [position, { why, cause }] of task.unknowable) {
     const asked: Fault = { kind: 'unknown', owner: 'engine', code: 'IN_DOUBT', message: why };

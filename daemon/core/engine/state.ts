@@ -62,6 +62,8 @@ export interface Task {
   doubt: Map<number, Fault>;
   accepted: Map<number, string>;
   unknowable: Map<number, Unknowable>;
+  /** What the policy last made of an item's own fault, for those that have one. */
+  notes: Map<number, Note>;
   before: Record<string, unknown>;
   retryAtMs: number;
   startedAtMs: number;
@@ -72,6 +74,12 @@ export interface Completed {
   readonly step: number;
   readonly items: readonly number[];
   readonly before: Readonly<Record<string, unknown>>;
+}
+
+/** Something that went wrong, and what was made of it. */
+export interface Note {
+  readonly fault?: Fault;
+  readonly why: string;
 }
 
 /** Why an item takes no further part. */
@@ -103,7 +111,7 @@ export interface Group {
   /** Items whose undo failed or was skipped: left as they are. */
   kept: Map<number, string>;
   /** The last thing that went wrong, and what was made of it. */
-  note: { readonly fault?: Fault; readonly why: string } | undefined;
+  note: Note | undefined;
   /** Behind a stopped workgroup: nothing here can run until a person decides there. */
   blocked: boolean;
   undoAttempt: number;
@@ -159,6 +167,7 @@ export const newTask = (due: readonly number[], attempt = 0): Task => ({
   doubt: new Map(),
   accepted: new Map(),
   unknowable: new Map(),
+  notes: new Map(),
   before: {},
   retryAtMs: 0,
   startedAtMs: 0,

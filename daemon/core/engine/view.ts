@@ -196,12 +196,12 @@ const groupNotes = (state: RunState, group: Group): ItemNote[] => {
     notes.push({ ...at(position, stepAt(group)), state: 'in-doubt', why });
   }
   if (group.standing !== 'stopped') return notes;
-  const fault = group.note?.fault;
   for (const position of task.due) {
+    const { why = '', fault } = task.notes.get(position) ?? group.note ?? {};
     notes.push({
       ...at(position, stepAt(group)),
       state: 'stopped',
-      why: group.note?.why ?? '',
+      why,
       ...(fault === undefined ? {} : { fault }),
     });
   }
