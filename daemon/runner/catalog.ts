@@ -2,6 +2,7 @@
  * The catalog: the system stream in memory, and the only way to append to it. Entries of a run may
  * land together with it, so that a run and the record of it are never apart.
  */
+import { SiteswapError } from '../core/errors.ts';
 import { emptySystem, foldSystem, type SystemEntry, type SystemState } from '../core/system.ts';
 import type { Append, Journal } from '../journal/journal.ts';
 import { decode, encode, entriesPerReadMax, systemStream } from './streams.ts';
@@ -29,6 +30,12 @@ export class Catalog {
   /** No entry can be taken now: what can wait should not be offered. */
   get held(): boolean {
     return this.#journal.health().held;
+  }
+
+  /** Throws JOURNAL_HELD: who asks for something new is told at once, and not kept waiting. */
+  expectNotHeld(): void {
+    const { held, reason } = this.#journal.health();
+    if (held) throw new SiteswapError('JOURNAL_HELD', reason ?? 'the journal is held');
   }
 
   /** Durable (with `alongside`) when it resolves; only then does the state know. */

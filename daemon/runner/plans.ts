@@ -31,7 +31,7 @@ export class Plans {
   }
 
   async create(plan: Plan): Promise<StoredPlan> {
-    return this.#lines.run(plan.id, async () => {
+    return this.#change(plan.id, async () => {
       if (this.#parts.catalog.state.plans.has(plan.id)) {
         const message = `there is a plan "${plan.id}" already`;
         throw new SiteswapError('PLAN_EXISTS', message, { subject: plan.id });
@@ -42,7 +42,7 @@ export class Plans {
   }
 
   async update(plan: Plan, etag: string): Promise<StoredPlan> {
-    return this.#lines.run(plan.id, async () => {
+    return this.#change(plan.id, async () => {
       this.#expectCurrent(plan.id, etag);
       this.#expectUnused(plan.id);
       await this.#expectSound(plan);
@@ -51,11 +51,19 @@ export class Plans {
   }
 
   async delete(planId: string, etag: string): Promise<void> {
-    return this.#lines.run(planId, async () => {
+    return this.#change(planId, async () => {
       this.#expectCurrent(planId, etag);
       this.#expectUnused(planId);
       const at = this.#parts.clock.now();
       await this.#parts.catalog.append([{ type: 'plan-deleted', at, planId }]);
+    });
+  }
+
+  /** Changes of one plan come one after the other, and none while the journal is held. */
+  #change<T>(planId: string, change: () => Promise<T>): Promise<T> {
+    return this.#lines.run(planId, async () => {
+      this.#parts.catalog.expectNotHeld();
+      return change();
     });
   }
 

@@ -208,6 +208,7 @@ export class Runs {
         'A step that cannot be undone has begun, or a site is lost: finish, then fail back.';
       throw new SiteswapError('DECISION_REFUSED', message, { subject: runId, hint });
     }
+    this.#parts.catalog.expectNotHeld();
     const at = this.#parts.clock.now();
     const end: Entry[] =
       request.decision === 'abandon' ? [{ type: 'run-ended', at, result: 'abandoned' }] : [];
@@ -217,6 +218,7 @@ export class Runs {
   async cancel(runId: string, requester: string, reason: string): Promise<void> {
     const agent = await this.#openAgent(runId);
     if (agent.state.cancelling || agent.state.parked !== undefined) return;
+    this.#parts.catalog.expectNotHeld();
     const at = this.#parts.clock.now();
     await agent.record([{ type: 'run-cancel-requested', at, requester, reason }]);
   }

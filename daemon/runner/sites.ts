@@ -1,7 +1,6 @@
 /** Sites, and the act of declaring one lost: explicit, durable, global to all runs. */
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
-import type { Journal } from '../journal/journal.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { Agent } from './agent.ts';
 import type { Catalog } from './catalog.ts';
@@ -16,7 +15,6 @@ export interface SiteRef {
 interface SitesParts {
   readonly catalog: Catalog;
   readonly clock: Clock;
-  readonly journal: Journal;
   readonly pool: Pool;
   readonly runs: Runs;
   readonly sites: readonly SiteRef[];
@@ -54,8 +52,7 @@ export class Sites {
     }
     const lost = what === 'site-lost';
     if (this.#parts.catalog.state.lostSites.has(siteId) === lost) return this.#stateOf(site);
-    const health = this.#parts.journal.health();
-    if (health.held) throw new SiteswapError('JOURNAL_HELD', health.reason ?? 'journal held');
+    this.#parts.catalog.expectNotHeld();
     // A lost site gets no call from this moment on, whatever becomes of the entry.
     if (lost) this.#parts.pool.setSiteLost(siteId, true);
     const at = this.#parts.clock.now();

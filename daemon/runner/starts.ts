@@ -10,7 +10,6 @@ import type { FrozenRun } from '../core/frozen.ts';
 import type { Mode, Plan } from '../core/plan.ts';
 import type { Random } from '../core/random.ts';
 import { modesFrom, openRunOf, planStateOf, requestOf } from '../core/system.ts';
-import type { Journal } from '../journal/journal.ts';
 import { type Frozen, freeze, type ModeSteps } from '../planner/freeze.ts';
 import { freezeDevice } from '../planner/freeze-device.ts';
 import type { Catalog } from './catalog.ts';
@@ -23,7 +22,6 @@ interface StartsParts {
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly random: Random;
-  readonly journal: Journal;
   readonly runs: Runs;
   readonly scout: Scout;
   readonly modeSteps?: ModeSteps;
@@ -139,7 +137,7 @@ export class Starts {
     line: string,
     start: (requestKey: string) => Promise<string>,
   ): Promise<Started> {
-    const { catalog, journal, random } = this.#parts;
+    const { catalog, random } = this.#parts;
     const requestKey = request.requestKey === '' ? random.id() : request.requestKey;
     const key = requestOf(request.requester, requestKey);
     return this.#lines.run(`request ${key}`, async () => {
@@ -154,8 +152,7 @@ export class Starts {
           { subject: known },
         );
       }
-      const health = journal.health();
-      if (health.held) throw new SiteswapError('JOURNAL_HELD', health.reason ?? 'journal held');
+      catalog.expectNotHeld();
       const runId = await this.#lines.run(line, () => start(requestKey));
       return { runId, existing: false };
     });

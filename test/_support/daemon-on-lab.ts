@@ -33,6 +33,8 @@ export interface LabDaemonOptions {
   readonly config?: Partial<DaemonConfig>;
   /** Arrays beside the lab's, behind plugins that misbehave; plans must be kept off `site-a`. */
   readonly misdeeds?: readonly Misdeed[];
+  /** Where the daemon keeps its state. */
+  readonly stateDir?: string;
   /** Time of the world stands until it is advanced. */
   readonly drivenFromMs?: number;
 }
@@ -54,11 +56,16 @@ export const startOnLab = async (options: LabDaemonOptions = {}): Promise<LabDae
     await rm(directory, { recursive: true, force: true });
   };
   try {
-    const { config = {}, misdeeds = [] } = options;
+    const { config = {}, misdeeds = [], stateDir } = options;
     const hostile = hostileParts(socket, misdeeds);
     const arrays = [...labConfig(1, world).arrays, ...hostile.arrays];
     const { plugins } = hostile;
-    const daemon = await startDaemon({ world, plugins, config: { arrays, ...config } });
+    const daemon = await startDaemon({
+      world,
+      plugins,
+      config: { arrays, ...config },
+      ...(stateDir === undefined ? {} : { stateDir }),
+    });
     const close = async () => {
       await daemon.stop();
       await leave();
