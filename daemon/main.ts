@@ -9,6 +9,9 @@ import { JournalError } from './journal/journal.ts';
 const exitConfig = 78;
 const exitUnavailable = 69;
 
+/** Wrong usage, as for every other command. */
+const exitUsage = 2;
+
 /**
  * For tests of crashes, and off unless it is set: SIGKILL from inside when this many more entries
  * are durable, before the last of them is acknowledged. No kill from outside hits so exactly.
@@ -49,6 +52,12 @@ const run = async ({ config, state, listen }: Options): Promise<void> => {
 const program = new Command('siteswap daemon')
   .description('Hosts storage-replication plugins and moves VMs between sites; serves gRPC.')
   .version(version)
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitUsage))
+  .configureOutput({
+    outputError: (text, write) => {
+      write(`siteswap daemon: ${text.replace(/^error: /, '')}See \`siteswap daemon --help\`.\n`);
+    },
+  })
   .requiredOption('--config <file>', 'configuration (YAML)')
   .option('--state <dir>', 'state directory, in place of the one in the configuration')
   .option('--listen <address...>', 'unix:PATH or HOST:PORT (loopback), in place of the configured')
@@ -59,8 +68,8 @@ Examples:
   siteswap daemon --config siteswap.yaml
   siteswap daemon --config siteswap.yaml --state /var/lib/siteswap --listen 127.0.0.1:7460
 
-Exit codes: 0 ended by a signal, 69 journal, socket or state directory not to be had,
-78 the configuration has problems (all are listed, each with its line).`,
+Exit codes: 0 ended by a signal, 2 wrong usage, 69 journal, socket or state directory
+not to be had, 78 the configuration has problems (all are listed, each with its line).`,
   )
   .action((options: Options) => run(options).catch(refuse));
 

@@ -233,7 +233,7 @@ export const errorTable = {
   ADDRESS_INVALID: {
     code: 'INVALID_ARGUMENT',
     owner: 'engine',
-    meaning: 'The daemon cannot listen at this address.',
+    meaning: 'The daemon cannot listen, or be reached, at this address.',
     next: 'Use unix:PATH in a writable folder, or a loopback HOST:PORT.',
   },
   DEADLINE: {

@@ -80,6 +80,7 @@ export class Starts {
     mode: Mode,
     policies: StartRequest['policies'] = {},
   ): Promise<FrozenRun> {
+    this.#expectSites(plan, mode);
     const { scout } = this.#parts;
     const sites = [plan.recoverySiteId, plan.protectedSiteId];
     const arrayIds = plan.protectionGroups.flatMap(({ groups }) =>
@@ -172,16 +173,22 @@ export class Starts {
       const hint = `siteswap site lost ${plan.protectedSiteId} --reason …, or run in planned mode.`;
       throw new SiteswapError('SITE_NOT_LOST', message, { subject: plan.protectedSiteId, hint });
     }
-    const needed = mode === 'planned' || mode === 'reprotect' ? [plan.protectedSiteId] : [];
-    for (const siteId of [...needed, plan.recoverySiteId]) {
-      if (!state.lostSites.has(siteId)) continue;
-      const message = `site "${siteId}" is declared lost, and ${mode} mode needs it`;
-      throw new SiteswapError('SITE_LOST', message, { subject: siteId });
-    }
+    this.#expectSites(plan, mode);
     const stands = planStateOf(state, plan.id);
     if (open === undefined && !modesFrom[stands].includes(mode)) {
       const message = `plan "${plan.id}" is ${stands}: it can run ${modesFrom[stands].join(', ')}`;
       throw new SiteswapError('PLAN_STATE', message, { subject: plan.id });
+    }
+  }
+
+  /** What a mode needs must not be declared lost: that is no fault of the plan. */
+  #expectSites(plan: Plan, mode: Mode): void {
+    const { lostSites } = this.#parts.catalog.state;
+    const needed = mode === 'planned' || mode === 'reprotect' ? [plan.protectedSiteId] : [];
+    for (const siteId of [...needed, plan.recoverySiteId]) {
+      if (!lostSites.has(siteId)) continue;
+      const message = `site "${siteId}" is declared lost, and ${mode} mode needs it`;
+      throw new SiteswapError('SITE_LOST', message, { subject: siteId });
     }
   }
 

@@ -130,7 +130,9 @@ const failureLines = (failure: Failure, terminal: Pick<Terminal, 'tone'>): strin
   ];
   return [
     `${terminal.tone('bad', '✗')} ${failure.what}`,
-    ...failure.details.flatMap((detail) => detail.split('\n').map((line) => `  ${line}`)),
+    ...failure.details
+      .filter((detail) => detail !== failure.what)
+      .flatMap((detail) => detail.split('\n').map((line) => `  ${line}`)),
     ...rows
       .filter(([, value]) => value !== '')
       .map(([name, value]) => `  ${terminal.tone('quiet', name.padEnd(5))} ${value}`),

@@ -7,6 +7,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createLogUpdate } from 'log-update';
 import { type Run, RunEventType, RunResult, RunStatus } from '../../proto/gen/siteswap/v1/run.ts';
+import { CallError } from '../client/index.ts';
 import type { Cli } from './cli.ts';
 import { exits } from './exit.ts';
 import { eventLine } from './views/event.ts';
@@ -14,6 +15,7 @@ import {
   attentionLines,
   type Canvas,
   changeLines,
+  type LogLine,
   outcomeLine,
   outcomeOf,
   runLines,
@@ -24,6 +26,10 @@ const drawMsMin = 150;
 
 /** While the events up to now are read. */
 const lookMs = 20;
+
+/** A daemon that is restarted is waited for this long, with a look this often. */
+const awayMsMax = 120_000;
+const awayLookMs = 250;
 
 /** A run of many workgroups is drawn less often, since its picture is large. */
 const drawMsLarge = 1_000;
@@ -57,6 +63,25 @@ const canvasOf = (cli: Cli, run: Run): Canvas => {
   };
 };
 
+const isAway = (error: unknown): boolean =>
+  error instanceof CallError && error.code === 'UNAVAILABLE';
+
+/**
+ * The run as it is now. A daemon that is away comes back, as watches know; so this waits for it.
+ * Given up: `last`, the picture before.
+ */
+const look = async (cli: Cli, runId: string, signal: AbortSignal, last?: Run): Promise<Run> => {
+  for (const endMs = Date.now() + awayMsMax; ; ) {
+    try {
+      return await cli.client.runs.get(runId, { signal });
+    } catch (error) {
+      if (signal.aborted && last !== undefined) return last;
+      if (!isAway(error) || Date.now() > endMs) throw error;
+    }
+    await delay(awayLookMs, undefined, { signal }).catch(() => {});
+  }
+};
+
 /** What the events told since the last picture. */
 interface News {
   /** Something happened. */
@@ -66,7 +91,9 @@ interface News {
   /** Of the newest event that was read. */
   cursor: number;
   /** Lines for people about what is not ordinary. */
-  lines: string[];
+  lines: LogLine[];
+  /** When something of a step was done last, by the events that were read. */
+  readonly doneMs: Map<string, number>;
   failure?: unknown;
 }
 
@@ -74,8 +101,10 @@ interface News {
 const listen = async (cli: Cli, runId: string, signal: AbortSignal, news: News): Promise<void> => {
   try {
     for await (const event of cli.client.runs.watch(runId, { cursor: news.cursor, signal })) {
-      const line = eventLine(event, cli.terminal);
-      if (line !== undefined) news.lines.push(line);
+      const atMs = event.time?.getTime() ?? 0;
+      const text = eventLine(event, cli.terminal);
+      if (text !== undefined) news.lines.push({ atMs, text });
+      if (event.type === RunEventType.TASK_OUTCOME) news.doneMs.set(event.step, atMs);
       news.cursor = event.cursor;
       news.fresh = true;
     }
@@ -88,15 +117,17 @@ const listen = async (cli: Cli, runId: string, signal: AbortSignal, news: News):
 interface Picture {
   readonly before: Run | undefined;
   readonly run: Run;
-  readonly lines: readonly string[];
+  readonly lines: readonly LogLine[];
+  readonly doneMs: ReadonlyMap<string, number>;
   readonly last: boolean;
 }
 
 /** Line by line: what happened, the steps that finished, and at the end how it stands. */
-const drawLog = (cli: Cli, { before, run, lines, last }: Picture): void => {
+const drawLog = (cli: Cli, { before, run, lines, doneMs, last }: Picture): void => {
   const { terminal } = cli;
   const canvas = canvasOf(cli, run);
-  for (const line of [...lines, ...changeLines(before, run, canvas)]) terminal.print(line);
+  const all = [...lines, ...changeLines(before, run, doneMs, canvas)];
+  for (const { text } of all.sort((one, other) => one.atMs - other.atMs)) terminal.print(text);
   if (!last) return;
   for (const line of [outcomeLine(run, canvas), ...attentionLines(run, canvas)]) {
     terminal.print(line);
@@ -108,7 +139,7 @@ const drawTo = (cli: Cli): ((picture: Picture) => void) => {
   const update = createLogUpdate(cli.terminal.stdout);
   const told: string[] = [];
   return ({ run, lines, last }) => {
-    told.push(...lines);
+    told.push(...lines.map(({ text }) => text));
     const recent = told.slice(-linesTold);
     const below = recent.length === 0 ? [] : ['', ...recent];
     update([...runLines(run, canvasOf(cli, run)), ...below].join('\n'));
@@ -126,20 +157,26 @@ const drawUntilSettled = async (
   const draw = drawTo(cli);
   let before: Run | undefined;
   let run = await cli.client.runs.get(runId);
-  const news: News = { fresh: false, over: false, cursor: cursor ?? run.cursor, lines: [] };
+  const news: News = {
+    fresh: false,
+    over: false,
+    cursor: cursor ?? run.cursor,
+    lines: [],
+    doneMs: new Map(),
+  };
   const listening = listen(cli, runId, AbortSignal.any([signal, stop.signal]), news);
   try {
     await caughtUp(news, run.cursor, signal);
     for (;;) {
       // The last picture waits for the events behind it: they say why it looks so.
       const last = signal.aborted || (settled(run) && (news.cursor >= run.cursor || news.over));
-      draw({ before, run, lines: news.lines.splice(0), last });
+      draw({ before, run, lines: news.lines.splice(0), doneMs: news.doneMs, last });
       if (last) return run;
       if (news.failure !== undefined) throw news.failure;
       news.fresh = false;
       await pause(news, run.workgroupsTotal > largeWorkgroups ? drawMsLarge : drawMsMin, signal);
       before = run;
-      run = await cli.client.runs.get(runId);
+      run = await look(cli, runId, signal, run);
     }
   } finally {
     stop.abort();
@@ -175,10 +212,10 @@ const printEvents = async (
   for await (const event of cli.client.runs.watch(runId, { cursor, signal })) {
     cli.line(event);
     if (!isStop.has(event.type)) continue;
-    const run = await cli.client.runs.get(runId);
+    const run = await look(cli, runId, signal);
     if (settled(run) && run.cursor === event.cursor) return run;
   }
-  return cli.client.runs.get(runId);
+  return look(cli, runId, signal);
 };
 
 /**

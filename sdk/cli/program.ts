@@ -1,5 +1,5 @@
 /** The command tree: what there is, in the order in which a person meets it. */
-import { Command } from 'commander';
+import { Command, Help, type Option } from 'commander';
 import { addressDefault, type Cli, requesterDefault } from './cli.ts';
 import { addCall } from './commands/call.ts';
 import { addCompletion } from './commands/completion.ts';
@@ -8,7 +8,7 @@ import { addInventory } from './commands/inventory.ts';
 import { addPlans } from './commands/plans.ts';
 import { addRuns } from './commands/runs.ts';
 import { addSites } from './commands/sites.ts';
-import { exitHelp, exits, usageError } from './exit.ts';
+import { exitHelp, usageError } from './exit.ts';
 
 const description = `Moves VMs to the other site, durably, with a policy for every failure.
 
@@ -45,6 +45,12 @@ const addGlobals = (program: Command, cli: Cli): void => {
     .hook('preAction', (_, command) => cli.begin(command));
 };
 
+/** What cannot be left out says so. */
+const optionDescription = (option: Option): string => {
+  const text = new Help().optionDescription(option);
+  return option.mandatory && option.defaultValue === undefined ? `${text} (required)` : text;
+};
+
 /** The whole tree; nothing of it has run yet. `argv` is only looked at for completion. */
 export const buildProgram = async (cli: Cli, argv: readonly string[]): Promise<Command> => {
   const { terminal } = cli;
@@ -55,13 +61,14 @@ export const buildProgram = async (cli: Cli, argv: readonly string[]): Promise<C
     .configureHelp({
       showGlobalOptions: true,
       subcommandTerm: (command) => command.name(),
+      optionDescription,
       styleTitle: (title) => terminal.tone('strong', title),
     })
     .configureOutput({
       writeOut: (text) => terminal.print(text.trimEnd()),
       writeErr: (text) => terminal.note(text.trimEnd()),
-      outputError: (text, write) =>
-        write(text.replace(/^error: /, `${terminal.tone('bad', '✗')} `)),
+      // Told where the command line ends, in the shape of every other failure.
+      outputError: () => {},
     })
     .exitOverride()
     .addHelpText(
@@ -82,7 +89,3 @@ export const buildProgram = async (cli: Cli, argv: readonly string[]): Promise<C
   await addCompletion(program, cli, argv);
   return program;
 };
-
-/** commander's own errors: help and version are fine, everything else is wrong usage. */
-export const exitOfUsage = (exitCode: number): number =>
-  exitCode === 0 ? exits.done : exits.usage;

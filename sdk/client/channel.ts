@@ -5,6 +5,7 @@
 
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { FaultOwner } from '../../proto/gen/siteswap/v1/common.ts';
+import { ErrorDetail } from '../../proto/gen/siteswap/v1/error.ts';
 import { CallError, callErrorOf } from './errors.ts';
 import {
   deadlineMsDefault,
@@ -75,8 +76,27 @@ async function* streamOf<Q, A>(
   }
 }
 
+const portMax = 65_535;
+
+/** What grpc-js would take for a name to be resolved, and then for a daemon that is away. */
+const expectAddress = (address: string): void => {
+  const [, port = ''] = /^[^/]+:(\d+)$/.exec(address) ?? [];
+  if (/^unix:./.test(address) || (port !== '' && Number(port) <= portMax)) return;
+  throw new CallError(
+    'INVALID_ARGUMENT',
+    `"${address}" is not an address`,
+    ErrorDetail.fromPartial({
+      reason: 'ADDRESS_INVALID',
+      owner: FaultOwner.ENGINE,
+      subject: address,
+      hint: 'Use unix:PATH or HOST:PORT.',
+    }),
+  );
+};
+
 /** `deadlineMs` is for unary calls that name none. */
 export const openChannel = (address: string, deadlineMs = deadlineMsDefault): Channel => {
+  expectAddress(address);
   const client = new Client(address, credentials.createInsecure(), {
     'grpc.max_receive_message_length': messageBytesMax,
     'grpc.initial_reconnect_backoff_ms': reconnectDelayMsMin,

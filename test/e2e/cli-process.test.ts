@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { labSpec, startLabWorld } from '../../plugins/lab/control.ts';
@@ -62,7 +63,7 @@ test('run: Ctrl-C → exit 130, says how to watch again, and the run goes on', a
   t.is(run.result, RunResult.SUCCEEDED);
 });
 
-test('watch: the daemon is restarted meanwhile → the watch goes on to the end, exit 0', async (t) => {
+const goesOn = test.macro(async (t, flags: readonly string[], begun: string) => {
   // The world must outlive the daemon: it is a process of its own.
   const socket = join(await tempDir(t), 'lab.sock');
   const world = await startLabWorld({ socket, spec: labSpec(slow) });
@@ -73,13 +74,19 @@ test('watch: the daemon is restarted meanwhile → the watch goes on to the end,
     mode: Mode.TEST,
     requester: 'ann',
   });
-  const child = siteswap(daemon, 'watch', runId, '--json');
-  await untilSaid(child, '"cursor":1,');
+  const child = siteswap(daemon, 'watch', runId, '--from', '0', ...flags);
+  await untilSaid(child, begun);
+  await daemon.kill();
+  // Long enough for a picture to be asked for while nobody answers.
+  await delay(1_200);
   await daemon.restart();
   child.stdout?.resume();
   if (child.exitCode === null) await once(child, 'close');
   t.is(child.exitCode, 0);
 });
+const restarted = 'the daemon is killed and started again → the watch goes on, exit 0';
+test(`watch: ${restarted}`, goesOn, [], '✔ mount');
+test(`watch --json: ${restarted}`, goesOn, ['--json'], '"cursor":1,');
 
 test('a reader that closes early → no stack trace, exit 0', async (t) => {
   const daemon = await started(t, { world: { groups: 200 } });

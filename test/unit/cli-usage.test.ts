@@ -25,7 +25,7 @@ test('siteswap --help → every command, the daemon among them, and the exit cod
 
 test('siteswap COMMAND --help → examples on every command', async (t) => {
   const program = await buildProgram(new Cli(paper()), []);
-  const ours = program.commands.filter((command) => !/^(daemon|comple)/.test(command.name()));
+  const ours = program.commands.filter((command) => !/^(daemon|complete)$/.test(command.name()));
   for (const command of ours.flatMap(leaves)) {
     const path = [command.parent?.parent ? command.parent.name() : '', command.name()];
     const { exit, out } = await siteswap(...path.filter((word) => word !== ''), '--help');
@@ -51,7 +51,23 @@ test('a wrong mode, a missing option, a wrong number → exit 2 and what is allo
   t.is(mode.exit, 2);
   t.regex(mode.err, /Allowed choices are test, cleanup, planned, disaster, reprotect/);
   t.regex((await siteswap('site', 'lost', 'east')).err, /required option '--reason <text>'/);
+  t.regex((await siteswap('site', 'lost', '--help')).out, /why; journaled \(required\)/);
+  const json = await siteswap('plan', 'get', '--json');
+  t.is(json.exit, 2);
+  const { what, next } = JSON.parse(json.err).error;
+  t.deepEqual(
+    [what, next],
+    ["missing required argument 'plan'", 'See `siteswap plan get --help`.'],
+  );
   t.regex((await siteswap('watch', 'r', '--from', 'x')).err, /whole number of at least 0/);
+});
+
+test('an address that is none → exit 2 and the form of addresses', async (t) => {
+  for (const address of ['', 'foo', 'unix:', '127.0.0.1:99999', 'http://127.0.0.1:7460']) {
+    const { exit, err } = await siteswap('sites', '--address', address);
+    t.is(exit, 2, address);
+    t.regex(err, /is not an address\n.*ADDRESS_INVALID\n +next +Use unix:PATH or HOST:PORT/s);
+  }
 });
 
 test('no daemon at the address → exit 4, whose it is and the way out, no stack trace', async (t) => {

@@ -121,10 +121,15 @@ test('run view: parked → why, and one command for each decision', (t) => {
 test('run log: a step that finished → one line, once', (t) => {
   const first = run({ steps: [step('sync', 1, 2)] } as Partial<Run>);
   const ended = run({ steps: [step('sync', 2, 2)] } as Partial<Run>);
-  const bare = (lines: readonly string[]) => lines.map((line) => line.slice('00:00:00 '.length));
-  t.deepEqual(changeLines(undefined, first, canvas), []);
-  t.deepEqual(bare(changeLines(first, ended, canvas)), ['✔ sync  2 workgroups']);
-  t.deepEqual(changeLines(ended, ended, canvas), []);
+  const text = '✔ sync  2 workgroups';
+  const at = new Map([['sync', 30_000]]);
+  t.deepEqual(changeLines(undefined, first, at, canvas), []);
+  const [line] = changeLines(first, ended, at, canvas);
+  t.is(line?.atMs, 30_000);
+  t.regex(line?.text ?? '', new RegExp(`^\\d\\d:\\d\\d:30 ${text}$`));
+  const earlier = [{ atMs: 0, text: `earlier  ${text}` }];
+  t.deepEqual(changeLines(undefined, ended, new Map(), canvas), earlier);
+  t.deepEqual(changeLines(ended, ended, at, canvas), []);
 });
 
 test('events: faults and decisions are told, reruns and ordinary outcomes are not', (t) => {

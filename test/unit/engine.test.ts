@@ -330,6 +330,7 @@ test('cancel starts nothing new and ends parked; resume finishes', (t) => {
   drive.apply({ type: 'run-cancel-requested', at: drive.now, requester: 'me', reason: 'lunch' });
   drive.run();
   t.is(drive.state.parked, 'cancelled');
+  t.regex(viewOf(drive.state, 100).attention, /^cancelled: lunch\. Resume/);
   t.false(drive.trace.includes('verify v1'));
   drive.apply({
     type: 'run-resumed',

@@ -43,6 +43,8 @@ test('disaster is refused until the site is declared lost, then makes no call th
   await t.throwsAsync(made.engine.startRun(request('disaster')), { message: /not declared lost/ });
   await made.lab.loseSite('site-a');
   await made.engine.declareLost('site-a', 'tester', 'fire');
+  const refusal = await t.throwsAsync(made.engine.previewPlan('payroll', 'planned'));
+  t.like(refusal, { reason: 'SITE_LOST', subject: 'site-a' });
   const before = await made.lab.calls('lab-a');
   const view = await made.engine.getRun(await run(made, 'disaster'), 'full');
   t.is(view.result, 'succeeded', view.attention);

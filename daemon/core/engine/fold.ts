@@ -299,6 +299,7 @@ const foldRun = (state: RunState, entry: RunLevel): RunState => {
   switch (entry.type) {
     case 'run-cancel-requested':
       state.cancelling = true;
+      state.cancelReason = entry.reason;
       for (const group of state.groups) state.ready.remove(group.index);
       return state;
     case 'run-parked':

@@ -144,6 +144,8 @@ export interface RunState {
   /** Workgroups that are being rolled back. */
   readonly rollback: Set<number>;
   cancelling: boolean;
+  /** What was said by whoever asked it to stop last. */
+  cancelReason: string;
   parked: 'stopped' | 'cancelled' | 'stuck' | 'doubt' | undefined;
   result: RunResult | undefined;
   endedAtMs: number | undefined;
@@ -266,6 +268,7 @@ export const openRun = (started: RunStarted): RunState => {
     halts: new Map(),
     rollback: new Set(),
     cancelling: false,
+    cancelReason: '',
     parked: undefined,
     result: undefined,
     endedAtMs: undefined,

@@ -217,7 +217,7 @@ const attentionOf = (state: RunState): string => {
   const first = causes[0];
   const cause =
     first === undefined
-      ? 'cancelled'
+      ? state.cancelReason || 'by request'
       : `${first.id} at ${state.steps[stepAt(first)]?.name ?? ''}: ${first.note?.why ?? ''}`;
   const what = {
     stopped: 'Mend the cause, then resume',

@@ -13,6 +13,12 @@ const askMsMax = 400;
 /** Ids offered at the most: more are of no use in a shell. */
 const idsMax = 200;
 
+const examples = `
+Examples:
+  siteswap completion zsh > "\${fpath[1]}/_siteswap"
+  siteswap completion bash >> ~/.bashrc
+  siteswap completion fish > ~/.config/fish/completions/siteswap.fish`;
+
 type Ask = (cli: Cli) => Promise<readonly string[]>;
 
 const options = { deadlineMs: askMsMax };
@@ -49,6 +55,9 @@ export const addCompletion = async (
   argv: readonly string[],
 ): Promise<void> => {
   const tree = tab(program, { completionCommandName: 'completion' });
+  program.commands
+    .find((command) => command.name() === 'completion')
+    ?.addHelpText('after', examples);
   if (argv[0] !== 'complete') return;
   const typed = argv.slice(argv.indexOf('--') + 1).join(' ');
   const meant = [...tree.commands.values()].filter(({ value }) => typed.startsWith(`${value} `));

@@ -15,6 +15,7 @@ import {
 import type { Site } from '../../../proto/gen/siteswap/v1/site.ts';
 import type { Cli } from '../cli.ts';
 import { wordOf } from '../enums.ts';
+import { exits } from '../exit.ts';
 import { type Terminal, table } from '../terminal.ts';
 import { statusTone } from '../views/run.ts';
 import { ago, size, someOf } from '../words.ts';
@@ -102,9 +103,13 @@ const deviceColumns = [
 
 const devices = async (cli: Cli, arrayIds: string[], recorded: boolean): Promise<void> => {
   const rows: string[][] = [];
+  let failed = 0;
+  let answered = 0;
   for await (const answer of cli.client.inventory.discoverDevices({ arrayIds, recorded })) {
     const { arrayId, problem } = answer;
-    if (problem !== undefined) {
+    if (problem === undefined) answered++;
+    else {
+      failed++;
       cli.terminal.note(
         `${cli.terminal.tone('warn', '!')} ${problem.remoteId}: ${problem.message}`,
       );
@@ -115,6 +120,7 @@ const devices = async (cli: Cli, arrayIds: string[], recorded: boolean): Promise
     }
   }
   if (!cli.json) cli.terminal.print(table(cli.terminal, deviceColumns, rows));
+  if (failed > 0 && answered === 0) cli.exitCode = exits.unavailable;
 };
 
 const remotesOf = (cli: Cli, kind: RemoteKind, siteId = ''): Promise<Remote[]> =>

@@ -1,7 +1,12 @@
 /** `run`, `runs`, `watch`, `report`, `resume`, `cancel`: runs, started, followed and steered. */
 import { type Command, Option } from 'commander';
 import { Mode } from '../../../proto/gen/siteswap/v1/common.ts';
-import { Decision, RunDetail, type RunSummary } from '../../../proto/gen/siteswap/v1/run.ts';
+import {
+  Decision,
+  RunDetail,
+  RunStatus,
+  type RunSummary,
+} from '../../../proto/gen/siteswap/v1/run.ts';
 import { chosen, modeOption, policyOption, readPolicyOptions, wholeNumber } from '../arguments.ts';
 import type { Cli } from '../cli.ts';
 import { wordOf, wordsOf } from '../enums.ts';
@@ -194,7 +199,13 @@ Examples:
     .addHelpText('after', '\nExamples:\n  siteswap cancel RUN --reason "wrong plan"')
     .action(async (runId: string, { reason }: { reason: string }) => {
       await cli.client.runs.cancel({ runId, requester: cli.requester, reason });
-      cli.answer({ runId }, () => `run ${runId} was asked to stop: siteswap watch ${runId}`);
+      const { status } = await cli.client.runs.get(runId, { detail: RunDetail.BASIC });
+      const waits = status === RunStatus.PARKED || status === RunStatus.STUCK;
+      cli.answer({ runId }, () =>
+        waits
+          ? `run ${runId} stands still and waits for a decision: siteswap resume ${runId}`
+          : `run ${runId} was asked to stop: siteswap watch ${runId}`,
+      );
     });
 };
 

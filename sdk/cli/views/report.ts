@@ -56,7 +56,7 @@ const itemRow = (item: ItemReport, ink: Ink): string[] => {
   const outcome = wordOf(ItemOutcome, item.outcome);
   const why = [
     ...(item.fault === undefined ? [] : [faultText(item.fault)]),
-    ...(item.why === '' ? [] : [item.why]),
+    ...(item.why === '' || item.why === item.fault?.message ? [] : [item.why]),
   ].join(' · ');
   return [
     item.itemId,

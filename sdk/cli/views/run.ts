@@ -243,11 +243,23 @@ export const runLines = (run: Run, canvas: Canvas): string[] => {
   ];
 };
 
+/** A line of a log, and the moment that it tells of: lines are told in the order of the moments. */
+export interface LogLine {
+  readonly atMs: number;
+  readonly text: string;
+}
+
 /**
  * The steps that finished between two pictures, as lines of a log: for output that is not a
- * terminal, where nothing can be rewritten in place.
+ * terminal, where nothing can be rewritten in place. `doneMs`: when, by step; a step that is not
+ * in it was done before anybody listened.
  */
-export const changeLines = (before: Run | undefined, run: Run, canvas: Canvas): string[] => {
+export const changeLines = (
+  before: Run | undefined,
+  run: Run,
+  doneMs: ReadonlyMap<string, number>,
+  canvas: Canvas,
+): LogLine[] => {
   const known = new Map(before?.steps.map((step) => [step.name, step.workgroupsDone]));
   return run.steps
     .filter(({ name, workgroupsDone, workgroupsTotal }) => {
@@ -256,8 +268,9 @@ export const changeLines = (before: Run | undefined, run: Run, canvas: Canvas): 
     .map(({ name, workgroupsTotal, itemsFailed }) => {
       const groups = count(workgroupsTotal, 'workgroup');
       const failed = itemsFailed === 0 ? '' : `, ${count(itemsFailed, 'item')} failed`;
-      const at = canvas.tone('quiet', clockTime(canvas.nowMs));
+      const atMs = doneMs.get(name) ?? 0;
+      const at = canvas.tone('quiet', atMs === 0 ? 'earlier ' : clockTime(atMs));
       const much = canvas.tone('quiet', `${groups}${failed}`);
-      return `${at} ${canvas.tone('good', '✔')} ${name}  ${much}`;
+      return { atMs, text: `${at} ${canvas.tone('good', '✔')} ${name}  ${much}` };
     });
 };
