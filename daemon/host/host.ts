@@ -185,12 +185,11 @@ export class Host {
     // Opening takes time: the site may have been lost, or the deadline passed, meanwhile.
     const refusal = admit();
     if (refusal !== undefined) return { fault: refusal };
-    const { watch } = this.#parts;
     try {
-      const raw = await watch.call(remote.pluginId, () => body(opened));
+      const raw = await body(opened);
       return { value: check(opened, raw) };
     } catch (error) {
-      return { fault: await faultOfThrown(error, opened, remote.pluginId, watch) };
+      return { fault: await faultOfThrown(error, opened) };
     }
   }
 }

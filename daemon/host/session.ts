@@ -9,7 +9,7 @@ import { readConfig } from './config.ts';
 import { carriedFault, codes, parseFault, unnamedFault } from './faults.ts';
 import { openMsMax, reopenDelayMs } from './limits.ts';
 import type { Loaded } from './load.ts';
-import type { RemoteConfig, Watch } from './remote.ts';
+import type { RemoteConfig } from './remote.ts';
 import type { Scrubber } from './scrub.ts';
 
 /** A plugin's session, with what is needed to call it. */
@@ -22,7 +22,6 @@ export interface Opened {
 type Failed = { readonly fault: Fault };
 export interface SessionParts {
   readonly load: (remote: RemoteConfig) => Promise<Loaded>;
-  readonly watch: Watch;
   readonly clock: Clock;
   /** Asked directly before a session is opened: a fault (its site is lost) refuses it. */
   readonly refusal: (remote: RemoteConfig) => Fault | undefined;
@@ -32,13 +31,11 @@ export interface SessionParts {
 export const faultOfThrown = async (
   error: unknown,
   opened: Omit<Opened, 'session'>,
-  pluginId: string,
-  watch: Watch,
 ): Promise<Fault> => {
   let fault = carriedFault(error);
   if (fault === undefined) {
-    const name = () => opened.definition.faultOf?.(error);
-    fault = parseFault(await watch.call(pluginId, name).catch(() => undefined));
+    const name = async () => opened.definition.faultOf?.(error);
+    fault = parseFault(await name().catch(() => undefined));
   }
   return opened.scrub.fault(fault ?? unnamedFault(error));
 };
@@ -80,8 +77,8 @@ export class Session {
     const opened = this.#opened;
     if (opened !== undefined) {
       const { definition, session } = opened;
-      const leave = () => definition.close?.(session);
-      await this.#parts.watch.call(this.#remote.pluginId, leave).catch(() => undefined);
+      const leave = async () => definition.close?.(session);
+      await leave().catch(() => undefined);
     }
     this.giveUp();
   }
@@ -103,22 +100,20 @@ export class Session {
   }
 
   async #connect(definition: PluginDefinition): Promise<Opened | Failed> {
-    const { watch } = this.#parts;
-    const { id, siteId, pluginId } = this.#remote;
+    const { id, siteId } = this.#remote;
     const read = readConfig(definition, this.#remote);
     if ('fault' in read) return read;
     const refusal = this.#parts.refusal(this.#remote);
     if (refusal !== undefined) return { fault: refusal };
     const { config, scrub } = read;
     const { signal } = this.#controller;
-    const opening = watch
-      .call(pluginId, () => definition.open({ config, remoteId: id, siteId, signal }))
-      .then(
-        (session): Opened => ({ definition, session, scrub }),
-        async (error): Promise<Failed> => ({
-          fault: await faultOfThrown(error, { definition, scrub }, pluginId, watch),
-        }),
-      );
+    const open = async () => definition.open({ config, remoteId: id, siteId, signal });
+    const opening = open().then(
+      (session): Opened => ({ definition, session, scrub }),
+      async (error): Promise<Failed> => ({
+        fault: await faultOfThrown(error, { definition, scrub }),
+      }),
+    );
     return this.#inTime(opening);
   }
 

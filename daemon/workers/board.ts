@@ -1,29 +1,22 @@
 /**
  * What a thread says of itself in shared memory, readable when it no longer answers: that its event
- * loop turns, whose plugin code it is in right now, and which plugins have calls under way in it.
+ * loop turns, and whether it was ended on purpose.
  */
 
 /** Before the slots: `closing` is set by the pool, `left` counts threads that closed sessions. */
 const head = { closing: 0, left: 1, size: 2 } as const;
 
-/** Fields of a slot; the counters of calls, one for each plugin, follow them. */
-const field = { threadId: 0, beats: 1, inside: 2, size: 3 } as const;
-
-/** `inside` of a thread that was ended on purpose. */
-const onPurpose = -1;
+/** Fields of a slot. */
+const field = { threadId: 0, beats: 1, onPurpose: 2, size: 3 } as const;
 
 export interface BoardShape {
   readonly buffer: SharedArrayBuffer;
   readonly slots: number;
-  readonly plugins: number;
 }
 
-export const newBoard = (slots: number, plugins: number): BoardShape => ({
-  buffer: new SharedArrayBuffer(
-    (head.size + slots * (field.size + plugins)) * Int32Array.BYTES_PER_ELEMENT,
-  ),
+export const newBoard = (slots: number): BoardShape => ({
+  buffer: new SharedArrayBuffer((head.size + slots * field.size) * Int32Array.BYTES_PER_ELEMENT),
   slots,
-  plugins,
 });
 
 /** A thread's own slot, written by it alone. */
@@ -34,7 +27,7 @@ export class ThreadSlot {
   constructor(shape: BoardShape, threadId: number) {
     this.#cells = new Int32Array(shape.buffer);
     for (let slot = 0; slot < shape.slots; slot++) {
-      const at = head.size + slot * (field.size + shape.plugins);
+      const at = head.size + slot * field.size;
       if (Atomics.compareExchange(this.#cells, at + field.threadId, 0, threadId) === 0) {
         this.#at = at;
         return;
@@ -47,31 +40,8 @@ export class ThreadSlot {
     Atomics.add(this.#cells, this.#at + field.beats, 1);
   }
 
-  callBegins(plugin: number): void {
-    Atomics.add(this.#cells, this.#at + field.size + plugin, 1);
-  }
-
-  callEnds(plugin: number): void {
-    Atomics.sub(this.#cells, this.#at + field.size + plugin, 1);
-  }
-
-  /** Synchronous code of the plugin begins; answers what to give `leave`. */
-  enter(plugin: number): number {
-    return Atomics.exchange(this.#cells, this.#at + field.inside, plugin + 1);
-  }
-
-  leave(before: number): void {
-    Atomics.store(this.#cells, this.#at + field.inside, before);
-  }
-
-  /** The thread ends in the plugin's code, unless it is ended on purpose. */
-  endsIn(plugin: number): void {
-    const at = this.#at + field.inside;
-    if (Atomics.load(this.#cells, at) !== onPurpose) Atomics.store(this.#cells, at, plugin + 1);
-  }
-
   endsOnPurpose(): void {
-    Atomics.store(this.#cells, this.#at + field.inside, onPurpose);
+    Atomics.store(this.#cells, this.#at + field.onPurpose, 1);
   }
 
   /** Resolves when the pool closes. */
@@ -90,8 +60,6 @@ export class ThreadSlot {
 export interface Trace {
   readonly threadId: number;
   readonly onPurpose: boolean;
-  /** Positions of the plugins: the one whose code ran, or else all with calls under way. */
-  readonly plugins: readonly number[];
 }
 
 /** The pool's view of all slots. */
@@ -122,10 +90,8 @@ export class Board {
     for (const at of this.#taken()) {
       const threadId = this.#cells[at + field.threadId] as number;
       if (living.has(threadId)) continue;
-      const inside = Atomics.load(this.#cells, at + field.inside);
-      const plugins = inside > 0 ? [inside - 1] : this.#underWay(at);
-      traces.push({ threadId, onPurpose: inside === onPurpose, plugins });
-      this.#cells.fill(0, at + field.beats, at + field.size + this.shape.plugins);
+      traces.push({ threadId, onPurpose: this.#cells[at + field.onPurpose] === 1 });
+      this.#cells.fill(0, at + field.beats, at + field.size);
       Atomics.store(this.#cells, at + field.threadId, 0);
     }
     return traces;
@@ -146,14 +112,9 @@ export class Board {
     }
   }
 
-  #underWay(at: number): number[] {
-    const calls = this.#cells.subarray(at + field.size, at + field.size + this.shape.plugins);
-    return [...calls.keys()].filter((plugin) => (calls[plugin] as number) > 0);
-  }
-
   *#taken(): Generator<number> {
     for (let slot = 0; slot < this.shape.slots; slot++) {
-      const at = head.size + slot * (field.size + this.shape.plugins);
+      const at = head.size + slot * field.size;
       if (Atomics.load(this.#cells, at + field.threadId) !== 0) yield at;
     }
   }

@@ -5,7 +5,7 @@ import type { JobFault } from './pool.ts';
 
 const jobFault = (fault: Fault): JobFault => ({ kind: 'fault', fault });
 
-/** The thread ended, and it was not shown that the plugin called did it. */
+/** The thread ended, and the plugin called did not do it. */
 export const workerLostCode = 'WORKER_LOST';
 
 /** The thread ended by somebody else's doing: what its calls came to is in doubt. */

@@ -5,7 +5,7 @@
 import { describe } from '../../sdk/plugin/check.ts';
 import type { Clock } from '../core/clock.ts';
 import { checkLoaded } from '../host/load.ts';
-import { type RemoteConfig, unwatched } from '../host/remote.ts';
+import type { RemoteConfig } from '../host/remote.ts';
 import { steps } from '../steps/registry.ts';
 import { poolClosed, workerLost } from './faults.ts';
 import type { DescribeJob, Job, JobFault, PluginDescription, Pool, ResultOf } from './pool.ts';
@@ -25,7 +25,6 @@ export const createInlinePool = (options: InlinePoolOptions): Pool => {
   const { host, gateway, execute } = createWorld({
     remotes,
     load: async (remote) => loaded(remote.pluginId),
-    watch: unwatched,
     clock,
     isLost: (siteId) => lost.has(siteId),
     stepNamed: (name) => steps.get(name),

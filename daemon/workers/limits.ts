@@ -9,8 +9,11 @@ export const jobsPerThreadMax = 1_024;
 /** Jobs that wait for a thread; past it the fault is `busy`, owned by the queue. */
 export const jobsWaitingMax = 16_384;
 
-/** A thread whose event loop has not turned for this long is ended. */
-export const threadSilentMsMax = 2_000;
+/**
+ * A thread whose event loop has not turned for this long is ended. A thread that gets no processor
+ * looks the same as one that loops: the bound leaves room for a machine that is very busy.
+ */
+export const threadSilentMsMax = 5_000;
 
 /** After its deadline a job is given this long to come back before the pool answers for it. */
 export const graceMsMax = 5_000;

@@ -11,8 +11,6 @@ import type { PluginDescription } from './pool.ts';
 /** Given to a thread when it starts. */
 export interface ThreadSetup {
   readonly remotes: readonly RemoteConfig[];
-  /** Plugin ids; a plugin's position is its number on the board. */
-  readonly plugins: readonly string[];
   readonly siteIds: readonly string[];
   readonly sites: SharedArrayBuffer;
   readonly board: BoardShape;

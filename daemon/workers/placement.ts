@@ -1,7 +1,7 @@
 /**
- * Which threads a plugin's calls go to. All plugins share the pool's threads, except those that
- * ask for a single instance, and those that are suspected of having ended a thread: each of these
- * has a thread of its own, so that the next time it costs nobody else anything.
+ * Which threads a plugin's calls go to: always threads of its own, so that whatever it does to them
+ * costs nobody else anything. Remotes that ask for the daemon's single instance share one thread,
+ * the others the plugin's pool.
  *
  * Every plugin is first loaded in a thread of its own and asked what it is: an endless loop at
  * import is found there.
@@ -13,9 +13,8 @@ import type { ThreadGroup } from './thread-group.ts';
 
 export interface PlacementParts {
   readonly clock: Clock;
-  readonly shared: ThreadGroup;
-  /** Starts a thread for one plugin only. */
-  readonly ownGroup: (pluginId: string) => ThreadGroup;
+  /** One thread for a plugin, or as many as the configuration gives each. */
+  readonly startGroup: (kind: 'single' | 'many') => ThreadGroup;
   /** Never rejects: a thread that ends is a fault of the plugin. */
   readonly probe: (group: ThreadGroup, pluginId: string, module: string) => Promise<ProbeResult>;
 }
@@ -28,17 +27,21 @@ interface Probe {
 
 export class Placement {
   readonly #parts: PlacementParts;
-  readonly #own = new Map<string, ThreadGroup>();
+  /** By plugin. */
+  readonly #single = new Map<string, ThreadGroup>();
+  readonly #many = new Map<string, ThreadGroup>();
   readonly #probes = new Map<string, Probe>();
-  readonly #isolated = new Set<string>();
+  /** Remotes that want the single instance. */
   readonly #singles = new Set<string>();
 
   constructor(parts: PlacementParts) {
     this.#parts = parts;
   }
 
-  get groups(): readonly ThreadGroup[] {
-    return [this.#parts.shared, ...this.#own.values()];
+  /** Plugin id → one of its groups. */
+  *groups(): Iterable<readonly [string, ThreadGroup]> {
+    yield* this.#single;
+    yield* this.#many;
   }
 
   /** What the plugin is; known at once after the first time. */
@@ -51,26 +54,21 @@ export class Placement {
   }
 
   groupFor(remoteId: string, pluginId: string): ThreadGroup {
-    const apart = this.#isolated.has(pluginId) || this.#singles.has(remoteId);
-    return apart ? this.#ownGroup(pluginId) : this.#parts.shared;
+    return this.#group(this.#singles.has(remoteId) ? 'single' : 'many', pluginId);
   }
 
-  /** From now on the plugin's calls go to a thread of its own. */
-  isolate(pluginId: string): void {
-    this.#isolated.add(pluginId);
-  }
-
-  #ownGroup(pluginId: string): ThreadGroup {
-    let group = this.#own.get(pluginId);
+  #group(kind: 'single' | 'many', pluginId: string): ThreadGroup {
+    const groups = kind === 'single' ? this.#single : this.#many;
+    let group = groups.get(pluginId);
     if (group === undefined) {
-      group = this.#parts.ownGroup(pluginId);
-      this.#own.set(pluginId, group);
+      group = this.#parts.startGroup(kind);
+      groups.set(pluginId, group);
     }
     return group;
   }
 
   async #probe(pluginId: string, module: string): Promise<ProbeResult> {
-    const group = this.#ownGroup(pluginId);
+    const group = this.#group('single', pluginId);
     const result = this.#parts.probe(group, pluginId, module);
     const probe: Probe = { result, knownAtMs: 0 };
     this.#probes.set(pluginId, probe);
@@ -78,8 +76,8 @@ export class Placement {
     probe.knownAtMs = this.#parts.clock.now();
     const singles = 'fault' in probe.known ? [] : probe.known.singles;
     for (const remoteId of singles) this.#singles.add(remoteId);
-    if (singles.length === 0 && !this.#isolated.has(pluginId)) {
-      this.#own.delete(pluginId);
+    if (singles.length === 0) {
+      this.#single.delete(pluginId);
       group.close();
     }
     return probe.known;

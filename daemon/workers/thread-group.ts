@@ -1,6 +1,6 @@
 /**
- * Some threads with one task queue (a Piscina) and one board. The group ends a thread whose event
- * loop no longer turns, and can tell of every thread that ended who did it.
+ * Some threads of one plugin, with one task queue (a Piscina) and one board. The group ends a
+ * thread whose event loop no longer turns, and can tell of every thread that ended how it did.
  *
  * Piscina's own way to cancel (`signal`) is not used: it ends the thread with all that runs on it.
  */
@@ -12,8 +12,6 @@ import type { ThreadMessage, ThreadSetup } from './messages.ts';
 
 export interface GroupOptions {
   readonly threads: number;
-  /** The plugin that alone runs in this group; absent: all. */
-  readonly only?: string;
   readonly heapMbMax: number;
   readonly silentMsMax: number;
   readonly setup: Omit<ThreadSetup, 'board' | 'beatMs'>;
@@ -23,8 +21,8 @@ export interface GroupOptions {
 export interface Death {
   /** Words that go on from "plugin so-and-so …". */
   readonly how: string;
-  /** Ids of the plugins that may have done it: one when it is known, none when nobody was there. */
-  readonly suspects: readonly string[];
+  /** Not the plugin's doing: an injection, or the end of the pool. */
+  readonly onPurpose: boolean;
 }
 
 /** A thread looked at so often without having beaten is silent. */
@@ -34,11 +32,9 @@ const looksMax = 4;
 const slotsPerThread = 4;
 
 export class ThreadGroup {
-  readonly only: string | undefined;
   readonly #start: () => Piscina<ThreadMessage, string>;
   #piscina: Piscina<ThreadMessage, string> | undefined;
   readonly #board: Board;
-  readonly #plugins: readonly string[];
   /** Thread id → the beats last seen, and how often they were the same. */
   readonly #looks = new Map<number, { beats: number; same: number }>();
   readonly #silent = new Set<number>();
@@ -46,13 +42,11 @@ export class ThreadGroup {
   /** Messages under way or waiting. */
   inFlight = 0;
   /** Of the thread that ended last: what died with it was taken by this. */
-  lastDeath: Death = { how: 'ended its thread', suspects: [] };
+  lastDeath: Death = { how: 'ended its thread', onPurpose: false };
 
-  constructor({ threads, only, heapMbMax, silentMsMax, setup }: GroupOptions) {
-    this.only = only;
-    this.#plugins = setup.plugins;
+  constructor({ threads, heapMbMax, silentMsMax, setup }: GroupOptions) {
     this.#silentMsMax = silentMsMax;
-    this.#board = new Board(newBoard(threads * slotsPerThread, Math.max(1, setup.plugins.length)));
+    this.#board = new Board(newBoard(threads * slotsPerThread));
     const workerData: ThreadSetup = {
       ...setup,
       board: this.#board.shape,
@@ -97,13 +91,11 @@ export class ThreadGroup {
   /** The threads that have ended since it was last asked; `words` say how, if nothing better. */
   reap(words: string): readonly Death[] {
     const living = new Set(this.#living.map((thread) => thread.threadId));
-    return this.#board.reap(living).map(({ threadId, onPurpose, plugins }) => {
+    return this.#board.reap(living).map(({ threadId, onPurpose }) => {
       this.#looks.delete(threadId);
       const silent = this.#silent.delete(threadId);
       const how = silent ? `held its thread for ${this.#silentMsMax} ms without an end` : words;
-      const found = plugins.map((plugin) => this.#plugins[plugin] as string);
-      const suspects = this.only === undefined ? found : [this.only];
-      this.lastDeath = { how, suspects: onPurpose ? [] : suspects };
+      this.lastDeath = { how, onPurpose };
       return this.lastDeath;
     });
   }

@@ -1,14 +1,12 @@
 /**
- * The entry of a worker thread. It beats on the board as long as its event loop turns, and notes
- * whose code it is in, so that the pool can tell who ended it.
+ * The entry of a worker thread, which runs the code of one plugin. It beats on the board as long as
+ * its event loop turns.
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { threadId, workerData } from 'node:worker_threads';
 import { describe } from '../../sdk/plugin/check.ts';
 import { instanceOf, readConfig } from '../host/config.ts';
 import { badAnswer } from '../host/faults.ts';
 import { type Loaded, loadPlugin } from '../host/load.ts';
-import type { Watch } from '../host/remote.ts';
 import { steps } from '../steps/registry.ts';
 import { ThreadSlot } from './board.ts';
 import { probeMsMax } from './limits.ts';
@@ -30,42 +28,12 @@ const flags = new SiteFlags(setup.siteIds, setup.sites);
 
 setInterval(() => slot.beat(), setup.beatMs).unref();
 
-/** The plugin in whose code, or in the continuation of whose code, we are. */
-const running = new AsyncLocalStorage<number>();
-
-process.on('exit', () => {
-  const plugin = running.getStore();
-  if (plugin !== undefined) slot.endsIn(plugin);
-});
-
-const numbers = new Map(setup.plugins.map((id, number) => [id, number]));
-
-const watch: Watch = {
-  call: async (pluginId, body) => {
-    const plugin = numbers.get(pluginId) ?? 0;
-    const enter = () => {
-      const before = slot.enter(plugin);
-      try {
-        return body();
-      } finally {
-        slot.leave(before);
-      }
-    };
-    slot.callBegins(plugin);
-    try {
-      return await running.run(plugin, enter);
-    } finally {
-      slot.callEnds(plugin);
-    }
-  },
-};
-
 const plugins = new Map<string, Promise<Loaded>>();
 
 const load = (pluginId: string, module: string): Promise<Loaded> => {
   let plugin = plugins.get(pluginId);
   if (plugin === undefined) {
-    plugin = watch.call(pluginId, () => loadPlugin(pluginId, module, setup.baseDir));
+    plugin = loadPlugin(pluginId, module, setup.baseDir);
     plugins.set(pluginId, plugin);
   }
   return plugin;
@@ -74,7 +42,6 @@ const load = (pluginId: string, module: string): Promise<Loaded> => {
 const { host, gateway, execute } = createWorld({
   remotes: setup.remotes,
   load: (remote) => load(remote.pluginId, remote.module),
-  watch,
   clock,
   isLost: (siteId) => flags.isLost(siteId),
   stepNamed: (name) => steps.get(name),
@@ -100,7 +67,7 @@ const probe = async ({ pluginId, module }: ProbeMessage): Promise<ProbeResult> =
     return 'config' in read && instanceOf(definition, read.config) === 'single';
   };
   const own = setup.remotes.filter((remote) => remote.pluginId === pluginId);
-  const singles = await watch.call(pluginId, () => own.filter(wantsSingle).map(({ id }) => id));
+  const singles = own.filter(wantsSingle).map(({ id }) => id);
   return { description: describe(definition), singles };
 };
 

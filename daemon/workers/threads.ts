@@ -1,7 +1,7 @@
 /**
  * The pool of worker threads. The main thread never runs plugin code: it places jobs, watches the
- * threads, and answers for those that ended. What a plugin does to its thread is its own affair: it
- * is not called for a while, then in a thread of its own, and all others go on.
+ * threads, and answers for those that ended. Each plugin has threads of its own: what it does to
+ * them is its own affair; it is not called for a while, and all others go on.
  */
 import type { Clock } from '../core/clock.ts';
 import type { RemoteConfig } from '../host/remote.ts';
@@ -29,12 +29,12 @@ import { Placement } from './placement.ts';
 import type { Job, JobFault, Pool, ResultOf } from './pool.ts';
 import { SiteFlags } from './site-flags.ts';
 import { clockOffsetMs, systemClock } from './system-clock.ts';
-import { type Death, lookEveryMs, ThreadGroup } from './thread-group.ts';
+import { lookEveryMs, ThreadGroup } from './thread-group.ts';
 
 export interface ThreadPoolOptions {
   readonly remotes: readonly RemoteConfig[];
   readonly siteIds: readonly string[];
-  /** Threads that all plugins share. */
+  /** Threads of each plugin. */
   readonly threads: number;
   /** Where relative modules and packages of plugins are found; absent: the working directory. */
   readonly baseDir?: string;
@@ -83,7 +83,6 @@ class ThreadPool implements Pool {
     const setup = {
       remotes,
       siteIds,
-      plugins: [...new Set(remotes.map(({ pluginId }) => pluginId))],
       sites: this.#flags.buffer,
       baseDir: options.baseDir ?? process.cwd(),
       clockOffsetMs: offset,
@@ -91,8 +90,7 @@ class ThreadPool implements Pool {
     const group = { heapMbMax, silentMsMax, setup };
     this.#placement = new Placement({
       clock: this.#clock,
-      shared: new ThreadGroup({ ...group, threads }),
-      ownGroup: (pluginId) => new ThreadGroup({ ...group, threads: 1, only: pluginId }),
+      startGroup: (kind) => new ThreadGroup({ ...group, threads: kind === 'single' ? 1 : threads }),
       probe: (own, pluginId, module) => this.#probe(own, pluginId, module),
     });
     this.#timer = setInterval(() => this.#look(), lookEveryMs(silentMsMax));
@@ -115,9 +113,9 @@ class ThreadPool implements Pool {
   }
 
   health() {
-    const { groups } = this.#placement;
+    const groups = [...this.#placement.groups()];
     return {
-      threads: groups.reduce((sum, group) => sum + group.threads, 0),
+      threads: groups.reduce((sum, [, group]) => sum + group.threads, 0),
       inFlight: this.#flights.size,
       blocked: this.#blocked.now(),
     };
@@ -125,7 +123,7 @@ class ThreadPool implements Pool {
 
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      await Promise.all(this.#placement.groups.map((group) => group.close()));
+      await Promise.all([...this.#placement.groups()].map(([, group]) => group.close()));
       // Until here it has kept the process alive for whoever waits for an answer.
       clearInterval(this.#timer);
       for (const flight of this.#flights) flight.answer(poolClosed);
@@ -171,28 +169,22 @@ class ThreadPool implements Pool {
   #mourn(group: ThreadGroup, pluginId: string, error: unknown): JobFault {
     if (this.#closing !== undefined) return poolClosed;
     const words = this.#hide(error instanceof Error ? error.message : String(error));
-    this.#reap(group, `ended its thread: ${words}`);
-    const { how, suspects } = group.lastDeath;
-    if (suspects.length === 1 && suspects[0] === pluginId) return pluginCrashed(pluginId, how);
-    if (suspects.length === 0) return workerLost(words);
-    const who = suspects.length === 1 ? `plugin ${suspects[0]}` : `one of ${suspects.join(', ')}`;
-    return workerLost(`${who} ${how}`);
+    this.#reap(pluginId, group, `ended its thread: ${words}`);
+    const { how, onPurpose } = group.lastDeath;
+    return onPurpose ? workerLost(words) : pluginCrashed(pluginId, how);
   }
 
-  /** Who is known to have ended a thread is not called for a while; suspects get their own. */
-  #reap(group: ThreadGroup, how: string): void {
-    for (const death of group.reap(how)) this.#convict(death);
-  }
-
-  #convict({ suspects, how }: Death): void {
-    for (const pluginId of suspects) this.#placement.isolate(pluginId);
-    if (suspects.length === 1) this.#blocked.strike(suspects[0] as string, how);
+  /** A plugin that has ended a thread is not called for a while. */
+  #reap(pluginId: string, group: ThreadGroup, how: string): void {
+    for (const death of group.reap(how)) {
+      if (!death.onPurpose) this.#blocked.strike(pluginId, death.how);
+    }
   }
 
   #look(): void {
-    for (const group of this.#placement.groups) {
+    for (const [pluginId, group] of this.#placement.groups()) {
       group.look();
-      this.#reap(group, 'ended its thread');
+      this.#reap(pluginId, group, 'ended its thread');
     }
     const late = this.#clock.now() - graceMsMax - this.#silentMsMax;
     for (const flight of this.#flights) {

@@ -4,14 +4,13 @@ import { lostFault } from '../gateway/faults.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import { Host } from '../host/host.ts';
 import type { Loaded } from '../host/load.ts';
-import type { RemoteConfig, Watch } from '../host/remote.ts';
+import type { RemoteConfig } from '../host/remote.ts';
 import type { Step } from '../steps/step.ts';
 import { createExecutor } from './execute.ts';
 
 export interface WorldParts {
   readonly remotes: readonly RemoteConfig[];
   readonly load: (remote: RemoteConfig) => Promise<Loaded>;
-  readonly watch: Watch;
   readonly clock: Clock;
   readonly isLost: (siteId: string) => boolean;
   readonly stepNamed: (name: string) => Step | undefined;

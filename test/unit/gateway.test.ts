@@ -7,7 +7,6 @@ import { verbsOf } from '../../daemon/gateway/verbs.ts';
 import { Host } from '../../daemon/host/host.ts';
 import { openMsMax } from '../../daemon/host/limits.ts';
 import { checkLoaded } from '../../daemon/host/load.ts';
-import { unwatched } from '../../daemon/host/remote.ts';
 import { type Answer, definePlugin, type VerbCall, z } from '../../sdk/plugin/index.ts';
 import { ManualClock } from '../_support/manual-clock.ts';
 
@@ -56,7 +55,6 @@ const scene = (behaviour: Behaviour = succeed, open: () => unknown = () => ({}))
   const host = new Host({
     remotes: [remote as never],
     load: async () => checkLoaded('p', plugin),
-    watch: unwatched,
     clock,
     refusal: ({ siteId }) => (lost.has(siteId) ? lostFault(siteId, 'open') : undefined),
   });

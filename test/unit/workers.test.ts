@@ -9,38 +9,23 @@ import { systemClock } from '../../daemon/workers/system-clock.ts';
 import { fault } from '../../sdk/plugin/fault.ts';
 import { ManualClock } from '../_support/manual-clock.ts';
 
-test('board: a thread inside a plugin → that plugin; else all with calls under way', (t) => {
-  const board = new Board(newBoard(3, 2));
-  const inside = new ThreadSlot(board.shape, 11);
-  inside.callBegins(0);
-  inside.enter(1);
-  const waiting = new ThreadSlot(board.shape, 12);
-  for (const plugin of [0, 1]) waiting.callBegins(plugin);
-  const wanted = new ThreadSlot(board.shape, 13);
-  wanted.callBegins(0);
-  wanted.endsOnPurpose();
-  wanted.endsIn(0);
-  t.throws(() => new ThreadSlot(board.shape, 14), { message: /no free slot/ });
-  const traces = board.reap(new Set());
-  t.deepEqual(traces, [
-    { threadId: 11, onPurpose: false, plugins: [1] },
-    { threadId: 12, onPurpose: false, plugins: [0, 1] },
-    { threadId: 13, onPurpose: true, plugins: [0] },
-  ]);
+test('board: threads that ended are told once, with whether that was on purpose', (t) => {
+  const board = new Board(newBoard(2));
+  const first = new ThreadSlot(board.shape, 11);
+  new ThreadSlot(board.shape, 12).endsOnPurpose();
+  t.throws(() => new ThreadSlot(board.shape, 13), { message: /no free slot/ });
+  first.beat();
+  t.deepEqual(
+    [...board.beats()],
+    [
+      [11, 1],
+      [12, 0],
+    ],
+  );
+  t.deepEqual(board.reap(new Set([11])), [{ threadId: 12, onPurpose: true }]);
+  t.deepEqual(board.reap(new Set()), [{ threadId: 11, onPurpose: false }]);
   t.deepEqual(board.reap(new Set()), []);
-  t.notThrows(() => new ThreadSlot(board.shape, 14));
-});
-
-test('board: leaving a plugin restores who was inside; living threads are not reaped', (t) => {
-  const board = new Board(newBoard(1, 2));
-  const slot = new ThreadSlot(board.shape, 11);
-  const outer = slot.enter(0);
-  slot.leave(slot.enter(1));
-  t.deepEqual(board.reap(new Set([11])), []);
-  slot.beat();
-  t.deepEqual([...board.beats()], [[11, 1]]);
-  t.deepEqual(board.reap(new Set())[0]?.plugins, [0]);
-  t.is(outer, 0);
+  t.notThrows(() => new ThreadSlot(board.shape, 13));
 });
 
 test('blocked: each further time twice as long; forgotten after a quiet time', (t) => {
