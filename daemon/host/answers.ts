@@ -82,14 +82,19 @@ const parseEvidence = (raw: unknown, scrub: Scrubber): Parsed<{ evidence?: Evide
     : { evidence: scrub.evidence(Object.fromEntries(facts) as Evidence) };
 };
 
-const parseValue = (verb: TargetVerb, id: string, raw: unknown): Parsed<AnyAnswer> => {
+const parseValue = (
+  verb: TargetVerb,
+  id: string,
+  raw: unknown,
+  scrub: Scrubber,
+): Parsed<AnyAnswer> => {
   const plain = verb === 'vmStatus' ? plainVmStatus(raw) : undefined;
   if (plain !== undefined) return { id, value: plain };
   const shape = valueShapes[verb];
   if (shape === undefined) return 'a value, where success or a fault was expected';
   const read = shape.safeParse(raw);
   return read.success
-    ? { id, value: read.data }
+    ? { id, value: scrub.value(read.data) }
     : `a value of a wrong shape: ${firstProblem(read.error)}`;
 };
 
@@ -119,12 +124,13 @@ const parseAnswer =
       const fault = parseFault(raw.fault);
       return fault === undefined ? 'a malformed fault' : { id, fault: scrub.fault(fault) };
     }
-    if (form === 'value') return parseValue(verb, id, raw.value);
+    if (form === 'value') return parseValue(verb, id, raw.value, scrub);
     if (valueShapes[verb] !== undefined) return `${form}, where a value or a fault was expected`;
     if (form === 'accepted') {
       const operation = isFields(raw.accepted) ? raw.accepted.operation : undefined;
       if (typeof operation !== 'string' || operation === '') return 'accepted without an operation';
       if (operation.length > operationTextMax) return 'accepted with an oversized operation';
+      if (scrub.text(operation) !== operation) return 'accepted with a secret in the operation';
       if (!polls) return 'accepted, but the plugin has no operationStatus';
       return { id, accepted: { operation } };
     }

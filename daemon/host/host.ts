@@ -126,7 +126,12 @@ export class Host {
         const offered = offeredBy(definition, verb) as Handler;
         return offered({ ...context, session, page });
       },
-      (_opened, raw) => checkPage(verb, raw, page.sizeMax),
+      ({ scrub }, raw) => {
+        const checked = checkPage(verb, raw, page.sizeMax);
+        if (typeof checked === 'string') return scrub.text(checked);
+        // The token goes back to the plugin, and nowhere else.
+        return { ...checked, items: scrub.value(checked.items) };
+      },
     );
     if ('fault' in reply) return reply;
     return typeof reply.value === 'string'

@@ -10,7 +10,25 @@ export interface Scrubber {
   readonly text: (text: string) => string;
   readonly fault: (fault: Fault) => Fault;
   readonly evidence: (evidence: Evidence) => Evidence;
+  /** Plain data, to its last text. */
+  readonly value: <T>(value: T) => T;
 }
+
+/** A shorter piece of base64 would be found where no secret is. */
+const piecesLengthMin = 6;
+
+/**
+ * In a header a secret stands behind a name (`user:secret`), whose length decides how the same bytes
+ * look. The characters that they share with their neighbours are left out.
+ */
+const base64Of = (secret: string): string[] =>
+  [0, 1, 2]
+    .map((before) => {
+      const whole = Buffer.from('\0'.repeat(before) + secret).toString('base64');
+      const shared = Buffer.byteLength(secret) + before;
+      return whole.slice(before === 0 ? 0 : before + 1, Math.floor((shared * 4) / 3));
+    })
+    .filter((piece) => piece.length >= piecesLengthMin);
 
 /** The shapes in which a secret turns up in texts: as it is, in JSON, in a URL, in a header. */
 const shapesOf = (secret: string): string[] => [
@@ -18,6 +36,7 @@ const shapesOf = (secret: string): string[] => [
   JSON.stringify(secret).slice(1, -1),
   encodeURIComponent(secret),
   Buffer.from(secret).toString('base64').replace(/=+$/, ''),
+  ...base64Of(secret),
 ];
 
 /** Longest first, so that a secret inside another one does not leave the rest of it standing. */
@@ -40,6 +59,7 @@ export const scrubberOf = (secrets: readonly string[], instead = '[secret]'): Sc
     message: text(found.message),
     ...(found.code !== undefined && { code: text(found.code) }),
     ...(found.hint !== undefined && { hint: text(found.hint) }),
+    ...(found.members !== undefined && { members: found.members.map(text) }),
   });
   const evidence = (found: Evidence): Evidence =>
     Object.fromEntries(
@@ -48,7 +68,16 @@ export const scrubberOf = (secrets: readonly string[], instead = '[secret]'): Sc
         typeof fact === 'string' ? text(fact) : fact,
       ]),
     );
-  return { text, fault, evidence };
+  const cleaned = (found: unknown): unknown => {
+    if (typeof found === 'string') return text(found);
+    if (Array.isArray(found)) return found.map(cleaned);
+    if (typeof found !== 'object' || found === null) return found;
+    return Object.fromEntries(
+      Object.entries(found).map(([name, inner]) => [text(name), cleaned(inner)]),
+    );
+  };
+  const value = <T>(found: T): T => (hidden.length === 0 ? found : (cleaned(found) as T));
+  return { text, fault, evidence, value };
 };
 
 /** Every Secret in a parsed configuration, in clear. */
