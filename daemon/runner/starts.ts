@@ -46,8 +46,9 @@ export class Starts {
       const plan = this.plan(request.planId);
       this.#expectReady(plan, request.mode);
       const frozen = await this.freeze(plan, request.mode, request.policies);
-      await this.#supersede(plan, request);
-      return this.#open(frozen, { ...request, requestKey, initiatorId: '' }, asked);
+      const runId = this.#parts.random.id();
+      await this.#supersede(plan, request, runId);
+      return this.#open(runId, frozen, { ...request, requestKey, initiatorId: '' }, asked);
     });
   }
 
@@ -62,7 +63,8 @@ export class Starts {
       }
       await this.#parts.scout.evidence(arrayId, true);
       const frozen = await this.#freezeDevice(request);
-      return this.#open(frozen, { ...request, requestKey }, asked);
+      const runId = this.#parts.random.id();
+      return this.#open(runId, frozen, { ...request, requestKey }, asked);
     });
   }
 
@@ -196,7 +198,7 @@ export class Starts {
    * A disaster run takes over from an open run of the same plan: that one is cancelled, its calls
    * end (those to the lost site at once), and its end and the new beginning follow each other.
    */
-  async #supersede(plan: Plan, request: StartRequest): Promise<void> {
+  async #supersede(plan: Plan, request: StartRequest, byRunId: string): Promise<void> {
     const { catalog, runs, clock } = this.#parts;
     const open = openRunOf(catalog.state, plan.id);
     if (open === undefined) return;
@@ -206,11 +208,12 @@ export class Starts {
     await agent.quiet();
     const at = clock.now();
     if (agent.state.result === undefined) {
-      await agent.record([{ type: 'run-ended', at, result: 'superseded' }]);
+      await agent.record([{ type: 'run-ended', at, result: 'superseded', byRunId }]);
     }
   }
 
   async #open(
+    runId: string,
     frozen: FrozenRun,
     request: {
       readonly requester: string;
@@ -220,7 +223,6 @@ export class Starts {
     asked: string,
   ): Promise<string> {
     const { random, clock, runs, catalog } = this.#parts;
-    const runId = random.id();
     const at = clock.now();
     const { requester, requestKey } = request;
     const { planId, mode } = frozen;

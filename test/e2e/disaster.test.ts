@@ -1,0 +1,94 @@
+/**
+ * A site is gone, in the middle of a write: its directories moved away, its VMs killed. The disaster
+ * run needs nothing of it and goes near nothing of it.
+ */
+import { stopVms } from '@siteswap/plugin-files/inspect';
+import test, { type ExecutionContext } from 'ava';
+import { CallError, Mode, RunEventType, RunResult } from '../../sdk/client/index.ts';
+import { failure } from '../_support/api.ts';
+import { countVms, type FilesDaemon, placesOf, startOnFiles, vmIds } from '../_support/daemon.ts';
+import { moversOf, until } from '../_support/files.ts';
+import { layTripwire } from '../_support/tripwire.ts';
+
+const all = { running: [...vmIds], registered: [...vmIds] };
+const disaster = { planId: 'move', mode: Mode.DISASTER, requester: 'ann' };
+
+/** Pulls the plug of the whole of `site-a`; it is put back when the test ends. */
+const lose = async (t: ExecutionContext, { sites }: FilesDaemon) => {
+  await stopVms(sites.compute.a);
+  // The processes that replicate are part of the array, and go with it.
+  for (const pid of moversOf(sites.directory.a)) process.kill(pid, 'SIGKILL');
+  await until(() => moversOf(sites.directory.a).length === 0);
+  const storage = await layTripwire(sites.directory.a);
+  const compute = await layTripwire(sites.compute.a);
+  t.teardown(async () => {
+    await storage.restore();
+    await compute.restore();
+  });
+  return { touched: () => storage.touched() || compute.touched() };
+};
+
+const declareLost = ({ daemon }: FilesDaemon) =>
+  daemon.client.sites.declareLost({ siteId: 'site-a', requester: 'ann', reason: 'fire' });
+
+test.serial(
+  'disaster: refused until declared lost, then ends well without a look there',
+  async (t) => {
+    const on = await startOnFiles(t);
+    const { client } = on.daemon;
+    const early = await failure(t, client.runs.start(disaster), CallError);
+    t.like(early, { reason: 'SITE_NOT_LOST', subject: 'site-a' });
+    const site = await lose(t, on);
+    await declareLost(on);
+    const planned = client.runs.start({ ...disaster, mode: Mode.PLANNED });
+    t.like(await failure(t, planned, CallError), { reason: 'SITE_LOST', subject: 'site-a' });
+
+    const { runId } = await client.runs.start(disaster);
+    const run = await client.waitForRun(runId);
+    t.is(run.result, RunResult.SUCCEEDED, run.attention);
+    t.false(site.touched());
+    t.deepEqual(await placesOf(on.sites, 'b'), all);
+    const report = await client.runs.report(runId);
+    t.is(report.refusedCalls, 0);
+    t.true((report.dataLossMs ?? -1) >= 0);
+    t.true(report.items.every(({ outcome }) => outcome === 'ITEM_OUTCOME_DONE'));
+
+    await on.daemon.kill();
+    await on.daemon.restart();
+    t.true((await client.inventory.sites()).find(({ id }) => id === 'site-a')?.lost);
+    t.is((await client.runs.get(runId)).result, RunResult.SUCCEEDED);
+    t.false(site.touched());
+  },
+);
+
+for (const [step, when] of [
+  ['sync', 'while it replicates'],
+  ['demote-source', 'while it demotes'],
+  ['power-on', 'while it powers on'],
+] as const) {
+  test.serial(
+    `disaster: a planned run is superseded ${when} → VMs run once, at site-b`,
+    async (t) => {
+      const on = await startOnFiles(t);
+      const { client } = on.daemon;
+      const { runId } = await client.runs.start({ ...disaster, mode: Mode.PLANNED });
+      for await (const event of client.runs.watch(runId)) {
+        if (event.type === RunEventType.TASK_STARTED && event.step === step) break;
+      }
+      await stopVms(on.sites.compute.a);
+      await declareLost(on);
+      const next = await client.runs.start(disaster);
+      const site = await lose(t, on);
+      const run = await client.waitForRun(next.runId);
+      t.is(run.result, RunResult.SUCCEEDED, run.attention);
+      t.false(site.touched());
+      const old = await client.runs.get(runId);
+      t.is(old.result, RunResult.SUPERSEDED);
+      t.is(old.supersededBy, next.runId);
+      t.deepEqual(await placesOf(on.sites, 'b'), all);
+      for (const { vmId, missing, doubleWriters } of await countVms(on.sites, 'b')) {
+        t.deepEqual([missing, doubleWriters], [0, 0], vmId);
+      }
+    },
+  );
+}
