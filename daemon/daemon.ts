@@ -15,6 +15,7 @@ import { createLog, type DaemonLog, runLogOf } from './log.ts';
 import type { ModeSteps } from './planner/freeze.ts';
 import { Draws } from './runner/draws.ts';
 import { openEngine, type RunningEngine } from './runner/engine.ts';
+import { version } from './version.ts';
 import type { Pool } from './workers/pool.ts';
 import { systemClock } from './workers/system-clock.ts';
 import { createThreadPool } from './workers/threads.ts';
@@ -26,8 +27,6 @@ export interface DaemonParts {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: DaemonLog;
-  /** Tests of crashes: the process kills itself when that many more entries are durable. */
-  readonly exitAfterEntries?: number;
   /** Steps of the modes in place of the registry's: benches measure the engine with them. */
   readonly modeSteps?: ModeSteps;
 }
@@ -39,9 +38,6 @@ export interface Daemon {
   /** Ends calls and watches, lets go of runs (they go on at the next start), closes the journal. */
   stop(): Promise<void>;
 }
-
-/** Travels with every answer. */
-export const version = '0.1.0';
 
 const chance: Random = {
   id: () => randomBytes(16).toString('hex'),
@@ -58,9 +54,8 @@ export const createDaemon = async (
 ): Promise<Daemon> => {
   const log = parts.log ?? createLog(config);
   const clock = parts.clock ?? systemClock();
-  const { exitAfterEntries = 0 } = parts;
   const path = join(config.state, 'journal.db');
-  const journal = parts.journal ?? (await openSqliteJournal({ path, exitAfterEntries }));
+  const journal = parts.journal ?? (await openSqliteJournal({ path }));
   const pool =
     parts.pool ??
     createThreadPool({

@@ -1,9 +1,11 @@
 /** `siteswap daemon`: from a command line to a running daemon, and from a signal to its end. */
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { ConfigError, loadConfig } from './config.ts';
 import { SiteswapError } from './core/errors.ts';
-import { createDaemon, version } from './daemon.ts';
 import { JournalError } from './journal/journal.ts';
+import { openSqliteJournal } from './journal/sqlite.ts';
+import { version } from './version.ts';
 
 /** As in sysexits.h: the caller's configuration, or something the daemon needs is not to be had. */
 const exitConfig = 78;
@@ -34,13 +36,16 @@ const refuse = (error: unknown): never => {
 };
 
 const run = async ({ config, state, listen }: Options): Promise<void> => {
-  const daemon = await createDaemon(
-    loadConfig(config, {
-      ...(state === undefined ? {} : { state }),
-      ...(listen === undefined ? {} : { listen }),
-    }),
-    { exitAfterEntries },
-  );
+  const known = loadConfig(config, {
+    ...(state === undefined ? {} : { state }),
+    ...(listen === undefined ? {} : { listen }),
+  });
+  // The journal's thread starts and looks at its file while the rest of the daemon is loaded.
+  const [journal, { createDaemon }] = await Promise.all([
+    openSqliteJournal({ path: join(known.state, 'journal.db'), exitAfterEntries }),
+    import('./daemon.ts'),
+  ]);
+  const daemon = await createDaemon(known, { journal });
   process.stdout.write(`ready ${daemon.addresses.join(' ')}\n`);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {

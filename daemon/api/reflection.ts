@@ -1,122 +1,40 @@
 /**
- * Server reflection over the contract's own descriptors, so that generic clients need no schema.
- * The contracts of reflection itself (v1 and the older v1alpha, the same messages) are loaded at
- * run time.
+ * Server reflection, so that generic clients need no schema; v1 and the older v1alpha. What it
+ * answers, and the libraries for it, are loaded with the first question.
  */
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import {
-  type DescriptorProto,
-  type FileDescriptorProto,
-  FileDescriptorProtoSchema,
-  FileDescriptorSetSchema,
-} from '@bufbuild/protobuf/wkt';
 import type { Server, ServerDuplexStream, ServiceDefinition } from '@grpc/grpc-js';
-import { status } from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
 
-const protoFolder = new URL('../../proto/', import.meta.url);
+const bytes = (value: Buffer): Buffer => value;
 
-/** As proto-loader reads it with `keepCase` and `oneofs`. */
-interface Question {
-  readonly host: string;
-  readonly message_request?: string;
-  readonly file_by_filename?: string;
-  readonly file_containing_symbol?: string;
-}
+const serviceOf = (version: string): ServiceDefinition => ({
+  ServerReflectionInfo: {
+    path: `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`,
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: bytes,
+    requestDeserialize: bytes,
+    responseSerialize: bytes,
+    responseDeserialize: bytes,
+  },
+});
 
-class Descriptors {
-  readonly services: string[] = [];
-  readonly #byName = new Map<string, FileDescriptorProto>();
-  readonly #bySymbol = new Map<string, FileDescriptorProto>();
+type Questions = ServerDuplexStream<Buffer, Buffer>;
 
-  constructor(image: Uint8Array) {
-    for (const file of fromBinary(FileDescriptorSetSchema, image).file) this.#add(file);
-  }
-
-  /** The file and all that it imports, encoded; empty when it is not known. */
-  withImports(file: FileDescriptorProto | undefined, found = new Map<string, Buffer>()): Buffer[] {
-    if (file === undefined || found.has(file.name)) return [...found.values()];
-    found.set(file.name, Buffer.from(toBinary(FileDescriptorProtoSchema, file)));
-    for (const name of file.dependency) this.withImports(this.#byName.get(name), found);
-    return [...found.values()];
-  }
-
-  named(name: string): FileDescriptorProto | undefined {
-    return this.#byName.get(name);
-  }
-
-  holding(symbol: string): FileDescriptorProto | undefined {
-    return this.#bySymbol.get(symbol);
-  }
-
-  #add(file: FileDescriptorProto): void {
-    const scope = file.package === '' ? '' : `${file.package}.`;
-    this.#byName.set(file.name, file);
-    for (const message of file.messageType) this.#addMessage(message, scope, file);
-    for (const { name } of file.enumType) this.#bySymbol.set(scope + name, file);
-    for (const service of file.service) {
-      this.services.push(scope + service.name);
-      this.#bySymbol.set(scope + service.name, file);
-      for (const { name } of service.method) {
-        this.#bySymbol.set(`${scope}${service.name}.${name}`, file);
-      }
-    }
-  }
-
-  #addMessage(message: DescriptorProto, scope: string, file: FileDescriptorProto): void {
-    const inner = `${scope}${message.name}.`;
-    this.#bySymbol.set(scope + message.name, file);
-    for (const { name } of message.field) this.#bySymbol.set(inner + name, file);
-    for (const { name } of message.enumType) this.#bySymbol.set(inner + name, file);
-    for (const nested of message.nestedType) this.#addMessage(nested, inner, file);
-  }
-}
-
-const answer = (known: Descriptors, question: Question): object => {
-  const head = { valid_host: question.host, original_request: question };
-  const error = (code: status, text: string) => ({
-    ...head,
-    error_response: { error_code: code, error_message: text },
-  });
-  const file = (found: FileDescriptorProto | undefined, what: string) =>
-    found
-      ? { ...head, file_descriptor_response: { file_descriptor_proto: known.withImports(found) } }
-      : error(status.NOT_FOUND, `${what} is not known here`);
-  const { file_by_filename: name = '', file_containing_symbol: symbol = '' } = question;
-  switch (question.message_request) {
-    case 'list_services':
-      return {
-        ...head,
-        list_services_response: { service: known.services.map((service) => ({ name: service })) },
-      };
-    case 'file_by_filename':
-      return file(known.named(name), name);
-    case 'file_containing_symbol':
-      return file(known.holding(symbol), symbol);
-    default:
-      return error(status.UNIMPLEMENTED, 'the contract has no extensions');
-  }
+const answerAll = async (questions: Questions, version: 'v1' | 'v1alpha'): Promise<void> => {
+  const { answererOf } = await import('./descriptors.ts');
+  const answer = answererOf(version);
+  for await (const question of questions) questions.write(answer(question as Buffer));
+  questions.end();
 };
 
-/** Serves `image` (a FileDescriptorSet) by both versions of the reflection service. */
 export const addReflection = (server: Server): void => {
-  let known: Descriptors | undefined;
-  const handler = (call: ServerDuplexStream<Question, object>): void => {
-    call.on('data', (question: Question) => {
-      known ??= new Descriptors(readFileSync(new URL('gen/siteswap.binpb', protoFolder)));
-      call.write(answer(known, question));
-    });
-    call.on('end', () => call.end());
-    // A caller that goes away is no error of ours.
-    call.on('error', () => {});
-  };
-  for (const version of ['v1', 'v1alpha']) {
-    const path = fileURLToPath(new URL(`grpc/reflection/${version}/reflection.proto`, protoFolder));
-    const loaded = loadSync(path, { keepCase: true, oneofs: true });
-    server.addService(loaded[`grpc.reflection.${version}.ServerReflection`] as ServiceDefinition, {
-      ServerReflectionInfo: handler,
+  for (const version of ['v1', 'v1alpha'] as const) {
+    server.addService(serviceOf(version), {
+      ServerReflectionInfo: (questions: Questions) => {
+        // A caller that goes away is no error of ours.
+        questions.on('error', () => {});
+        answerAll(questions, version).catch((error) => questions.emit('error', error));
+      },
     });
   }
 };
