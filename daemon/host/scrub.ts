@@ -18,8 +18,8 @@ export interface Scrubber {
 const piecesLengthMin = 6;
 
 /**
- * In a header a secret stands behind a name (`user:secret`), whose length decides how the same bytes
- * look. The characters that they share with their neighbours are left out.
+ * In a header a secret stands behind a name (`user:secret`), whose length decides how the same
+ * bytes look. The characters that they share with their neighbours are left out.
  */
 const base64Of = (secret: string): string[] =>
   [0, 1, 2]

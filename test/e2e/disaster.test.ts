@@ -1,6 +1,6 @@
 /**
- * A site is gone, in the middle of a write: its directories moved away, its VMs killed. The disaster
- * run needs nothing of it and goes near nothing of it.
+ * A site is gone, in the middle of a write: its directories moved away, its VMs killed. The
+ * disaster run needs nothing of it and goes near nothing of it.
  */
 import { stopVms } from '@siteswap/plugin-files/inspect';
 import test, { type ExecutionContext } from 'ava';
