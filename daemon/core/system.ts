@@ -3,7 +3,7 @@
  * the runs of each plan, folded from entries like everything else; there is no second store.
  */
 import type { RunResult } from './entries.ts';
-import type { Inventory, RemoteEvidence } from './inventory.ts';
+import type { RemoteEvidence } from './inventory.ts';
 import type { Mode, Plan } from './plan.ts';
 
 export interface PlanSaved {
@@ -191,5 +191,3 @@ export const openRunOf = (state: SystemState, planId: string): RunOpened | undef
   const record = last === undefined ? undefined : state.runs.get(last);
   return record !== undefined && record.closed === undefined ? record.opened : undefined;
 };
-
-export const inventoryOf = (state: SystemState): Inventory => state.inventory;

@@ -284,11 +284,6 @@ export class Agent {
     const outcome = outcomeEntries(errand, result, positions, { now, faults });
     this.offer([...entries, ...outcome]);
   }
-
-  /** Names of what is in flight, for people. */
-  inFlight(): readonly string[] {
-    return [...this.#inFlight.values()].map((errand) => `${errand.group.id} ${errand.step.name}`);
-  }
 }
 
 /** Positions of which something was found. */
