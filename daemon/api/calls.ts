@@ -3,7 +3,6 @@
  * are plain functions of a request; whatever they throw ends their own call and nothing else.
  */
 import { randomBytes } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import type {
   handleServerStreamingCall,
   handleUnaryCall,
@@ -18,7 +17,7 @@ import type { Logger } from 'pino';
 import { SiteswapError } from '../core/errors.ts';
 import { messageBytesMax } from '../core/limits.ts';
 import { siteswapErrorOf, statusOf } from './errors.ts';
-import { deadlineMsDefault, idlePollMs } from './limits.ts';
+import { deadlineMsDefault } from './limits.ts';
 
 /** An answer that is encoded already, to be sent as it is. */
 export class Encoded {
@@ -108,11 +107,6 @@ export class Calls {
         : this.#unary(method, handler, patienceMs);
     }
     return { definition: methods, implementation };
-  }
-
-  /** Resolves when no call is under way any more. */
-  async idle(): Promise<void> {
-    while (this.#open.size > 0) await delay(idlePollMs, undefined, { ref: false });
   }
 
   /** Ends every call that waits for something, with `error`. */

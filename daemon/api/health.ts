@@ -14,7 +14,7 @@ import {
 import { healthPollMs } from './limits.ts';
 
 export interface Health {
-  /** NOT_SERVING from now on, whatever the journal says. */
+  /** NOT_SERVING from now on, whatever the journal says; nobody can watch any longer. */
   end(): void;
 }
 
@@ -34,7 +34,9 @@ export const addHealth = (
   const tellAll = (): void => {
     if (now() === told) return;
     told = now();
-    for (const watcher of watchers) watcher.write({ status: told });
+    for (const watcher of watchers) {
+      if (names.has(watcher.request.service)) watcher.write({ status: told });
+    }
   };
   const check: handleUnaryCall<HealthCheckRequest, HealthCheckResponse> = ({ request }, answer) => {
     if (names.has(request.service)) answer(null, { status: now() });
@@ -45,7 +47,7 @@ export const addHealth = (
     watch: (watcher: Watcher) => {
       const isKnown = names.has(watcher.request.service);
       watcher.write({ status: isKnown ? told : Serving.SERVICE_UNKNOWN });
-      if (isKnown) watchers.add(watcher);
+      watchers.add(watcher);
       watcher.on('cancelled', () => watchers.delete(watcher));
       // A caller that goes away is no error of ours.
       watcher.on('error', () => {});
@@ -58,6 +60,7 @@ export const addHealth = (
       clearInterval(poll);
       ended = true;
       tellAll();
+      for (const watcher of watchers) watcher.end();
     },
   };
 };

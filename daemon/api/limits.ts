@@ -39,14 +39,8 @@ export const namedRunsMax = 16;
 /** How often the journal's health is looked at for the health service. */
 export const healthPollMs = 250;
 
-/** How long a clean stop waits for calls that are under way. */
+/** How long a clean stop waits for calls that are under way, and for callers to hang up. */
 export const stopMsMax = 5_000;
-
-/** How often a stopping server looks whether its calls have ended. */
-export const idlePollMs = 20;
-
-/** How long an answer may take to leave a stopping server once its call has ended. */
-export const flushMsMax = 100;
 
 /** How long a connection attempt tells whether a socket file is in use. */
 export const probeMsMax = 1_000;

@@ -65,7 +65,7 @@ export async function* watchPages(
       if (!resumable(error)) throw error;
       broken = error as CallError;
     }
-    if (Date.now() - heardAtMs > (options.resumeMsMax ?? resumeMsMax)) throw broken;
+    if (Date.now() - heardAtMs >= (options.resumeMsMax ?? resumeMsMax)) throw broken;
     const waitMs = Math.min(resumeDelayMsMin * 2 ** tries++, resumeDelayMsMax);
     // An abort during the wait is reported by the next try, as any abort.
     const pause = options.signal === undefined ? {} : { signal: options.signal };

@@ -73,6 +73,18 @@ test('watch: tries end when nothing was heard for as long as was allowed', async
   t.is(error.reason, 'DAEMON_UNREACHABLE');
 });
 
+test('watch: with no time to resume, the first break is told with its own reason', async (t) => {
+  const ending = new CallError('UNAVAILABLE', 'ending', {
+    ...broken,
+    reason: 'SHUTTING_DOWN',
+    violations: [],
+  });
+  const { channel, asked } = channelOf([[[1], ending], [broken]]);
+  const error = await failure(t, cursorsOf(channel, { resumeMsMax: 0 }), CallError);
+  t.is(error.reason, 'SHUTTING_DOWN');
+  t.deepEqual(asked, [0]);
+});
+
 test('errors: a connection that is reset under a call is the daemon gone, not a wish', (t) => {
   for (const error of [
     { code: 1, details: 'Call cancelled' },
