@@ -131,6 +131,8 @@ const saidByTask = (
       };
     case 'task-interrupted':
       return { reason: entry.reason };
+    case 'task-withdrawn':
+      return {};
     case 'policy-applied':
       return {
         itemsCount: countOf(entry.items),

@@ -87,6 +87,7 @@ export const eventTypes = words('RUN_EVENT_TYPE', [
   'task-outcome',
   'task-settled',
   'task-interrupted',
+  'task-withdrawn',
   'policy-applied',
   'call-refused',
   'run-cancel-requested',

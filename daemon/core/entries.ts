@@ -38,7 +38,10 @@ interface TaskEntry {
   readonly attempt: number;
 }
 
-/** The intent: no call of the task leaves before this is durable. */
+/**
+ * The intent: no call of the task leaves before this is durable. It may leave a little later, when
+ * a slot is free.
+ */
 export interface TaskStarted extends TaskEntry {
   readonly type: 'task-started';
   /** The items of this attempt; absent: all that the workgroup still has. */
@@ -96,6 +99,11 @@ export interface PolicyApplied extends TaskEntry {
 export interface TaskInterrupted extends TaskEntry {
   readonly type: 'task-interrupted';
   readonly reason: string;
+}
+
+/** The call of a durable intent was not made and will not be: nothing is in doubt. */
+export interface TaskWithdrawn extends TaskEntry {
+  readonly type: 'task-withdrawn';
 }
 
 export interface RunCancelRequested {
@@ -172,6 +180,7 @@ export type Entry =
   | TaskOutcome
   | TaskSettled
   | TaskInterrupted
+  | TaskWithdrawn
   | PolicyApplied
   | CallRefused
   | RunCancelRequested

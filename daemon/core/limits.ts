@@ -44,6 +44,13 @@ export const idLengthMax = 256;
 /** Tasks of one run in flight at one array or compute, when the plan names no limit. */
 export const inFlightPerRemoteDefault = 64;
 
+/**
+ * Intents that may be durable before a slot is free, per limit and never more than the limit:
+ * enough to follow every call that ends during a sync to disk. Each is one more task in doubt after
+ * a crash.
+ */
+export const intentsAheadMax = 64;
+
 /** Times that a task in doubt is asked about before it is parked as unknowable. */
 export const settleAttemptsMax = 6;
 

@@ -8,7 +8,7 @@
  */
 
 import type { Clock } from '../core/clock.ts';
-import { decide } from '../core/engine/decide.ts';
+import { decide, isWanted } from '../core/engine/decide.ts';
 import { fold } from '../core/engine/fold.ts';
 import { type Group, type RunState, siteOf } from '../core/engine/state.ts';
 import type { Entry, ItemFaults, RunEnded, TaskStarted } from '../core/entries.ts';
@@ -20,7 +20,7 @@ import type { Catalog } from './catalog.ts';
 import type { Draws } from './draws.ts';
 import { type Errand, errandOf, JobMaker, outcomeEntries, refusalEntries } from './jobs.ts';
 import type { RunLog } from './log.ts';
-import type { RunSlots } from './slots.ts';
+import type { RunSlots, Turn } from './slots.ts';
 import { encode } from './streams.ts';
 
 export interface AgentParts {
@@ -34,6 +34,12 @@ export interface AgentParts {
   readonly log: RunLog;
 }
 
+/** An attempt whose intent is durable: its call is under way, or waits for its turn. */
+interface Flight {
+  readonly errand: Errand;
+  readonly turn: Turn;
+}
+
 export class Agent {
   readonly state: RunState;
   readonly #parts: AgentParts;
@@ -45,7 +51,9 @@ export class Agent {
   #killed = false;
   #cancelWake: (() => void) | undefined;
   /** Workgroup → the attempt in flight; what is not in here is not being called. */
-  readonly #inFlight = new Map<number, Errand>();
+  readonly #inFlight = new Map<number, Flight>();
+  /** Workgroups whose call waits for its turn. */
+  readonly #queued = new Set<number>();
   /** Faults of `before`, kept until the outcome of the change is known. */
   readonly #early = new Map<number, ItemFaults[]>();
   #atRest: (() => void)[] = [];
@@ -119,9 +127,10 @@ export class Agent {
     this.#killed = true;
     this.#cancelWake?.();
     this.#asker.stop();
-    for (const errand of this.#inFlight.values()) {
-      this.#parts.slots.give(errand.remoteId, errand.at);
-    }
+    // What waits goes first: an ended call would begin it.
+    const { slots } = this.#parts;
+    const begun = [...this.#inFlight.values()].filter(({ turn }) => !slots.leave(turn));
+    for (const { turn } of begun) slots.end(turn);
     this.#inFlight.clear();
     this.#finishRest();
   }
@@ -157,6 +166,7 @@ export class Agent {
         if (batch.length > 0) await this.#append(batch);
         if (this.#killed) break;
         for (const entry of batch) this.#absorb(entry);
+        this.#withdraw();
         this.#decide();
         if (this.#outbox.length === 0) break;
       }
@@ -222,26 +232,56 @@ export class Agent {
     return injections.length === 0 ? entry : { ...entry, injections };
   }
 
-  /** An intent is durable: make the call. */
+  /** An intent is durable: its call is made when a slot is free. */
   #call(entry: TaskStarted): void {
     const group = this.state.groups[entry.group] as Group;
     const injections = (entry.injections ?? []) as Errand['injections'];
     const errand = errandOf(this.state, group, entry.direction, injections);
-    this.#inFlight.set(group.index, errand);
     const phase = entry.direction === 'undo' ? 'undo' : errand.step.before ? 'before' : 'run';
     const positions = [...group.task.due];
-    void this.#run(errand, phase, positions);
+    const turn: Turn = {
+      remoteId: errand.remoteId,
+      step: errand.at,
+      begin: () => {
+        this.#queued.delete(group.index);
+        void this.#run(errand, phase, positions);
+      },
+    };
+    this.#inFlight.set(group.index, { errand, turn });
+    this.#queued.add(group.index);
+    this.#parts.slots.enter(turn);
+  }
+
+  /** Calls that wait and should no longer be made are given up: nothing of them is in doubt. */
+  #withdraw(): void {
+    const at = this.#parts.clock.now();
+    for (const index of this.#queued) {
+      if (isWanted(this.state, this.state.groups[index] as Group)) continue;
+      const { errand, turn } = this.#inFlight.get(index) as Flight;
+      this.#parts.slots.leave(turn);
+      this.#queued.delete(index);
+      this.#inFlight.delete(index);
+      const { direction, attempt } = errand;
+      this.#outbox.push({
+        type: 'task-withdrawn',
+        at,
+        group: index,
+        step: errand.at,
+        direction,
+        attempt,
+      });
+    }
   }
 
   /** What was there before is durable: make the change. */
   #change(index: number, found: readonly number[]): void {
-    const errand = this.#inFlight.get(index);
-    if (errand !== undefined) void this.#run(errand, 'run', found);
+    const flight = this.#inFlight.get(index);
+    if (flight !== undefined) void this.#run(flight.errand, 'run', found);
   }
 
   async #run(errand: Errand, phase: TaskJob['phase'], positions: readonly number[]): Promise<void> {
     const result = await this.#parts.pool.run(this.#jobs.make(errand, phase, positions));
-    if (this.#killed || this.#inFlight.get(errand.group.index) !== errand) return;
+    if (this.#killed || this.#inFlight.get(errand.group.index)?.errand !== errand) return;
     const now = this.#parts.clock.now();
     const siteId = siteOf(this.state, errand.step);
     const entries = refusalEntries(errand, siteId, result.refused, now);
@@ -276,8 +316,9 @@ export class Agent {
     positions: readonly number[],
   ): void {
     const { index } = errand.group;
+    const flight = this.#inFlight.get(index);
     this.#inFlight.delete(index);
-    this.#parts.slots.give(errand.remoteId, errand.at);
+    if (flight !== undefined) this.#parts.slots.end(flight.turn);
     const faults = this.#early.get(index) ?? [];
     this.#early.delete(index);
     const now = this.#parts.clock.now();

@@ -1,5 +1,5 @@
 /** Drives the pure engine: decides, folds, and answers calls as a test says, with its own clock. */
-import { decide } from '../../daemon/core/engine/decide.ts';
+import { decide, isWanted } from '../../daemon/core/engine/decide.ts';
 import { begin, fold, foldAll } from '../../daemon/core/engine/fold.ts';
 import { type Group, itemId, type RunState } from '../../daemon/core/engine/state.ts';
 import type { Entry, RunStarted, TaskStarted } from '../../daemon/core/entries.ts';
@@ -91,6 +91,14 @@ export const startedWith = (frozen: FrozenRun, at = 1_000): RunStarted => ({
 });
 
 const openSlots = { room: () => true, take: () => {} };
+const noSlots = { room: () => false, take: () => {} };
+
+const coordinatesOf = ({ group, step: at, direction, attempt }: TaskStarted) => ({
+  group,
+  step: at,
+  direction,
+  attempt,
+});
 
 /** A run in a test's hands: every entry is in `entries`; `trace` tells the calls. */
 export class Drive {
@@ -99,8 +107,11 @@ export class Drive {
   readonly world: World;
   state: RunState;
   now: number;
+  /** Intents wait for their turn: all of a decision are durable before the first is called. */
+  readonly ahead: boolean;
 
-  constructor(frozen: FrozenRun, world: World = {}) {
+  constructor(frozen: FrozenRun, world: World = {}, { ahead = false } = {}) {
+    this.ahead = ahead;
     const started = startedWith(frozen);
     this.entries = [started];
     this.state = begin(started);
@@ -117,7 +128,8 @@ export class Drive {
   /** One turn; false when nothing more happens. */
   turn(): boolean {
     const decisions = decide(this.state, this.now, openSlots);
-    for (const entry of decisions.entries) this.apply(entry);
+    if (this.ahead) this.#queue(decisions.entries);
+    else for (const entry of decisions.entries) this.apply(entry);
     for (const index of decisions.settle) this.#settle(this.state.groups[index] as Group);
     for (const index of decisions.poll) this.#poll(this.state.groups[index] as Group);
     if (decisions.entries.length + decisions.settle.length + decisions.poll.length > 0) return true;
@@ -131,6 +143,21 @@ export class Drive {
     this.entries.push(entry);
     fold(this.state, entry);
     if (entry.type === 'task-started') this.#call(entry);
+  }
+
+  /** Every intent is durable first; one that is unwanted when its turn comes is withdrawn. */
+  #queue(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      this.entries.push(entry);
+      fold(this.state, entry);
+    }
+    for (const entry of entries) {
+      if (entry.type !== 'task-started') continue;
+      const group = this.state.groups[entry.group] as Group;
+      if (isWanted(this.state, group)) this.#call(entry);
+      else this.apply({ ...coordinatesOf(entry), type: 'task-withdrawn', at: this.now });
+      for (const decided of decide(this.state, this.now, noSlots).entries) this.apply(decided);
+    }
   }
 
   /** As a crash: the state is folded anew, what was in flight is interrupted. */

@@ -92,9 +92,19 @@ const siteIsLost = (state: RunState, group: Group): boolean => {
   return step !== undefined && state.lostSites.has(siteOf(state, step));
 };
 
+/** Nothing new of a workgroup begins, in the direction in which it goes. */
+const isRestrained = (state: RunState, group: Group): boolean => {
+  if (state.cancelling || state.parked !== undefined) return true;
+  if (group.standing.startsWith('undo')) return state.tally.stuck > 0;
+  return isHalted(state, group) || state.rollback.has(group.index) || group.stopping;
+};
+
+/** Whether the call of a durable intent should still be made. */
+export const isWanted = (state: RunState, group: Group): boolean =>
+  !isRestrained(state, group) && (group.standing === 'undo-started' || !siteIsLost(state, group));
+
 const lookForward = (state: RunState, group: Group, now: number, draft: Draft): void => {
-  if (state.cancelling || state.parked !== undefined || isHalted(state, group)) return;
-  if (state.rollback.has(group.index)) return;
+  if (isRestrained(state, group)) return;
   if (group.standing === 'waiting' && !hasArrived(state, group)) return;
   if (siteIsLost(state, group)) {
     draft.entries.push(stopAtLostSite(state, group, now));
@@ -116,7 +126,7 @@ const enqueue = (state: RunState, group: Group, at: number): void => {
 /** Undo goes on only while nothing is stuck: a person must look first. */
 const lookBack = (state: RunState, group: Group, now: number): void => {
   const top = group.completed.at(-1);
-  if (state.cancelling || state.tally.stuck > 0 || state.parked !== undefined) return;
+  if (isRestrained(state, group)) return;
   if (top === undefined || group.task.due.length === 0) return;
   if (group.standing === 'undo-backoff' && group.task.retryAtMs > now) {
     state.delayed.push({ rank: group.task.retryAtMs, value: group.index });

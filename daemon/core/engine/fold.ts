@@ -12,10 +12,11 @@ import type {
   TaskPrepared,
   TaskSettled,
   TaskStarted,
+  TaskWithdrawn,
 } from '../entries.ts';
 import { settleDelayMsMin, undoAttemptsMax } from '../limits.ts';
 import { decodeRanges } from '../ranges.ts';
-import { conclude, isOver, park, settleArrivals, settleForOthers } from './flow.ts';
+import { conclude, isHalted, isOver, park, settleArrivals, settleForOthers } from './flow.ts';
 import { resume } from './resume.ts';
 import { startRollback, turnBack, undoDone, within } from './rollback.ts';
 import { split } from './split.ts';
@@ -66,6 +67,8 @@ const apply = (state: RunState, entry: Entry): RunState => {
       return foldSettled(state, groupOf(state, entry), entry);
     case 'task-interrupted':
       return foldInterrupted(state, groupOf(state, entry), entry);
+    case 'task-withdrawn':
+      return foldWithdrawn(state, groupOf(state, entry), entry);
     case 'policy-applied':
       return foldPolicy(state, groupOf(state, entry), entry);
     case 'call-refused':
@@ -83,6 +86,7 @@ type TaskEntryTypes =
   | TaskOutcome
   | TaskSettled
   | TaskInterrupted
+  | TaskWithdrawn
   | PolicyApplied;
 
 const groupOf = (state: RunState, entry: TaskEntryTypes): Group => {
@@ -101,9 +105,33 @@ const foldStarted = (state: RunState, group: Group, entry: TaskStarted): RunStat
   }
   if (group.task.startedAtMs === 0) group.task.startedAtMs = entry.at;
   group.tries++;
-  if (state.steps[entry.step]?.undo === 'no-return') state.noReturn.add(group.frozen.storage);
+  countWriters(state, group, entry.step, 1);
   stand(state, group, 'started');
   return state;
+};
+
+/** From the intent on a writer may have been let in; not if the call was never made. */
+const countWriters = (state: RunState, group: Group, step: number, by: 1 | -1): void => {
+  if (state.steps[step]?.undo !== 'no-return') return;
+  const { storage } = group.frozen;
+  const calls = (state.noReturn.get(storage) ?? 0) + by;
+  if (calls > 0) state.noReturn.set(storage, calls);
+  else state.noReturn.delete(storage);
+};
+
+/** As if the intent had not been: only its attempt's number is spent. */
+const foldWithdrawn = (state: RunState, group: Group, entry: TaskWithdrawn): RunState => {
+  if (entry.direction === 'undo') {
+    stand(state, group, 'undo-waiting');
+    return state;
+  }
+  countWriters(state, group, entry.step, -1);
+  group.tries--;
+  if (group.tries === 0) group.task.startedAtMs = 0;
+  if (state.rollback.has(group.index) || group.stopping) conclude(state, group);
+  else stand(state, group, group.tries === 0 ? 'waiting' : 'backoff');
+  if (isHalted(state, group)) settleForOthers(state, group);
+  return afterRest(state, group);
 };
 
 const foldPrepared = (state: RunState, group: Group, entry: TaskPrepared): RunState => {

@@ -130,8 +130,8 @@ export interface RunState {
   readonly ready: ReadyQueue;
   /** Storage workgroup → the VM workgroups that stand on it. */
   readonly standers: Map<number, number[]>;
-  /** Storage workgroups on which a writer may have been let in at the recovery side. */
-  readonly noReturn: Set<number>;
+  /** Storage workgroup → calls that may have let a writer in at the recovery side. */
+  readonly noReturn: Map<number, number>;
   /** Reruns that are not due yet, by moment. */
   readonly delayed: Heap<number>;
   /** Workgroups that may have come to the start of their step. */
@@ -260,7 +260,7 @@ export const openRun = (started: RunStarted): RunState => {
     gates: openGateBook(frozen),
     ready: new ReadyQueue(),
     standers,
-    noReturn: new Set(),
+    noReturn: new Map(),
     delayed: new Heap(),
     arrivals: new Set(groups.keys()),
     agenda: new Set(),

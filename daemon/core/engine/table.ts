@@ -31,6 +31,7 @@ export const transitions: Readonly<Record<Standing, Row>> = {
     'task-accepted': ['started', 'accepted'],
     'task-outcome': answered,
     'task-interrupted': ['doubt', 'waiting', 'stopped', 'undo-waiting'],
+    'task-withdrawn': ['waiting', 'backoff', 'stopped', 'undo-waiting'],
   },
   prepared: {
     'task-accepted': ['prepared', 'accepted'],
@@ -60,6 +61,7 @@ export const transitions: Readonly<Record<Standing, Row>> = {
   'undo-started': {
     'task-outcome': undoAnswered,
     'task-interrupted': undoAnswered,
+    'task-withdrawn': ['undo-waiting'],
   },
   'undo-backoff': {
     'task-started': ['undo-started'],

@@ -549,7 +549,7 @@ export const RunEventType = {
   UNSPECIFIED: "RUN_EVENT_TYPE_UNSPECIFIED",
   /** RUN_STARTED - The run is journaled: plan_id, mode, requester, initiator_id, site_ids (lost at the start). */
   RUN_STARTED: "RUN_EVENT_TYPE_RUN_STARTED",
-  /** TASK_STARTED - The intent, ahead of any call: items_count and item_ids when they are not all, injections. */
+  /** TASK_STARTED - The intent, ahead of any call (which may wait a little for a free slot): items_count and item_ids when they are not all, injections. */
   TASK_STARTED: "RUN_EVENT_TYPE_TASK_STARTED",
   /** TASK_PREPARED - What was found before the change is journaled, so that an undo can restore it: items_count. */
   TASK_PREPARED: "RUN_EVENT_TYPE_TASK_PREPARED",
@@ -586,6 +586,8 @@ export const RunEventType = {
   RUN_SITE_REACHABLE: "RUN_EVENT_TYPE_RUN_SITE_REACHABLE",
   /** RUN_ENDED - result, by_run_id. Nothing comes after it. */
   RUN_ENDED: "RUN_EVENT_TYPE_RUN_ENDED",
+  /** TASK_WITHDRAWN - The intent was given up before its call was made (cancel, stop, lost site): nothing is in doubt. */
+  TASK_WITHDRAWN: "RUN_EVENT_TYPE_TASK_WITHDRAWN",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
 
@@ -608,6 +610,7 @@ export namespace RunEventType {
   export type RUN_SITE_LOST = typeof RunEventType.RUN_SITE_LOST;
   export type RUN_SITE_REACHABLE = typeof RunEventType.RUN_SITE_REACHABLE;
   export type RUN_ENDED = typeof RunEventType.RUN_ENDED;
+  export type TASK_WITHDRAWN = typeof RunEventType.TASK_WITHDRAWN;
   export type UNRECOGNIZED = typeof RunEventType.UNRECOGNIZED;
 }
 
@@ -661,6 +664,9 @@ export function runEventTypeFromJSON(object: any): RunEventType {
     case 15:
     case "RUN_EVENT_TYPE_RUN_ENDED":
       return RunEventType.RUN_ENDED;
+    case 16:
+    case "RUN_EVENT_TYPE_TASK_WITHDRAWN":
+      return RunEventType.TASK_WITHDRAWN;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -702,6 +708,8 @@ export function runEventTypeToNumber(object: RunEventType): number {
       return 14;
     case RunEventType.RUN_ENDED:
       return 15;
+    case RunEventType.TASK_WITHDRAWN:
+      return 16;
     case RunEventType.UNRECOGNIZED:
     default:
       return -1;
