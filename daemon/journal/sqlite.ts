@@ -3,7 +3,7 @@
  * of one turn of the event loop are one message; the file, its syncs and its troubles are in
  * thread.ts.
  */
-import { mkdir, realpath, stat } from 'node:fs/promises';
+import { mkdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import {
@@ -48,7 +48,8 @@ const openPaths = new Set<string>();
 
 /** Opens or creates the journal. Rejects with JournalError when it is refused. */
 export const openSqliteJournal = async (options: SqliteJournalOptions): Promise<Journal> => {
-  const path = await placeOf(options.path);
+  // Without a wait: the thread starts now, while whoever asked goes on loading modules.
+  const path = placeOf(options.path);
   if (openPaths.has(path)) throw inUse(path, 'it is this very process');
   openPaths.add(path);
   const worker = startThread({
@@ -74,23 +75,23 @@ export const openSqliteJournal = async (options: SqliteJournalOptions): Promise<
  * Node's own recursive way asks for ever where a parent exists and yet nothing can be made in it
  * (`/proc`, a directory that was removed): here the second refusal is the last.
  */
-const makeDirectory = async (path: string): Promise<void> => {
-  const make = () => mkdir(path, { mode: 0o700 });
+const makeDirectory = (path: string): void => {
+  const make = () => mkdirSync(path, { mode: 0o700 });
   try {
-    await make();
+    make();
   } catch (error) {
     const code = codeOf(error);
-    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return;
     if (code !== 'ENOENT' || dirname(path) === path) throw error;
-    await makeDirectory(dirname(path));
-    await make();
+    makeDirectory(dirname(path));
+    make();
   }
 };
 
-const placeOf = async (path: string): Promise<string> => {
+const placeOf = (path: string): string => {
   try {
-    await makeDirectory(dirname(path));
-    return join(await realpath(dirname(path)), basename(path));
+    makeDirectory(dirname(path));
+    return join(realpathSync(dirname(path)), basename(path));
   } catch (error) {
     throw refusalOf(error, path);
   }
