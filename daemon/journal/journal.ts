@@ -52,10 +52,19 @@ export interface Journal {
    * Rejects with JournalError `conflict` when a sequence number is not the next one.
    */
   append(appends: readonly Append[]): Promise<void>;
-  /** Entries from `fromSeq` on, ascending, at most `limit`. */
+  /**
+   * Entries from `fromSeq` on, ascending, at most `limit`; where the beginning was trimmed, from the
+   * oldest that is left on.
+   */
   read(stream: string, fromSeq: number, limit: number): Promise<readonly StoredEntry[]>;
   /** Every stream with its next sequence number, by name. */
   streams(): Promise<readonly { readonly stream: string; readonly nextSeq: number }[]>;
+  /**
+   * Forgets entries with numbers below `beforeSeq`, the oldest first, at most `entriesMax`; true:
+   * none of them is left. A stream without entries is gone, its name with it. It is asked for slice
+   * by slice, so that appends in between wait for one slice and no more.
+   */
+  trim(stream: string, beforeSeq: number, entriesMax: number): Promise<boolean>;
   health(): JournalHealth;
   /**
    * Waits for what was accepted, then lets go of the store. While held there is one last try; what

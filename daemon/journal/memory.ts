@@ -12,7 +12,7 @@ import {
 } from './journal.ts';
 import { conflictOf } from './sequence.ts';
 
-/** Stream name → bodies; the entry with sequence number n stands at n - 1. */
+/** Stream name → bodies; the entry with sequence number n stands at n - 1, or was trimmed. */
 export type MemoryStore = Map<string, string[]>;
 
 export interface MemoryJournalOptions {
@@ -57,9 +57,10 @@ export class MemoryJournal implements Journal {
 
   async read(stream: string, fromSeq: number, limit: number): Promise<readonly StoredEntry[]> {
     if (this.#state !== 'open') throw closedError();
-    const first = Math.max(fromSeq, 1);
-    const bodies = this.store.get(stream)?.slice(first - 1, first - 1 + Math.max(limit, 0)) ?? [];
-    return bodies.map((body, index) => ({ seq: first + index, body }));
+    const bodies = this.store.get(stream) ?? [];
+    const first = Math.max(fromSeq, oldestOf(bodies));
+    const found = bodies.slice(first - 1, first - 1 + Math.max(limit, 0));
+    return found.map((body, index) => ({ seq: first + index, body }));
   }
 
   async streams(): Promise<readonly { readonly stream: string; readonly nextSeq: number }[]> {
@@ -67,6 +68,17 @@ export class MemoryJournal implements Journal {
     return [...this.store]
       .map(([stream, bodies]) => ({ stream, nextSeq: bodies.length + 1 }))
       .sort((a, b) => (a.stream < b.stream ? -1 : 1));
+  }
+
+  async trim(stream: string, beforeSeq: number, entriesMax: number): Promise<boolean> {
+    if (this.#state !== 'open') throw closedError();
+    const bodies = this.store.get(stream) ?? [];
+    const last = Math.min(beforeSeq - 1, bodies.length);
+    const oldest = oldestOf(bodies);
+    const end = Math.min(last, oldest - 1 + entriesMax);
+    for (let seq = oldest; seq <= end; seq++) delete bodies[seq - 1];
+    if (end === bodies.length) this.store.delete(stream);
+    return end === last;
   }
 
   health(): JournalHealth {
@@ -129,5 +141,11 @@ export class MemoryJournal implements Journal {
     resolve();
   }
 }
+
+/** The number of the first entry that was not trimmed. */
+const oldestOf = (bodies: readonly string[]): number => {
+  const at = bodies.findIndex((_, index) => index in bodies);
+  return at < 0 ? bodies.length + 1 : at + 1;
+};
 
 const closedError = (): JournalError => new JournalError('closed', 'The journal is closed.');

@@ -25,7 +25,14 @@ export type Question =
       readonly fromSeq: number;
       readonly limit: number;
     }
-  | { readonly kind: 'streams'; readonly id: number };
+  | { readonly kind: 'streams'; readonly id: number }
+  | {
+      readonly kind: 'trim';
+      readonly id: number;
+      readonly stream: string;
+      readonly beforeSeq: number;
+      readonly entriesMax: number;
+    };
 
 export type ToThread =
   | { readonly kind: 'append'; readonly calls: readonly Call[] }
@@ -44,8 +51,14 @@ export type FromThread =
   /** The oldest `calls` unanswered calls are durable, those in `conflicts` excepted. */
   | { readonly kind: 'landed'; readonly calls: number; readonly conflicts: readonly Conflict[] }
   | { readonly kind: 'held'; readonly reason: string }
-  /** Bodies of consecutive entries, the first at the `fromSeq` that was asked for. */
-  | { readonly kind: 'entries'; readonly id: number; readonly bodies: readonly string[] }
+  /** Bodies of consecutive entries, the first at `fromSeq`. */
+  | {
+      readonly kind: 'entries';
+      readonly id: number;
+      readonly fromSeq: number;
+      readonly bodies: readonly string[];
+    }
+  | { readonly kind: 'trimmed'; readonly id: number; readonly done: boolean }
   | {
       readonly kind: 'streams';
       readonly id: number;

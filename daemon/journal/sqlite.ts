@@ -147,7 +147,7 @@ class SqliteJournal implements Journal {
     const asked = { kind: 'read', stream, fromSeq: first, limit: Math.max(limit, 0) } as const;
     const answer = await this.#ask((id) => ({ ...asked, id }));
     if (answer.kind !== 'entries') throw new Error(`journal: unexpected ${answer.kind}`);
-    return answer.bodies.map((body, index) => ({ seq: first + index, body }));
+    return answer.bodies.map((body, index) => ({ seq: answer.fromSeq + index, body }));
   }
 
   async streams(): Promise<readonly { readonly stream: string; readonly nextSeq: number }[]> {
@@ -157,6 +157,13 @@ class SqliteJournal implements Journal {
       stream,
       nextSeq: answer.nextSeqs[index] as number,
     }));
+  }
+
+  async trim(stream: string, beforeSeq: number, entriesMax: number): Promise<boolean> {
+    const asked = { kind: 'trim', stream, beforeSeq, entriesMax } as const;
+    const answer = await this.#ask((id) => ({ ...asked, id }));
+    if (answer.kind !== 'trimmed') throw new Error(`journal: unexpected ${answer.kind}`);
+    return answer.done;
   }
 
   health(): JournalHealth {
@@ -208,6 +215,7 @@ class SqliteJournal implements Journal {
         break;
       case 'entries':
       case 'streams':
+      case 'trimmed':
         this.#answered(message.id)?.resolve(message);
         break;
       default:

@@ -4,7 +4,7 @@
  */
 import type Database from 'better-sqlite3';
 import { JournalError } from './journal.ts';
-import type { Call, Conflict } from './messages.ts';
+import type { Call, Conflict, Question } from './messages.ts';
 import { openDatabase } from './open.ts';
 import { conflictOf } from './sequence.ts';
 
@@ -16,6 +16,12 @@ const readSql = `
   SELECT place - (id << 32), body FROM stream CROSS JOIN entry ON ${places}
   WHERE name = ? AND place >= (id << 32) + ? ORDER BY place LIMIT ?`;
 
+const oldestSql = `
+  SELECT (SELECT min(place) FROM entry WHERE ${places}) - (id << 32) FROM stream WHERE name = ?`;
+const trimSql = 'DELETE FROM entry WHERE place >= ? << 32 AND place < (? << 32) + ?';
+
+type Asked<Kind> = Omit<Extract<Question, { kind: Kind }>, 'kind' | 'id'>;
+
 export class SqliteStore {
   readonly #path: string;
   readonly #db: Database.Database;
@@ -25,6 +31,10 @@ export class SqliteStore {
   readonly #next: Database.Statement<[string], number>;
   readonly #read: Database.Statement<[string, number, number], [number, string]>;
   readonly #streams: Database.Statement<[], [string, number]>;
+  readonly #oldest: Database.Statement<[string], number | null>;
+  readonly #trim: Database.Statement<[number, number, number]>;
+  readonly #forget: Database.Statement<[string]>;
+  readonly #trimOne: Database.Transaction<(asked: Asked<'trim'>) => boolean>;
   readonly #landAll: Database.Transaction<(calls: readonly Call[]) => Conflict[]>;
 
   /** Throws JournalError when the file is refused. */
@@ -42,6 +52,10 @@ export class SqliteStore {
     this.#streams = db
       .prepare<[], [string, number]>(`SELECT name, ${nextSeq} FROM stream ORDER BY name`)
       .raw();
+    this.#oldest = db.prepare<[string], number | null>(oldestSql).pluck();
+    this.#trim = db.prepare(trimSql);
+    this.#forget = db.prepare('DELETE FROM stream WHERE name = ?');
+    this.#trimOne = db.transaction((asked) => this.#trimSlice(asked));
     this.#landAll = db.transaction((calls) => this.#insertAll(calls));
   }
 
@@ -53,13 +67,21 @@ export class SqliteStore {
     return this.#landAll.immediate(calls);
   }
 
-  /** Bodies of consecutive entries from `fromSeq` on. */
-  read(stream: string, fromSeq: number, limit: number): readonly string[] {
-    return this.#read.all(stream, fromSeq, limit).map(([seq, body], index) => {
-      if (seq === fromSeq + index) return body;
-      const hole = `entry ${fromSeq + index} of stream ${stream} is missing`;
-      throw new JournalError('damaged', `The journal ${this.#path} is damaged (${hole}).`);
+  /** Bodies of consecutive entries; only at a stream's beginning may some be missing. */
+  read({ stream, fromSeq, limit }: Asked<'read'>): { fromSeq: number; bodies: string[] } {
+    const found = this.#read.all(stream, fromSeq, limit);
+    const [first] = found[0] ?? [fromSeq];
+    if (first !== fromSeq && first !== this.#oldest.get(stream)) throw this.#hole(stream, fromSeq);
+    const bodies = found.map(([seq, body], index) => {
+      if (seq === first + index) return body;
+      throw this.#hole(stream, first + index);
     });
+    return { fromSeq: first, bodies };
+  }
+
+  /** One transaction, as far as `entriesMax` goes; true: none is left before `beforeSeq`. */
+  trim(asked: Asked<'trim'>): boolean {
+    return this.#trimOne.immediate(asked);
   }
 
   /** Names and next sequence numbers, by name. */
@@ -74,6 +96,22 @@ export class SqliteStore {
 
   close(): void {
     this.#db.close();
+  }
+
+  #trimSlice({ stream, beforeSeq, entriesMax }: Asked<'trim'>): boolean {
+    const id = this.#id.get(stream);
+    if (id === undefined) return true;
+    const next = this.#next.get(stream) as number;
+    const last = Math.min(beforeSeq, next);
+    const end = Math.min(last, (this.#oldest.get(stream) ?? last) + entriesMax);
+    this.#trim.run(id, id, end);
+    if (end === next) this.#forget.run(stream);
+    return end === last;
+  }
+
+  #hole(stream: string, seq: number): JournalError {
+    const hole = `entry ${seq} of stream ${stream} is missing`;
+    return new JournalError('damaged', `The journal ${this.#path} is damaged (${hole}).`);
   }
 
   #insertAll(calls: readonly Call[]): Conflict[] {

@@ -135,9 +135,9 @@ const answer = (store: SqliteStore, question: Question): FromThread => {
   const { id } = question;
   try {
     if (question.kind === 'read') {
-      const bodies = store.read(question.stream, question.fromSeq, question.limit);
-      return { kind: 'entries', id, bodies };
+      return { kind: 'entries', id, ...store.read(question) };
     }
+    if (question.kind === 'trim') return { kind: 'trimmed', id, done: store.trim(question) };
     const streams = store.streams();
     const names = streams.map(([name]) => name);
     return { kind: 'streams', id, names, nextSeqs: streams.map(([, nextSeq]) => nextSeq) };

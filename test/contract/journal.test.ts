@@ -154,6 +154,50 @@ for (const [name, prepare] of Object.entries(stores)) {
     t.deepEqual(await bodiesOf(again, 'a'), ['x', 'y', 'z', 'w']);
   });
 
+  withJournal(
+    'trimmed from the beginning, in slices; what is left reads on',
+    async (t, journal) => {
+      await journal.append([
+        ...one('a', 1, ...Array.from({ length: 10 }, (_, n) => `${n + 1}`)),
+        ...one('b', 1, 'x'),
+      ]);
+      t.false(await journal.trim('a', 8, 3));
+      t.deepEqual(
+        (await journal.read('a', 1, 2)).map(({ seq }) => seq),
+        [4, 5],
+      );
+      t.false(await journal.trim('a', 8, 3));
+      t.true(await journal.trim('a', 8, 3));
+      t.true(await journal.trim('a', 8, 3));
+      t.deepEqual(await bodiesOf(journal, 'a'), ['8', '9', '10']);
+      t.deepEqual(
+        (await journal.read('a', 9, 10)).map(({ seq }) => seq),
+        [9, 10],
+      );
+      await journal.append(one('a', 11, '11'));
+      t.deepEqual(await journal.streams(), [
+        { stream: 'a', nextSeq: 12 },
+        { stream: 'b', nextSeq: 2 },
+      ]);
+    },
+  );
+
+  withJournal('trimmed to the end, a stream is gone for good', async (t, journal, reopen) => {
+    await journal.append([...one('a', 1, 'x', 'y', 'z'), ...one('b', 1, 'x')]);
+    t.false(await journal.trim('a', Number.POSITIVE_INFINITY, 2));
+    t.true(await journal.trim('a', Number.POSITIVE_INFINITY, 2));
+    t.true(await journal.trim('a', Number.POSITIVE_INFINITY, 2));
+    t.true(await journal.trim('none', Number.POSITIVE_INFINITY, 2));
+    t.deepEqual(await bodiesOf(journal, 'a'), []);
+    await journal.close();
+    const again = await reopen();
+    t.teardown(() => again.close());
+    t.deepEqual(await again.streams(), [{ stream: 'b', nextSeq: 2 }]);
+    await again.append(one('c', 1, 'new'));
+    t.deepEqual(await bodiesOf(again, 'b'), ['x']);
+    t.deepEqual(await bodiesOf(again, 'c'), ['new']);
+  });
+
   withJournal('once closed it refuses, in words, and may be closed again', async (t, journal) => {
     await journal.close();
     await journal.close();
@@ -161,6 +205,7 @@ for (const [name, prepare] of Object.entries(stores)) {
     t.like(await t.throwsAsync(journal.append(one('a', 1, 'x')), closed), { refusal: 'closed' });
     await t.throwsAsync(journal.read('a', 1, 1), closed);
     await t.throwsAsync(journal.streams(), closed);
+    await t.throwsAsync(journal.trim('a', 2, 1), closed);
   });
 
   withJournal('it is healthy from the start', async (t, journal) => {
