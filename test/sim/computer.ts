@@ -1,0 +1,135 @@
+/**
+ * The computer on which the daemon runs: its disk outlives every daemon, its wall clock may stand
+ * anywhere after a restart, and it starts the daemon again after each death.
+ */
+
+import type { DaemonConfig } from '../../daemon/config.ts';
+import { createDaemon } from '../../daemon/daemon.ts';
+import { createLog } from '../../daemon/log.ts';
+import type { InjectionRule } from '../../daemon/runner/draws.ts';
+import type { RunningEngine } from '../../daemon/runner/engine.ts';
+import type { Chance } from './chance.ts';
+import { type Disk, DiskJournal } from './disk.ts';
+import type { FarEnd } from './far-end.ts';
+import type { History } from './history.ts';
+import { Mortal } from './mortal.ts';
+import { SimPool } from './pool.ts';
+import type { SimTime } from './time.ts';
+
+/** Any date will do; this one makes stories easy to read. */
+const epochMs = Date.UTC(2026, 0, 1);
+
+const sites = [
+  { id: 'site-a', name: 'A' },
+  { id: 'site-b', name: 'B' },
+];
+
+const remote = (id: string, kind: 'array' | 'compute', siteId: string) => ({
+  id,
+  kind,
+  siteId,
+  pluginId: 'lab',
+  module: 'lab',
+  config: { world: { inline: 'simulated' } },
+});
+
+const remotes = [
+  remote('lab-a', 'array', 'site-a'),
+  remote('lab-b', 'array', 'site-b'),
+  remote('lab-compute-a', 'compute', 'site-a'),
+  remote('lab-compute-b', 'compute', 'site-b'),
+];
+
+/** Site at which a remote stands. */
+export const siteOfRemote = (remoteId: string): string =>
+  remotes.find(({ id }) => id === remoteId)?.siteId ?? '';
+
+export interface ComputerParts {
+  readonly time: SimTime;
+  readonly chance: Chance;
+  readonly history: History;
+  readonly disk: Disk;
+  readonly farEnd: FarEnd;
+  readonly injections: readonly InjectionRule[];
+  readonly threads: number;
+  /** How long a dead daemon stays away. */
+  readonly restartMsMax: number;
+  /** How far the wall clock may be off after a restart. */
+  readonly wallJumpMsMax: number;
+}
+
+export class Computer {
+  readonly #parts: ComputerParts;
+  #lives = 0;
+  #life = new Mortal('no daemon yet');
+  #pool: SimPool | undefined;
+  #stands = false;
+  #standing = Promise.withResolvers<RunningEngine>();
+
+  constructor(parts: ComputerParts) {
+    this.#parts = parts;
+  }
+
+  /** The engine, once a daemon stands. */
+  get engine(): Promise<RunningEngine> {
+    return this.#standing.promise;
+  }
+
+  get life(): Mortal {
+    return this.#life;
+  }
+
+  async start(): Promise<void> {
+    const { time, chance, history, disk, farEnd, injections, threads } = this.#parts;
+    const life = new Mortal(`daemon ${++this.#lives}`);
+    this.#life = life;
+    history.note({ kind: 'daemon', what: 'starts', life: life.name });
+    const jump = this.#lives === 1 ? 0 : this.#parts.wallJumpMsMax;
+    const offsetMs = epochMs + chance.between(-jump, jump);
+    const pool = new SimPool(life, { remotes, farEnd, time, offsetMs, threads });
+    this.#pool = pool;
+    const daemon = await createDaemon(configOf(injections), {
+      journal: new DiskJournal(disk, life),
+      pool,
+      clock: life.clock(time, offsetMs),
+      random: { id: () => chance.id(), fraction: () => chance.fraction() },
+      log: createLog({ log: { level: 'error' }, secrets: [] }, (line) => {
+        if (!life.dead) history.note({ kind: 'defect', message: line });
+      }),
+    });
+    if (life.dead) return;
+    this.#stands = true;
+    history.note({ kind: 'daemon', what: 'stands', life: life.name });
+    this.#standing.resolve(daemon.engine);
+  }
+
+  /** As `kill -9`, or as the plug; another daemon starts a while later. */
+  crash(): void {
+    const { history, time, chance, restartMsMax } = this.#parts;
+    if (this.#life.dead) return;
+    // Who waits for a daemon that died while it started waits for the next one.
+    if (this.#stands) this.#standing = Promise.withResolvers<RunningEngine>();
+    this.#stands = false;
+    this.#life.die();
+    history.note({ kind: 'daemon', what: 'dies', life: this.#life.name });
+    time.at(time.now() + chance.spread(1, restartMsMax), () => void this.start());
+  }
+
+  killThread(): void {
+    this.#pool?.killThread();
+  }
+}
+
+const configOf = (injections: readonly InjectionRule[]): DaemonConfig => ({
+  file: '/simulated/siteswap.yaml',
+  site: 'site-b',
+  listen: [],
+  state: '/simulated/state',
+  sites,
+  plugins: [{ id: 'lab', module: 'lab' }],
+  remotes,
+  workers: 1,
+  injections,
+  log: { level: 'error' },
+  secrets: [],
+});

@@ -1,0 +1,64 @@
+/**
+ * `npm run sim -- [--seed N] [--story] [--runs N] [--hours H] [--from N]`: replays one seed, or
+ * goes through many. Says the seeds before it begins; ends with 1 at the first that fails.
+ */
+import { parseArgs } from 'node:util';
+import { type Simulated, simulate } from './simulate.ts';
+import { story } from './story.ts';
+
+/** Lines of the story that are shown of a seed that failed. */
+const tailLines = 60;
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    story: { type: 'boolean', default: false },
+    runs: { type: 'string' },
+    hours: { type: 'string' },
+    from: { type: 'string', default: '1' },
+  },
+});
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+const accuse = (simulated: Simulated, whole: boolean): void => {
+  const { scenario, accusations } = simulated;
+  const lines = story(simulated);
+  say(`seed ${scenario.seed}${accusations.length > 0 ? ' FAILED' : ''}`);
+  say(JSON.stringify(scenario, undefined, whole ? 2 : undefined));
+  for (const line of whole ? lines : lines.slice(-tailLines)) say(line);
+  for (const { checker, message } of accusations) say(`${checker}: ${message}`);
+};
+
+const one = async (seed: number): Promise<boolean> => {
+  say(`seed ${seed}`);
+  const simulated = await simulate(seed);
+  accuse(simulated, values.story);
+  say(`history ${simulated.history.digest()}`);
+  return simulated.accusations.length === 0;
+};
+
+const many = async (from: number): Promise<boolean> => {
+  const runsMax = values.hours === undefined ? Number(values.runs ?? 100) : Number.MAX_SAFE_INTEGER;
+  const untilMs = Date.now() + Number(values.hours ?? 1_000) * 3_600_000;
+  const to =
+    values.hours === undefined ? `${from + runsMax - 1}` : `as far as ${values.hours} h go`;
+  say(`seeds ${from} to ${to}`);
+  const beganMs = Date.now();
+  let seed = from;
+  for (; seed < from + runsMax && Date.now() < untilMs; seed++) {
+    const simulated = await simulate(seed);
+    if (simulated.accusations.length === 0) continue;
+    accuse(simulated, false);
+    return false;
+  }
+  const minutes = (Date.now() - beganMs) / 60_000;
+  say(`${seed - from} simulations, ${Math.round((seed - from) / minutes)} a minute: all is well`);
+  return true;
+};
+
+const passed =
+  values.seed === undefined ? await many(Number(values.from)) : await one(Number(values.seed));
+process.exitCode = passed ? 0 : 1;

@@ -1,0 +1,226 @@
+/**
+ * The person (and the recovery manager) in front of the daemon: starts runs, watches them, decides
+ * when one is parked, declares a site lost, and asks again with the same key when nobody answered.
+ */
+import type { Decision } from '../../daemon/core/entries.ts';
+import { SiteswapError } from '../../daemon/core/errors.ts';
+import type { Mode } from '../../daemon/core/plan.ts';
+import type { RunView } from '../../daemon/core/view.ts';
+import type { RunningEngine } from '../../daemon/runner/engine.ts';
+import type { Chance } from './chance.ts';
+import type { Computer } from './computer.ts';
+import type { History } from './history.ts';
+import type { Scenario } from './scenario.ts';
+import { drawPolicies } from './scenario-policies.ts';
+import type { SimTime } from './time.ts';
+
+const requester = 'ann';
+
+/** The daemon died before it answered: what was asked for may be done, or not. */
+class NoAnswer extends Error {}
+
+/** Times that a run may be parked before the person has everything mended. */
+const patience = 5;
+
+/** Times that something refused is tried again. */
+const triesMax = 40;
+
+export interface PersonParts {
+  readonly time: SimTime;
+  readonly chance: Chance;
+  readonly history: History;
+  readonly computer: Computer;
+  readonly scenario: Scenario;
+  /** Mends everything that is broken, for good. */
+  readonly mend: () => void;
+}
+
+export class Person {
+  readonly #parts: PersonParts;
+  readonly #cursors = new Map<string, number>();
+  #runId: string | undefined;
+  #mode: Mode = 'planned';
+  #key = '';
+  #starts = 0;
+  #disaster: Promise<void> | undefined;
+
+  constructor(parts: PersonParts) {
+    this.#parts = parts;
+  }
+
+  async savePlan(): Promise<void> {
+    const { plan } = this.#parts.scenario;
+    await this.#insist('saves the plan', (engine) => engine.createPlan(plan));
+  }
+
+  /** Everything that the scenario has a person do. */
+  async work(): Promise<void> {
+    const { scenario } = this.#parts;
+    for (const mode of scenario.script) {
+      if (this.#disaster !== undefined) break;
+      const view = await this.#carryOut(mode);
+      if (view?.result !== 'succeeded' && view?.result !== 'incomplete') break;
+    }
+    await this.#disaster;
+  }
+
+  /** Cancels whatever runs. */
+  async cancel(): Promise<void> {
+    const runId = this.#runId;
+    if (runId === undefined) return;
+    await this.#ask('cancels', (engine) => engine.cancelRun(runId, requester, 'changed my mind'));
+  }
+
+  /** The same request once more, as a client does that lost the answer. */
+  async startAgain(): Promise<void> {
+    if (this.#runId !== undefined) await this.#start(this.#mode, this.#key);
+  }
+
+  /** Declares the site lost that was the plan's protected one, and takes over. */
+  loseSite(siteId: string): void {
+    this.#disaster ??= this.#takeOver(siteId);
+  }
+
+  /** Once more, in a world in which nothing is broken. */
+  async runAgain(): Promise<void> {
+    const { scenario } = this.#parts;
+    const stored = await this.#insist('looks at the plan', async (engine) =>
+      engine.getPlan(scenario.plan.id),
+    );
+    if (stored.state === 'ready') await this.#carryOut('planned');
+  }
+
+  async #takeOver(siteId: string): Promise<void> {
+    const { time, chance } = this.#parts;
+    await time.sleep(chance.spread(1, 60_000));
+    await this.#insist(`declares ${siteId} lost`, (engine) =>
+      engine.declareLost(siteId, requester, 'flooded'),
+    );
+    await this.#carryOut('disaster');
+  }
+
+  async #carryOut(mode: Mode): Promise<RunView | undefined> {
+    const key = `request ${++this.#starts}`;
+    const started = await this.#start(mode, key);
+    if (started === undefined) return undefined;
+    this.#runId = started;
+    this.#mode = mode;
+    this.#key = key;
+    for (let parks = 0; ; parks++) {
+      await this.#follow(started);
+      const view = await this.#look(started);
+      if (view?.status === 'ended') return view;
+      if (view?.status === 'parked' || view?.status === 'stuck') await this.#decide(view, parks);
+    }
+  }
+
+  /** The run's id, or undefined when it is refused for good. */
+  async #start(mode: Mode, requestKey: string): Promise<string | undefined> {
+    const { time, chance, scenario } = this.#parts;
+    const request = { planId: scenario.plan.id, mode, requester, requestKey, policies: {} };
+    for (let tries = 1; tries <= triesMax; tries++) {
+      const said = await this.#ask(`starts ${mode}`, (engine) => engine.startRun(request));
+      if (!(said instanceof Error)) return said.runId;
+      if (tries > patience) this.#parts.mend();
+      if (said instanceof SiteswapError && said.reason === 'PLAN_STATE') return undefined;
+      await time.sleep(chance.spread(100, 30_000));
+    }
+    return undefined;
+  }
+
+  /** Until the run is parked or has ended; from where the last watch stopped. */
+  async #follow(runId: string): Promise<void> {
+    for (;;) {
+      const said = await this.#ask('watches', (engine) => this.#watch(engine, runId), true);
+      if (said === true) return;
+      if (said instanceof Error) await this.#parts.time.sleep(1_000);
+    }
+  }
+
+  async #watch(engine: RunningEngine, runId: string): Promise<true> {
+    const cursor = this.#cursors.get(runId) ?? 0;
+    const { signal } = new AbortController();
+    for await (const page of engine.watchRun(runId, cursor, signal)) {
+      const seqs = page.events.map(({ seq }) => seq);
+      if (seqs.length === 0) continue;
+      this.#parts.history.note({ kind: 'events', runId, seqs });
+      this.#cursors.set(runId, seqs.at(-1) as number);
+      const last = page.events.at(-1)?.body ?? '';
+      if (page.last || (JSON.parse(last) as { type: string }).type === 'run-parked') break;
+    }
+    return true;
+  }
+
+  async #look(runId: string): Promise<RunView | undefined> {
+    const said = await this.#ask(
+      'looks',
+      async (engine) => {
+        const view = await engine.getRun(runId, 'full');
+        const report = await engine.reportRun(runId);
+        const description = await engine.describeRun(runId);
+        return { kind: 'rest' as const, runId, view, report, description };
+      },
+      true,
+    );
+    if (said instanceof Error) return undefined;
+    const { status } = said.view;
+    if (status === 'ended' || status === 'parked' || status === 'stuck') {
+      this.#parts.history.note(said);
+    }
+    return said.view;
+  }
+
+  async #decide(view: RunView, parks: number): Promise<void> {
+    const { time, chance, mend } = this.#parts;
+    if (parks >= patience) mend();
+    await time.sleep(chance.spread(10, 120_000));
+    const decision = this.#decisionOn(view, parks);
+    if (decision === undefined) return;
+    const policies = parks < patience && chance.hit(0.3) ? drawPolicies(chance) : {};
+    await this.#ask(`decides ${decision}`, (engine) =>
+      engine.resumeRun(view.runId, { requester, decision, policies }),
+    );
+  }
+
+  #decisionOn({ decisionsAllowed }: RunView, parks: number): Decision | undefined {
+    const { chance } = this.#parts;
+    if (decisionsAllowed.length === 0) return undefined;
+    const likely = ['retry', 'retry', 'retry', 'retry', 'rollback', 'rollback', 'skip'] as const;
+    const wish: Decision = parks < 2 * patience ? chance.pick(likely) : 'abandon';
+    const wanted: readonly Decision[] = [wish, 'retry', 'skip', 'rollback', 'abandon'];
+    return wanted.find((decision) => decisionsAllowed.includes(decision));
+  }
+
+  /** Asks until it is done. */
+  async #insist<T>(what: string, act: (engine: RunningEngine) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      const said = await this.#ask(what, act);
+      if (!(said instanceof Error)) return said;
+      if (tries > patience) this.#parts.mend();
+      if (tries > triesMax) throw said;
+      await this.#parts.time.sleep(1_000);
+    }
+  }
+
+  async #ask<T>(
+    what: string,
+    act: (engine: RunningEngine) => Promise<T>,
+    quiet = false,
+  ): Promise<T | Error> {
+    const { computer, history } = this.#parts;
+    const engine = await computer.engine;
+    const { life } = computer;
+    const asked = act(engine).catch((error: Error) => error);
+    const said = await Promise.race([asked, life.died.then(() => new NoAnswer())]);
+    if (!quiet || said instanceof Error)
+      history.note({ kind: 'person', what, said: wordsOf(said) });
+    return said;
+  }
+}
+
+const wordsOf = (said: unknown): string => {
+  if (said instanceof NoAnswer) return 'no answer';
+  if (said instanceof SiteswapError) return `${said.reason}: ${said.message}`;
+  if (said instanceof Error) return `${said}`;
+  return said === undefined ? 'done' : JSON.stringify(said).slice(0, 120);
+};

@@ -1,0 +1,78 @@
+/**
+ * A pool of simulated threads: each is an inline pool with a life of its own. When one dies, its
+ * jobs end as lost workers, what it had called goes on at the far end, and another takes its place.
+ */
+import type { RemoteConfig } from '../../daemon/host/remote.ts';
+import { workerLost } from '../../daemon/workers/faults.ts';
+import { createInlinePool } from '../../daemon/workers/inline.ts';
+import type { Job, JobFault, Pool, ResultOf } from '../../daemon/workers/pool.ts';
+import type { FarEnd } from './far-end.ts';
+import { Mortal } from './mortal.ts';
+import type { SimTime } from './time.ts';
+
+export interface SimPoolParts {
+  readonly remotes: readonly RemoteConfig[];
+  readonly farEnd: FarEnd;
+  readonly time: SimTime;
+  readonly offsetMs: number;
+  readonly threads: number;
+}
+
+interface Thread {
+  readonly life: Mortal;
+  readonly pool: Pool;
+}
+
+export class SimPool implements Pool {
+  readonly #parts: SimPoolParts;
+  readonly #daemon: Mortal;
+  readonly #threads: Thread[];
+  readonly #lost = new Set<string>();
+  #begun = 0;
+  #jobs = 0;
+
+  constructor(daemon: Mortal, parts: SimPoolParts) {
+    this.#daemon = daemon;
+    this.#parts = parts;
+    this.#threads = Array.from({ length: parts.threads }, () => this.#begin());
+  }
+
+  async run<J extends Job>(job: J): Promise<ResultOf<J>> {
+    const { life, pool } = this.#threads[this.#jobs++ % this.#threads.length] as Thread;
+    const died = life.died.then((): JobFault => workerLost('it was killed'));
+    return (await this.#daemon.hears(Promise.race([pool.run(job), died]))) as ResultOf<J>;
+  }
+
+  /** One thread ends, in the middle of whatever it does. */
+  killThread(): void {
+    const at = this.#begun % this.#threads.length;
+    const killed = this.#threads[at];
+    this.#threads[at] = this.#begin();
+    killed?.life.die();
+  }
+
+  setSiteLost(siteId: string, lost: boolean): void {
+    if (lost) this.#lost.add(siteId);
+    else this.#lost.delete(siteId);
+    for (const { pool } of this.#threads) pool.setSiteLost(siteId, lost);
+  }
+
+  health() {
+    const inFlight = this.#threads.reduce((sum, { pool }) => sum + pool.health().inFlight, 0);
+    return { threads: this.#threads.length, inFlight, blocked: {} };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.map(({ pool }) => pool.close()));
+  }
+
+  #begin(): Thread {
+    const { remotes, farEnd, time, offsetMs } = this.#parts;
+    const life = new Mortal(`${this.#daemon.name}, thread ${++this.#begun}`, this.#daemon);
+    const clock = life.clock(time, offsetMs);
+    const plugins = new Map([['lab', farEnd.plugin(life)]]);
+    const pool = createInlinePool({ remotes, plugins, clock });
+    for (const siteId of this.#lost) pool.setSiteLost(siteId, true);
+    return { life, pool };
+  }
+}

@@ -1,0 +1,191 @@
+/** Everything that goes wrong in a scenario: what, and at which moment of its history. */
+
+import type { InjectionRule } from '../../daemon/runner/draws.ts';
+import type { FailureOrder, HangOrder } from '../../plugins/lab/commands.ts';
+import { type FaultKind, faultKinds } from '../../sdk/plugin/fault.ts';
+import type { TargetVerb } from '../../sdk/plugin/verbs.ts';
+import type { Chance } from './chance.ts';
+import { type Network, quietNetwork } from './far-end.ts';
+
+/** What is broken, or what a person does in between. */
+export type Effect =
+  | { readonly do: 'crash' }
+  | { readonly do: 'kill-thread' }
+  | { readonly do: 'fill-disk'; readonly forMs: number }
+  | { readonly do: 'silence'; readonly remoteId: string; readonly forMs: number }
+  | { readonly do: 'lose-site'; readonly vms: 'crash' | 'keep' }
+  | { readonly do: 'cancel' }
+  | { readonly do: 'start-again' };
+
+/** The nth moment of a kind: an entry of a type that lands, a call of a verb, its answer. */
+export interface Trigger {
+  readonly kind: 'landed' | 'call' | 'answer';
+  /** Type of the entry, or the verb; absent: any. */
+  readonly of?: string;
+  readonly nth: number;
+}
+
+export interface Trouble {
+  readonly on: Trigger;
+  readonly effect: Effect;
+}
+
+export interface Faults {
+  readonly troubles: readonly Trouble[];
+  /** Applied by the gateway. */
+  readonly injections: readonly InjectionRule[];
+  /** Applied by the lab: the far end itself fails, hangs, or lands an effect late. */
+  readonly orders: readonly (FailureOrder | HangOrder)[];
+  readonly network: Network;
+  readonly restartMsMax: number;
+  readonly wallJumpMsMax: number;
+}
+
+const changing = [
+  'sync',
+  'shutDown',
+  'powerOff',
+  'unmount',
+  'prepareFailover',
+  'failover',
+  'mount',
+  'register',
+  'powerOn',
+  'restoreReplication',
+  'unregister',
+  'testFailoverStart',
+  'testFailoverStop',
+  'reverse',
+] as const satisfies readonly TargetVerb[];
+
+const entryTypes = [
+  'task-started',
+  'task-prepared',
+  'task-accepted',
+  'task-outcome',
+  'task-settled',
+  'policy-applied',
+  'run-parked',
+  'run-resumed',
+  'run-cancel-requested',
+  'run-ended',
+  'run-opened',
+  'run-closed',
+] as const;
+
+const drawTrigger = (chance: Chance): Trigger => {
+  const kind = chance.pick(['landed', 'landed', 'call', 'answer'] as const);
+  if (chance.hit(0.4)) return { kind, nth: chance.spread(1, 250) };
+  const of = kind === 'landed' ? chance.pick(entryTypes) : chance.pick(changing);
+  return { kind, of, nth: chance.spread(1, 12) };
+};
+
+const drawEffect = (chance: Chance): Effect =>
+  chance.pick([
+    (): Effect => ({ do: 'crash' }),
+    (): Effect => ({ do: 'crash' }),
+    (): Effect => ({ do: 'crash' }),
+    (): Effect => ({ do: 'kill-thread' }),
+    (): Effect => ({ do: 'fill-disk', forMs: chance.spread(10, 600_000) }),
+    (): Effect => ({
+      do: 'silence',
+      remoteId: chance.pick(['lab-a', 'lab-b', 'lab-compute-a', 'lab-compute-b']),
+      forMs: chance.spread(10, 600_000),
+    }),
+    (): Effect => ({ do: 'cancel' }),
+    (): Effect => ({ do: 'start-again' }),
+  ])();
+
+const drawInjection = (chance: Chance, at: number): InjectionRule => {
+  const effect = chance.pick([
+    () => ({
+      effect: 'error' as const,
+      fault: {
+        kind: chance.pick(faultKinds),
+        owner: 'array' as const,
+        message: 'injected',
+        code: 'INJECTED',
+      },
+    }),
+    () => ({ effect: 'delay' as const, delayMs: chance.spread(10, 200_000) }),
+    () => ({ effect: 'hang' as const }),
+    () => ({ effect: 'lost-reply' as const }),
+    () => ({ effect: 'worker-crash' as const, after: chance.hit(0.5) }),
+  ])();
+  return {
+    name: `rule ${at + 1}`,
+    ...(chance.hit(0.8) ? { verb: chance.pick(changing) } : {}),
+    ...(chance.hit(0.3) ? { direction: chance.pick(['run', 'undo'] as const) } : {}),
+    ...(chance.hit(0.5) ? { nth: chance.spread(1, 20) } : {}),
+    budget: chance.spread(1, 8),
+    effect,
+  };
+};
+
+const hard: readonly FaultKind[] = ['refused', 'conflict', 'missing', 'busy', 'unknown', 'timeout'];
+
+const drawOrder = (chance: Chance, groups: number): FailureOrder | HangOrder => {
+  const verb = chance.pick(changing);
+  const order: HangOrder = {
+    verb,
+    ...(chance.hit(0.3) && isStorage(verb)
+      ? { targetIds: [`cg-000${chance.between(1, groups)}`] }
+      : {}),
+    effect: chance.pick(['none', 'done', 'late'] as const),
+    lateMs: chance.spread(100, 600_000),
+    times: chance.spread(1, 4),
+  };
+  return chance.hit(0.4) ? order : { ...order, kind: kindFor(chance, order.effect) };
+};
+
+/** An effect that is or will be there is told as a time-out: the array knows no better. */
+const kindFor = (chance: Chance, effect: HangOrder['effect']): FaultKind =>
+  effect === 'none' ? chance.pick(hard) : 'timeout';
+
+const isStorage = (verb: TargetVerb): boolean =>
+  ['sync', 'prepareFailover', 'failover', 'restoreReplication', 'reverse'].includes(verb);
+
+const times = <T>(count: number, make: (at: number) => T): T[] =>
+  Array.from({ length: count }, (_, at) => make(at));
+
+export const drawFaults = (chance: Chance, calm: boolean, groups: number): Faults => {
+  const restartMsMax = chance.spread(10, 60_000);
+  if (calm) {
+    return {
+      troubles: [],
+      injections: [],
+      orders: [],
+      network: quietNetwork,
+      restartMsMax,
+      wallJumpMsMax: 0,
+    };
+  }
+  const loss: Trouble[] = chance.hit(0.25)
+    ? [
+        {
+          on: drawTrigger(chance),
+          effect: { do: 'lose-site', vms: chance.pick(['crash', 'keep'] as const) },
+        },
+      ]
+    : [];
+  return {
+    troubles: [
+      ...times(chance.between(0, 4), () => ({
+        on: drawTrigger(chance),
+        effect: drawEffect(chance),
+      })),
+      ...loss,
+    ],
+    injections: times(chance.between(0, 3), (at) => drawInjection(chance, at)),
+    orders: times(chance.between(0, 3), () => drawOrder(chance, groups)),
+    network: chance.hit(0.5)
+      ? quietNetwork
+      : {
+          lostRate: chance.fraction() * 0.03,
+          slowRate: 0.2,
+          slowMsMax: chance.spread(10, 100_000),
+        },
+    restartMsMax,
+    wallJumpMsMax: chance.pick([0, 0, 1_000, 3_600_000]),
+  };
+};

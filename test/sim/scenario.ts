@@ -1,0 +1,115 @@
+/**
+ * What a seed means: the world, the plan, what a person runs, and everything that will go wrong,
+ * as plain data that can be printed. Nothing here is drawn from what happens later.
+ */
+import type { Mode, Plan, PlanVm } from '../../daemon/core/plan.ts';
+import { defaultLimits } from '../../daemon/planner/defaults.ts';
+import type { LabOptions } from '../../plugins/lab/spec.ts';
+import { Chance } from './chance.ts';
+import { drawFaults, type Effect, type Faults, type Trigger } from './scenario-faults.ts';
+import { drawPolicies } from './scenario-policies.ts';
+
+export type { Effect, Trigger };
+
+export interface Scenario {
+  readonly seed: number;
+  /** Nothing goes wrong: everything must succeed. */
+  readonly calm: boolean;
+  readonly world: LabOptions;
+  readonly plan: Plan;
+  readonly script: readonly Mode[];
+  readonly faults: Faults;
+  readonly threads: number;
+  /** Longest sync of the journal. */
+  readonly syncMsMax: number;
+}
+
+/** VMs of a simulated world: enough to have workgroups, priorities and neighbours. */
+const vmsTotal = 20;
+
+const scripts: readonly (readonly Mode[])[] = [
+  ['planned'],
+  ['planned'],
+  ['planned'],
+  ['planned', 'reprotect'],
+  ['planned', 'reprotect', 'planned'],
+  ['test', 'cleanup'],
+  ['test', 'cleanup', 'planned'],
+];
+
+const drawWorld = (chance: Chance, calm: boolean): LabOptions => {
+  const groups = chance.pick([1, 2, 2, 4, 5]);
+  const long = chance.hit(0.3) ? chance.spread(100, 60_000) : 0;
+  return {
+    seed: chance.between(1, 1_000),
+    groups,
+    devicesPerGroup: chance.between(1, 2),
+    vmsPerGroup: vmsTotal / groups,
+    priorities: chance.hit(0.5) ? [1, 2, 3] : [3],
+    mode: chance.pick(['synchronous', 'asynchronous'] as const),
+    lagMs: chance.spread(100, 10_000),
+    operationMs: { sync: long, reverse: long, resync: long },
+    latencies: [{ ms: 1, jitterMs: chance.spread(1, calm ? 50 : 2_000) }],
+  };
+};
+
+/** A VM may wait for one that stands before it and does not start later. */
+const drawVms = (chance: Chance, from: number, count: number): PlanVm[] => {
+  const vms: PlanVm[] = [];
+  for (let at = 0; at < count; at++) {
+    const priority = chance.between(1, 3);
+    const sooner = vms.filter((vm) => vm.priority <= priority);
+    const waits = sooner.length > 0 && chance.hit(0.15);
+    vms.push({ id: vmId(from + at), priority, dependsOn: waits ? [chance.pick(sooner).id] : [] });
+  }
+  return vms;
+};
+
+const vmId = (number: number): string => `vm-${String(number).padStart(5, '0')}`;
+
+const drawPlan = (chance: Chance, world: LabOptions, calm: boolean): Plan => {
+  const groups = world.groups ?? 1;
+  const perGroup = world.vmsPerGroup ?? 0;
+  const together = chance.hit(0.3);
+  const found = Array.from({ length: groups }, (_, at) => ({
+    group: { arrayId: 'lab-a', id: `cg-${String(at + 1).padStart(4, '0')}` },
+    vms: drawVms(chance, at * perGroup + 1, perGroup),
+  }));
+  const one = { id: 'pg-all', groups: found.map(({ group }) => group) };
+  return {
+    id: 'simulated',
+    name: 'Simulated',
+    protectedSiteId: 'site-a',
+    recoverySiteId: 'site-b',
+    protectionGroups: together
+      ? [{ ...one, vms: found.flatMap(({ vms }) => vms) }]
+      : found.map(({ group, vms }, at) => ({ id: `pg-${at + 1}`, groups: [group], vms })),
+    policies: calm ? {} : drawPolicies(chance.fork('policies')),
+    options: {
+      vmWorkgroupMax: chance.pick([1, 3, 5, 20]),
+      storageWorkgroupMax: chance.between(1, 4),
+      release: chance.hit(0.7) ? { kind: 'each' } : { kind: 'batch', size: chance.between(1, 3) },
+      priorityGates: chance.hit(0.7),
+      limits: chance.hit(0.5)
+        ? defaultLimits
+        : { perArray: chance.between(1, 4), perCompute: chance.between(1, 4), perStep: {} },
+    },
+  };
+};
+
+export const drawScenario = (seed: number): Scenario => {
+  const chance = new Chance(`scenario ${seed}`);
+  const calm = chance.hit(0.1);
+  const world = drawWorld(chance.fork('world'), calm);
+  const script = chance.pick(scripts);
+  return {
+    seed,
+    calm,
+    world,
+    plan: drawPlan(chance.fork('plan'), world, calm),
+    script,
+    faults: drawFaults(chance.fork('faults'), calm, world.groups ?? 1),
+    threads: chance.between(1, 3),
+    syncMsMax: chance.pick([2, 20, 500]),
+  };
+};

@@ -1,0 +1,39 @@
+/**
+ * The whole daemon, simulated, over many seeds; found seeds are kept. A failing seed is replayed
+ * with `npm run sim -- --seed N --story`.
+ */
+import test from 'ava';
+import { seedsKept } from './seeds.ts';
+import { simulate } from './simulate.ts';
+import { story } from './story.ts';
+
+/** Seeds of a plain `npm test`; `.ci/run` goes through many more. */
+const seeds = { from: 1, to: 200 };
+
+const accused = async (seed: number): Promise<string[]> => {
+  const simulated = await simulate(seed);
+  if (simulated.accusations.length === 0) return [];
+  const said = simulated.accusations.map(({ checker, message }) => `${checker}: ${message}`);
+  return [
+    `seed ${seed}`,
+    JSON.stringify(simulated.scenario),
+    ...story(simulated).slice(-40),
+    ...said,
+  ];
+};
+
+test(`simulation: seeds ${seeds.from} to ${seeds.to} → no checker accuses`, async (t) => {
+  for (let seed = seeds.from; seed <= seeds.to; seed++) t.deepEqual(await accused(seed), []);
+});
+
+test('simulation: seeds that once failed → no checker accuses', async (t) => {
+  t.plan(seedsKept.length);
+  for (const { seed } of seedsKept) t.deepEqual(await accused(seed), []);
+});
+
+test('simulation: one seed twice → the same history, entry by entry and call by call', async (t) => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const [one, other] = [await simulate(seed), await simulate(seed)];
+    t.is(one.history.digest(), other.history.digest(), `seed ${seed}`);
+  }
+});

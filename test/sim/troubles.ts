@@ -1,0 +1,107 @@
+/** Makes the scenario's troubles happen, each at its moment of the history; mends them again. */
+import { commands } from '../../plugins/lab/commands.ts';
+import type { Computer } from './computer.ts';
+import type { Disk } from './disk.ts';
+import { type FarEnd, quietNetwork } from './far-end.ts';
+import type { History, Moment } from './history.ts';
+import type { Person } from './person.ts';
+import type { Effect, Scenario, Trigger } from './scenario.ts';
+import type { SimTime } from './time.ts';
+
+export interface TroublesParts {
+  readonly time: SimTime;
+  readonly history: History;
+  readonly scenario: Scenario;
+  readonly computer: Computer;
+  readonly disk: Disk;
+  readonly farEnd: FarEnd;
+  readonly person: () => Person;
+}
+
+const matches = ({ kind, of }: Trigger, moment: Moment): boolean => {
+  if (moment.kind !== kind) return false;
+  if (of === undefined) return true;
+  return moment.kind === 'landed'
+    ? moment.entry.type === of
+    : 'verb' in moment && moment.verb === of;
+};
+
+export class Troubles {
+  readonly #parts: TroublesParts;
+  /** Remotes of a site that is gone. */
+  readonly #lost = new Set<string>();
+  #over = false;
+
+  constructor(parts: TroublesParts) {
+    this.#parts = parts;
+  }
+
+  /** From here on everything goes wrong that the scenario names. */
+  begin(): void {
+    const { history, scenario, farEnd } = this.#parts;
+    Object.assign(farEnd.network, scenario.faults.network);
+    for (const order of scenario.faults.orders) {
+      if ('kind' in order) commands.failNext(farEnd.lab, order);
+      else commands.hangNext(farEnd.lab, order);
+    }
+    for (const { on, effect } of scenario.faults.troubles) {
+      let left = on.nth;
+      history.listen((moment) => {
+        if (!this.#over && matches(on, moment) && --left === 0) this.#happen(effect);
+      });
+    }
+  }
+
+  /** From here on nothing goes wrong any more, and what was broken is whole. */
+  mend(): void {
+    if (this.#over) return;
+    this.#over = true;
+    const { history, disk, farEnd } = this.#parts;
+    const { lab, network } = farEnd;
+    history.note({ kind: 'world', what: 'everything is mended' });
+    commands.clearFailures(lab);
+    disk.free();
+    Object.assign(network, quietNetwork);
+    for (const remoteId of commands.remotes(lab)) {
+      if (!this.#lost.has(remoteId)) commands.setDown(lab, remoteId, false);
+    }
+  }
+
+  #happen(effect: Effect): void {
+    const { history, computer, person } = this.#parts;
+    history.note({ kind: 'world', what: JSON.stringify(effect) });
+    if (effect.do === 'crash') computer.crash();
+    else if (effect.do === 'kill-thread') computer.killThread();
+    else if (effect.do === 'fill-disk') this.#fill(effect.forMs);
+    else if (effect.do === 'silence') this.#silence(effect.remoteId, effect.forMs);
+    else if (effect.do === 'lose-site') this.#loseSite(effect.vms);
+    else this.#soon(() => (effect.do === 'cancel' ? person().cancel() : person().startAgain()));
+  }
+
+  /** A person acts between what daemons do, never in the middle of it. */
+  #soon(act: () => Promise<void> | void): void {
+    const { time } = this.#parts;
+    time.at(time.now(), () => void act());
+  }
+
+  #fill(forMs: number): void {
+    const { disk, time } = this.#parts;
+    disk.fill();
+    time.at(time.now() + forMs, () => disk.free());
+  }
+
+  #silence(remoteId: string, forMs: number): void {
+    const { time, farEnd } = this.#parts;
+    commands.setDown(farEnd.lab, remoteId, true);
+    time.at(time.now() + forMs, () => {
+      if (!this.#lost.has(remoteId)) commands.setDown(farEnd.lab, remoteId, false);
+    });
+  }
+
+  #loseSite(vms: 'crash' | 'keep'): void {
+    const { farEnd, person } = this.#parts;
+    for (const remoteId of ['lab-a', 'lab-compute-a']) this.#lost.add(remoteId);
+    commands.loseSite(farEnd.lab, 'site-a', { vms });
+    this.#soon(() => person().loseSite('site-a'));
+  }
+}
