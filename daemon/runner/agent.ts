@@ -238,7 +238,7 @@ export class Agent {
     const injections = (entry.injections ?? []) as Errand['injections'];
     const errand = errandOf(this.state, group, entry.direction, injections);
     const phase = entry.direction === 'undo' ? 'undo' : errand.step.before ? 'before' : 'run';
-    const positions = [...group.task.due];
+    const positions = group.task.due;
     const turn: Turn = {
       remoteId: errand.remoteId,
       step: errand.at,

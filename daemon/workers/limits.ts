@@ -6,6 +6,12 @@
  */
 export const jobsPerThreadMax = 1_024;
 
+/**
+ * Jobs that a thread begins before it lets the first answers go: enough that a message is shared,
+ * few enough that the pool is not kept waiting for all of them.
+ */
+export const servedAtOnceMax = 16;
+
 /** Jobs that wait for a thread; past it the fault is `busy`, owned by the queue. */
 export const jobsWaitingMax = 16_384;
 

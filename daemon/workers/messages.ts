@@ -1,12 +1,15 @@
 /**
- * What crosses between the pool and its threads: two typed unions of plain data. Answers come back
- * as JSON text, so that nothing which a plugin put into one can fail to cross and end the thread.
+ * What crosses between the pool and its threads. A message costs both sides more than a small job
+ * does, so jobs and answers travel many to a message, as text; and what a thread needs to know of a
+ * workgroup, its items, travels once. Answers are JSON made in the thread: nothing that a plugin
+ * put into one can fail to cross and end the thread.
  */
+import type { MessagePort } from 'node:worker_threads';
 import type { Fault } from '../../sdk/plugin/fault.ts';
 import type { RemoteConfig } from '../host/remote.ts';
 import type { BoardShape } from './board.ts';
 import type { RemoteJob } from './execute.ts';
-import type { PluginDescription } from './pool.ts';
+import type { PluginDescription, TaskJob } from './pool.ts';
 
 /** Given to a thread when it starts. */
 export interface ThreadSetup {
@@ -39,3 +42,29 @@ export type ThreadMessage = ProbeMessage | JobMessage;
 export type ProbeResult =
   | { readonly description: PluginDescription; readonly singles: readonly string[] }
   | { readonly fault: Fault };
+
+/** The one task of a thread: to serve the pool through a port of their own, until it ends. */
+export interface ServeTask {
+  readonly port: MessagePort;
+}
+
+/** To a thread. */
+export interface Batch {
+  /** Everything known of items is forgotten first. */
+  readonly forget: boolean;
+  /** Texts of items with the numbers that jobs name them by from now on. */
+  readonly items: readonly (readonly [number, string])[];
+  /** JSON of `Sent[]`. */
+  readonly sent: string;
+}
+
+/** A message under its number; the items of a task's job stand for the number of their text. */
+export type Sent =
+  | readonly [id: number, message: ProbeMessage | (JobMessage & { readonly job: OtherJob })]
+  | readonly [id: number, message: JobMessage & { readonly job: BareTaskJob }, items: number];
+
+type OtherJob = Exclude<RemoteJob, TaskJob>;
+type BareTaskJob = Omit<TaskJob, 'items'>;
+
+/** From a thread: lines of a message's number, a space and the JSON of its answer. */
+export type Answers = string;

@@ -14,9 +14,11 @@ import type {
   JobMessage,
   ProbeMessage,
   ProbeResult,
+  ServeTask,
   ThreadMessage,
   ThreadSetup,
 } from './messages.ts';
+import { Server } from './serve.ts';
 import { SiteFlags } from './site-flags.ts';
 import { systemClock } from './system-clock.ts';
 import { createWorld } from './world.ts';
@@ -92,5 +94,11 @@ const runJob = async ({ job, dueMs }: JobMessage): Promise<string> => {
 };
 
 /** Answers in JSON: a ProbeResult, or the result of the job. */
-export const handle = async (message: ThreadMessage): Promise<string> =>
+const handle = async (message: ThreadMessage): Promise<string> =>
   message.kind === 'job' ? runJob(message) : JSON.stringify(await probeInTime(message));
+
+/** The thread's one task, which lasts as long as the thread. */
+export const serve = (task: ServeTask): Promise<never> => {
+  new Server(handle, task);
+  return new Promise(() => {});
+};

@@ -12,6 +12,7 @@ import type { FrozenRun, FrozenStep, FrozenWorkgroup } from '../frozen.ts';
 import { encodeRanges } from '../ranges.ts';
 import { type GateBook, openGateBook } from './gates.ts';
 import { Heap } from './heap.ts';
+import { Lot } from './lot.ts';
 import { ReadyQueue } from './ready.ts';
 
 /** Where a workgroup stands: in its current task, or for good. */
@@ -56,15 +57,15 @@ export interface Unknowable {
 export interface Task {
   attempt: number;
   /** Not yet done in this step, and nothing of it is under way. */
-  due: number[];
-  done: number[];
-  faulted: Map<number, Fault>;
-  doubt: Map<number, Fault>;
-  accepted: Map<number, string>;
-  unknowable: Map<number, Unknowable>;
+  due: readonly number[];
+  done: readonly number[];
+  faulted: Lot<Fault>;
+  doubt: Lot<Fault>;
+  accepted: Lot<string>;
+  unknowable: Lot<Unknowable>;
   /** What the policy last made of an item's own fault, for those that have one. */
-  notes: Map<number, Note>;
-  before: Record<string, unknown>;
+  notes: Lot<Note>;
+  before: Readonly<Record<string, unknown>>;
   retryAtMs: number;
   startedAtMs: number;
 }
@@ -103,13 +104,13 @@ export interface Group {
   live: readonly number[];
   /** `encodeRanges(live)`: an outcome that says exactly this is done whole. */
   liveText: string;
-  losses: Map<number, Loss>;
+  losses: Lot<Loss>;
   task: Task;
   completed: Completed[];
   /** Items that failed in the step from which the workgroup was rolled back. */
-  causes: Map<number, Fault>;
+  causes: Lot<Fault>;
   /** Items whose undo failed or was skipped: left as they are. */
-  kept: Map<number, string>;
+  kept: Lot<string>;
   /** The last thing that went wrong, and what was made of it. */
   note: Note | undefined;
   /** Behind a stopped workgroup: nothing here can run until a person decides there. */
@@ -161,16 +162,20 @@ export interface RunState {
   cursor: number;
 }
 
+/** Shared: what is in a task is replaced, never changed. */
+const none: readonly number[] = [];
+const nothing: Readonly<Record<string, unknown>> = {};
+
 export const newTask = (due: readonly number[], attempt = 0): Task => ({
   attempt,
-  due: [...due],
-  done: [],
-  faulted: new Map(),
-  doubt: new Map(),
-  accepted: new Map(),
-  unknowable: new Map(),
-  notes: new Map(),
-  before: {},
+  due,
+  done: none,
+  faulted: new Lot(),
+  doubt: new Lot(),
+  accepted: new Lot(),
+  unknowable: new Lot(),
+  notes: new Lot(),
+  before: nothing,
   retryAtMs: 0,
   startedAtMs: 0,
 });
@@ -192,11 +197,11 @@ export const newGroup = (
   standing: 'waiting',
   live: more.live,
   liveText: encodeRanges(more.live),
-  losses: new Map(),
-  causes: new Map(),
+  losses: new Lot(),
+  causes: new Lot(),
   task: newTask(more.live),
   completed: [],
-  kept: new Map(),
+  kept: new Lot(),
   note: undefined,
   blocked: false,
   undoAttempt: 0,

@@ -2,6 +2,7 @@
 import { type Fault, inDoubt } from '../../../sdk/plugin/fault.ts';
 import type { ItemFaults, TaskOutcome, TaskSettled } from '../entries.ts';
 import { decodeRanges, encodeRanges } from '../ranges.ts';
+import type { Lot } from './lot.ts';
 import type { Group, RunState, Task } from './state.ts';
 
 /** Takes `gone` (any order) out of an ascending list. */
@@ -27,7 +28,7 @@ const wholeAndClean = (group: Group, outcome: TaskOutcome): boolean =>
 const sortFaults = (
   task: Task,
   faults: readonly ItemFaults[],
-  lotOf: (fault: Fault) => Map<number, Fault>,
+  lotOf: (fault: Fault) => Lot<Fault>,
   named: Set<number>,
 ): void => {
   for (const { items, fault } of faults) {

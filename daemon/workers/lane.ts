@@ -1,0 +1,96 @@
+/**
+ * The pool's end of one thread's port. Whatever is asked in one turn of the event loop is one
+ * message, and so are the answers that are ready together.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { itemsCacheCharsMax } from './limits.ts';
+import type { Answers, Batch, ThreadMessage } from './messages.ts';
+
+interface Waiting {
+  readonly resolve: (text: string) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Lane {
+  readonly #port: MessagePort;
+  readonly #waiting = new Map<number, Waiting>();
+  #ids = 0;
+  /** Texts that the thread knows → their numbers. */
+  readonly #known = new Map<string, number>();
+  #knownChars = 0;
+  #forget = false;
+  #items: [number, string][] = [];
+  #sent: string[] = [];
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+    port.on('message', (answers: Answers) => this.#take(answers));
+  }
+
+  /** Messages that are not answered yet. */
+  get inFlight(): number {
+    return this.#waiting.size;
+  }
+
+  /** Resolves with the JSON of the answer; rejects when the thread ends before. */
+  ask(message: ThreadMessage): Promise<string> {
+    const id = ++this.#ids;
+    if (this.#sent.length === 0) queueMicrotask(() => this.#post());
+    this.#sent.push(this.#written(id, message));
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+    });
+  }
+
+  /** The thread has ended: whatever it was asked is answered by that. */
+  end(error: unknown): void {
+    this.#port.close();
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { reject } of waiting) reject(error);
+  }
+
+  #written(id: number, message: ThreadMessage): string {
+    if (message.kind === 'probe' || message.job.kind !== 'task') {
+      return JSON.stringify([id, message]);
+    }
+    const { items, ...job } = message.job;
+    return JSON.stringify([id, { ...message, job }, this.#numberOf(items)]);
+  }
+
+  #numberOf(text: string): number {
+    const known = this.#known.get(text);
+    if (known !== undefined) return known;
+    if (this.#knownChars > itemsCacheCharsMax) {
+      // What was posted with earlier messages of this turn must not be forgotten before them.
+      this.#post();
+      this.#known.clear();
+      this.#knownChars = 0;
+      this.#forget = true;
+    }
+    const number = this.#known.size;
+    this.#known.set(text, number);
+    this.#knownChars += text.length;
+    this.#items.push([number, text]);
+    return number;
+  }
+
+  #post(): void {
+    if (this.#sent.length === 0) return;
+    const sent = `[${this.#sent.join(',')}]`;
+    const batch: Batch = { forget: this.#forget, items: this.#items, sent };
+    this.#forget = false;
+    this.#items = [];
+    this.#sent = [];
+    this.#port.postMessage(batch);
+  }
+
+  #take(answers: Answers): void {
+    for (const line of answers.split('\n')) {
+      const space = line.indexOf(' ');
+      const id = Number(line.slice(0, space));
+      this.#waiting.get(id)?.resolve(line.slice(space + 1));
+      this.#waiting.delete(id);
+    }
+  }
+}
