@@ -12,6 +12,7 @@ import type { RunState } from './core/engine/state.ts';
 import type { Entry } from './core/entries.ts';
 import { scrubberOf } from './host/scrub.ts';
 import type { RunLog } from './runner/log.ts';
+import { withSources } from './stack.ts';
 
 /** Lines that wait for a reader of standard error that does not read; more are dropped. */
 const waitingBytesMax = 8 * 1024 * 1024;
@@ -51,6 +52,7 @@ export const createLog = (
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: thrownFacts },
     },
     { write: (line) => pass(clean(line)) },
   );
@@ -61,6 +63,13 @@ export const createLog = (
       if (target) flush(target);
     },
   };
+};
+
+/** What was thrown, as a line tells it. */
+const thrownFacts = (thrown: unknown): unknown => {
+  if (!(thrown instanceof Error)) return thrown;
+  const facts = pino.stdSerializers.err(thrown);
+  return { ...facts, stack: withSources(facts.stack) };
 };
 
 const open = (file: string | undefined) => {

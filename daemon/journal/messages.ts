@@ -5,8 +5,8 @@
  */
 import type { Append, JournalRefusal } from './journal.ts';
 
-/** What the thread is started with. */
-export interface ThreadOptions {
+/** The first message to the thread: which file, and how. */
+export interface ThreadSetup {
   readonly path: string;
   readonly syncDelayMs: number;
   /** 0: never. */

@@ -13,7 +13,7 @@ import {
   type JournalHealth,
   type StoredEntry,
 } from './journal.ts';
-import type { Call, FromThread, Question, ThreadOptions, ToThread } from './messages.ts';
+import type { Call, FromThread, Question, ThreadSetup, ToThread } from './messages.ts';
 import { codeOf, inUse, refusalOf } from './refusal.ts';
 
 export interface SqliteJournalOptions {
@@ -46,29 +46,52 @@ interface Asked {
  */
 const openPaths = new Set<string>();
 
+/**
+ * A thread that has no file yet. It takes longer to be there than all else of a daemon, so that it
+ * may be started before anything is known, and kept for `openSqliteJournal`.
+ */
+export interface JournalThread {
+  readonly worker: Worker;
+  /** Rejects when the thread cannot start; never resolves. */
+  readonly failed: Promise<never>;
+}
+
+export const startJournalThread = (): JournalThread => {
+  const place = new URL(`./thread${extname(import.meta.url)}`, import.meta.url);
+  const worker = new Worker(place, { name: 'journal' });
+  const { promise, reject } = Promise.withResolvers<never>();
+  worker.once('error', reject);
+  // Whoever opens is told; until then, and if nobody does, it is not news.
+  promise.catch(() => {});
+  return { worker, failed: promise };
+};
+
 /** Opens or creates the journal. Rejects with JournalError when it is refused. */
-export const openSqliteJournal = async (options: SqliteJournalOptions): Promise<Journal> => {
-  // Without a wait: the thread starts now, while whoever asked goes on loading modules.
+export const openSqliteJournal = async (
+  options: SqliteJournalOptions,
+  thread?: JournalThread,
+): Promise<Journal> => {
   const path = placeOf(options.path);
   if (openPaths.has(path)) throw inUse(path, 'it is this very process');
   openPaths.add(path);
-  const worker = startThread({
-    path,
-    syncDelayMs: options.syncDelayMs ?? 0,
-    exitAfterEntries: options.exitAfterEntries ?? 0,
-    ...(options.pagesMax && { pagesMax: options.pagesMax }),
-  });
+  const { worker, failed } = thread ?? startJournalThread();
   // The lock on the file goes with the thread, so only its end makes room for the next opening.
   worker.once('exit', () => openPaths.delete(path));
-  return new Promise((resolve, reject) => {
-    worker.once('error', reject);
+  const opened = new Promise<Journal>((resolve, reject) => {
     worker.once('message', (message: FromThread) => {
-      worker.off('error', reject);
       if (message.kind === 'refused') {
         worker.once('exit', () => reject(new JournalError(message.refusal, message.message)));
       } else resolve(new SqliteJournal(worker, path));
     });
   });
+  const setup: ThreadSetup = {
+    path,
+    syncDelayMs: options.syncDelayMs ?? 0,
+    exitAfterEntries: options.exitAfterEntries ?? 0,
+    ...(options.pagesMax && { pagesMax: options.pagesMax }),
+  };
+  worker.postMessage(setup);
+  return Promise.race([opened, failed]);
 };
 
 /**
@@ -96,12 +119,6 @@ const placeOf = (path: string): string => {
     throw refusalOf(error, path);
   }
 };
-
-const startThread = (options: ThreadOptions): Worker =>
-  new Worker(new URL(`./thread${extname(import.meta.url)}`, import.meta.url), {
-    name: 'journal',
-    workerData: options,
-  });
 
 class SqliteJournal implements Journal {
   readonly #worker: Worker;

@@ -6,8 +6,9 @@
  * the journal is *held*. Nothing is acknowledged meanwhile, and nothing that was acknowledged is
  * lost.
  */
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import type { Call, FromThread, Question, ThreadOptions, ToThread } from './messages.ts';
+import { once } from 'node:events';
+import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
+import type { Call, FromThread, Question, ThreadSetup, ToThread } from './messages.ts';
 import { codeOf, refusalOf } from './refusal.ts';
 import { SqliteStore } from './store.ts';
 
@@ -19,7 +20,8 @@ const retryDelayMsMin = 10;
 const retryDelayMsMax = 1_000;
 
 const port = parentPort as NonNullable<typeof parentPort>;
-const options = workerData as ThreadOptions;
+/** All that takes long is loaded by now, perhaps ahead of who has the file's name to say. */
+const [options] = (await once(port, 'message')) as [ThreadSetup];
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 const say = (message: FromThread): void => port.postMessage(message);

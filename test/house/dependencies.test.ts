@@ -80,7 +80,14 @@ const folderOf = (one: Package): string => one.path.replace(/\/?package\.json$/,
 
 /** Tools are used by name in scripts and configurations, or by npm itself. */
 const usedByTools = (name: string): boolean => {
-  const configs = ['package.json', 'buf.gen.yaml', 'biome.json', 'bin/siteswap', 'ava.config.js'];
+  const configs = [
+    'package.json',
+    'buf.gen.yaml',
+    'biome.json',
+    'bin/bundle.mjs',
+    'bin/siteswap',
+    'ava.config.js',
+  ];
   const bin: Readonly<Record<string, string>> = {
     typescript: 'tsc',
     '@biomejs/biome': 'biome',

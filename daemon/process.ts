@@ -1,0 +1,89 @@
+/** From the command line of `siteswap daemon` to a running daemon, and from a signal to its end. */
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { ConfigError, loadConfig } from './config.ts';
+import { SiteswapError } from './core/errors.ts';
+import { JournalError } from './journal/journal.ts';
+import { type JournalThread, openSqliteJournal } from './journal/sqlite.ts';
+import { withSources } from './stack.ts';
+import { version } from './version.ts';
+
+/** As in sysexits.h: the caller's configuration, or something the daemon needs is not to be had. */
+const exitConfig = 78;
+const exitUnavailable = 69;
+
+/** Wrong usage, as for every other command. */
+const exitUsage = 2;
+
+/**
+ * For tests of crashes, and off unless it is set: SIGKILL from inside when this many more entries
+ * are durable, before the last of them is acknowledged. No kill from outside hits so exactly.
+ */
+const exitAfterEntries = Number(process.env.SITESWAP_TEST_EXIT_AFTER_ENTRIES ?? 0);
+
+interface Options {
+  readonly config: string;
+  readonly state?: string;
+  readonly listen?: readonly string[];
+}
+
+const stackOf = (error: unknown): string =>
+  (error instanceof Error && error.stack) || String(error);
+
+/** Troubles that a person can mend are told in words; a defect shows where it happened. */
+const refuse = (error: unknown): never => {
+  const known = [ConfigError, JournalError, SiteswapError].some((type) => error instanceof type);
+  const hint = error instanceof SiteswapError ? `\n${error.hint}` : '';
+  const text = known ? `${(error as Error).message}${hint}` : withSources(stackOf(error));
+  process.stderr.write(`siteswap daemon: ${text}\n`);
+  process.exit(error instanceof ConfigError ? exitConfig : exitUnavailable);
+};
+
+const run = async ({ config, state, listen }: Options, thread: JournalThread): Promise<void> => {
+  const known = loadConfig(config, {
+    ...(state === undefined ? {} : { state }),
+    ...(listen === undefined ? {} : { listen }),
+  });
+  // The journal's thread looks at its file while the rest of the daemon is loaded.
+  const [journal, { createDaemon }] = await Promise.all([
+    openSqliteJournal({ path: join(known.state, 'journal.db'), exitAfterEntries }, thread),
+    import('./daemon.ts'),
+  ]);
+  const daemon = await createDaemon(known, { journal });
+  process.stdout.write(`ready ${daemon.addresses.join(' ')}\n`);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      daemon.stop().then(() => process.exit(0), refuse);
+    });
+  }
+};
+
+/** Reads the command line of this process. `thread`: for its journal. Ends the process itself. */
+export const runProcess = (thread: JournalThread): Promise<unknown> =>
+  new Command('siteswap daemon')
+    .description('Hosts storage-replication plugins and moves VMs between sites; serves gRPC.')
+    .version(version)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitUsage))
+    .configureOutput({
+      outputError: (text, write) => {
+        write(`siteswap daemon: ${text.replace(/^error: /, '')}See \`siteswap daemon --help\`.\n`);
+      },
+    })
+    .requiredOption('--config <file>', 'configuration (YAML)')
+    .option('--state <dir>', 'state directory, in place of the one in the configuration')
+    .option(
+      '--listen <address...>',
+      'unix:PATH or HOST:PORT (loopback), in place of the configured',
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  siteswap daemon --config siteswap.yaml
+  siteswap daemon --config siteswap.yaml --state /var/lib/siteswap --listen 127.0.0.1:7460
+
+Exit codes: 0 ended by a signal, 2 wrong usage, 69 journal, socket or state directory
+not to be had, 78 the configuration has problems (all are listed, each with its line).`,
+    )
+    .action((options: Options) => run(options, thread).catch(refuse))
+    .parseAsync();
