@@ -1,8 +1,14 @@
 /** Drives the pure engine: decides, folds, and answers calls as a test says, with its own clock. */
 import { decide, isWanted } from '../../daemon/core/engine/decide.ts';
-import { begin, fold, foldAll } from '../../daemon/core/engine/fold.ts';
+import { begin, fold } from '../../daemon/core/engine/fold.ts';
 import { type Group, itemId, type RunState } from '../../daemon/core/engine/state.ts';
-import type { Entry, RunStarted, TaskStarted } from '../../daemon/core/entries.ts';
+import type {
+  Decision,
+  Entry,
+  RunResumed,
+  RunStarted,
+  TaskStarted,
+} from '../../daemon/core/entries.ts';
 import type { FrozenRun, FrozenStep, FrozenWorkgroup, Gate } from '../../daemon/core/frozen.ts';
 import { stop } from '../../daemon/core/policy.ts';
 import { encodeRanges } from '../../daemon/core/ranges.ts';
@@ -21,6 +27,29 @@ export interface World {
     direction: 'run' | 'undo';
   }): ItemAnswer;
   settle?(call: { step: string; group: string; item: string }): Settled;
+  /** Shown every entry, with the state that it led to. */
+  see?(entry: Entry, state: RunState): void;
+  /** Told of every call of a task when it is made. */
+  called?(intent: TaskStarted, state: RunState): void;
+}
+
+/**
+ * How fast workgroups answer. `at-once`: each call before anything else is decided; `ascending`,
+ * `descending`: of all that is in flight always the first, or last, workgroup; `together`: all
+ * that is in flight before anything else is decided. `ahead`: intents are durable before there is a
+ * slot for their call; one call at a time, in that order, and what is unwanted when its turn comes is withdrawn.
+ */
+export type Pace = 'at-once' | 'ascending' | 'descending' | 'together' | 'ahead';
+
+/** What a remote has been, or is to be, asked and has not answered yet. */
+interface Asked {
+  readonly phase: 'before' | 'run' | 'undo' | 'settle' | 'poll';
+  readonly group: number;
+  readonly step: number;
+  readonly attempt: number;
+  readonly positions: readonly number[];
+  /** The call is still to be made. */
+  readonly intent?: TaskStarted;
 }
 
 export const step = (name: string, more: Partial<FrozenStep> = {}): FrozenStep => ({
@@ -91,31 +120,24 @@ export const startedWith = (frozen: FrozenRun, at = 1_000): RunStarted => ({
 });
 
 const openSlots = { room: () => true, take: () => {} };
-const noSlots = { room: () => false, take: () => {} };
-
-const coordinatesOf = ({ group, step: at, direction, attempt }: TaskStarted) => ({
-  group,
-  step: at,
-  direction,
-  attempt,
-});
 
 /** A run in a test's hands: every entry is in `entries`; `trace` tells the calls. */
 export class Drive {
   readonly entries: Entry[];
   readonly trace: string[] = [];
   readonly world: World;
+  readonly pace: Pace;
   state: RunState;
   now: number;
-  /** Intents wait for their turn: all of a decision are durable before the first is called. */
-  readonly ahead: boolean;
+  /** Workgroup → what it waits for; nothing at the pace `at-once`. */
+  readonly #asked = new Map<number, Asked>();
 
-  constructor(frozen: FrozenRun, world: World = {}, { ahead = false } = {}) {
-    this.ahead = ahead;
+  constructor(frozen: FrozenRun, world: World = {}, pace: Pace = 'at-once') {
     const started = startedWith(frozen);
     this.entries = [started];
     this.state = begin(started);
     this.world = world;
+    this.pace = pace;
     this.now = started.at;
   }
 
@@ -128,11 +150,11 @@ export class Drive {
   /** One turn; false when nothing more happens. */
   turn(): boolean {
     const decisions = decide(this.state, this.now, openSlots);
-    if (this.ahead) this.#queue(decisions.entries);
-    else for (const entry of decisions.entries) this.apply(entry);
-    for (const index of decisions.settle) this.#settle(this.state.groups[index] as Group);
-    for (const index of decisions.poll) this.#poll(this.state.groups[index] as Group);
+    for (const entry of decisions.entries) this.apply(entry);
+    for (const index of decisions.settle) this.#inquire(index, 'settle');
+    for (const index of decisions.poll) this.#inquire(index, 'poll');
     if (decisions.entries.length + decisions.settle.length + decisions.poll.length > 0) return true;
+    if (this.#hear()) return true;
     if (decisions.wakeAtMs === undefined || this.state.result !== undefined) return false;
     this.now = Math.max(this.now + 1, decisions.wakeAtMs);
     return true;
@@ -142,66 +164,137 @@ export class Drive {
   apply(entry: Entry): void {
     this.entries.push(entry);
     fold(this.state, entry);
-    if (entry.type === 'task-started') this.#call(entry);
+    this.world.see?.(entry, this.state);
+    if (entry.type === 'task-started') this.#intend(entry);
   }
 
-  /** Every intent is durable first; one that is unwanted when its turn comes is withdrawn. */
-  #queue(entries: readonly Entry[]): void {
-    for (const entry of entries) {
-      this.entries.push(entry);
-      fold(this.state, entry);
-    }
-    for (const entry of entries) {
-      if (entry.type !== 'task-started') continue;
-      const group = this.state.groups[entry.group] as Group;
-      if (isWanted(this.state, group)) this.#call(entry);
-      else this.apply({ ...coordinatesOf(entry), type: 'task-withdrawn', at: this.now });
-      for (const decided of decide(this.state, this.now, noSlots).entries) this.apply(decided);
-    }
-  }
-
-  /** As a crash: the state is folded anew, what was in flight is interrupted. */
+  /** As a crash: the entries are folded anew, what was in flight is interrupted. */
   restart(): this {
-    this.state = foldAll(this.entries);
+    return this.found(this.entries).interrupt();
+  }
+
+  /** What a daemon does first with the runs that it finds. */
+  interrupt(): this {
     for (const group of this.state.groups) {
       const undo = group.standing === 'undo-started';
       if (!undo && group.standing !== 'started' && group.standing !== 'prepared') continue;
       this.apply({
         type: 'task-interrupted',
-        at: this.now,
-        group: group.index,
-        step: undo ? (group.completed.at(-1)?.step ?? 0) : (group.chain[group.place] ?? 0),
-        direction: undo ? 'undo' : 'run',
-        attempt: group.task.attempt,
+        ...this.#coordinates(group, undo ? 'undo' : 'run'),
         reason: 'restart',
       });
     }
     return this;
   }
 
-  #call(entry: TaskStarted): void {
-    const group = this.state.groups[entry.group] as Group;
-    const name = this.state.steps[entry.step]?.name ?? '';
-    const positions = [...group.task.due];
-    const where = {
-      step: name,
-      group: group.id,
-      attempt: entry.attempt,
-      direction: entry.direction,
-    };
-    this.trace.push(`${entry.direction === 'undo' ? 'undo ' : ''}${name} ${group.id}`);
-    const coordinates = {
-      at: this.now,
-      group: entry.group,
-      step: entry.step,
-      direction: entry.direction,
-      attempt: entry.attempt,
-    };
-    if (entry.direction === 'run' && this.state.steps[entry.step]?.before) {
-      const before = Object.fromEntries(positions.map((at) => [at, `before ${itemId(group, at)}`]));
-      this.apply({ type: 'task-prepared', ...coordinates, before });
+  /** Stands where `entries` lead; nothing is in flight. */
+  found(entries: readonly Entry[]): this {
+    const known = [...entries];
+    this.#asked.clear();
+    this.entries.splice(0, this.entries.length, ...known);
+    this.state = begin(known[0] as RunStarted);
+    for (const entry of known.slice(1)) {
+      fold(this.state, entry);
+      this.world.see?.(entry, this.state);
+      if (entry.type === 'task-started') this.world.called?.(entry, this.state);
+      this.now = Math.max(this.now, entry.at);
     }
-    const answers = positions.map((position) => ({
+    return this;
+  }
+
+  resume(decision: Decision, policies: RunResumed['policies'] = {}): this {
+    this.apply({ type: 'run-resumed', at: this.now, requester: 'me', decision, policies });
+    return this;
+  }
+
+  /** An intent is durable. */
+  #intend(intent: TaskStarted): void {
+    const { group: index, step: at, attempt } = intent;
+    const { task } = this.state.groups[index] as Group;
+    const before = this.state.steps[at]?.before === true;
+    const phase = intent.direction === 'undo' ? 'undo' : before ? 'before' : 'run';
+    const asked = { phase, group: index, step: at, attempt, positions: [...task.due] } as const;
+    if (this.pace === 'ahead') this.#asked.set(index, { ...asked, intent });
+    else {
+      this.#call(intent);
+      this.#ask(asked);
+    }
+  }
+
+  #call(intent: TaskStarted): void {
+    const group = this.state.groups[intent.group] as Group;
+    const { name } = this.state.steps[intent.step] as FrozenStep;
+    this.trace.push(`${intent.direction === 'undo' ? 'undo ' : ''}${name} ${group.id}`);
+    this.world.called?.(intent, this.state);
+  }
+
+  #inquire(index: number, phase: 'settle' | 'poll'): void {
+    const group = this.state.groups[index] as Group;
+    if (this.#asked.has(index)) return;
+    const { step: at, attempt } = this.#coordinates(group, 'run');
+    if (phase === 'settle') this.trace.push(`settle ${this.state.steps[at]?.name} ${group.id}`);
+    this.#ask({ phase, group: index, step: at, attempt, positions: [] });
+  }
+
+  #ask(asked: Asked): void {
+    if (this.pace === 'at-once') this.#answer(asked);
+    else this.#asked.set(asked.group, asked);
+  }
+
+  /** The next answer comes, or all of them; false when nothing is in flight. */
+  #hear(): boolean {
+    const waiting = [...this.#asked.values()];
+    if (this.pace !== 'ahead') waiting.sort((one, other) => one.group - other.group);
+    if (this.pace === 'descending') waiting.reverse();
+    const heard = this.pace === 'together' ? waiting : waiting.slice(0, 1);
+    for (const asked of heard) {
+      this.#asked.delete(asked.group);
+      if (asked.intent === undefined || this.#isCalled(asked.intent)) this.#answer(asked);
+    }
+    return heard.length > 0;
+  }
+
+  /** There is a slot for an intent: it is called, or withdrawn if nobody wants it any more. */
+  #isCalled(intent: TaskStarted): boolean {
+    const group = this.state.groups[intent.group] as Group;
+    if (isWanted(this.state, group)) {
+      this.#call(intent);
+      return true;
+    }
+    const { step: at, direction, attempt } = intent;
+    const coordinates = { at: this.now, group: group.index, step: at, direction, attempt };
+    this.apply({ type: 'task-withdrawn', ...coordinates });
+    return false;
+  }
+
+  #answer(asked: Asked): void {
+    const group = this.state.groups[asked.group] as Group;
+    if (asked.phase === 'settle') this.#settle(group);
+    else if (asked.phase === 'poll') this.#poll(group);
+    else if (asked.phase === 'before') this.#prepare(asked, group);
+    else this.#end(asked, group);
+  }
+
+  #prepare(asked: Asked, group: Group): void {
+    const before = Object.fromEntries(
+      asked.positions.map((at) => [at, `before ${itemId(group, at)}`]),
+    );
+    this.apply({ type: 'task-prepared', ...this.#coordinates(group, 'run'), before });
+    const { intent: _called, ...rest } = asked;
+    this.#ask({ ...rest, phase: 'run' });
+  }
+
+  #end(asked: Asked, group: Group): void {
+    const direction = asked.phase === 'undo' ? 'undo' : 'run';
+    const { attempt } = asked;
+    const coordinates = { ...this.#coordinates(group, direction), attempt };
+    const where = {
+      step: this.state.steps[asked.step]?.name ?? '',
+      group: group.id,
+      attempt,
+      direction,
+    } as const;
+    const answers = asked.positions.map((position) => ({
       position,
       answer: this.world.answer?.({ ...where, item: itemId(group, position) }) ?? 'ok',
     }));
@@ -223,8 +316,8 @@ export class Drive {
   }
 
   #settle(group: Group): void {
+    if (group.standing !== 'doubt') return;
     const name = this.state.steps[group.chain[group.place] ?? 0]?.name ?? '';
-    this.trace.push(`settle ${name} ${group.id}`);
     const verdicts = [...group.task.doubt].map(([position, cause]) => ({
       position,
       cause,
@@ -236,7 +329,7 @@ export class Drive {
       verdicts.filter(({ verdict }) => verdict === wanted).map(({ position }) => position);
     this.apply({
       type: 'task-settled',
-      ...this.#coordinates(group),
+      ...this.#coordinates(group, 'run'),
       done: encodeRanges(of('done').sort((one, other) => one - other)),
       absent: verdicts
         .filter(({ verdict }) => verdict === 'absent')
@@ -251,21 +344,23 @@ export class Drive {
   }
 
   #poll(group: Group): void {
+    if (group.standing !== 'accepted') return;
     const positions = [...group.task.accepted.keys()].sort((one, other) => one - other);
     this.apply({
       type: 'task-outcome',
-      ...this.#coordinates(group),
+      ...this.#coordinates(group, 'run'),
       done: encodeRanges(positions),
       faults: [],
     });
   }
 
-  #coordinates(group: Group) {
+  #coordinates(group: Group, direction: 'run' | 'undo') {
+    const undone = group.completed.at(-1)?.step ?? 0;
     return {
       at: this.now,
       group: group.index,
-      step: group.chain[group.place] ?? 0,
-      direction: 'run' as const,
+      step: direction === 'undo' ? undone : (group.chain[group.place] ?? 0),
+      direction,
       attempt: group.task.attempt,
     };
   }

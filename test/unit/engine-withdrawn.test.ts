@@ -1,6 +1,6 @@
 /** Intents that are given up before their call: nothing is in doubt, and nothing was done. */
 import test from 'ava';
-import { fold, foldAll } from '../../daemon/core/engine/fold.ts';
+import { foldAll } from '../../daemon/core/engine/fold.ts';
 import { decisionsFor, viewOf } from '../../daemon/core/engine/view.ts';
 import { type PolicyAction, rollback, stop } from '../../daemon/core/policy.ts';
 import { fault } from '../../sdk/plugin/fault.ts';
@@ -20,7 +20,7 @@ const runWith = (action: PolicyAction) =>
       groups,
     ),
     firstFails(),
-    { ahead: true },
+    'ahead',
   ).run();
 
 const powered = (drive: Drive) => drive.trace.filter((call) => call.startsWith('power-on'));
@@ -63,14 +63,13 @@ test('withdrawn: ROLLBACK(run) while two calls wait → both are undone without 
 
 test('withdrawn: a call that may let a writer in was not made → rollback is still offered', (t) => {
   const steps = [step('register'), step('power-on', { undo: 'no-return' })];
-  const drive = new Drive(frozenRun(steps, groups), {}, { ahead: true });
-  while (drive.trace.length < 3) drive.turn();
-  const where = { at: drive.now, group: 0, step: 1, direction: 'run', attempt: 1 } as const;
+  const drive = new Drive(frozenRun(steps, groups), {}, 'ahead');
   const { state } = drive;
-  fold(state, { type: 'task-started', ...where });
-  t.true(state.noReturn.has(0));
-  fold(state, { type: 'run-cancel-requested', at: drive.now, requester: 'tester', reason: 'no' });
-  fold(state, { type: 'task-withdrawn', ...where });
-  fold(state, { type: 'run-parked', at: drive.now, reason: 'cancelled' });
+  while (state.noReturn.size === 0) drive.turn();
+  const at = drive.now;
+  drive.apply({ type: 'run-cancel-requested', at, requester: 'tester', reason: 'no' });
+  drive.run();
+  t.is(state.parked, 'cancelled');
+  t.true(drive.trace.every((call) => !call.startsWith('power-on')));
   t.true(decisionsFor(state).includes('rollback'));
 });

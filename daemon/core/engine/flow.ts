@@ -86,10 +86,20 @@ export const isOver = (group: Group): boolean =>
 export const isHalted = (state: RunState, group: Group): boolean =>
   state.halts.has('*') || state.halts.has(group.frozen.protectionGroupId);
 
+/** What nobody knows is neither undone nor done: it is out of the run, and stays as it is. */
+const keepUnknowable = (state: RunState, group: Group): void => {
+  const lost = new Map(group.task.unknowable);
+  for (const [position, { why }] of lost) group.kept.set(position, why);
+  loseItems(state, group, [...lost.keys()], (position) => {
+    const { why = '', cause } = lost.get(position) ?? {};
+    return { step: stepAt(group), why, ...(cause === undefined ? {} : { fault: cause }) };
+  });
+};
+
 /** Nothing of the workgroup is in flight any more and it is to be undone. */
 export const beginUndo = (state: RunState, group: Group): void => {
   const { task } = group;
-  for (const [position, { why }] of task.unknowable) group.kept.set(position, why);
+  keepUnknowable(state, group);
   for (const [position, fault] of task.faulted) group.causes.set(position, fault);
   // An item that failed may be half changed; undoing converges, so it is undone with the others.
   const touched = [...task.faulted].filter(([, fault]) => fault.kind !== 'missing');
@@ -152,10 +162,16 @@ const loseWithStorage = (state: RunState, group: Group, step: number): void => {
   );
 };
 
+/** The workgroup that an item dropped out of: its own, or a part of it with which it went. */
+const whoLost = (state: RunState, index: number, position: number): Group | undefined =>
+  (state.parts.get(index) ?? [index])
+    .map((part) => state.groups[part] as Group)
+    .find((part) => part.losses.has(position));
+
 const loseWithDependency = (state: RunState, group: Group, step: number): void => {
   for (const [index, position] of group.frozen.dependsOn) {
-    const first = state.groups[index];
-    if (first === undefined || !first.losses.has(position)) continue;
+    const first = whoLost(state, index, position);
+    if (first === undefined) continue;
     loseItems(state, group, group.live, () => ({
       step,
       why: `depends on ${itemId(first, position)}, which dropped out`,

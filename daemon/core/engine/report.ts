@@ -108,12 +108,13 @@ const itemReports = (state: RunState, trails: ReadonlyMap<string, Trail>): ItemR
   const notes = new Map(
     notesOf(state, Number.POSITIVE_INFINITY).map((note) => [note.itemId, note]),
   );
-  return state.groups.flatMap((group) =>
-    [...group.live, ...group.losses.keys()].map((position): ItemReport => {
+  return state.groups.flatMap((group) => {
+    const through = throughIn(group);
+    return [...group.live, ...group.losses.keys()].map((position): ItemReport => {
       const id = itemId(group, position);
       const trail = trails.get(id);
       const note = notes.get(id);
-      const done = note === undefined && group.standing === 'finished';
+      const done = note === undefined && through(position);
       return {
         itemId: id,
         unit: group.frozen.unit,
@@ -128,8 +129,16 @@ const itemReports = (state: RunState, trails: ReadonlyMap<string, Trail>): ItemR
         ...(note?.fault === undefined ? {} : { fault: note.fault }),
         why: note?.why ?? '',
       };
-    }),
-  );
+    });
+  });
+};
+
+/** Who has been through every step: of a workgroup that has stopped in its last one, some have. */
+const throughIn = (group: Group): ((position: number) => boolean) => {
+  if (group.standing === 'finished') return () => true;
+  const isLast = group.place === group.chain.length - 1;
+  const done = new Set(isLast ? group.task.done : []);
+  return (position) => done.has(position);
 };
 
 /**

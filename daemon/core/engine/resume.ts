@@ -9,9 +9,13 @@ import { type Group, type RunState, stepAt } from './state.ts';
 import { stand } from './table.ts';
 import { loseItems } from './task.ts';
 
-/** Applies a decision (`abandon` is the run's end, which follows as an entry of its own). */
+/**
+ * Applies a decision. `abandon` leaves all as it is, what is in doubt too: the run's end follows as
+ * an entry of its own.
+ */
 export const resume = (state: RunState, entry: RunResumed): void => {
   state.parked = undefined;
+  if (entry.decision === 'abandon') return;
   state.cancelling = false;
   state.halts.clear();
   state.steps.forEach((step, at) => {

@@ -30,6 +30,7 @@ export const split = (state: RunState, group: Group, positions: readonly number[
   for (const position of positions) group.task.faulted.delete(position);
   inherit(state.gates, group.index, part.index);
   state.groups.push(part);
+  state.parts.set(part.origin, [...(state.parts.get(part.origin) ?? [part.origin]), part.index]);
   state.tally.waiting++;
   addStander(state.standers, part);
   return part;

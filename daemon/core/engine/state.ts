@@ -129,6 +129,8 @@ export interface RunState {
   readonly groups: Group[];
   readonly gates: GateBook;
   readonly ready: ReadyQueue;
+  /** Workgroup → itself and the parts that were split from it. */
+  readonly parts: Map<number, number[]>;
   /** Storage workgroup → the VM workgroups that stand on it. */
   readonly standers: Map<number, number[]>;
   /** Storage workgroup → calls that may have let a writer in at the recovery side. */
@@ -264,6 +266,7 @@ export const openRun = (started: RunStarted): RunState => {
     groups,
     gates: openGateBook(frozen),
     ready: new ReadyQueue(),
+    parts: new Map(),
     standers,
     noReturn: new Map(),
     delayed: new Heap(),
