@@ -121,6 +121,10 @@ export const startedWith = (frozen: FrozenRun, at = 1_000): RunStarted => ({
 
 const openSlots = { room: () => true, take: () => {} };
 
+/** What came next to the workgroup tells whether the call was made. */
+const isWithdrawn = ({ group }: TaskStarted, later: readonly Entry[]): boolean =>
+  later.find((entry) => 'direction' in entry && entry.group === group)?.type === 'task-withdrawn';
+
 /** A run in a test's hands: every entry is in `entries`; `trace` tells the calls. */
 export class Drive {
   readonly entries: Entry[];
@@ -193,10 +197,13 @@ export class Drive {
     this.#asked.clear();
     this.entries.splice(0, this.entries.length, ...known);
     this.state = begin(known[0] as RunStarted);
-    for (const entry of known.slice(1)) {
+    for (const [at, entry] of known.entries()) {
+      if (at === 0) continue;
       fold(this.state, entry);
       this.world.see?.(entry, this.state);
-      if (entry.type === 'task-started') this.world.called?.(entry, this.state);
+      if (entry.type === 'task-started' && !isWithdrawn(entry, known.slice(at + 1))) {
+        this.world.called?.(entry, this.state);
+      }
       this.now = Math.max(this.now, entry.at);
     }
     return this;
