@@ -13,6 +13,7 @@ import { type ListenAddress, parseListen } from './config/listen.ts';
 import { referenceFindings } from './config/references.ts';
 import { configSchema, type logLevels } from './config/schema.ts';
 import { resolveSecrets } from './config/secrets.ts';
+import { type Retention, retentionOf } from './core/retention.ts';
 import type { InjectionRule } from './runner/draws.ts';
 import type { RemoteConfig } from './workers/pool.ts';
 
@@ -35,6 +36,8 @@ export interface DaemonConfig {
   /** Worker threads for plugins. */
   readonly workers: number;
   readonly injections: readonly InjectionRule[];
+  /** How long ended runs are kept. */
+  readonly retention: Retention;
   /** Without `file`: standard error. */
   readonly log: { readonly level: LogLevel; readonly file?: string };
   /** Every secret that is known, for the log to take out. */
@@ -131,6 +134,7 @@ export const parseConfig = (
     })),
     workers: value.workers,
     injections: value.injections,
+    retention: retentionOf(value.retention),
     log: { level, ...(logFile !== undefined && { file: resolve(baseDir, logFile) }) },
     secrets: remotes.secrets,
   };

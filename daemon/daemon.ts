@@ -86,6 +86,7 @@ export const createDaemon = async (
       sites: config.sites,
       plugins: config.plugins,
       remotes: config.remotes,
+      retention: config.retention,
       ...(parts.modeSteps === undefined ? {} : { modeSteps: parts.modeSteps }),
     });
     closers.push(() => engine.close());

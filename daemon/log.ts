@@ -131,6 +131,9 @@ export const runLogOf = ({ logger }: DaemonLog): RunLog => ({
   broken(runId, error) {
     logger.error({ run: runId, err: error }, 'the run stopped on a defect; a restart goes on');
   },
+  untidy(error) {
+    logger.warn({ err: error }, 'old runs could not be forgotten; it is tried again');
+  },
 });
 
 const levelOf = (entry: Entry): 'debug' | 'info' | 'warn' => {

@@ -1,7 +1,13 @@
 /** The form of the configuration file. What its parts say of each other is checked apart. */
 import { z } from 'zod';
 import { faultKinds, faultOwners } from '../../sdk/plugin/fault.ts';
-import { idLengthMax } from '../core/limits.ts';
+import {
+  endedRunDaysDefault,
+  endedRunDaysMax,
+  endedRunsDefault,
+  endedRunsMax,
+  idLengthMax,
+} from '../core/limits.ts';
 import type { InjectionEffect } from '../gateway/injection.ts';
 import type { InjectionRule } from '../runner/draws.ts';
 import { listenForm } from './listen.ts';
@@ -90,6 +96,12 @@ export const configSchema = z.strictObject({
   computes: list(remote).default([]),
   workers: z.int().min(1).max(workersMax).default(workersDefault),
   injections: list(injection).default([]),
+  retention: z
+    .strictObject({
+      runs: z.int().min(1).max(endedRunsMax).default(endedRunsDefault),
+      days: z.int().min(1).max(endedRunDaysMax).default(endedRunDaysDefault),
+    })
+    .default({ runs: endedRunsDefault, days: endedRunDaysDefault }),
   log: z
     .strictObject({ level: z.enum(logLevels).default('info'), file: text.optional() })
     .default({ level: 'info' }),

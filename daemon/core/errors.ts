@@ -78,6 +78,12 @@ export const errorTable = {
     meaning: 'No run has this id.',
     next: 'List the runs.',
   },
+  RUN_EXPIRED: {
+    code: 'NOT_FOUND',
+    owner: 'engine',
+    meaning: 'The run ended so long ago that it was forgotten, its report too.',
+    next: 'Nothing; to keep runs longer, raise `retention` in the configuration.',
+  },
   RUN_NOT_PARKED: {
     code: 'FAILED_PRECONDITION',
     owner: 'engine',
@@ -101,6 +107,12 @@ export const errorTable = {
     owner: 'engine',
     meaning: 'This requester used this request key for a different request.',
     next: 'Use a new request key for a new request.',
+  },
+  REQUEST_EXPIRED: {
+    code: 'FAILED_PRECONDITION',
+    owner: 'engine',
+    meaning: 'The request key was used for a run that ended long ago and was forgotten.',
+    next: 'The run was made: do not repeat it. Use a new request key for a new request.',
   },
   SITE_NOT_FOUND: {
     code: 'NOT_FOUND',

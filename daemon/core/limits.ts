@@ -24,6 +24,35 @@ export const openRunsMax = 1_000;
  */
 export const endedItemsKeptMax = 20_000;
 
+/** Ended runs that are kept when the configuration does not say: some months of a busy site. */
+export const endedRunsDefault = 1_000;
+
+/** The most that it may say: their records stay in memory, some 500 bytes each. */
+export const endedRunsMax = 10_000;
+
+/** Days that an ended run is kept when the configuration does not say, and the most. */
+export const endedRunDaysDefault = 400;
+export const endedRunDaysMax = 36_500;
+
+/** Runs that one entry says are forgotten: keeps it small. */
+export const runsForgottenAtOnceMax = 100;
+
+/**
+ * Fingerprints of forgotten runs, two for each (id and request key): 200,000 runs, twenty years of
+ * one an hour, in some 16 MB of memory. Older ones are lost, and only then could a key that is
+ * older than all of these make a new run.
+ */
+export const printsKeptMax = 400_000;
+
+/** Fingerprints stated anew in one entry: some 170 KB. */
+export const printsPerEntryMax = 10_000;
+
+/** Entries that one slice of trimming takes: some milliseconds that an append may have to wait. */
+export const trimEntriesMax = 500;
+
+/** The system stream is not stated anew for less than this: characters of entries. */
+export const restateCharsMin = 1024 * 1024;
+
 /** Watchers at once: each holds a stream and a cursor. */
 export const watchersMax = 5_000;
 

@@ -1,10 +1,16 @@
 /**
  * The system stream: what outlives runs. Plans, lost sites, inventory evidence, request keys and
  * the runs of each plan, folded from entries like everything else; there is no second store.
+ *
+ * It does not grow for ever: from time to time all that holds is stated anew at its end, and what
+ * stands before is trimmed. A fold that begins in the middle of what is being trimmed must end in
+ * the same state, so what is stated anew replaces what was there.
  */
 import type { RunResult } from './entries.ts';
 import type { RemoteEvidence } from './inventory.ts';
+import { printsKeptMax } from './limits.ts';
 import type { Mode, Plan } from './plan.ts';
+import { requestPrint, runPrint } from './prints.ts';
 
 export interface PlanSaved {
   readonly type: 'plan-saved';
@@ -55,13 +61,45 @@ export interface RunClosed {
   readonly result: RunResult;
 }
 
+/** Runs that ended long ago: their streams go, and nothing but fingerprints of them is left. */
+export interface RunsForgotten {
+  readonly type: 'runs-forgotten';
+  readonly at: number;
+  readonly runIds: readonly string[];
+}
+
+/** Every run that is kept, in order of opening: stated anew. */
+export interface RunsKept {
+  readonly type: 'runs-kept';
+  readonly at: number;
+  readonly runs: readonly RunRecord[];
+}
+
+/** Fingerprints of what was forgotten, stated anew. */
+export interface PrintsKept {
+  readonly type: 'prints-kept';
+  readonly at: number;
+  readonly prints: readonly number[];
+}
+
+/** All that holds was stated anew, in so many characters: what stands before it may go. */
+export interface Restated {
+  readonly type: 'restated';
+  readonly at: number;
+  readonly chars: number;
+}
+
 export type SystemEntry =
   | PlanSaved
   | PlanDeleted
   | SiteDeclared
   | InventoryRecorded
   | RunOpened
-  | RunClosed;
+  | RunClosed
+  | RunsForgotten
+  | RunsKept
+  | PrintsKept
+  | Restated;
 
 export interface RunRecord {
   readonly opened: RunOpened;
@@ -84,6 +122,10 @@ export interface SystemState {
   readonly requests: Map<string, string>;
   /** Plan id → its runs, in order. */
   readonly runsOf: Map<string, string[]>;
+  /** Fingerprints of the ids and request keys of runs that are forgotten, the oldest first. */
+  readonly forgotten: Set<number>;
+  /** Characters that it took to state everything, the last time. */
+  restatedChars: number;
 }
 
 export const emptySystem = (): SystemState => ({
@@ -93,6 +135,8 @@ export const emptySystem = (): SystemState => ({
   runs: new Map(),
   requests: new Map(),
   runsOf: new Map(),
+  forgotten: new Set(),
+  restatedChars: 0,
 });
 
 export const requestOf = (requester: string, requestKey: string): string =>
@@ -126,16 +170,55 @@ export const foldSystem = (state: SystemState, entry: SystemEntry): SystemState 
     case 'run-closed':
       closeRunRecord(state, entry);
       break;
+    case 'runs-forgotten':
+      for (const runId of entry.runIds) forgetRun(state, runId);
+      break;
+    case 'runs-kept':
+      keepRuns(state, entry.runs);
+      break;
+    case 'prints-kept':
+      for (const print of entry.prints) keepPrint(state, print);
+      break;
+    case 'restated':
+      state.restatedChars = entry.chars;
+      break;
   }
   return state;
 };
 
-const openRunRecord = (state: SystemState, opened: RunOpened): void => {
-  state.runs.set(opened.runId, { opened });
+const openRunRecord = (state: SystemState, opened: RunOpened, closed?: RunClosed): void => {
+  state.runs.set(opened.runId, closed === undefined ? { opened } : { opened, closed });
   state.requests.set(requestOf(opened.requester, opened.requestKey), opened.runId);
   const runs = state.runsOf.get(opened.planId);
   if (runs === undefined) state.runsOf.set(opened.planId, [opened.runId]);
   else runs.push(opened.runId);
+};
+
+const keepRuns = (state: SystemState, runs: readonly RunRecord[]): void => {
+  for (const known of [state.runs, state.runsOf, state.requests]) known.clear();
+  for (const { opened, closed } of runs) openRunRecord(state, opened, closed);
+};
+
+const forgetRun = (state: SystemState, runId: string): void => {
+  const opened = state.runs.get(runId)?.opened;
+  if (opened === undefined) return;
+  const request = requestOf(opened.requester, opened.requestKey);
+  keepPrint(state, runPrint(runId));
+  keepPrint(state, requestPrint(request));
+  state.runs.delete(runId);
+  state.requests.delete(request);
+  const left = (state.runsOf.get(opened.planId) ?? []).filter((id) => id !== runId);
+  if (left.length === 0) state.runsOf.delete(opened.planId);
+  else state.runsOf.set(opened.planId, left);
+};
+
+const keepPrint = (state: SystemState, print: number): void => {
+  state.forgotten.add(print);
+  if (state.forgotten.size <= printsKeptMax) return;
+  for (const oldest of state.forgotten) {
+    state.forgotten.delete(oldest);
+    return;
+  }
 };
 
 /** After a reprotect run that succeeded, the plan's sites have changed places. */
@@ -165,24 +248,30 @@ export const modesFrom: Readonly<Record<PlanState, readonly Mode[]>> = {
   'failed-over': ['reprotect'],
 };
 
+/** The newest ended run of a plan that changed something. */
+export const decidingRunOf = (state: SystemState, planId: string): RunRecord | undefined => {
+  for (const runId of (state.runsOf.get(planId) ?? []).toReversed()) {
+    const record = state.runs.get(runId);
+    if (record?.closed === undefined || record.opened.mode === 'device') continue;
+    if (record.closed.result !== 'rolled-back') return record;
+  }
+  return undefined;
+};
+
 /**
  * The newest run that changed something decides. A planned or disaster run that was begun and did
  * not end well may be run again; cleanup and reprotect likewise.
  */
 export const planStateOf = (state: SystemState, planId: string): PlanState => {
-  for (const runId of (state.runsOf.get(planId) ?? []).toReversed()) {
-    const record = state.runs.get(runId);
-    if (record?.closed === undefined) continue;
-    const { mode } = record.opened;
-    const { result } = record.closed;
-    if (result === 'rolled-back') continue;
-    const ended = result === 'succeeded' || result === 'incomplete';
-    if (mode === 'test') return 'tested';
-    if (mode === 'cleanup') return ended ? 'ready' : 'tested';
-    if (mode === 'reprotect') return result === 'succeeded' ? 'ready' : 'failed-over';
-    if (mode === 'planned' || mode === 'disaster') return ended ? 'failed-over' : 'ready';
-  }
-  return 'ready';
+  const { opened, closed } = decidingRunOf(state, planId) ?? {};
+  if (opened === undefined || closed === undefined) return 'ready';
+  const { mode } = opened;
+  const { result } = closed;
+  const ended = result === 'succeeded' || result === 'incomplete';
+  if (mode === 'test') return 'tested';
+  if (mode === 'cleanup') return ended ? 'ready' : 'tested';
+  if (mode === 'reprotect') return result === 'succeeded' ? 'ready' : 'failed-over';
+  return ended ? 'failed-over' : 'ready';
 };
 
 /** The run of a plan that has not ended, if there is one. */

@@ -7,6 +7,7 @@
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
 import { eventsPerMessageMax, watcherLagEventsMax, watchersMax } from '../core/limits.ts';
+import { runExpired } from '../core/retention.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { EventPage, ProgressItem } from './page.ts';
 import { JournalPages } from './pages.ts';
@@ -41,7 +42,7 @@ export interface Feed {
   progress(runId: string, item: ProgressItem): void;
   /**
    * Pages of events after `cursor` (0: from the beginning); ends after the page with `last`, or
-   * when `signal` aborts. Throws SiteswapError: RUN_NOT_FOUND, CURSOR_OUT_OF_RANGE,
+   * when `signal` aborts. Throws SiteswapError: RUN_NOT_FOUND, RUN_EXPIRED, CURSOR_OUT_OF_RANGE,
    * TOO_MANY_WATCHERS, WATCHER_TOO_SLOW, SHUTTING_DOWN.
    */
   watch(runId: string, cursor: number, signal: AbortSignal): AsyncIterable<EventPage>;
@@ -164,7 +165,9 @@ class JournalFeed implements Feed {
   }
 
   async *#replay(runId: string, cursor: number, signal: AbortSignal): AsyncIterable<EventPage> {
-    const known = await this.#journal.read(runId, Math.max(cursor, 1), 1);
+    const first = Math.max(cursor, 1);
+    const known = await this.#journal.read(runId, first, 1);
+    if (known[0] !== undefined && known[0].seq !== first) throw runExpired(runId);
     if (known.length === 0 && cursor > 0) throw outOfRange(runId, cursor);
     if (known.length === 0) {
       throw new SiteswapError('RUN_NOT_FOUND', `No run has the id ${runId}.`, { subject: runId });

@@ -3,6 +3,7 @@
  * run read it once, and share the pages. What is kept is bounded by size, whatever they ask for.
  */
 import { eventsPerMessageMax } from '../core/limits.ts';
+import { runExpired } from '../core/retention.ts';
 import type { Journal, StoredEntry } from '../journal/journal.ts';
 import type { EventPage } from './page.ts';
 
@@ -52,11 +53,12 @@ export class JournalPages {
     });
   }
 
-  /** The first page of events from `from` on of a run that has ended. */
+  /** The first page of events from `from` on of a run that has ended. Throws RUN_EXPIRED. */
   ended(runId: string, from: number): Promise<EventPage> {
     return this.#keep(`${runId} ${from}`, async () => {
       // One more than is shown, to know whether it is the last page.
       const found = await this.#journal.read(runId, from, eventsPerMessageMax + 1);
+      if (found[0] !== undefined && found[0].seq !== from) throw runExpired(runId);
       const events = found.slice(0, fitting(found));
       return { runId, events, last: events.length === found.length };
     });

@@ -53,8 +53,8 @@ export interface Journal {
    */
   append(appends: readonly Append[]): Promise<void>;
   /**
-   * Entries from `fromSeq` on, ascending, at most `limit`; where the beginning was trimmed, from the
-   * oldest that is left on.
+   * Entries from `fromSeq` on, ascending, at most `limit`; where the beginning was trimmed, from
+   * the oldest that is left on.
    */
   read(stream: string, fromSeq: number, limit: number): Promise<readonly StoredEntry[]>;
   /** Every stream with its next sequence number, by name. */

@@ -79,9 +79,18 @@ export class SqliteStore {
     return { fromSeq: first, bodies };
   }
 
-  /** One transaction, as far as `entriesMax` goes; true: none is left before `beforeSeq`. */
+  /**
+   * One transaction, as far as `entriesMax` goes; true: none is left before `beforeSeq`. It waits
+   * for no sync: what a crash brings back is only asked for again, and the next group's sync
+   * comprises it.
+   */
   trim(asked: Asked<'trim'>): boolean {
-    return this.#trimOne.immediate(asked);
+    this.#db.pragma('synchronous = NORMAL');
+    try {
+      return this.#trimOne.immediate(asked);
+    } finally {
+      this.#db.pragma('synchronous = FULL');
+    }
   }
 
   /** Names and next sequence numbers, by name. */

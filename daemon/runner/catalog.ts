@@ -11,6 +11,9 @@ export class Catalog {
   readonly state: SystemState = emptySystem();
   readonly #journal: Journal;
   #nextSeq = 1;
+  #chars = 0;
+  /** Appends that are not folded yet. */
+  readonly #landing = new Set<Promise<void>>();
 
   private constructor(journal: Journal) {
     this.#journal = journal;
@@ -21,10 +24,23 @@ export class Catalog {
     const catalog = new Catalog(journal);
     for (;;) {
       const page = await journal.read(systemStream, catalog.#nextSeq, entriesPerReadMax);
-      for (const { body } of page) foldSystem(catalog.state, decode<SystemEntry>(body));
-      catalog.#nextSeq += page.length;
+      for (const { seq, body } of page) {
+        foldSystem(catalog.state, decode<SystemEntry>(body));
+        catalog.#chars += body.length;
+        catalog.#nextSeq = seq + 1;
+      }
       if (page.length < entriesPerReadMax) return catalog;
     }
+  }
+
+  /** Number of the next entry. */
+  get nextSeq(): number {
+    return this.#nextSeq;
+  }
+
+  /** Characters of the entries that the stream holds, about. */
+  get chars(): number {
+    return this.#chars;
   }
 
   /** No entry can be taken now: what can wait should not be offered. */
@@ -40,12 +56,42 @@ export class Catalog {
 
   /** Durable (with `alongside`) when it resolves; only then does the state know. */
   async append(entries: readonly SystemEntry[], alongside: readonly Append[] = []): Promise<void> {
+    const landing = this.#land(entries, entries.map(encode), alongside);
+    this.#landing.add(landing);
+    try {
+      await landing;
+    } finally {
+      this.#landing.delete(landing);
+    }
+  }
+
+  /**
+   * Appends what holds, as `make` tells it from a state that lacks no entry; answers how many
+   * characters it took.
+   */
+  async restate(make: (state: SystemState) => readonly SystemEntry[]): Promise<number> {
+    while (this.#landing.size > 0) await Promise.allSettled(this.#landing);
+    const before = this.#chars;
+    const landing = this.append(make(this.state));
+    const chars = this.#chars - before;
+    await landing;
+    return chars;
+  }
+
+  /** Nothing is left but what was stated anew, in so many characters. */
+  trimmed(chars: number): void {
+    this.#chars = chars;
+  }
+
+  async #land(
+    entries: readonly SystemEntry[],
+    bodies: readonly string[],
+    alongside: readonly Append[],
+  ): Promise<void> {
     const seq = this.#nextSeq;
-    this.#nextSeq += entries.length;
-    await this.#journal.append([
-      { stream: systemStream, seq, bodies: entries.map(encode) },
-      ...alongside,
-    ]);
+    this.#nextSeq += bodies.length;
+    for (const body of bodies) this.#chars += body.length;
+    await this.#journal.append([{ stream: systemStream, seq, bodies }, ...alongside]);
     for (const entry of entries) foldSystem(this.state, entry);
   }
 }

@@ -18,6 +18,13 @@ export class EndedRuns {
     return state;
   }
 
+  forget(runId: string): void {
+    const state = this.#states.get(runId);
+    if (state === undefined) return;
+    this.#states.delete(runId);
+    this.#items -= itemsOf(state);
+  }
+
   keep(state: RunState): void {
     const { runId } = state.started;
     if (this.#states.has(runId)) return;

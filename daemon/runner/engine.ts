@@ -1,15 +1,17 @@
 /** The engine as the API sees it: every question and every act, handed to whom it concerns. */
 import type { Clock } from '../core/clock.ts';
-import { SiteswapError } from '../core/errors.ts';
 import type { Random } from '../core/random.ts';
+import { type Retention, retentionDefault } from '../core/retention.ts';
 import type { Feed } from '../feed/feed.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { ModeSteps } from '../planner/freeze.ts';
 import type { Pool, RemoteConfig } from '../workers/pool.ts';
 import { Catalog } from './catalog.ts';
 import type { Draws } from './draws.ts';
+import { EndedRuns } from './ended.ts';
 import type { RunLog } from './log.ts';
 import { Plans } from './plans.ts';
+import { Keeper } from './retention.ts';
 import { Runs } from './runs.ts';
 import { type PluginRef, Scout } from './scout.ts';
 import type { Engine } from './service.ts';
@@ -28,6 +30,8 @@ export interface EngineParts {
   readonly sites: readonly SiteRef[];
   readonly plugins: readonly PluginRef[];
   readonly remotes: readonly RemoteConfig[];
+  /** How long ended runs are kept; without it, as the limits say. */
+  readonly retention?: Retention;
   /** In place of the registry's, for benches. */
   readonly modeSteps?: ModeSteps;
 }
@@ -36,6 +40,8 @@ export interface EngineParts {
 export interface RunningEngine extends Engine {
   /** The agent of a run is lost and rebuilt from the journal. */
   replaceAgent(runId: string): Promise<void>;
+  /** Resolves when nothing is left to be forgotten for now. */
+  tidied(): Promise<void>;
   close(): void;
 }
 
@@ -43,7 +49,10 @@ export interface RunningEngine extends Engine {
 export const openEngine = async (parts: EngineParts): Promise<RunningEngine> => {
   const { journal, pool } = parts;
   const catalog = await Catalog.open(journal);
-  const runs = new Runs({ ...parts, catalog });
+  const ended = new EndedRuns();
+  const retention = parts.retention ?? retentionDefault;
+  const keeper = new Keeper({ ...parts, catalog, ended, retention });
+  const runs = new Runs({ ...parts, catalog, ended, keeper });
   const scout = new Scout({ ...parts, catalog });
   const sites = new Sites({ ...parts, catalog, runs });
   const starts = new Starts({ ...parts, catalog, runs, scout });
@@ -52,6 +61,7 @@ export const openEngine = async (parts: EngineParts): Promise<RunningEngine> => 
   for (const siteId of catalog.state.lostSites.keys()) pool.setSiteLost(siteId, true);
   await runs.recover();
   sites.restore();
+  await keeper.clear();
 
   return {
     createPlan: (plan) => plans.create(plan),
@@ -71,11 +81,7 @@ export const openEngine = async (parts: EngineParts): Promise<RunningEngine> => 
     cancelRun: (runId, requester, reason) => runs.cancel(runId, requester, reason),
     reportRun: (runId) => runs.report(runId),
     watchRun: (runId, cursor, signal) => {
-      if (!catalog.state.runs.has(runId)) {
-        throw new SiteswapError('RUN_NOT_FOUND', `no run has the id "${runId}"`, {
-          subject: runId,
-        });
-      }
+      runs.expectKnown(runId);
       return parts.feed.watch(runId, cursor, signal);
     },
 
@@ -93,6 +99,10 @@ export const openEngine = async (parts: EngineParts): Promise<RunningEngine> => 
 
     health: () => ({ journal: journal.health(), pool: pool.health(), openRuns: runs.openCount }),
     replaceAgent: (runId) => runs.replaceAgent(runId),
-    close: () => runs.close(),
+    tidied: () => keeper.idle(),
+    close: () => {
+      keeper.close();
+      runs.close();
+    },
   };
 };

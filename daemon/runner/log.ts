@@ -7,6 +7,8 @@ export interface RunLog {
   entry(state: RunState, entry: Entry): void;
   /** A defect ended the run's agent; the journal is whole, a restart goes on. */
   broken(runId: string, error: Error): void;
+  /** What ended long ago could not be forgotten; it is tried again. */
+  untidy(error: Error): void;
 }
 
-export const silentLog: RunLog = { entry: () => {}, broken: () => {} };
+export const silentLog: RunLog = { entry: () => {}, broken: () => {}, untidy: () => {} };

@@ -10,21 +10,25 @@ import type { Decision, Entry, RunStarted } from '../core/entries.ts';
 import { SiteswapError } from '../core/errors.ts';
 import { inFlightPerRemoteDefault, openRunsMax, workgroupsPerViewMax } from '../core/limits.ts';
 import type { Policy } from '../core/policy.ts';
+import { expectRun, runExpired } from '../core/retention.ts';
 import type { RunOpened } from '../core/system.ts';
 import type { RunReport, RunSummary, RunView } from '../core/view.ts';
 import { Agent, type AgentParts } from './agent.ts';
-import { EndedRuns } from './ended.ts';
+import type { EndedRuns } from './ended.ts';
+import type { Keeper } from './retention.ts';
 import type { RunDescription } from './service.ts';
 import { RemoteLoad, RunSlots } from './slots.ts';
 import { decode, encode, entriesPerReadMax } from './streams.ts';
 
-type RunsParts = Omit<AgentParts, 'slots'>;
+interface RunsParts extends Omit<AgentParts, 'slots'> {
+  readonly ended: EndedRuns;
+  readonly keeper: Keeper;
+}
 
 export class Runs {
   readonly #parts: RunsParts;
   readonly #load = new RemoteLoad();
   readonly #agents = new Map<string, Agent>();
-  readonly #ended = new EndedRuns();
 
   constructor(parts: RunsParts) {
     this.#parts = parts;
@@ -87,7 +91,8 @@ export class Runs {
     const { runId } = state.started;
     if (this.#agents.get(runId) !== agent) return;
     this.#agents.delete(runId);
-    this.#ended.keep(state);
+    this.#parts.ended.keep(state);
+    this.#parts.keeper.wake();
   }
 
   /** The run's agent when it is open. */
@@ -102,10 +107,10 @@ export class Runs {
 
   /** A run's state: the agent's own, or folded from the journal. */
   async state(runId: string): Promise<RunState> {
-    const known = this.#agents.get(runId)?.state ?? this.#ended.get(runId);
+    const known = this.#agents.get(runId)?.state ?? this.#parts.ended.get(runId);
     if (known !== undefined) return known;
     const state = await this.#fold(runId);
-    if (state.result !== undefined) this.#ended.keep(state);
+    if (state.result !== undefined) this.#parts.ended.keep(state);
     return state;
   }
 
@@ -116,12 +121,20 @@ export class Runs {
       else fold(state, entry);
     }
     if (state !== undefined) return state;
-    throw new SiteswapError('RUN_NOT_FOUND', `no run has the id "${runId}"`, { subject: runId });
+    this.expectKnown(runId);
+    throw new Error(`run ${runId} has no entries`);
+  }
+
+  /** Throws RUN_NOT_FOUND or RUN_EXPIRED. */
+  expectKnown(runId: string): void {
+    expectRun(this.#parts.catalog.state, runId);
   }
 
   async *entries(runId: string): AsyncIterable<Entry> {
     for (let seq = 1; ; ) {
       const page = await this.#parts.journal.read(runId, seq, entriesPerReadMax);
+      // It was forgotten while it was read.
+      if (page[0] !== undefined && page[0].seq !== seq) throw runExpired(runId);
       for (const { body } of page) yield decode<Entry>(body);
       seq += page.length;
       if (page.length < entriesPerReadMax) return;

@@ -9,6 +9,7 @@ import { SiteswapError } from '../core/errors.ts';
 import type { FrozenRun } from '../core/frozen.ts';
 import type { Mode, Plan } from '../core/plan.ts';
 import type { Random } from '../core/random.ts';
+import { expectFresh } from '../core/retention.ts';
 import { modesFrom, openRunOf, planStateOf, requestOf } from '../core/system.ts';
 import { type Frozen, freeze, type ModeSteps } from '../planner/freeze.ts';
 import { freezeDevice } from '../planner/freeze-device.ts';
@@ -155,6 +156,7 @@ export class Starts {
           { subject: known },
         );
       }
+      expectFresh(catalog.state, request.requester, requestKey);
       catalog.expectNotHeld();
       const runId = await this.#lines.run(line, () => start(requestKey));
       return { runId, existing: false };

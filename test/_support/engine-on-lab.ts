@@ -1,6 +1,7 @@
 /** The engine on the lab plugin: memory journal, inline pool, real time, no sockets. */
 
 import type { Plan } from '../../daemon/core/plan.ts';
+import type { Retention } from '../../daemon/core/retention.ts';
 import { createFeed } from '../../daemon/feed/feed.ts';
 import type { RemoteConfig } from '../../daemon/host/remote.ts';
 import type { Journal } from '../../daemon/journal/journal.ts';
@@ -32,7 +33,14 @@ export const sites = [
 
 /** A world of `groups` consistency groups with `vms` VMs on each, and an engine that sees it. */
 export const rig = async (
-  options: { groups?: number; vms?: number; rules?: InjectionRule[] } = {},
+  options: {
+    groups?: number;
+    vms?: number;
+    rules?: InjectionRule[];
+    journal?: Journal;
+    retention?: Retention;
+    now?: () => number;
+  } = {},
 ): Promise<Rig> => {
   const name = `engine-${++worlds}`;
   const lab = inlineLab(name, {
@@ -52,8 +60,8 @@ export const rig = async (
     remote('lab-compute-a', 'compute', 'site-a'),
     remote('lab-compute-b', 'compute', 'site-b'),
   ];
-  const journal = new MemoryJournal();
-  const clock = systemClock();
+  const journal = options.journal ?? new MemoryJournal();
+  const clock = { ...systemClock(), ...(options.now && { now: options.now }) };
   const open = () =>
     openEngine({
       journal,
@@ -72,6 +80,7 @@ export const rig = async (
       sites,
       plugins: [{ id: 'lab', module: 'lab' }],
       remotes,
+      ...(options.retention && { retention: options.retention }),
     });
   const made: Rig = {
     engine: await open(),

@@ -4,6 +4,7 @@
  */
 
 import type { DaemonConfig } from '../../daemon/config.ts';
+import { retentionDefault } from '../../daemon/core/retention.ts';
 import { createDaemon } from '../../daemon/daemon.ts';
 import { createLog } from '../../daemon/log.ts';
 import type { InjectionRule } from '../../daemon/runner/draws.ts';
@@ -130,6 +131,7 @@ const configOf = (injections: readonly InjectionRule[]): DaemonConfig => ({
   remotes,
   workers: 1,
   injections,
+  retention: retentionDefault,
   log: { level: 'error' },
   secrets: [],
 });

@@ -4538,8 +4538,8 @@ export const RunServiceService = {
    * restart: a caller that got no answer repeats the request.
    *
    * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_IN_USE, PLAN_STATE,
-   * REQUEST_KEY_REUSED, SITE_LOST, SITE_NOT_LOST, REMOTE_UNREACHABLE, PLUGIN_FAILED, TOO_MANY_RUNS,
-   * JOURNAL_HELD.
+   * REQUEST_KEY_REUSED, REQUEST_EXPIRED, SITE_LOST, SITE_NOT_LOST, REMOTE_UNREACHABLE, PLUGIN_FAILED,
+   * TOO_MANY_RUNS, JOURNAL_HELD.
    */
   startRun: {
     path: "/siteswap.v1.RunService/StartRun" as const,
@@ -4553,7 +4553,7 @@ export const RunServiceService = {
   /**
    * A run as it is now.
    *
-   * Errors: RUN_NOT_FOUND.
+   * Errors: RUN_NOT_FOUND, RUN_EXPIRED.
    */
   getRun: {
     path: "/siteswap.v1.RunService/GetRun" as const,
@@ -4583,7 +4583,8 @@ export const RunServiceService = {
    * stream ends after the run's last event. A watcher that was cut watches again from the last
    * cursor that it received.
    *
-   * Errors: RUN_NOT_FOUND, CURSOR_OUT_OF_RANGE, WATCHER_TOO_SLOW, TOO_MANY_WATCHERS, SHUTTING_DOWN.
+   * Errors: RUN_NOT_FOUND, RUN_EXPIRED, CURSOR_OUT_OF_RANGE, WATCHER_TOO_SLOW, TOO_MANY_WATCHERS,
+   * SHUTTING_DOWN.
    */
   watchRun: {
     path: "/siteswap.v1.RunService/WatchRun" as const,
@@ -4626,7 +4627,7 @@ export const RunServiceService = {
   /**
    * What became of every item, with recovery time and data loss; of an open run: so far.
    *
-   * Errors: RUN_NOT_FOUND, PAGE_TOKEN_INVALID.
+   * Errors: RUN_NOT_FOUND, RUN_EXPIRED, PAGE_TOKEN_INVALID.
    */
   reportRun: {
     path: "/siteswap.v1.RunService/ReportRun" as const,
@@ -4645,14 +4646,14 @@ export interface RunServiceServer extends UntypedServiceImplementation {
    * restart: a caller that got no answer repeats the request.
    *
    * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_IN_USE, PLAN_STATE,
-   * REQUEST_KEY_REUSED, SITE_LOST, SITE_NOT_LOST, REMOTE_UNREACHABLE, PLUGIN_FAILED, TOO_MANY_RUNS,
-   * JOURNAL_HELD.
+   * REQUEST_KEY_REUSED, REQUEST_EXPIRED, SITE_LOST, SITE_NOT_LOST, REMOTE_UNREACHABLE, PLUGIN_FAILED,
+   * TOO_MANY_RUNS, JOURNAL_HELD.
    */
   startRun: handleUnaryCall<StartRunRequest, StartRunResponse>;
   /**
    * A run as it is now.
    *
-   * Errors: RUN_NOT_FOUND.
+   * Errors: RUN_NOT_FOUND, RUN_EXPIRED.
    */
   getRun: handleUnaryCall<GetRunRequest, GetRunResponse>;
   /**
@@ -4666,7 +4667,8 @@ export interface RunServiceServer extends UntypedServiceImplementation {
    * stream ends after the run's last event. A watcher that was cut watches again from the last
    * cursor that it received.
    *
-   * Errors: RUN_NOT_FOUND, CURSOR_OUT_OF_RANGE, WATCHER_TOO_SLOW, TOO_MANY_WATCHERS, SHUTTING_DOWN.
+   * Errors: RUN_NOT_FOUND, RUN_EXPIRED, CURSOR_OUT_OF_RANGE, WATCHER_TOO_SLOW, TOO_MANY_WATCHERS,
+   * SHUTTING_DOWN.
    */
   watchRun: handleServerStreamingCall<WatchRunRequest, WatchRunResponse>;
   /**
@@ -4685,7 +4687,7 @@ export interface RunServiceServer extends UntypedServiceImplementation {
   /**
    * What became of every item, with recovery time and data loss; of an open run: so far.
    *
-   * Errors: RUN_NOT_FOUND, PAGE_TOKEN_INVALID.
+   * Errors: RUN_NOT_FOUND, RUN_EXPIRED, PAGE_TOKEN_INVALID.
    */
   reportRun: handleUnaryCall<ReportRunRequest, ReportRunResponse>;
 }
@@ -4696,8 +4698,8 @@ export interface RunServiceClient extends Client {
    * restart: a caller that got no answer repeats the request.
    *
    * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_IN_USE, PLAN_STATE,
-   * REQUEST_KEY_REUSED, SITE_LOST, SITE_NOT_LOST, REMOTE_UNREACHABLE, PLUGIN_FAILED, TOO_MANY_RUNS,
-   * JOURNAL_HELD.
+   * REQUEST_KEY_REUSED, REQUEST_EXPIRED, SITE_LOST, SITE_NOT_LOST, REMOTE_UNREACHABLE, PLUGIN_FAILED,
+   * TOO_MANY_RUNS, JOURNAL_HELD.
    */
   startRun(
     request: StartRunRequest,
@@ -4717,7 +4719,7 @@ export interface RunServiceClient extends Client {
   /**
    * A run as it is now.
    *
-   * Errors: RUN_NOT_FOUND.
+   * Errors: RUN_NOT_FOUND, RUN_EXPIRED.
    */
   getRun(
     request: GetRunRequest,
@@ -4759,7 +4761,8 @@ export interface RunServiceClient extends Client {
    * stream ends after the run's last event. A watcher that was cut watches again from the last
    * cursor that it received.
    *
-   * Errors: RUN_NOT_FOUND, CURSOR_OUT_OF_RANGE, WATCHER_TOO_SLOW, TOO_MANY_WATCHERS, SHUTTING_DOWN.
+   * Errors: RUN_NOT_FOUND, RUN_EXPIRED, CURSOR_OUT_OF_RANGE, WATCHER_TOO_SLOW, TOO_MANY_WATCHERS,
+   * SHUTTING_DOWN.
    */
   watchRun(request: WatchRunRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchRunResponse>;
   watchRun(
@@ -4811,7 +4814,7 @@ export interface RunServiceClient extends Client {
   /**
    * What became of every item, with recovery time and data loss; of an open run: so far.
    *
-   * Errors: RUN_NOT_FOUND, PAGE_TOKEN_INVALID.
+   * Errors: RUN_NOT_FOUND, RUN_EXPIRED, PAGE_TOKEN_INVALID.
    */
   reportRun(
     request: ReportRunRequest,
