@@ -244,7 +244,7 @@ export class Agent {
       step: errand.at,
       begin: () => {
         this.#queued.delete(group.index);
-        void this.#run(errand, phase, positions);
+        this.#run(errand, phase, positions);
       },
     };
     this.#inFlight.set(group.index, { errand, turn });
@@ -276,37 +276,47 @@ export class Agent {
   /** What was there before is durable: make the change. */
   #change(index: number, found: readonly number[]): void {
     const flight = this.#inFlight.get(index);
-    if (flight !== undefined) void this.#run(flight.errand, 'run', found);
+    if (flight !== undefined) this.#run(flight.errand, 'run', found);
   }
 
-  async #run(errand: Errand, phase: TaskJob['phase'], positions: readonly number[]): Promise<void> {
-    const result = await this.#parts.pool.run(this.#jobs.make(errand, phase, positions));
-    if (this.#killed || this.#inFlight.get(errand.group.index)?.errand !== errand) return;
-    const now = this.#parts.clock.now();
+  #run(errand: Errand, phase: TaskJob['phase'], positions: readonly number[]): void {
+    void this.#parts.pool.run(this.#jobs.make(errand, phase, positions)).then((result) => {
+      if (this.#killed || this.#inFlight.get(errand.group.index)?.errand !== errand) return;
+      this.#answered(errand, phase, positions, result);
+    });
+  }
+
+  #answered(
+    errand: Errand,
+    phase: TaskJob['phase'],
+    positions: readonly number[],
+    result: TaskResult | JobFault,
+  ): void {
     const siteId = siteOf(this.state, errand.step);
-    const entries = refusalEntries(errand, siteId, result.refused, now);
+    const entries = refusalEntries(errand, siteId, result.refused, this.#parts.clock.now());
     if (phase === 'before' && result.kind === 'task' && result.done !== '') {
-      this.#early.set(errand.group.index, [...result.faults]);
-      this.offer([
-        ...entries,
-        {
-          type: 'task-prepared',
-          at: now,
-          group: errand.group.index,
-          step: errand.at,
-          direction: 'run',
-          attempt: errand.attempt,
-          before: result.before ?? {},
-        },
-      ]);
-      return;
-    }
-    if (phase === 'undo' && result.kind === 'task' && (result.accepted?.length ?? 0) > 0) {
-      const ended = await this.#asker.untilEnded(errand, result);
-      this.#end(errand, entries, ended, positions);
-      return;
-    }
-    this.#end(errand, entries, result, positions);
+      this.#prepared(errand, entries, result);
+    } else if (phase === 'undo' && result.kind === 'task' && (result.accepted?.length ?? 0) > 0) {
+      void this.#asker.untilEnded(errand, result).then((ended) => {
+        if (!this.#killed) this.#end(errand, entries, ended, positions);
+      });
+    } else this.#end(errand, entries, result, positions);
+  }
+
+  #prepared(errand: Errand, entries: readonly Entry[], result: TaskResult): void {
+    this.#early.set(errand.group.index, [...result.faults]);
+    this.offer([
+      ...entries,
+      {
+        type: 'task-prepared',
+        at: this.#parts.clock.now(),
+        group: errand.group.index,
+        step: errand.at,
+        direction: 'run',
+        attempt: errand.attempt,
+        before: result.before ?? {},
+      },
+    ]);
   }
 
   #end(

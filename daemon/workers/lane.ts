@@ -6,14 +6,17 @@ import type { MessagePort } from 'node:worker_threads';
 import { itemsCacheCharsMax } from './limits.ts';
 import type { Answers, Batch, ThreadMessage } from './messages.ts';
 
-interface Waiting {
-  readonly resolve: (text: string) => void;
-  readonly reject: (error: unknown) => void;
+/** Who asked: told once, either way. */
+export interface Asker {
+  /** The JSON of the answer. */
+  answered(text: string): void;
+  /** The thread ended before. */
+  failed(error: unknown): void;
 }
 
 export class Lane {
   readonly #port: MessagePort;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new Map<number, Asker>();
   #ids = 0;
   /** Texts that the thread knows → their numbers. */
   readonly #known = new Map<string, number>();
@@ -22,9 +25,13 @@ export class Lane {
   #items: [number, string][] = [];
   #sent: string[] = [];
 
-  constructor(port: MessagePort) {
+  /** `answered` is called when there may be room for more. */
+  constructor(port: MessagePort, answered: () => void) {
     this.#port = port;
-    port.on('message', (answers: Answers) => this.#take(answers));
+    port.on('message', (answers: Answers) => {
+      this.#take(answers);
+      answered();
+    });
   }
 
   /** Messages that are not answered yet. */
@@ -32,14 +39,11 @@ export class Lane {
     return this.#waiting.size;
   }
 
-  /** Resolves with the JSON of the answer; rejects when the thread ends before. */
-  ask(message: ThreadMessage): Promise<string> {
+  ask(message: ThreadMessage, asker: Asker): void {
     const id = ++this.#ids;
     if (this.#sent.length === 0) queueMicrotask(() => this.#post());
     this.#sent.push(this.#written(id, message));
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-    });
+    this.#waiting.set(id, asker);
   }
 
   /** The thread has ended: whatever it was asked is answered by that. */
@@ -47,7 +51,7 @@ export class Lane {
     this.#port.close();
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const { reject } of waiting) reject(error);
+    for (const asker of waiting) asker.failed(error);
   }
 
   #written(id: number, message: ThreadMessage): string {
@@ -89,8 +93,9 @@ export class Lane {
     for (const line of answers.split('\n')) {
       const space = line.indexOf(' ');
       const id = Number(line.slice(0, space));
-      this.#waiting.get(id)?.resolve(line.slice(space + 1));
+      const asker = this.#waiting.get(id);
       this.#waiting.delete(id);
+      asker?.answered(line.slice(space + 1));
     }
   }
 }

@@ -9,8 +9,8 @@
 import { MessageChannel, type Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { Board, newBoard } from './board.ts';
-import { Lane } from './lane.ts';
-import { closeMsMax, jobsPerThreadMax, threadYoungMbMax } from './limits.ts';
+import { type Asker, Lane } from './lane.ts';
+import { closeMsMax, jobsPerThreadMax, jobsWaitingMax, threadYoungMbMax } from './limits.ts';
 import type { ServeTask, ThreadMessage, ThreadSetup } from './messages.ts';
 
 export interface GroupOptions {
@@ -45,9 +45,7 @@ export class ThreadGroup {
   readonly #threadsMax: number;
   readonly #lanes = new Set<Lane>();
   /** Messages that wait for a lane with room, oldest first. */
-  readonly #queue: (() => void)[] = [];
-  /** Messages under way or waiting. */
-  inFlight = 0;
+  readonly #queue: [ThreadMessage, Asker][] = [];
   /** Of the thread that ended last: what died with it was taken by this. */
   lastDeath: Death = { how: 'ended its thread', onPurpose: false };
 
@@ -68,19 +66,36 @@ export class ThreadGroup {
     return this.#living.length;
   }
 
+  /** Messages that can be under way or waiting. */
+  get inFlightMax(): number {
+    return this.#threadsMax * jobsPerThreadMax + jobsWaitingMax;
+  }
+
   get #living(): readonly Worker[] {
     return this.#piscina?.threads ?? [];
   }
 
-  /** Rejects when the thread ends; `reap` then tells why. */
-  async run(message: ThreadMessage): Promise<string> {
-    this.inFlight++;
-    try {
-      const lane = this.#laneWithRoom() ?? (await this.#nextLane());
-      return await lane.ask(message);
-    } finally {
-      this.inFlight--;
-      this.#queue.shift()?.();
+  /** Asks a thread; when it ends before it answers, `reap` tells why. */
+  run(message: ThreadMessage, asker: Asker): void {
+    const lane = this.#queue.length === 0 ? this.#laneWithRoom() : undefined;
+    if (lane === undefined) this.#queue.push([message, asker]);
+    else lane.ask(message, asker);
+  }
+
+  /** Messages under way or waiting. */
+  get inFlight(): number {
+    let underWay = this.#queue.length;
+    for (const lane of this.#lanes) underWay += lane.inFlight;
+    return underWay;
+  }
+
+  /** Answers have come: there is room for some that wait. */
+  #drain(): void {
+    while (this.#queue.length > 0) {
+      const lane = this.#laneWithRoom();
+      if (lane === undefined) return;
+      const [message, asker] = this.#queue.shift() as [ThreadMessage, Asker];
+      lane.ask(message, asker);
     }
   }
 
@@ -94,18 +109,10 @@ export class ThreadGroup {
     return best;
   }
 
-  async #nextLane(): Promise<Lane> {
-    for (;;) {
-      await new Promise<void>((resolve) => this.#queue.push(resolve));
-      const lane = this.#laneWithRoom();
-      if (lane !== undefined) return lane;
-    }
-  }
-
   #open(): Lane {
     this.#piscina ??= this.#start();
     const { port1, port2 } = new MessageChannel();
-    const lane = new Lane(port1);
+    const lane = new Lane(port1, () => this.#drain());
     this.#lanes.add(lane);
     const served = this.#piscina.run({ port: port2 }, { transferList: [port2] });
     served.catch((error: unknown) => {

@@ -17,13 +17,8 @@ import {
   unknownRemote,
   workerLost,
 } from './faults.ts';
-import {
-  graceMsMax,
-  jobsPerThreadMax,
-  jobsWaitingMax,
-  threadHeapMbMax,
-  threadSilentMsMax,
-} from './limits.ts';
+import type { Asker } from './lane.ts';
+import { graceMsMax, threadHeapMbMax, threadSilentMsMax } from './limits.ts';
 import type { ProbeResult } from './messages.ts';
 import { Placement } from './placement.ts';
 import type { Job, JobFault, Pool, ResultOf } from './pool.ts';
@@ -97,15 +92,19 @@ class ThreadPool implements Pool {
   }
 
   run<J extends Job>(job: J): Promise<ResultOf<J>> {
-    const { promise, resolve } = Promise.withResolvers<AnyResult>();
     const dueMs = this.#clock.now() + job.timeoutMs;
-    const flight: Flight = { job, dueMs, answer: resolve };
-    this.#flights.add(flight);
-    this.#run(job, dueMs).then((result) => {
-      this.#flights.delete(flight);
-      resolve(result);
-    });
-    return promise as Promise<ResultOf<J>>;
+    return new Promise<AnyResult>((resolve) => {
+      const flight: Flight = {
+        job,
+        dueMs,
+        answer: (result) => {
+          this.#flights.delete(flight);
+          resolve(result);
+        },
+      };
+      this.#flights.add(flight);
+      this.#begin(flight);
+    }) as Promise<ResultOf<J>>;
   }
 
   setSiteLost(siteId: string, lost: boolean): void {
@@ -131,38 +130,56 @@ class ThreadPool implements Pool {
     return this.#closing;
   }
 
-  async #run(job: Job, dueMs: number): Promise<AnyResult> {
-    if (this.#closing !== undefined) return poolClosed;
+  #begin(flight: Flight): void {
+    const { job } = flight;
     const remote = job.kind === 'describe' ? job : this.#remotes.get(job.remoteId);
-    if (remote === undefined) return unknownRemote((job as RemoteJob).remoteId);
+    const refusal = this.#refusal(job, remote?.pluginId);
+    if (refusal !== undefined) flight.answer(refusal);
+    if (refusal !== undefined || remote === undefined) return;
     const { pluginId, module } = remote;
-    const blocked = this.#blocked.why(pluginId);
-    if (blocked !== undefined) return { kind: 'fault', fault: pluginBlocked(blocked) };
     const known = this.#placement.describe(pluginId, module);
-    const probed = known instanceof Promise ? await known : known;
-    if ('fault' in probed) return { kind: 'fault', fault: probed.fault };
-    return job.kind === 'describe' ? probed.description : this.#dispatch(job, pluginId, dueMs);
+    if (!(known instanceof Promise)) this.#dispatch(flight, pluginId, known);
+    else void known.then((probed) => this.#dispatch(flight, pluginId, probed));
   }
 
-  async #dispatch(job: RemoteJob, pluginId: string, dueMs: number): Promise<AnyResult> {
-    const group = this.#placement.groupFor(job.remoteId, pluginId);
-    const jobsMax = group.threads * jobsPerThreadMax + jobsWaitingMax;
-    if (group.inFlight >= jobsMax) return poolFull(jobsMax);
-    try {
-      const text = await group.run({ kind: 'job', job, dueMs });
-      this.#blocked.wentWell(pluginId);
-      return JSON.parse(text) as AnyResult;
-    } catch (error) {
-      return this.#mourn(group, pluginId, error);
+  /** Why the job is not even begun. */
+  #refusal(job: Job, pluginId: string | undefined): JobFault | undefined {
+    if (this.#closing !== undefined) return poolClosed;
+    if (pluginId === undefined) return unknownRemote((job as RemoteJob).remoteId);
+    const blocked = this.#blocked.why(pluginId);
+    return blocked === undefined ? undefined : { kind: 'fault', fault: pluginBlocked(blocked) };
+  }
+
+  #dispatch({ job, dueMs, answer }: Flight, pluginId: string, probed: ProbeResult): void {
+    if ('fault' in probed) answer({ kind: 'fault', fault: probed.fault });
+    else if (job.kind === 'describe') answer(probed.description);
+    else {
+      const group = this.#placement.groupFor(job.remoteId, pluginId);
+      if (group.inFlight >= group.inFlightMax) answer(poolFull(group.inFlightMax));
+      else group.run({ kind: 'job', job, dueMs }, this.#asker(group, pluginId, answer));
     }
   }
 
-  async #probe(group: ThreadGroup, pluginId: string, module: string): Promise<ProbeResult> {
-    try {
-      return JSON.parse(await group.run({ kind: 'probe', pluginId, module })) as ProbeResult;
-    } catch (error) {
-      return { fault: this.#mourn(group, pluginId, error).fault };
-    }
+  #asker(group: ThreadGroup, pluginId: string, answer: Flight['answer']): Asker {
+    return {
+      answered: (text) => {
+        this.#blocked.wentWell(pluginId);
+        answer(JSON.parse(text) as AnyResult);
+      },
+      failed: (error) => answer(this.#mourn(group, pluginId, error)),
+    };
+  }
+
+  #probe(group: ThreadGroup, pluginId: string, module: string): Promise<ProbeResult> {
+    return new Promise((resolve) => {
+      group.run(
+        { kind: 'probe', pluginId, module },
+        {
+          answered: (text) => resolve(JSON.parse(text) as ProbeResult),
+          failed: (error) => resolve({ fault: this.#mourn(group, pluginId, error).fault }),
+        },
+      );
+    });
   }
 
   /** Answers for one of the jobs that a thread took with it. */
