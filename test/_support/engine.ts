@@ -250,15 +250,22 @@ export class Drive {
 
   /** The next answer comes, or all of them; false when nothing is in flight. */
   #hear(): boolean {
-    const waiting = [...this.#asked.values()];
-    if (this.pace !== 'ahead') waiting.sort((one, other) => one.group - other.group);
-    if (this.pace === 'descending') waiting.reverse();
-    const heard = this.pace === 'together' ? waiting : waiting.slice(0, 1);
+    const heard = this.#nextAsked();
     for (const asked of heard) {
       this.#asked.delete(asked.group);
       if (asked.intent === undefined || this.#isCalled(asked.intent)) this.#answer(asked);
     }
     return heard.length > 0;
+  }
+
+  #nextAsked(): readonly Asked[] {
+    if (this.pace === 'ahead') {
+      const [first] = this.#asked.values();
+      return first === undefined ? [] : [first];
+    }
+    const waiting = [...this.#asked.values()].sort((one, other) => one.group - other.group);
+    if (this.pace === 'descending') waiting.reverse();
+    return this.pace === 'together' ? waiting : waiting.slice(0, 1);
   }
 
   /** There is a slot for an intent: it is called, or withdrawn if nobody wants it any more. */

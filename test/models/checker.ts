@@ -17,6 +17,8 @@ type Started = Extract<Entry, { readonly type: 'task-started' }>;
 export class Checker {
   readonly truth: Truth;
   readonly breaches: string[] = [];
+  /** True while entries are replayed that were checked when they were made. */
+  replaying = false;
   #stopped: ReadonlySet<Place> = new Set();
   /** One per ROLLBACK: what it covers. */
   readonly #rolledBack: ReadonlySet<Place>[] = [];
@@ -61,7 +63,7 @@ export class Checker {
 
   #seeTask(entry: Extract<Entry, { direction: string }>, state: RunState): void {
     const group = state.groups[entry.group] as Group;
-    if (entry.type === 'task-started') this.#seeIntent(entry, state, group);
+    if (entry.type === 'task-started' && !this.replaying) this.#seeIntent(entry, state, group);
     else if (entry.type === 'policy-applied') this.#seePolicy(entry, group);
     else this.truth.learn(entry, group.origin);
   }

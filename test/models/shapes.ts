@@ -191,23 +191,22 @@ export const shapes = function* (workgroupsMax: number, stepsMax: number): Gener
 };
 
 /**
- * What the steps of a shape are like. `plain`: each is undone; `prepared`: each journals what it
- * found; `no-return`: the last one lets the writers in; `mixed`: the first has nothing to undo, the
- * others journal what they found.
+ * What the steps of a shape are like. `no-return`: each is undone, but the last one lets the writers
+ * in; `mixed`: each journals what it found, and the first of several has nothing to undo.
  */
-export const makes = ['plain', 'prepared', 'no-return', 'mixed'] as const;
+export const makes = ['no-return', 'mixed'] as const;
 export type Make = (typeof makes)[number];
+
+const undoOf = (at: number, last: number, make: Make): FrozenStep['undo'] => {
+  if (make === 'no-return') return at === last ? 'no-return' : 'undo';
+  return at === 0 && last > 0 ? 'nothing-to-undo' : 'undo';
+};
 
 const stepOf = (unit: Unit, at: number, last: number, make: Make): Partial<FrozenStep> => ({
   unit,
   ...(unit === 'storage' ? { remote: 'array' } : {}),
-  before: make === 'prepared' || (make === 'mixed' && at > 0),
-  undo:
-    make === 'no-return' && at === last
-      ? 'no-return'
-      : make === 'mixed' && at === 0
-        ? 'nothing-to-undo'
-        : 'undo',
+  before: make === 'mixed',
+  undo: undoOf(at, last, make),
 });
 
 /** The frozen run of a shape; `policyOf` gives each step's policy. */

@@ -47,6 +47,25 @@ test('ROLLBACK(item): who depends on the item that was undone is dropped', (t) =
   t.deepEqual(outcomes(drive), ['v0b done', 'v1a dropped', 'v1b dropped', 'v0a undone']);
 });
 
+test('ROLLBACK(workgroup): who depends on it and has not begun does not begin', (t) => {
+  const gate: Gate = {
+    kind: 'dependency',
+    waits: { step: 1, workgroups: [0] },
+    holds: { step: 1, workgroups: [1] },
+  };
+  const groups = [alone('v0', 0), alone('v1', 1, { dependsOn: [[0, 0]] })];
+  const steps = ['register', 'start', 'verify'].map((name) =>
+    withPolicy(name, rollback('workgroup')),
+  );
+  const drive = new Drive(
+    frozenRun(steps, groups, [gate]),
+    { answer: (call) => (call.step === 'verify' ? (refusing.answer?.(call) ?? 'ok') : 'ok') },
+    'ascending',
+  ).run();
+  t.false(drive.trace.includes('start v1'));
+  t.deepEqual(outcomes(drive), ['v0a undone', 'v0b undone', 'v1a dropped', 'v1b dropped']);
+});
+
 test('STOP in the last step: the report calls done who has been through every step', (t) => {
   const run = frozenRun([withPolicy('verify', stop())], [alone('v0', 0)]);
   t.deepEqual(outcomes(new Drive(run, refusing).run()), ['v0a stopped', 'v0b done']);

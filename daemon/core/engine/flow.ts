@@ -4,7 +4,7 @@
  */
 import type { VmItem } from '../frozen.ts';
 import { closedGate, gatesHolding, heldBehind, satisfy } from './gates.ts';
-import { type Group, itemId, newTask, type RunState, stepAt } from './state.ts';
+import { type Group, itemId, newTask, partsOf, type RunState, stepAt } from './state.ts';
 import { stand } from './table.ts';
 import { loseItems } from './task.ts';
 
@@ -55,6 +55,7 @@ export const leave = (
   standing: 'finished' | 'dropped' | 'undone',
 ): void => {
   stand(state, group, standing);
+  state.ready.remove(group.index);
   free(state, satisfy(state.gates, group.index, everyStep, 'done'));
 };
 
@@ -162,15 +163,16 @@ const loseWithStorage = (state: RunState, group: Group, step: number): void => {
   );
 };
 
-/** The workgroup that an item dropped out of: its own, or a part of it with which it went. */
-const whoLost = (state: RunState, index: number, position: number): Group | undefined =>
-  (state.parts.get(index) ?? [index])
-    .map((part) => state.groups[part] as Group)
-    .find((part) => part.losses.has(position));
+/** Where an item dropped out of the run, or is about to: its workgroup, or a part of it. */
+const whereLost = (state: RunState, index: number, position: number): Group | undefined =>
+  partsOf(state, index).find(
+    (part) =>
+      part.losses.has(position) || (state.rollback.has(part.index) && part.live.includes(position)),
+  );
 
 const loseWithDependency = (state: RunState, group: Group, step: number): void => {
   for (const [index, position] of group.frozen.dependsOn) {
-    const first = whoLost(state, index, position);
+    const first = whereLost(state, index, position);
     if (first === undefined) continue;
     loseItems(state, group, group.live, () => ({
       step,

@@ -117,6 +117,13 @@ export const gatesWaiting = (book: GateBook, group: number, step: number): reado
     return gate !== undefined && gate.waits.step === step ? [gate] : [];
   });
 
+/** Workgroups that depend on items of `group`, whether or not their gates have opened. */
+export const dependentsOf = (book: GateBook, group: number): readonly number[] =>
+  (book.waitedBy.get(group) ?? []).flatMap((at) => {
+    const latch = book.latches[at];
+    return latch?.gate.kind === 'dependency' ? latch.held : [];
+  });
+
 /** Workgroups that cannot run because `group` does not: held by a closed strict gate it is in. */
 export const heldBehind = (book: GateBook, group: number): readonly number[] =>
   (book.waitedBy.get(group) ?? []).flatMap((at) => {

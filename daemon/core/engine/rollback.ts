@@ -4,10 +4,10 @@
  * reach is still in flight.
  */
 import type { Reach } from '../policy.ts';
-import { beginUndo, isOver, leave } from './flow.ts';
-import { gatesWaiting } from './gates.ts';
-import type { Completed, Group, RunState, Standing } from './state.ts';
-import { stand } from './table.ts';
+import { beginUndo, leave } from './flow.ts';
+import { dependentsOf, gatesWaiting } from './gates.ts';
+import { type Completed, type Group, partsOf, type RunState, type Standing } from './state.ts';
+import { restlessAt, stand } from './table.ts';
 import { loseItems } from './task.ts';
 
 /** The workgroups that a reach covers, seen from one of them. */
@@ -35,6 +35,10 @@ export const startRollback = (state: RunState, groups: readonly Group[]): void =
   for (const group of groups) {
     if (state.rollback.has(group.index)) continue;
     state.rollback.add(group.index);
+    state.returning.add(group.index);
+    state.restless += restlessAt(group.standing);
+    // Who depends on it and has not begun will not: it is as good as lost.
+    for (const index of dependentsOf(state.gates, group.index)) state.arrivals.add(index);
     if (!inFlight.has(group.standing)) beginUndo(state, group);
   }
   turnBack(state);
@@ -44,19 +48,15 @@ const topOf = (group: Group): Completed | undefined => group.completed.at(-1);
 
 /** The latest step that something within reach still has to undo. */
 const frontier = (waiting: readonly Group[]): number =>
-  Math.max(-1, ...waiting.map((group) => topOf(group)?.step ?? -1));
+  waiting.reduce((step, group) => Math.max(step, topOf(group)?.step ?? -1), -1);
 
 /**
  * Lets those take their turn that are furthest; pops what has nothing to undo. Called whenever a
  * workgroup within reach has come to rest.
  */
 export const turnBack = (state: RunState): void => {
-  const groups = [...state.rollback].map((index) => state.groups[index] as Group);
-  const resting = (group: Group) => group.standing === 'undo-waiting' || isOver(group);
-  for (;;) {
-    if (!groups.every(resting)) return;
-    const waiting = groups.filter((group) => group.standing === 'undo-waiting');
-    if (waiting.length === 0) return;
+  while (state.restless === 0 && state.returning.size > 0) {
+    const waiting = [...state.returning].map((index) => state.groups[index] as Group);
     const step = frontier(waiting);
     const furthest = waiting.filter((group) => (topOf(group)?.step ?? -1) === step);
     let calls = 0;
@@ -93,8 +93,7 @@ const takeTurn = (state: RunState, group: Group, step: number): boolean => {
 const keptBy = (state: RunState, group: Group, step: number): string | undefined => {
   for (const gate of gatesWaiting(state.gates, group.index, step)) {
     if (gate.kind !== 'stands-on') continue;
-    for (const other of state.groups) {
-      if (!gate.holds.workgroups.includes(other.origin)) continue;
+    for (const other of gate.holds.workgroups.flatMap((at) => partsOf(state, at))) {
       if (state.rollback.has(other.index)) continue;
       const past = other.completed.some((completed) => completed.step >= gate.holds.step);
       const busy = inFlight.has(other.standing) && other.chain[other.place] === gate.holds.step;
@@ -111,6 +110,7 @@ export const settleUndone = (state: RunState, group: Group): void => {
     const fault = group.causes.get(position);
     return { step, why: 'rolled back', ...(fault === undefined ? {} : { fault }) };
   });
+  state.returning.delete(group.index);
   leave(state, group, 'undone');
 };
 

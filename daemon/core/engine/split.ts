@@ -30,7 +30,9 @@ export const split = (state: RunState, group: Group, positions: readonly number[
   for (const position of positions) group.task.faulted.delete(position);
   inherit(state.gates, group.index, part.index);
   state.groups.push(part);
-  state.parts.set(part.origin, [...(state.parts.get(part.origin) ?? [part.origin]), part.index]);
+  const parts = state.parts.get(part.origin);
+  if (parts === undefined) state.parts.set(part.origin, [part.origin, part.index]);
+  else parts.push(part.index);
   state.tally.waiting++;
   addStander(state.standers, part);
   return part;

@@ -146,6 +146,10 @@ export interface RunState {
   readonly halts: Map<string, string>;
   /** Workgroups that are being rolled back. */
   readonly rollback: Set<number>;
+  /** Those of them that are not undone yet. */
+  readonly returning: Set<number>;
+  /** How many of them are still in flight, or in the middle of an undo. */
+  restless: number;
   cancelling: boolean;
   /** What was said by whoever asked it to stop last. */
   cancelReason: string;
@@ -275,6 +279,8 @@ export const openRun = (started: RunStarted): RunState => {
     lostSites: new Set(started.lostSites),
     halts: new Map(),
     rollback: new Set(),
+    returning: new Set(),
+    restless: 0,
     cancelling: false,
     cancelReason: '',
     parked: undefined,
@@ -289,6 +295,10 @@ export const openRun = (started: RunStarted): RunState => {
     cursor: 1,
   };
 };
+
+/** A frozen workgroup, and what was split from it. */
+export const partsOf = (state: RunState, origin: number): readonly Group[] =>
+  (state.parts.get(origin) ?? [origin]).map((index) => state.groups[index] as Group);
 
 /** The position, in the run's steps, of the step that a workgroup is at. */
 export const stepAt = (group: Group): number => group.chain[group.place] ?? -1;

@@ -81,8 +81,17 @@ export const expectLegal = (group: Group, entry: EntryType): readonly Standing[]
   );
 };
 
+/** A rollback takes its next turn when each of its workgroups is at one of these. */
+const restful: ReadonlySet<Standing> = new Set(['undo-waiting', 'finished', 'dropped', 'undone']);
+
+/** 1 for a workgroup that its rollback has to wait for. */
+export const restlessAt = (standing: Standing): number => (restful.has(standing) ? 0 : 1);
+
 /** Moves a workgroup to a new standing; the one place that does. */
 export const stand = (state: RunState, group: Group, standing: Standing): void => {
+  if (state.rollback.has(group.index)) {
+    state.restless += restlessAt(standing) - restlessAt(group.standing);
+  }
   state.tally[group.standing]--;
   state.tally[standing]++;
   group.standing = standing;
