@@ -102,6 +102,10 @@ export const deviceTo = (device: Device): DeviceMessage => ({
   lastRecoveryPoint: device.lastRecoveryPoint && recoveryPointTo(device.lastRecoveryPoint),
   hostIdentity: device.hostIdentity ?? '',
   lineage: device.lineage ?? '',
+  stretched: device.stretched ?? false,
+  preferredSiteId: device.preferredSiteId ?? '',
+  rpoMs: device.rpoMs,
+  divergedBytes: device.divergedBytes,
 });
 
 export const vmTo = (vm: Vm): VmMessage => ({

@@ -3,7 +3,7 @@
  * is checked here before anything of the daemon believes it. Fields that are not ours are dropped.
  */
 import { z } from 'zod';
-import { pairStates, type VmStatus } from '../../sdk/plugin/model.ts';
+import { migrationStates, pairStates, type VmStatus } from '../../sdk/plugin/model.ts';
 import type { ListingVerb, TargetVerb } from '../../sdk/plugin/verbs.ts';
 
 const id = z.string().min(1);
@@ -21,6 +21,10 @@ const deviceStatus = z.object({
   access,
   pairState,
   lineage: z.string().exactOptional(),
+  stretched: z.boolean().exactOptional(),
+  preferredSiteId: id.exactOptional(),
+  lastRecoveryPoint: recoveryPoint.exactOptional(),
+  divergedBytes: z.number().nonnegative().exactOptional(),
 });
 
 const syncStatus = z.object({
@@ -63,7 +67,12 @@ export const valueShapes: { readonly [V in TargetVerb]?: z.ZodType } = {
   recoveryPoints: z.array(recoveryPoint),
   syncStatus,
   vmStatus,
-  migrationStatus: z.object({ state: z.string() }),
+  migrationStatus: z.object({
+    state: z.enum(migrationStates),
+    fromComputeId: id.exactOptional(),
+    toComputeId: id.exactOptional(),
+    progress: z.number().min(0).max(1).exactOptional(),
+  }),
   readFile: z.object({ content: z.string() }),
   listFiles: z.array(z.string()),
 };
@@ -91,6 +100,10 @@ export const itemShapes: { readonly [V in ListingVerb]: z.ZodType } = {
     lastRecoveryPoint: recoveryPoint.exactOptional(),
     hostIdentity: z.string().exactOptional(),
     lineage: z.string().exactOptional(),
+    stretched: z.boolean().exactOptional(),
+    preferredSiteId: id.exactOptional(),
+    rpoMs: z.number().nonnegative().exactOptional(),
+    divergedBytes: z.number().nonnegative().exactOptional(),
   }),
   listVms: z.object({ id, name: z.string(), datastoreIds: z.array(id), power, instance }),
   listDatastores: z.object({

@@ -22,6 +22,7 @@ export interface PluginDescription {
     readonly atomicGroups: boolean;
     readonly updateModes: readonly string[];
     readonly keepsRecoveryPoints: boolean;
+    readonly stretched: boolean;
   };
 }
 
@@ -144,5 +145,6 @@ export const describe = (definition: PluginDefinition): PluginDescription => ({
     atomicGroups: definition.properties?.atomicGroups === true,
     updateModes: [...(definition.properties?.updateModes ?? [])],
     keepsRecoveryPoints: definition.properties?.keepsRecoveryPoints === true,
+    stretched: definition.properties?.stretched === true,
   },
 });

@@ -73,6 +73,8 @@ export interface PluginProperties {
   readonly atomicGroups?: boolean;
   readonly updateModes?: readonly ('active' | 'synchronous' | 'asynchronous' | 'adaptive')[];
   readonly keepsRecoveryPoints?: boolean;
+  /** Has stretched devices: site preference, fencing of one side, and the verbs for them. */
+  readonly stretched?: boolean;
 }
 
 export interface OpenContext<C> {

@@ -72,6 +72,18 @@ export interface Device {
   readonly hostIdentity?: string;
   /** The licence under which writers write now; a new one opens at each forced promote. */
   readonly lineage?: string;
+  /**
+   * Hosts of both sites see it as one device: a pair whose ends are writable as one (its peer is
+   * the other end), or one device that both sites share. Its direction is `stretched` while both
+   * sides serve it; `outgoing` or `incoming` once one side was fenced or reversed away.
+   */
+  readonly stretched?: boolean;
+  /** Stretched: the site that keeps serving it when the sites lose each other. */
+  readonly preferredSiteId?: string;
+  /** What the storage is set to keep the copy's age below. */
+  readonly rpoMs?: number;
+  /** Written here since the ends parted, and not at the other end; where the storage knows it. */
+  readonly divergedBytes?: number;
 }
 
 export type PowerState = 'on' | 'off';
@@ -97,6 +109,18 @@ export interface VmStatus {
   readonly heartbeat?: number;
   /** Sequence number from which this boot went on: what the disk held when it started. */
   readonly resumedAt?: number;
+}
+
+export const migrationStates = ['none', 'running', 'completed', 'failed', 'cancelled'] as const;
+
+/** The newest live migration of a VM, as one of its two computes knows it. */
+export interface MigrationStatus {
+  readonly state: (typeof migrationStates)[number];
+  /** Compute that it comes from, and goes to. Absent with state `none`. */
+  readonly fromComputeId?: string;
+  readonly toComputeId?: string;
+  /** 0–1. */
+  readonly progress?: number;
 }
 
 export interface Datastore {

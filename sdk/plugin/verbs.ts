@@ -12,6 +12,7 @@ import type {
   Device,
   Direction,
   Instance,
+  MigrationStatus,
   Page,
   PairState,
   RecoveryPoint,
@@ -99,12 +100,17 @@ export type OperationStatus =
   | { readonly id: string; readonly state: 'done'; readonly evidence?: Evidence }
   | { readonly id: string; readonly state: 'failed'; readonly fault: Fault };
 
+/** What can change about a device, now; fields as in `Device`. */
 export interface DeviceStatus {
   readonly id: string;
   readonly direction: Direction;
   readonly access: Access;
   readonly pairState: PairState;
   readonly lineage?: string;
+  readonly stretched?: boolean;
+  readonly preferredSiteId?: string;
+  readonly lastRecoveryPoint?: RecoveryPoint;
+  readonly divergedBytes?: number;
 }
 
 export interface SyncStatus {
@@ -134,13 +140,22 @@ export interface TargetVerbs {
    * Evidence: `recoveryPoint`, `recoveryPointAtMs`, `lineage`.
    */
   failover: { target: GroupTarget; args: { force: boolean }; answer: Answer };
-  /** Cut off writers of older lineages at this array. */
+  /**
+   * Cut off writers of older lineages at this array. A stretched device: the other side is isolated,
+   * without any contact with it, in a new lineage; a writer that returns there fails. Evidence:
+   * `lineage`.
+   */
   fence: { target: GroupTarget; args: object; answer: Answer };
   /** Called at the target: a writable copy of the replica while replication goes on. */
   testFailoverStart: { target: GroupTarget; args: object; answer: Answer };
   testFailoverStop: { target: GroupTarget; args: object; answer: Answer };
   /** Called at the promoted side: replication starts to flow back. */
   reverse: { target: GroupTarget; args: object; answer: Answer };
+  /**
+   * Ends a divergence: called at the side whose data stays current. Of what was written at the other
+   * side meanwhile a snapshot is made there first (evidence `snapshot`); `keep` leaves it there for
+   * people to look at, `discard` lets it go once the copy is equal again.
+   */
   resync: { target: GroupTarget; args: { changes: 'keep' | 'discard' }; answer: Answer };
   /** Undo of prepareFailover/failover: the given roles are restored (`to` per device id). */
   restoreReplication: {
@@ -150,6 +165,7 @@ export interface TargetVerbs {
   };
   suspendReplication: { target: GroupTarget; args: object; answer: Answer };
   resumeReplication: { target: GroupTarget; args: object; answer: Answer };
+  /** Stretched devices: which site keeps serving when the sites lose each other. */
   setSitePreference: { target: GroupTarget; args: { siteId: string }; answer: Answer };
 
   vmStatus: { target: VmTarget; args: object; answer: ValueAnswer<VmStatus> };
@@ -162,9 +178,14 @@ export interface TargetVerbs {
   /** Ask the guest to stop; `powerOff` pulls the plug. Already off: success. */
   shutDown: { target: VmTarget; args: object; answer: Answer };
   powerOff: { target: VmTarget; args: object; answer: Answer };
+  /**
+   * Called at the compute where the VM runs: it goes on at the other one, on the same stretched
+   * devices, without a reboot and with one writer at any moment. Already there: success. Evidence:
+   * `bootId`, `interruptionMs`. A failed or cancelled migration leaves it running where it was.
+   */
   migrateLive: { target: VmTarget; args: { toComputeId: string }; answer: Answer };
   cancelMigration: { target: VmTarget; args: object; answer: Answer };
-  migrationStatus: { target: VmTarget; args: object; answer: ValueAnswer<{ state: string }> };
+  migrationStatus: { target: VmTarget; args: object; answer: ValueAnswer<MigrationStatus> };
   readFile: { target: FileTarget; args: object; answer: ValueAnswer<{ content: string }> };
   writeFile: { target: FileTarget; args: object; answer: Answer };
   listFiles: { target: FileTarget; args: object; answer: ValueAnswer<readonly string[]> };

@@ -92,6 +92,7 @@ test('describe: plain data that survives JSON', (t) => {
     atomicGroups: false,
     updateModes: ['synchronous'],
     keepsRecoveryPoints: false,
+    stretched: false,
   });
   const declared = Object.fromEntries(
     description.verbs.map(({ verb, settles, repeatable }) => [verb, [settles, repeatable]]),

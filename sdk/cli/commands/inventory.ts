@@ -31,6 +31,7 @@ const pluginTable = (plugins: readonly Plugin[], { terminal }: Cli): string =>
         ...(plugin.properties?.fences ? ['fences'] : []),
         ...(plugin.properties?.atomicGroups ? ['atomic groups'] : []),
         ...(plugin.properties?.keepsRecoveryPoints ? ['keeps recovery points'] : []),
+        ...(plugin.properties?.stretched ? ['stretched devices'] : []),
       ];
       return [
         plugin.id,

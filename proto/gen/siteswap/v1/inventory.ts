@@ -625,6 +625,8 @@ export interface PluginProperties {
   atomicGroups: boolean;
   updateModes: UpdateMode[];
   keepsRecoveryPoints: boolean;
+  /** Has stretched devices: site preference, fencing of one side, and the verbs for them. */
+  stretched: boolean;
 }
 
 /** Asks for all sites. */
@@ -744,6 +746,19 @@ export interface Device {
   hostIdentity: string;
   /** The licence under which writers write now. */
   lineage: string;
+  /**
+   * Hosts of both sites see it as one device. Its direction is STRETCHED while both sides serve it,
+   * and another once one side was fenced or reversed away.
+   */
+  stretched: boolean;
+  /** Stretched: the site that keeps serving it when the sites lose each other; empty: not said. */
+  preferredSiteId: string;
+  /** What the storage is set to keep the copy's age below, in milliseconds; absent: not said. */
+  rpoMs?:
+    | number
+    | undefined;
+  /** Written here since the ends parted, and not at the other end; absent: not known. */
+  divergedBytes?: number | undefined;
 }
 
 /** The other end of a replication pair. */
@@ -1140,7 +1155,7 @@ export const VerbSupport: MessageFns<VerbSupport> = {
 };
 
 function createBasePluginProperties(): PluginProperties {
-  return { fences: false, atomicGroups: false, updateModes: [], keepsRecoveryPoints: false };
+  return { fences: false, atomicGroups: false, updateModes: [], keepsRecoveryPoints: false, stretched: false };
 }
 
 export const PluginProperties: MessageFns<PluginProperties> = {
@@ -1160,6 +1175,9 @@ export const PluginProperties: MessageFns<PluginProperties> = {
     }
     if (message.keepsRecoveryPoints !== false) {
       writer.uint32(32).bool(message.keepsRecoveryPoints);
+    }
+    if (message.stretched !== false) {
+      writer.uint32(40).bool(message.stretched);
     }
     return writer;
   },
@@ -1219,6 +1237,14 @@ export const PluginProperties: MessageFns<PluginProperties> = {
             message.keepsRecoveryPoints = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.stretched = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1240,6 +1266,7 @@ export const PluginProperties: MessageFns<PluginProperties> = {
     message.atomicGroups = object.atomicGroups ?? false;
     message.updateModes = object.updateModes?.map((e) => e) || [];
     message.keepsRecoveryPoints = object.keepsRecoveryPoints ?? false;
+    message.stretched = object.stretched ?? false;
     return message;
   },
 };
@@ -2136,6 +2163,10 @@ function createBaseDevice(): Device {
     lastRecoveryPoint: undefined,
     hostIdentity: "",
     lineage: "",
+    stretched: false,
+    preferredSiteId: "",
+    rpoMs: undefined,
+    divergedBytes: undefined,
   };
 }
 
@@ -2176,6 +2207,18 @@ export const Device: MessageFns<Device> = {
     }
     if (message.lineage !== "") {
       writer.uint32(98).string(message.lineage);
+    }
+    if (message.stretched !== false) {
+      writer.uint32(104).bool(message.stretched);
+    }
+    if (message.preferredSiteId !== "") {
+      writer.uint32(114).string(message.preferredSiteId);
+    }
+    if (message.rpoMs !== undefined) {
+      writer.uint32(120).uint64(message.rpoMs);
+    }
+    if (message.divergedBytes !== undefined) {
+      writer.uint32(128).uint64(message.divergedBytes);
     }
     return writer;
   },
@@ -2289,6 +2332,38 @@ export const Device: MessageFns<Device> = {
             message.lineage = reader.string();
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.stretched = reader.bool();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.preferredSiteId = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.rpoMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.divergedBytes = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2320,6 +2395,10 @@ export const Device: MessageFns<Device> = {
       : undefined;
     message.hostIdentity = object.hostIdentity ?? "";
     message.lineage = object.lineage ?? "";
+    message.stretched = object.stretched ?? false;
+    message.preferredSiteId = object.preferredSiteId ?? "";
+    message.rpoMs = object.rpoMs ?? undefined;
+    message.divergedBytes = object.divergedBytes ?? undefined;
     return message;
   },
 };
