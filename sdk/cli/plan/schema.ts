@@ -138,7 +138,7 @@ const vm = z
 
 const groupRef = z
   .string()
-  .regex(/^[^/]+\/.+$/)
+  .regex(/^[^/]+\/.+$/s)
   .transform((text) => {
     const slash = text.indexOf('/');
     return { arrayId: text.slice(0, slash), id: text.slice(slash + 1) };
