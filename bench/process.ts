@@ -8,9 +8,10 @@ import { createInterface } from 'node:readline';
 
 const root = new URL('../../', import.meta.url);
 
-/** The launcher's own choice of heap, so that what is measured is what users get. */
-const heapFlags = (): readonly string[] =>
-  /heap='([^']+)'/.exec(readFileSync(new URL('bin/siteswap', root), 'utf8'))?.[1]?.split(' ') ?? [];
+/** The launcher's own choices about memory, so that what is measured is what users get. */
+const launcher = readFileSync(new URL('bin/siteswap', root), 'utf8');
+const heapFlags: readonly string[] = /heap='([^']+)'/.exec(launcher)?.[1]?.split(' ') ?? [];
+const arenasMax = /MALLOC_ARENA_MAX-(\d+)/.exec(launcher)?.[1];
 
 /** Ticks of the kernel's accounts: 100 a second on every Linux that Node runs on. */
 const tickMs = 10;
@@ -31,7 +32,8 @@ export class BenchProcess {
   /** Starts a program; rejects when it ends before it says `ready …`. */
   static start(command: string, args: readonly string[]): Promise<BenchProcess> {
     const begunMs = performance.now();
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const env = { ...process.env, ...(arenasMax && { MALLOC_ARENA_MAX: arenasMax }) };
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
     return new Promise((resolve, reject) => {
       child.once('error', reject);
       child.once('exit', (code) => reject(new Error(`${command} ended with ${code}`)));
@@ -45,7 +47,7 @@ export class BenchProcess {
   /** A module of the bench, with the daemon's heap. */
   static module(name: string, argument: object): Promise<BenchProcess> {
     const path = new URL(`dist/bench/${name}.js`, root).pathname;
-    return BenchProcess.start(process.execPath, [...heapFlags(), path, JSON.stringify(argument)]);
+    return BenchProcess.start(process.execPath, [...heapFlags, path, JSON.stringify(argument)]);
   }
 
   /** Peak resident memory so far. */

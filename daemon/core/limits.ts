@@ -22,7 +22,7 @@ export const openRunsMax = 1_000;
  * Items of ended runs whose state stays in memory (some 500 bytes each), so that who polls a run
  * to its end, and a little longer, does not have it folded anew each time.
  */
-export const endedItemsKeptMax = 20_000;
+export const endedItemsKeptMax = 10_000;
 
 /** Ended runs that are kept when the configuration does not say: some months of a busy site. */
 export const endedRunsDefault = 1_000;

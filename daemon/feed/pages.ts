@@ -7,8 +7,8 @@ import { runExpired } from '../core/retention.ts';
 import type { Journal, StoredEntry } from '../journal/journal.ts';
 import type { EventPage } from './page.ts';
 
-/** Characters of events kept for watchers that come later: about 100 full pages. */
-const keptCharsMax = 16 * 1024 * 1024;
+/** Characters of events kept for watchers that come later: some 25 full pages. */
+const keptCharsMax = 4 * 1024 * 1024;
 
 /** Characters of one page: as UTF-8 and encoded it stays well below the largest message. */
 const pageCharsMax = 2 * 1024 * 1024;

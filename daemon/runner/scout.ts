@@ -26,8 +26,10 @@ import type { DeviceRequest, PluginState, RemoteState } from './service.ts';
 /** One page of a listing, and the import of a plugin: slow arrays take seconds, not minutes. */
 const listingTimeoutMs = 30_000;
 const describeTimeoutMs = 15_000;
-/** Items in one page when all are wanted at once. */
-const itemsPerPageMax = 2_000;
+/** Items in one page when all are wanted at once: its text stays small enough to die young. */
+const itemsPerPageMax = 1_000;
+/** Items made into one text when evidence is compared. */
+const itemsPerHashMax = 500;
 /** A plugin whose listing does not end would otherwise be asked for ever. */
 const pagesMax = 10_000;
 /** Tries at a question whose thread another plugin has ended: asking has no effect. */
@@ -50,10 +52,16 @@ interface ScoutParts {
 const unusable: ReadonlySet<unknown> = new Set([codes.pluginLoad, codes.pluginConfig]);
 
 /** Evidence but for its moment, as a short text: the same text is the same evidence. */
-const factsOf = (evidence: RemoteEvidence): string =>
-  createHash('sha256')
-    .update(JSON.stringify({ ...evidence, observedAtMs: 0 }))
-    .digest('base64');
+const factsOf = ({ remote, arrays, devices, vms, datastores }: RemoteEvidence): string => {
+  const hash = createHash('sha256').update(JSON.stringify(remote));
+  for (const list of [arrays, devices, vms, datastores]) {
+    // Piece by piece: a whole list as one text would be megabytes of garbage at each start.
+    for (let at = 0; at < list.length || at === 0; at += itemsPerHashMax) {
+      hash.update(JSON.stringify(list.slice(at, at + itemsPerHashMax)));
+    }
+  }
+  return hash.digest('base64');
+};
 
 export class Scout {
   readonly #parts: ScoutParts;
