@@ -14,6 +14,8 @@ import type { Engine } from '../runner/service.ts';
 import type { Call, Calls, Service } from './calls.ts';
 import { required } from './check.ts';
 import { detailOf, siteswapErrorOf } from './errors.ts';
+import { arraysAskedMax } from './limits.ts';
+import { merged } from './merged.ts';
 import { pageOf, sortedBy } from './pages.ts';
 import {
   arrayTo,
@@ -88,23 +90,30 @@ async function* devicesNow(
   }
 }
 
-async function* devices(
+async function* devicesOf(
   engine: Engine,
-  request: DiscoverDevicesRequest,
+  arrayId: string,
+  recorded: boolean,
   call: Call,
-): AsyncGenerator<DiscoverDevicesResponse> {
-  for (const arrayId of arraysOf(engine, request.arrayIds)) {
-    try {
-      yield* request.recorded
-        ? recordedDevices(engine, arrayId)
-        : devicesNow(engine, arrayId, call);
-    } catch (thrown) {
-      if (call.signal.aborted) return;
-      const problem = problemOf(arrayId, thrown, call);
-      yield { arrayId, devices: [], problem, observedTime: undefined };
-    }
+): AsyncGenerator<DiscoverDevicesResponse, void> {
+  try {
+    yield* recorded ? recordedDevices(engine, arrayId) : devicesNow(engine, arrayId, call);
+  } catch (thrown) {
+    if (call.signal.aborted) return;
+    const problem = problemOf(arrayId, thrown, call);
+    yield { arrayId, devices: [], problem, observedTime: undefined };
   }
 }
+
+const devices = (
+  engine: Engine,
+  { arrayIds, recorded }: DiscoverDevicesRequest,
+  call: Call,
+): AsyncGenerator<DiscoverDevicesResponse, void> =>
+  merged(
+    arraysOf(engine, arrayIds).map((arrayId) => devicesOf(engine, arrayId, recorded, call)),
+    arraysAskedMax,
+  );
 
 /** What a compute holds: asked for the first page, recorded for the others. */
 const computeSaid = async (

@@ -44,3 +44,6 @@ export const stopMsMax = 5_000;
 
 /** How long a connection attempt tells whether a socket file is in use. */
 export const probeMsMax = 1_000;
+
+/** Arrays asked at once for their devices by one call: each may hold a page of them in memory. */
+export const arraysAskedMax = 8;
