@@ -52,12 +52,14 @@ interface ScoutParts {
 const unusable: ReadonlySet<unknown> = new Set([codes.pluginLoad, codes.pluginConfig]);
 
 /** Evidence but for its moment, as a short text: the same text is the same evidence. */
-const factsOf = ({ remote, arrays, devices, vms, datastores }: RemoteEvidence): string => {
-  const hash = createHash('sha256').update(JSON.stringify(remote));
-  for (const list of [arrays, devices, vms, datastores]) {
+const factsOf = ({ observedAtMs: _, ...facts }: RemoteEvidence): string => {
+  const hash = createHash('sha256');
+  for (const [name, fact] of Object.entries(facts)) {
+    const items = Array.isArray(fact) ? fact : [fact];
+    hash.update(`${name} ${items.length}`);
     // Piece by piece: a whole list as one text would be megabytes of garbage at each start.
-    for (let at = 0; at < list.length || at === 0; at += itemsPerHashMax) {
-      hash.update(JSON.stringify(list.slice(at, at + itemsPerHashMax)));
+    for (let at = 0; at < items.length; at += itemsPerHashMax) {
+      hash.update(JSON.stringify(items.slice(at, at + itemsPerHashMax)));
     }
   }
   return hash.digest('base64');
