@@ -9,7 +9,8 @@ import {
 import type { SyncStatus, ValueAnswer } from '../../sdk/plugin/verbs.ts';
 import { SiteswapError } from '../core/errors.ts';
 import type { ItemReport, RunView } from '../core/view.ts';
-import type { DeviceRequest, DeviceVerb, Engine } from '../runner/service.ts';
+import type { DeviceRequest, Engine } from '../runner/service.ts';
+import type { DeviceVerb } from '../steps/device.ts';
 import type { Call, Calls, Service } from './calls.ts';
 import { Problems } from './check.ts';
 import { deadlineMarginMs, replicationDeadlineMsMax, targetsPerRequestMax } from './limits.ts';

@@ -10,6 +10,7 @@ import type { Policy } from '../core/policy.ts';
 import type { RunReport, RunSummary, RunView } from '../core/view.ts';
 import type { EventPage } from '../feed/page.ts';
 import type { JournalHealth } from '../journal/journal.ts';
+import type { DeviceVerb } from '../steps/device.ts';
 import type { PluginDescription, PoolHealth } from '../workers/pool.ts';
 
 export interface StoredPlan {
@@ -57,15 +58,6 @@ export interface StartRequest {
   /** Step name → policy, over the plan's. */
   readonly policies: Readonly<Record<string, Policy>>;
 }
-
-export type DeviceVerb =
-  | 'sync'
-  | 'prepareFailover'
-  | 'failover'
-  | 'testFailoverStart'
-  | 'testFailoverStop'
-  | 'reverse'
-  | 'restoreReplication';
 
 export interface DeviceRequest {
   readonly verb: DeviceVerb;

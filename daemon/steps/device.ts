@@ -4,7 +4,6 @@
  *
  * `side: protected` means here: the array that is called.
  */
-
 import type { StorageItem } from '../core/frozen.ts';
 import { goOn, type Policy } from '../core/policy.ts';
 import { changeMsMax } from './limits.ts';
@@ -13,7 +12,8 @@ import { changeGroups, settleGroups } from './targets.ts';
 
 const report: Policy = { rules: [], otherwise: goOn };
 
-type Verb =
+/** What a device run can do. */
+export type DeviceVerb =
   | 'sync'
   | 'prepareFailover'
   | 'failover'
@@ -21,11 +21,12 @@ type Verb =
   | 'testFailoverStop'
   | 'reverse'
   | 'restoreReplication';
+
 /** Only `failover` needs an argument: forced only when that was asked for in so many words. */
-const argsOf = (verb: Verb, call: StepCall<StorageItem>) =>
+const argsOf = (verb: DeviceVerb, call: StepCall<StorageItem>) =>
   verb === 'failover' ? { ...call.args, force: call.args?.force === true } : { ...call.args };
 
-const deviceStep = (verb: Verb, undo: { by: Verb } | 'nothing-to-undo' | 'no-return') =>
+const deviceStep = (verb: DeviceVerb, undo: { by: DeviceVerb } | 'nothing-to-undo' | 'no-return') =>
   defineStorageStep({
     name: `device-${verb}`,
     side: 'protected',

@@ -3,6 +3,7 @@
  * Live running and recovery after a crash are this same function over the same entries.
  */
 import type {
+  CallRefused,
   Entry,
   PolicyApplied,
   RunStarted,
@@ -79,17 +80,10 @@ const apply = (state: RunState, entry: Entry): RunState => {
   }
 };
 
-type TaskEntryTypes =
-  | TaskStarted
-  | TaskPrepared
-  | TaskAccepted
-  | TaskOutcome
-  | TaskSettled
-  | TaskInterrupted
-  | TaskWithdrawn
-  | PolicyApplied;
+/** Of one workgroup, and moves it: a refused call is only counted. */
+type TaskEntry = Exclude<Extract<Entry, { readonly group: number }>, CallRefused>;
 
-const groupOf = (state: RunState, entry: TaskEntryTypes): Group => {
+const groupOf = (state: RunState, entry: TaskEntry): Group => {
   const group = state.groups[entry.group];
   if (group === undefined) throw new TransitionError(`entry ${entry.type}: no such workgroup`);
   expectLegal(group, entry.type);
@@ -321,7 +315,7 @@ const rollBackItems = (
   startRollback(state, within(state, group, reach));
 };
 
-type RunLevel = Exclude<Entry, TaskEntryTypes | { type: 'run-started' | 'call-refused' }>;
+type RunLevel = Exclude<Entry, TaskEntry | { type: 'run-started' | 'call-refused' }>;
 
 const foldRun = (state: RunState, entry: RunLevel): RunState => {
   switch (entry.type) {
