@@ -87,7 +87,7 @@ export class Computer {
     history.note({ kind: 'daemon', what: 'starts', life: life.name });
     const jump = this.#lives === 1 ? 0 : this.#parts.wallJumpMsMax;
     const offsetMs = epochMs + chance.between(-jump, jump);
-    const pool = new SimPool(life, { remotes, farEnd, time, offsetMs, threads });
+    const pool = new SimPool(life, { remotes, farEnd, history, time, offsetMs, threads });
     this.#pool = pool;
     const daemon = await createDaemon(configOf(injections), {
       journal: new DiskJournal(disk, life),

@@ -86,6 +86,13 @@ export class FarEnd {
     const { history } = this.#parts;
     const call = ++this.#calls;
     const verb = verbOf(request);
+    let asked = true;
+    const end = (kind: 'heard' | 'given-up'): void => {
+      if (asked) history.note({ kind, call });
+      asked = false;
+    };
+    signal?.addEventListener('abort', () => end('given-up'), { once: true });
+    void thread.died.then(() => end('given-up'));
     history.note({
       kind: 'call',
       call,
@@ -95,8 +102,6 @@ export class FarEnd {
       targetIds: 'targets' in request ? request.targets.map(({ id }) => id) : [],
     });
     if (thread.dead) return never();
-    const giveUp = (): void => history.note({ kind: 'given-up', call });
-    signal?.addEventListener('abort', giveUp, { once: true });
     try {
       const answer = await port.send(request, signal);
       history.note({ kind: 'answer', call, verb, failed: failedIn(answer) });
@@ -107,7 +112,7 @@ export class FarEnd {
       await this.#back(thread, undefined);
       throw error;
     } finally {
-      signal?.removeEventListener('abort', giveUp);
+      end('heard');
     }
   }
 

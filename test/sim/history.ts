@@ -8,11 +8,21 @@ import type { Entry } from '../../daemon/core/entries.ts';
 import type { SystemEntry } from '../../daemon/core/system.ts';
 import type { RunReport, RunView } from '../../daemon/core/view.ts';
 import type { RunDescription } from '../../daemon/runner/service.ts';
+import type { TaskJob } from '../../daemon/workers/pool.ts';
 import type { SimTime } from './time.ts';
 
 export type What =
   /** An entry is durable; whether its writer ever hears of it is another matter. */
   | { readonly kind: 'landed'; readonly stream: string; readonly entry: Entry | SystemEntry }
+  /** A job is given to a thread. */
+  | {
+      readonly kind: 'job';
+      readonly runId: string;
+      readonly workgroup: string;
+      readonly step: string;
+      readonly phase: TaskJob['phase'];
+      readonly attempt: number;
+    }
   /** A request has reached its remote. `verb`: `settle failover`, `operationStatus`, … too. */
   | {
       readonly kind: 'call';
@@ -31,6 +41,8 @@ export type What =
       readonly failed: readonly string[];
       readonly fault?: string;
     }
+  /** The answer is with whoever asked. */
+  | { readonly kind: 'heard'; readonly call: number }
   /** Nobody waits for the answer any more. */
   | { readonly kind: 'given-up'; readonly call: number }
   /** Something was broken or mended. */

@@ -3,10 +3,10 @@
  * goes through many. Says the seeds before it begins; ends with 1 at the first that fails.
  */
 import { parseArgs } from 'node:util';
-import { type Simulated, simulate } from './simulate.ts';
+import { type Accusation, type Simulated, simulate } from './simulate.ts';
 import { story } from './story.ts';
 
-/** Lines of the story that are shown of a seed that failed. */
+/** Lines of the story that are shown of a seed that failed, up to the first accusation. */
 const tailLines = 60;
 
 const { values } = parseArgs({
@@ -16,6 +16,7 @@ const { values } = parseArgs({
     runs: { type: 'string' },
     hours: { type: 'string' },
     from: { type: 'string', default: '1' },
+    'go-on': { type: 'boolean', default: false },
   },
 });
 
@@ -26,9 +27,11 @@ const say = (line: string): void => {
 const accuse = (simulated: Simulated, whole: boolean): void => {
   const { scenario, accusations } = simulated;
   const lines = story(simulated);
+  const first = lines.findIndex((line) => line.includes('!!!'));
+  const tail = lines.slice(Math.max(0, first - tailLines), first + 1);
   say(`seed ${scenario.seed}${accusations.length > 0 ? ' FAILED' : ''}`);
   say(JSON.stringify(scenario, undefined, whole ? 2 : undefined));
-  for (const line of whole ? lines : lines.slice(-tailLines)) say(line);
+  for (const line of whole ? lines : tail) say(line);
   for (const { checker, message } of accusations) say(`${checker}: ${message}`);
 };
 
@@ -48,15 +51,21 @@ const many = async (from: number): Promise<boolean> => {
   say(`seeds ${from} to ${to}`);
   const beganMs = Date.now();
   let seed = from;
+  let failed = 0;
   for (; seed < from + runsMax && Date.now() < untilMs; seed++) {
     const simulated = await simulate(seed);
     if (simulated.accusations.length === 0) continue;
-    accuse(simulated, false);
-    return false;
+    failed++;
+    if (!values['go-on']) accuse(simulated, false);
+    if (!values['go-on']) return false;
+    const { checker, message } = simulated.accusations[0] as Accusation;
+    say(`seed ${seed} FAILED: ${checker}: ${message}`);
   }
   const minutes = (Date.now() - beganMs) / 60_000;
-  say(`${seed - from} simulations, ${Math.round((seed - from) / minutes)} a minute: all is well`);
-  return true;
+  say(
+    `${seed - from} simulations, ${Math.round((seed - from) / minutes)} a minute: ${failed} failed`,
+  );
+  return failed === 0;
 };
 
 const passed =

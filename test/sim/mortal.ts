@@ -19,6 +19,7 @@ export class Mortal {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.died = promise;
     this.#resolve = resolve;
+    void within?.died.then(resolve);
   }
 
   get dead(): boolean {

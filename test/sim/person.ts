@@ -5,13 +5,14 @@
 import type { Decision } from '../../daemon/core/entries.ts';
 import { SiteswapError } from '../../daemon/core/errors.ts';
 import type { Mode } from '../../daemon/core/plan.ts';
+import type { Policy } from '../../daemon/core/policy.ts';
 import type { RunView } from '../../daemon/core/view.ts';
 import type { RunningEngine } from '../../daemon/runner/engine.ts';
 import type { Chance } from './chance.ts';
 import type { Computer } from './computer.ts';
 import type { History } from './history.ts';
 import type { Scenario } from './scenario.ts';
-import { drawPolicies } from './scenario-policies.ts';
+import { drawPolicies, patient } from './scenario-policies.ts';
 import type { SimTime } from './time.ts';
 
 const requester = 'ann';
@@ -24,6 +25,8 @@ const patience = 5;
 
 /** Times that something refused is tried again. */
 const triesMax = 40;
+
+type Policies = Readonly<Record<string, Policy>>;
 
 export interface PersonParts {
   readonly time: SimTime;
@@ -42,6 +45,7 @@ export class Person {
   #mode: Mode = 'planned';
   #key = '';
   #starts = 0;
+  #result: RunView['result'];
   #disaster: Promise<void> | undefined;
 
   constructor(parts: PersonParts) {
@@ -73,7 +77,7 @@ export class Person {
 
   /** The same request once more, as a client does that lost the answer. */
   async startAgain(): Promise<void> {
-    if (this.#runId !== undefined) await this.#start(this.#mode, this.#key);
+    if (this.#runId !== undefined) await this.#start(this.#mode, this.#key, {});
   }
 
   /** Declares the site lost that was the plan's protected one, and takes over. */
@@ -81,13 +85,16 @@ export class Person {
     this.#disaster ??= this.#takeOver(siteId);
   }
 
-  /** Once more, in a world in which nothing is broken. */
+  /** A planned run that did not end well, once more: nothing is broken now. */
   async runAgain(): Promise<void> {
-    const { scenario } = this.#parts;
+    if (this.#mode !== 'planned' || this.#result === 'succeeded') return;
+    const { scenario, history } = this.#parts;
     const stored = await this.#insist('looks at the plan', async (engine) =>
       engine.getPlan(scenario.plan.id),
     );
-    if (stored.state === 'ready') await this.#carryOut('planned');
+    if (stored.state !== 'ready') return;
+    history.note({ kind: 'person', what: 'runs again', said: '' });
+    await this.#carryOut('planned', patient);
   }
 
   async #takeOver(siteId: string): Promise<void> {
@@ -99,9 +106,10 @@ export class Person {
     await this.#carryOut('disaster');
   }
 
-  async #carryOut(mode: Mode): Promise<RunView | undefined> {
+  async #carryOut(mode: Mode, policies: Policies = {}): Promise<RunView | undefined> {
     const key = `request ${++this.#starts}`;
-    const started = await this.#start(mode, key);
+    this.#result = undefined;
+    const started = await this.#start(mode, key, policies);
     if (started === undefined) return undefined;
     this.#runId = started;
     this.#mode = mode;
@@ -109,15 +117,18 @@ export class Person {
     for (let parks = 0; ; parks++) {
       await this.#follow(started);
       const view = await this.#look(started);
-      if (view?.status === 'ended') return view;
+      if (view?.status === 'ended') {
+        this.#result = view.result;
+        return view;
+      }
       if (view?.status === 'parked' || view?.status === 'stuck') await this.#decide(view, parks);
     }
   }
 
   /** The run's id, or undefined when it is refused for good. */
-  async #start(mode: Mode, requestKey: string): Promise<string | undefined> {
+  async #start(mode: Mode, requestKey: string, policies: Policies): Promise<string | undefined> {
     const { time, chance, scenario } = this.#parts;
-    const request = { planId: scenario.plan.id, mode, requester, requestKey, policies: {} };
+    const request = { planId: scenario.plan.id, mode, requester, requestKey, policies };
     for (let tries = 1; tries <= triesMax; tries++) {
       const said = await this.#ask(`starts ${mode}`, (engine) => engine.startRun(request));
       if (!(said instanceof Error)) return said.runId;

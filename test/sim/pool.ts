@@ -3,16 +3,18 @@
  * jobs end as lost workers, what it had called goes on at the far end, and another takes its place.
  */
 import type { RemoteConfig } from '../../daemon/host/remote.ts';
-import { workerLost } from '../../daemon/workers/faults.ts';
+import { workerLost, workerLostCode } from '../../daemon/workers/faults.ts';
 import { createInlinePool } from '../../daemon/workers/inline.ts';
 import type { Job, JobFault, Pool, ResultOf } from '../../daemon/workers/pool.ts';
 import type { FarEnd } from './far-end.ts';
+import type { History } from './history.ts';
 import { Mortal } from './mortal.ts';
 import type { SimTime } from './time.ts';
 
 export interface SimPoolParts {
   readonly remotes: readonly RemoteConfig[];
   readonly farEnd: FarEnd;
+  readonly history: History;
   readonly time: SimTime;
   readonly offsetMs: number;
   readonly threads: number;
@@ -38,17 +40,28 @@ export class SimPool implements Pool {
   }
 
   async run<J extends Job>(job: J): Promise<ResultOf<J>> {
-    const { life, pool } = this.#threads[this.#jobs++ % this.#threads.length] as Thread;
-    const died = life.died.then((): JobFault => workerLost('it was killed'));
-    return (await this.#daemon.hears(Promise.race([pool.run(job), died]))) as ResultOf<J>;
+    if (job.kind === 'task') {
+      const { runId, workgroup, step, phase, attempt } = job;
+      this.#parts.history.note({ kind: 'job', runId, workgroup, step, phase, attempt });
+    }
+    const thread = this.#threads[this.#jobs++ % this.#threads.length] as Thread;
+    const died = thread.life.died.then((): JobFault => workerLost('it was killed'));
+    const result = await this.#daemon.hears(Promise.race([thread.pool.run(job), died]));
+    // An injected crash ends the whole thread, and with it what else it does.
+    if (result.kind === 'fault' && result.fault.code === workerLostCode) this.#replace(thread);
+    return result as ResultOf<J>;
   }
 
   /** One thread ends, in the middle of whatever it does. */
   killThread(): void {
-    const at = this.#begun % this.#threads.length;
-    const killed = this.#threads[at];
-    this.#threads[at] = this.#begin();
-    killed?.life.die();
+    const thread = this.#threads[this.#begun % this.#threads.length];
+    if (thread !== undefined) this.#replace(thread);
+  }
+
+  #replace(thread: Thread): void {
+    const at = this.#threads.indexOf(thread);
+    if (at >= 0) this.#threads[at] = this.#begin();
+    thread.life.die();
   }
 
   setSiteLost(siteId: string, lost: boolean): void {

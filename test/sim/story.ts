@@ -17,6 +17,10 @@ const words = (moment: Moment): string => {
   switch (moment.kind) {
     case 'landed':
       return `journal   ${moment.stream.slice(0, 6)} ${entryWords(moment.entry)}`;
+    case 'job':
+      return ` job      ${moment.workgroup} ${moment.step} ${moment.phase} #${moment.attempt}`;
+    case 'heard':
+      return `  heard   ${moment.call}`;
     case 'call': {
       const { call, remoteId, verb, key, targetIds } = moment;
       return `  call    ${call} ${remoteId} ${verb} ${key.slice(33)} ${targetIds.join(' ')}`;

@@ -1,13 +1,35 @@
 /** Every checker by the name under which it accuses. */
+import { apiEqualsLab } from './api-equals-lab.ts';
 import { calmSucceeds } from './calm.ts';
 import type { Checker } from './checker.ts';
+import { runAgainConverges } from './converges.ts';
+import { doneOnce } from './done-once.ts';
 import { noGapInEvents } from './events.ts';
+import { everyVmOnceOrReported } from './every-vm.ts';
+import { noWriterAtFinalSync } from './final-sync.ts';
+import { noHeartbeatLost } from './heartbeats.ts';
+import { notBuiltUpon } from './late-effects.ts';
+import { noCallToLostSite } from './lost-sites.ts';
 import { noDefect } from './no-defect.ts';
+import { oneRunPerRequest } from './one-run.ts';
+import { parkedIsAtRest } from './parked.ts';
+import { rollbackRestores } from './rollback.ts';
 import { neverTwoWriters } from './two-writers.ts';
 
-export const checkers: Readonly<Record<string, Checker>> = {
+export const checkers = {
   'no-defect': noDefect,
   'never-two-writers': neverTwoWriters,
+  'no-heartbeat-lost': noHeartbeatLost,
+  'done-once': doneOnce,
+  'no-call-to-lost-site': noCallToLostSite,
+  'no-writer-at-final-sync': noWriterAtFinalSync,
+  'every-vm-once-or-reported': everyVmOnceOrReported,
+  'parked-is-at-rest': parkedIsAtRest,
+  'not-built-upon': notBuiltUpon,
+  'rollback-restores': rollbackRestores,
+  'api-equals-lab': apiEqualsLab,
+  'run-again-converges': runAgainConverges,
+  'one-run-per-request': oneRunPerRequest,
   'no-gap-in-events': noGapInEvents,
   'calm-succeeds': calmSucceeds,
-};
+} satisfies Record<string, Checker>;

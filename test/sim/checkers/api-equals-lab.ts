@@ -1,0 +1,61 @@
+/** What the API reports of a run that has ended is what the far end knows. */
+import type { Mode } from '../../../daemon/core/plan.ts';
+import type { ItemReport } from '../../../daemon/core/view.ts';
+import type { Checker, Scene } from './checker.ts';
+import { devicesOf, placeOf } from './places.ts';
+import { type Item, isStorage, type Run, Runs } from './runs.ts';
+
+/** Words for where an item that is done must stand. Absent: it may stand anywhere. */
+interface Expected {
+  readonly protected?: string;
+  readonly recovery?: string;
+  readonly test?: string;
+}
+
+const expectedOf: Readonly<Record<Mode, { readonly storage: Expected; readonly vm: Expected }>> = {
+  planned: {
+    storage: { protected: 'handed-over, unmounted', recovery: 'promoted, mounted' },
+    vm: { protected: 'off', recovery: 'on' },
+  },
+  disaster: { storage: { recovery: 'promoted, mounted' }, vm: { recovery: 'on' } },
+  test: { storage: { test: 'copy, mounted' }, vm: { test: 'on' } },
+  cleanup: { storage: { test: 'no copy, unmounted' }, vm: { test: 'unregistered' } },
+  reprotect: {
+    storage: { protected: 'replica, unmounted', recovery: 'source, mounted' },
+    vm: {},
+  },
+};
+
+const compare = (scene: Scene, run: Run, item: Item): string | undefined => {
+  const { mode, protectedSiteId, recoverySiteId } = run.started.frozen;
+  if (mode === 'device') return undefined;
+  const expected = expectedOf[mode][isStorage(item) ? 'storage' : 'vm'];
+  const here = placeOf(scene.lab, protectedSiteId, item, devicesOf(item, 'protected'));
+  const there = placeOf(scene.lab, recoverySiteId, item, devicesOf(item, 'recovery'));
+  const pairs: readonly (readonly [string | undefined, string])[] = [
+    [expected.protected, here.production],
+    [expected.recovery, there.production],
+    [expected.test, there.test],
+  ];
+  const odd = pairs.find(([wanted, found]) => wanted !== undefined && wanted !== found);
+  return odd && `${item.id} is reported done in ${mode} mode, and is ${odd[1]}, not ${odd[0]}`;
+};
+
+const done = (items: readonly ItemReport[]): ReadonlySet<string> =>
+  new Set(items.filter(({ outcome }) => outcome === 'done').map(({ itemId }) => itemId));
+
+export const apiEqualsLab: Checker = (scene) => {
+  const runs = new Runs();
+  return (moment) => {
+    runs.see(moment);
+    if (moment.kind !== 'rest' || moment.view.status !== 'ended') return undefined;
+    const run = runs.of(moment.runId);
+    if (run === undefined) return undefined;
+    const told = done(moment.report.items);
+    for (const item of run.items) {
+      const odd = told.has(item.id) ? compare(scene, run, item) : undefined;
+      if (odd !== undefined) return odd;
+    }
+    return undefined;
+  };
+};

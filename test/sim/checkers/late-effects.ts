@@ -1,0 +1,52 @@
+/**
+ * What may still take effect is not built upon: no other change of the same run, forward or back,
+ * begins on an object while an earlier one can still land on it.
+ */
+import { readingVerbs } from '../../../sdk/plugin/verbs.ts';
+import type { Checker } from './checker.ts';
+import { pending } from './pending.ts';
+import { type Item, isStorage, keyOf, type Run, Runs, targetsOf } from './runs.ts';
+
+const reading: ReadonlySet<string> = new Set(readingVerbs);
+
+/** The objects that a target carries: itself, and of a consistency group all that is on it. */
+const carried = (run: Run, targetId: string): ReadonlySet<string> => {
+  const ids = new Set([targetId]);
+  const { workgroups } = run.started.frozen;
+  for (const group of workgroups) {
+    (group.items as readonly Item[]).forEach((item) => {
+      if (isStorage(item)) {
+        if (item.id === targetId) for (const id of targetsOf(item)) ids.add(id);
+        return;
+      }
+      const under = workgroups[group.storage]?.items as readonly Item[] | undefined;
+      if (item.on.some((at) => under?.[at]?.id === targetId)) ids.add(item.id);
+    });
+  }
+  return ids;
+};
+
+export const notBuiltUpon: Checker = ({ lab }) => {
+  const runs = new Runs();
+  return (moment) => {
+    runs.see(moment);
+    if (moment.kind !== 'call' || moment.key === '') return undefined;
+    if (reading.has(moment.verb) || moment.verb.startsWith('settle ')) return undefined;
+    const now = keyOf(moment.key);
+    const run = runs.by(now.initiatorId);
+    if (run === undefined) return undefined;
+    for (const { remoteId, key, verb, targetIds } of pending(lab)) {
+      const before = keyOf(key);
+      if (before.initiatorId !== now.initiatorId) continue;
+      if (before.step === now.step && before.direction === now.direction) continue;
+      for (const id of targetIds) {
+        const on = carried(run, id);
+        // A VM at one compute is not the VM at the other; a group is what both sites stand on.
+        if (on.size === 1 && remoteId !== moment.remoteId) continue;
+        const hit = moment.targetIds.find((target) => on.has(target));
+        if (hit !== undefined) return `${moment.key} of ${hit} while ${verb} of ${id} can land`;
+      }
+    }
+    return undefined;
+  };
+};

@@ -1,0 +1,59 @@
+/**
+ * Parked means that nothing goes on: no call is in flight, none is made until a person decides, and
+ * whatever can still take effect is listed in doubt.
+ */
+import type { ItemNote } from '../../../daemon/core/view.ts';
+import type { Checker } from './checker.ts';
+import { pending } from './pending.ts';
+import { keyOf, Runs, targetsOf } from './runs.ts';
+
+export const parkedIsAtRest: Checker = ({ lab }) => {
+  const runs = new Runs();
+  const parked = new Set<string>();
+  /** Call → initiator. */
+  const inFlight = new Map<number, string>();
+
+  /** What may still happen to an item that is not said to be in doubt. */
+  const unlisted = (runId: string, notes: readonly ItemNote[]): string | undefined => {
+    const run = runs.of(runId);
+    const doubtful = new Set(notes.filter((n) => n.state === 'in-doubt').map((n) => n.itemId));
+    for (const { key, targetIds } of pending(lab)) {
+      if (keyOf(key).initiatorId !== run?.started.initiatorId) continue;
+      const item = run.items.find((one) => targetsOf(one).some((id) => targetIds.has(id)));
+      if (item === undefined || doubtful.has(item.id)) continue;
+      return `${key} can still take effect on ${item.id}, which is not listed in doubt`;
+    }
+    return undefined;
+  };
+
+  return (moment) => {
+    runs.see(moment);
+    switch (moment.kind) {
+      case 'landed': {
+        const { entry, stream } = moment;
+        if (entry.type === 'run-resumed' || entry.type === 'run-ended') parked.delete(stream);
+        if (entry.type !== 'run-parked') return undefined;
+        parked.add(stream);
+        const initiator = runs.of(stream)?.started.initiatorId;
+        const open = [...inFlight].find(([, by]) => by === initiator);
+        return open && `call ${open[0]} is in flight`;
+      }
+      case 'call': {
+        const { initiatorId } = keyOf(moment.key);
+        const run = runs.by(initiatorId);
+        if (run === undefined) return undefined;
+        inFlight.set(moment.call, initiatorId);
+        return parked.has(run.started.runId) ? `${moment.key} is called` : undefined;
+      }
+      case 'heard':
+      case 'given-up':
+        inFlight.delete(moment.call);
+        return undefined;
+      case 'rest':
+        if (!parked.has(moment.runId)) return undefined;
+        return unlisted(moment.runId, moment.view.notes);
+      default:
+        return undefined;
+    }
+  };
+};
