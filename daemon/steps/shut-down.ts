@@ -33,17 +33,29 @@ const runShutDown = async (call: StepCall<VmItem>) => {
   return asked.map((answer) => answerOf.get(answer.id) ?? answer);
 };
 
-/** Off is off, whoever did it. What is still on is the shut-down's own affair. */
+/**
+ * Off is off, whoever did it, but not while an order of ours may still arrive: it would stop the VM
+ * that an undo starts again. The plug may have been pulled for whatever did not shut down.
+ */
 const settleShutDown = async (call: StepCall<VmItem>): Promise<readonly Settlement[]> => {
   const off = new Set<string>();
   for (const answer of await statusOfVms(call)) {
     if ('value' in answer && answer.value.power === 'off') off.add(answer.id);
   }
-  const on = call.items.filter((item) => !off.has(item.id));
-  const settlements = await settleVms({ ...call, items: on }, 'shutDown');
-  const settlementOf = new Map(settlements.map((settlement) => [settlement.id, settlement]));
-  return call.items.map(({ id }) => settlementOf.get(id) ?? { id, verdict: 'done' });
+  const asked = await settleVms(call, 'shutDown');
+  const stopped = new Set(asked.flatMap(({ id, verdict }) => (verdict === 'done' ? [id] : [])));
+  const others = call.items.filter(({ id }) => !stopped.has(id));
+  const pulled = new Map((await settleVms({ ...call, items: others }, 'powerOff')).map(byId));
+  return asked.map((settlement) => {
+    const { id, verdict } = settlement;
+    const plug = pulled.get(id);
+    if (verdict === 'running' || plug?.verdict === 'running') return { id, verdict: 'running' };
+    if (off.has(id)) return { id, verdict: 'done' };
+    return verdict === 'absent' && plug !== undefined ? plug : settlement;
+  });
 };
+
+const byId = (settlement: Settlement) => [settlement.id, settlement] as const;
 
 const undoShutDown = async (call: UndoCall<VmItem>) => {
   const wasOn = call.items.filter((item) => call.before[item.id] === 'on');

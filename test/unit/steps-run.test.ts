@@ -203,14 +203,38 @@ test("shut-down: in doubt → off is done, on is the shut-down's own affair", as
   const step = vmStep('shut-down');
   const { far, call } = callOf(step, [vmItem('off'), vmItem('on'), vmItem('mute')], {
     vmStatus: (id) => (id === 'mute' ? failing('timeout')(id) : statusOf({ power: id })(id)),
-    'settle:shutDown': (id) => ({ id, verdict: id === 'on' ? 'absent' : 'running' }),
+    'settle:shutDown': (id) => ({ id, verdict: id === 'mute' ? 'running' : 'absent' }),
+    'settle:powerOff': (id) => ({ id, verdict: 'absent' }),
   });
   t.deepEqual(await step.settle(call), [
     { id: 'off', verdict: 'done' },
     { id: 'on', verdict: 'absent' },
     { id: 'mute', verdict: 'running' },
   ]);
-  t.deepEqual(far.calls[1]?.ids, ['on', 'mute']);
+  t.deepEqual(far.verbs(), ['vmStatus', 'settle:shutDown', 'settle:powerOff']);
+});
+
+test('shut-down: an order may still arrive at a VM that is off → not done yet', async (t) => {
+  const step = vmStep('shut-down');
+  for (const late of ['settle:shutDown', 'settle:powerOff']) {
+    const { call } = callOf(step, [vmItem('a')], {
+      vmStatus: statusOf({ power: 'off' }),
+      'settle:shutDown': (id) => ({ id, verdict: 'absent' }),
+      'settle:powerOff': (id) => ({ id, verdict: 'absent' }),
+      [late]: (id) => ({ id, verdict: 'running' }),
+    });
+    t.deepEqual(await step.settle(call), [{ id: 'a', verdict: 'running' }]);
+  }
+});
+
+test('shut-down: the plug was pulled and nobody heard of it → done', async (t) => {
+  const step = vmStep('shut-down');
+  const { call } = callOf(step, [vmItem('a')], {
+    vmStatus: failing('timeout'),
+    'settle:shutDown': (id) => ({ id, verdict: 'absent' }),
+    'settle:powerOff': (id) => ({ id, verdict: 'done' }),
+  });
+  t.deepEqual(await step.settle(call), [{ id: 'a', verdict: 'done' }]);
 });
 
 test('undo: shut-down → only VMs that were on before are started', async (t) => {
