@@ -258,6 +258,9 @@ test('a failed undo makes the run stuck; retry goes on with it', (t) => {
   }).run();
   t.is(drive.state.parked, 'stuck');
   t.is(drive.trace.filter((call) => call === 'undo demote s1').length, 3);
+  const { attention, notes } = viewOf(drive.state, 100);
+  t.regex(attention, /^stuck: s1 at demote: /);
+  t.true(notes.some(({ step, state }) => step === 'demote' && state === 'not-undone'));
   broken = false;
   drive.apply({
     type: 'run-resumed',

@@ -100,16 +100,17 @@ const waitingFor = (state: RunState, group: Group): string => {
   return frozen === undefined ? '' : `a free slot at ${remoteOf(frozen, group.frozen)}`;
 };
 
-const workgroupView = (state: RunState, group: Group): WorkgroupView => {
+/** The step that a workgroup is at, ended at, or is undoing. */
+const presentStep = (group: Group): number => {
   const top = group.completed.at(-1);
   const undoing = group.standing.startsWith('undo') || group.standing === 'stuck';
+  if (undoing && top !== undefined) return top.step;
   const last = group.chain[group.chain.length - 1] ?? 0;
-  const step =
-    undoing && top !== undefined
-      ? top.step
-      : group.place < group.chain.length
-        ? stepAt(group)
-        : last;
+  return group.place < group.chain.length ? stepAt(group) : last;
+};
+
+const workgroupView = (state: RunState, group: Group): WorkgroupView => {
+  const step = presentStep(group);
   const fault = group.note?.fault;
   return {
     id: group.id,
@@ -195,12 +196,13 @@ const groupNotes = (state: RunState, group: Group): ItemNote[] => {
     const why = `operation ${operation} goes on at the remote`;
     notes.push({ ...at(position, stepAt(group)), state: 'in-doubt', why });
   }
-  if (group.standing !== 'stopped') return notes;
+  const { standing } = group;
+  if (standing !== 'stopped' && standing !== 'stuck') return notes;
   for (const position of task.due) {
     const { why = '', fault } = task.notes.get(position) ?? group.note ?? {};
     notes.push({
-      ...at(position, stepAt(group)),
-      state: 'stopped',
+      ...at(position, presentStep(group)),
+      state: standing === 'stuck' ? 'not-undone' : 'stopped',
       why,
       ...(fault === undefined ? {} : { fault }),
     });
@@ -218,7 +220,7 @@ const attentionOf = (state: RunState): string => {
   const cause =
     first === undefined
       ? state.cancelReason || 'by request'
-      : `${first.id} at ${state.steps[stepAt(first)]?.name ?? ''}: ${first.note?.why ?? ''}`;
+      : `${first.id} at ${state.steps[presentStep(first)]?.name ?? ''}: ${first.note?.why ?? ''}`;
   const what = {
     stopped: 'Mend the cause, then resume',
     cancelled: 'Resume to go on',

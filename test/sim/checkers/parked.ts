@@ -16,7 +16,8 @@ export const parkedIsAtRest: Checker = ({ lab }) => {
   /** What may still happen to an item that is not said to be in doubt. */
   const unlisted = (runId: string, notes: readonly ItemNote[]): string | undefined => {
     const run = runs.of(runId);
-    const doubtful = new Set(notes.filter((n) => n.state === 'in-doubt').map((n) => n.itemId));
+    const told = notes.filter(({ state }) => state === 'in-doubt' || state === 'not-undone');
+    const doubtful = new Set(told.map(({ itemId }) => itemId));
     for (const { key, targetIds } of pending(lab)) {
       if (keyOf(key).initiatorId !== run?.started.initiatorId) continue;
       const item = run.items.find((one) => targetsOf(one).some((id) => targetIds.has(id)));
