@@ -1,6 +1,6 @@
 /**
  * Puts the modules of the daemon's main thread, ours and the packages', into one file, which
- * `bin/siteswap` starts (docs/decisions/0012-one-file-to-start.md). Needs a build.
+ * `bin/siteswap` starts (docs/decisions/0014-one-file-to-start.md). Needs a build.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
