@@ -11,7 +11,7 @@ import type { Random } from './core/random.ts';
 import { createFeed } from './feed/feed.ts';
 import type { Journal } from './journal/journal.ts';
 import { openSqliteJournal } from './journal/sqlite.ts';
-import { createLog, type DaemonLog, runLogOf } from './log.ts';
+import { createLog, type DaemonLog, pluginLogOf, runLogOf } from './log.ts';
 import type { ModeSteps } from './planner/freeze.ts';
 import { Draws } from './runner/draws.ts';
 import { openEngine, type RunningEngine } from './runner/engine.ts';
@@ -63,6 +63,7 @@ export const createDaemon = async (
       siteIds: config.sites.map(({ id }) => id),
       threads: config.workers,
       baseDir: dirname(config.file),
+      log: pluginLogOf(log),
     });
   const feed = createFeed(journal, clock);
   const closers: (() => Promise<void> | void)[] = [

@@ -13,6 +13,7 @@ import type { Entry } from './core/entries.ts';
 import { scrubberOf } from './host/scrub.ts';
 import type { RunLog } from './runner/log.ts';
 import { withSources } from './stack.ts';
+import type { PluginLog } from './workers/threads.ts';
 
 /** Lines that wait for a reader of standard error that does not read; more are dropped. */
 const waitingBytesMax = 8 * 1024 * 1024;
@@ -133,6 +134,16 @@ export const runLogOf = ({ logger }: DaemonLog): RunLog => ({
   },
   untidy(error) {
     logger.warn({ err: error }, 'old runs could not be forgotten; it is tried again');
+  },
+});
+
+/** What plugins write to standard streams: lines of theirs, at `info`. */
+export const pluginLogOf = ({ logger }: DaemonLog): PluginLog => ({
+  said(plugin, text, dropped) {
+    for (const line of text.split('\n')) {
+      if (line.trim() !== '') logger.info({ plugin }, line);
+    }
+    if (dropped > 0) logger.warn({ plugin, dropped }, 'the plugin wrote too much to show it all');
   },
 });
 

@@ -45,3 +45,7 @@ export const itemsCacheCharsMax = 8 * 1024 * 1024;
 
 /** Sessions that take their leave get this long when the pool closes. */
 export const closeMsMax = 1_000;
+
+/** Characters that a plugin may write to a thread's standard streams in each such time. */
+export const outputCharsMax = 32 * 1024;
+export const outputWindowMs = 1_000;

@@ -66,5 +66,14 @@ export type Sent =
 type OtherJob = Exclude<RemoteJob, TaskJob>;
 type BareTaskJob = Omit<TaskJob, 'items'>;
 
+/** From a thread, unasked: what its plugin wrote to the standard streams. */
+export interface Said {
+  readonly kind: 'said';
+  /** Of one or more lines. */
+  readonly text: string;
+  /** Characters that were too many, and are gone. */
+  readonly dropped: number;
+}
+
 /** From a thread: lines of a message's number, a space and the JSON of its answer. */
 export type Answers = string;

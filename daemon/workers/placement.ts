@@ -14,7 +14,7 @@ import type { ThreadGroup } from './thread-group.ts';
 export interface PlacementParts {
   readonly clock: Clock;
   /** One thread for a plugin, or as many as the configuration gives each. */
-  readonly startGroup: (kind: 'single' | 'many') => ThreadGroup;
+  readonly startGroup: (kind: 'single' | 'many', pluginId: string) => ThreadGroup;
   /** Never rejects: a thread that ends is a fault of the plugin. */
   readonly probe: (group: ThreadGroup, pluginId: string, module: string) => Promise<ProbeResult>;
 }
@@ -61,7 +61,7 @@ export class Placement {
     const groups = kind === 'single' ? this.#single : this.#many;
     let group = groups.get(pluginId);
     if (group === undefined) {
-      group = this.#parts.startGroup(kind);
+      group = this.#parts.startGroup(kind, pluginId);
       groups.set(pluginId, group);
     }
     return group;

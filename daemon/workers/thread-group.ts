@@ -11,13 +11,15 @@ import { Piscina } from 'piscina';
 import { Board, newBoard } from './board.ts';
 import { type Asker, Lane } from './lane.ts';
 import { closeMsMax, jobsPerThreadMax, jobsWaitingMax, threadYoungMbMax } from './limits.ts';
-import type { ServeTask, ThreadMessage, ThreadSetup } from './messages.ts';
+import type { Said, ServeTask, ThreadMessage, ThreadSetup } from './messages.ts';
 
 export interface GroupOptions {
   readonly threads: number;
   readonly heapMbMax: number;
   readonly silentMsMax: number;
   readonly setup: Omit<ThreadSetup, 'board' | 'beatMs'>;
+  /** Gets what the plugin writes to standard streams. */
+  readonly hear: (said: Said) => void;
 }
 
 /** A thread that ended. */
@@ -49,7 +51,7 @@ export class ThreadGroup {
   /** Of the thread that ended last: what died with it was taken by this. */
   lastDeath: Death = { how: 'ended its thread', onPurpose: false };
 
-  constructor({ threads, heapMbMax, silentMsMax, setup }: GroupOptions) {
+  constructor({ threads, heapMbMax, silentMsMax, setup, hear }: GroupOptions) {
     this.#silentMsMax = silentMsMax;
     this.#threadsMax = threads;
     this.#board = new Board(newBoard(threads * slotsPerThread));
@@ -58,7 +60,7 @@ export class ThreadGroup {
       board: this.#board.shape,
       beatMs: silentMsMax / (looksMax * 2),
     };
-    this.#start = () => startThreads(threads, heapMbMax, workerData);
+    this.#start = () => startThreads(threads, heapMbMax, workerData, hear);
   }
 
   /** None before the first message: where every plugin has its own thread, nobody needs these. */
@@ -158,6 +160,7 @@ const startThreads = (
   threads: number,
   heapMbMax: number,
   workerData: ThreadSetup,
+  hear: (said: Said) => void,
 ): Piscina<ServeTask, never> => {
   const piscina = new Piscina<ServeTask, never>({
     filename: new URL('./thread.js', import.meta.url).href,
@@ -171,6 +174,9 @@ const startThreads = (
       maxYoungGenerationSizeMb: threadYoungMbMax,
     },
     workerData,
+  });
+  piscina.on('message', (message: Partial<Said>) => {
+    if (message.kind === 'said') hear(message as Said);
   });
   // A thread that ends with no task on it: it is reaped at the next look.
   piscina.on('error', () => {});

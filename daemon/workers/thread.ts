@@ -2,7 +2,7 @@
  * The entry of a worker thread, which runs the code of one plugin. It beats on the board as long as
  * its event loop turns.
  */
-import { threadId, workerData } from 'node:worker_threads';
+import { parentPort, threadId, workerData } from 'node:worker_threads';
 import { describe } from '../../sdk/plugin/check.ts';
 import { instanceOf, readConfig } from '../host/config.ts';
 import { badAnswer } from '../host/faults.ts';
@@ -14,10 +14,12 @@ import type {
   JobMessage,
   ProbeMessage,
   ProbeResult,
+  Said,
   ServeTask,
   ThreadMessage,
   ThreadSetup,
 } from './messages.ts';
+import { captureOutput } from './output.ts';
 import { Server } from './serve.ts';
 import { SiteFlags } from './site-flags.ts';
 import { systemClock } from './system-clock.ts';
@@ -29,6 +31,7 @@ const slot = new ThreadSlot(setup.board, threadId);
 const flags = new SiteFlags(setup.siteIds, setup.sites);
 
 setInterval(() => slot.beat(), setup.beatMs).unref();
+captureOutput((said) => parentPort?.postMessage({ kind: 'said', ...said } satisfies Said));
 
 const plugins = new Map<string, Promise<Loaded>>();
 

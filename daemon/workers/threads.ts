@@ -26,6 +26,12 @@ import { SiteFlags } from './site-flags.ts';
 import { clockOffsetMs, systemClock } from './system-clock.ts';
 import { lookEveryMs, ThreadGroup } from './thread-group.ts';
 
+/** What the pool tells the log; the daemon hands in a writer. */
+export interface PluginLog {
+  /** `text`: what a plugin wrote, lines of it; `dropped`: characters that were too many. */
+  said(pluginId: string, text: string, dropped: number): void;
+}
+
 export interface ThreadPoolOptions {
   readonly remotes: readonly RemoteConfig[];
   readonly siteIds: readonly string[];
@@ -38,6 +44,8 @@ export interface ThreadPoolOptions {
   /** First time for which a plugin that ended a thread is not called. */
   readonly coolDownMs?: number;
   readonly heapMbMax?: number;
+  /** Absent: what plugins write to standard streams is gone. */
+  readonly log?: PluginLog;
 }
 
 type AnyResult = ResultOf<Job>;
@@ -70,7 +78,7 @@ class ThreadPool implements Pool {
     this.#remotes = new Map(remotes.map((remote) => [remote.id, remote]));
     this.#flags = new SiteFlags(siteIds);
     this.#blocked = new Blocked(this.#clock, options.coolDownMs);
-    // A thread's last words may quote anything of a configuration that only plugins can read.
+    // A thread's words may quote anything of a configuration that only plugins can read.
     this.#hide = scrubberOf(
       remotes.flatMap(({ config }) => textsIn(config)),
       '[hidden]',
@@ -82,10 +90,16 @@ class ThreadPool implements Pool {
       baseDir: options.baseDir ?? process.cwd(),
       clockOffsetMs: offset,
     };
-    const group = { heapMbMax, silentMsMax, setup };
     this.#placement = new Placement({
       clock: this.#clock,
-      startGroup: (kind) => new ThreadGroup({ ...group, threads: kind === 'single' ? 1 : threads }),
+      startGroup: (kind, pluginId) =>
+        new ThreadGroup({
+          threads: kind === 'single' ? 1 : threads,
+          heapMbMax,
+          silentMsMax,
+          setup,
+          hear: ({ text, dropped }) => options.log?.said(pluginId, this.#hide(text), dropped),
+        }),
       probe: (own, pluginId, module) => this.#probe(own, pluginId, module),
     });
     this.#timer = setInterval(() => this.#look(), lookEveryMs(silentMsMax));

@@ -114,6 +114,10 @@ test('canaries of plugins are nowhere: answers, errors, CLI, log, journal, state
   }
   t.true('journal.db' in places);
   t.regex(places.answers ?? '', /\[secret\]/);
+  // What the plugin wrote to its streams is in the log as its own, hidden; what was too much is not.
+  t.regex(places.log ?? '', /"plugin":"leaky","msg":"token \[hidden\]/);
+  t.regex(places.log ?? '', /"plugin":"leaky","dropped":4\d{4},/);
+  t.false(places.log?.includes('many words'));
   for (const [place, text] of Object.entries(places)) {
     for (const needle of needles) {
       const at = text.indexOf(needle);

@@ -15,6 +15,8 @@ export default definePlugin({
   open: async (context) => {
     const { socket, token, opens } = context.config;
     const leak = saidWith(token.reveal());
+    console.log(leak);
+    process.stderr.write(`${leak}\n`);
     if (!opens) throw new Error(`login failed with ${leak}`);
     const config = { world: { socket } };
     return { leak, lab: await lab.open({ ...context, config, remoteId: 'lab-a' }) };
@@ -47,6 +49,8 @@ export default definePlugin({
       throw new Error(session.leak);
     },
     sync: ({ session }) => {
+      console.error(new Error(session.leak));
+      console.log(`many words: ${'x'.repeat(40_000)} ${session.leak}`);
       throw new Error(session.leak);
     },
     prepareFailover: ({ session: { leak } }) => {
