@@ -61,6 +61,16 @@ const runsSaid = async (client: SiteswapClient): Promise<unknown[]> => {
   return said;
 };
 
+/** Each file's content, read in both ways in which a search could be meant. */
+const filesIn = async (directory: string): Promise<Record<string, string>> => {
+  const found: Record<string, string> = {};
+  for (const name of await readdir(directory)) {
+    found[name] = await readFile(join(directory, name), 'latin1');
+    found[`${name} as text`] = await readFile(join(directory, name), 'utf8');
+  }
+  return found;
+};
+
 test('canaries of plugins are nowhere: answers, errors, CLI, log, journal, state', async (t) => {
   const directory = await tempDir(t);
   const socket = join(directory, 'lab.sock');
@@ -107,14 +117,10 @@ test('canaries of plugins are nowhere: answers, errors, CLI, log, journal, state
     answers: JSON.stringify(said),
     'command line': lines.join('\n'),
     log: daemon.log.join('\n'),
+    ...(await filesIn(stateDir)),
   };
-  for (const name of await readdir(stateDir)) {
-    places[name] = await readFile(join(stateDir, name), 'latin1');
-    places[`${name} as text`] = await readFile(join(stateDir, name), 'utf8');
-  }
   t.true('journal.db' in places);
   t.regex(places.answers ?? '', /\[secret\]/);
-  // What the plugin wrote to its streams is in the log as its own, hidden; what was too much is not.
   t.regex(places.log ?? '', /"plugin":"leaky","msg":"token \[hidden\]/);
   t.regex(places.log ?? '', /"plugin":"leaky","dropped":4\d{4},/);
   t.false(places.log?.includes('many words'));
