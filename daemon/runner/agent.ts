@@ -12,6 +12,7 @@ import { decide, isWanted } from '../core/engine/decide.ts';
 import { fold } from '../core/engine/fold.ts';
 import { type Group, type RunState, siteOf } from '../core/engine/state.ts';
 import type { Entry, ItemFaults, RunEnded, TaskStarted } from '../core/entries.ts';
+import type { RunClosed, SystemEntry } from '../core/system.ts';
 import type { Feed } from '../feed/feed.ts';
 import type { Append, Journal } from '../journal/journal.ts';
 import type { JobFault, Pool, TaskJob, TaskResult } from '../workers/pool.ts';
@@ -40,6 +41,12 @@ interface Flight {
   readonly turn: Turn;
 }
 
+/** What lands with the end of a run: the beginning of the one that takes over. */
+export interface Beside {
+  readonly entries: readonly SystemEntry[];
+  readonly appends: readonly Append[];
+}
+
 export class Agent {
   readonly state: RunState;
   readonly #parts: AgentParts;
@@ -47,6 +54,7 @@ export class Agent {
   readonly #asker: Asker;
   readonly #stream: string;
   #outbox: Entry[] = [];
+  #beside: Beside | undefined;
   #turning = false;
   #killed = false;
   #cancelWake: (() => void) | undefined;
@@ -101,6 +109,12 @@ export class Agent {
   async record(entries: readonly Entry[]): Promise<void> {
     this.offer(entries);
     await this.settled();
+  }
+
+  /** Ends the run; `beside` lands together with its end, or neither does. */
+  async end(ended: RunEnded, beside: Beside): Promise<void> {
+    this.#beside = beside;
+    await this.record([ended]);
   }
 
   /** Resolves when the outbox is empty and folded. */
@@ -196,7 +210,9 @@ export class Agent {
     else {
       const { runId } = this.state.started;
       const { at, result } = ended;
-      await this.#parts.catalog.append([{ type: 'run-closed', at, runId, result }], [append]);
+      const { entries = [], appends = [] } = this.#beside ?? {};
+      const closed: RunClosed = { type: 'run-closed', at, runId, result };
+      await this.#parts.catalog.append([closed, ...entries], [append, ...appends]);
     }
     this.#parts.feed.publish(this.#stream, seq, bodies, ended !== undefined);
   }

@@ -6,7 +6,7 @@ import { begin, fold, foldAll } from '../core/engine/fold.ts';
 import { reportOf } from '../core/engine/report.ts';
 import type { RunState } from '../core/engine/state.ts';
 import { decisionsFor, summaryOf, viewOf } from '../core/engine/view.ts';
-import type { Decision, Entry, RunStarted } from '../core/entries.ts';
+import type { Decision, Entry, RunEnded, RunStarted } from '../core/entries.ts';
 import { SiteswapError } from '../core/errors.ts';
 import { inFlightPerRemoteDefault, openRunsMax, workgroupsPerViewMax } from '../core/limits.ts';
 import type { Policy } from '../core/policy.ts';
@@ -73,14 +73,23 @@ export class Runs {
     agent.wake();
   }
 
-  /** Makes a run durable and starts it. The caller has checked that it may start. */
-  async open(opened: RunOpened, started: RunStarted): Promise<void> {
+  /**
+   * Makes a run durable and starts it. The caller has checked that it may start. `superseded`: the
+   * run that it takes over from, which ends in the same append; it is parked, or has ended.
+   */
+  async open(opened: RunOpened, started: RunStarted, superseded?: Agent): Promise<void> {
     if (this.#agents.size >= openRunsMax) {
       throw new SiteswapError('TOO_MANY_RUNS', `${openRunsMax} runs are open already`);
     }
-    const body = encode(started);
-    const stream = started.runId;
-    await this.#parts.catalog.append([opened], [{ stream, seq: 1, bodies: [body] }]);
+    const entries = [opened];
+    const appends = [{ stream: started.runId, seq: 1, bodies: [encode(started)] }];
+    if (superseded === undefined || superseded.state.result !== undefined) {
+      await this.#parts.catalog.append(entries, appends);
+    } else {
+      const { at, runId: byRunId } = opened;
+      const ended: RunEnded = { type: 'run-ended', at, result: 'superseded', byRunId };
+      await superseded.end(ended, { entries, appends });
+    }
     this.#adopt(begin(started)).wake();
   }
 

@@ -13,6 +13,7 @@ import { expectFresh } from '../core/retention.ts';
 import { modesFrom, openRunOf, planStateOf, requestOf } from '../core/system.ts';
 import { type Frozen, freeze, type ModeSteps } from '../planner/freeze.ts';
 import { freezeDevice } from '../planner/freeze-device.ts';
+import type { Agent } from './agent.ts';
 import type { Catalog } from './catalog.ts';
 import { Lines } from './lines.ts';
 import type { Runs } from './runs.ts';
@@ -48,8 +49,9 @@ export class Starts {
       this.#expectReady(plan, request.mode);
       const frozen = await this.freeze(plan, request.mode, request.policies);
       const runId = this.#parts.random.id();
-      await this.#supersede(plan, request, runId);
-      return this.#open(runId, frozen, { ...request, requestKey, initiatorId: '' }, asked);
+      const superseded = await this.#stop(plan, request.requester);
+      const wanted = { ...request, requestKey, initiatorId: '' };
+      return this.#open(runId, frozen, wanted, asked, superseded);
     });
   }
 
@@ -197,21 +199,17 @@ export class Starts {
   }
 
   /**
-   * A disaster run takes over from an open run of the same plan: that one is cancelled, its calls
-   * end (those to the lost site at once), and its end and the new beginning follow each other.
+   * A disaster run takes over from an open run of the same plan: that one is cancelled, and its
+   * calls end (those to the lost site at once). Answers the run that is to end.
    */
-  async #supersede(plan: Plan, request: StartRequest, byRunId: string): Promise<void> {
-    const { catalog, runs, clock } = this.#parts;
+  async #stop(plan: Plan, requester: string): Promise<Agent | undefined> {
+    const { catalog, runs } = this.#parts;
     const open = openRunOf(catalog.state, plan.id);
-    if (open === undefined) return;
-    const agent = runs.agent(open.runId);
-    if (agent === undefined) return;
-    await runs.cancel(open.runId, request.requester, 'superseded by a disaster run');
+    const agent = open && runs.agent(open.runId);
+    if (open === undefined || agent === undefined) return undefined;
+    await runs.cancel(open.runId, requester, 'superseded by a disaster run');
     await agent.quiet();
-    const at = clock.now();
-    if (agent.state.result === undefined) {
-      await agent.record([{ type: 'run-ended', at, result: 'superseded', byRunId }]);
-    }
+    return agent;
   }
 
   async #open(
@@ -223,6 +221,7 @@ export class Starts {
       readonly initiatorId: string;
     },
     asked: string,
+    superseded?: Agent,
   ): Promise<string> {
     const { random, clock, runs, catalog } = this.#parts;
     const at = clock.now();
@@ -241,6 +240,7 @@ export class Starts {
     await runs.open(
       { type: 'run-opened', at, runId, planId, mode, requester, requestKey, request: asked },
       started,
+      superseded,
     );
     return runId;
   }

@@ -147,6 +147,29 @@ test('a disaster run supersedes a planned run at every entry, with no further ca
   t.true(superseded > total / 2);
 });
 
+test('superseded: the end of one run and the beginning of the other land in one append', async (t) => {
+  const made = await rig({ groups: 1, vms: 2 });
+  await made.engine.createPlan(planFor(1, 2));
+  const landed: string[][] = [];
+  const { append } = made.journal;
+  made.journal.append = (appends) => {
+    const entries = appends.flatMap(({ bodies }) => bodies.map((body) => JSON.parse(body)));
+    landed.push(entries.map(({ type, result }) => (result ? `${type} ${result}` : type)));
+    return append.call(made.journal, appends);
+  };
+  const { runId } = await made.engine.startRun(request('planned'));
+  await made.lab.loseSite('site-a');
+  await made.engine.declareLost('site-a', 'tester', 'fire');
+  const next = await made.engine.startRun(request('disaster'));
+  const takeover = landed.filter((types) => types.includes('run-ended superseded'));
+  t.deepEqual(takeover, [
+    ['run-closed superseded', 'run-opened', 'run-ended superseded', 'run-started'],
+  ]);
+  await untilRest(made.engine, next.runId);
+  t.is((await made.engine.getRun(runId, 'basic')).result, 'superseded');
+  t.is((await made.engine.getRun(next.runId, 'basic')).result, 'succeeded');
+});
+
 test('a lost reply is settled: the effect is found and not made twice', async (t) => {
   const made = await rig({
     rules: [
