@@ -9,6 +9,7 @@ import { addPlans } from './commands/plans.ts';
 import { addRuns } from './commands/runs.ts';
 import { addSites } from './commands/sites.ts';
 import { exitHelp, usageError } from './exit.ts';
+import { version } from './version.ts';
 
 const description = `Moves VMs to the other site, durably, with a policy for every failure.
 
@@ -56,6 +57,7 @@ export const buildProgram = async (cli: Cli, argv: readonly string[]): Promise<C
   const { terminal } = cli;
   const program = new Command('siteswap')
     .description(description)
+    .version(version, '--version', 'print the version')
     .usage('<command> [options]')
     .helpCommand(false)
     .configureHelp({

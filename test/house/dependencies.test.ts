@@ -6,6 +6,7 @@ import { allPaths, read, sources } from './_source.ts';
 interface Package {
   readonly path: string;
   readonly name: string;
+  readonly version?: string;
   readonly scripts?: Readonly<Record<string, string>>;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly devDependencies?: Readonly<Record<string, string>>;
@@ -15,6 +16,22 @@ interface Package {
 const packages: readonly Package[] = allPaths
   .filter((path) => /(^|\/)package\.json$/.test(path))
   .map((path) => ({ ...(JSON.parse(read(path)) as Omit<Package, 'path'>), path }));
+
+test('house: the command, the daemon and every package have one version', (t) => {
+  const written = /version = '([^']+)'/;
+  const versions = new Map(
+    ['sdk/cli/version.ts', 'daemon/version.ts'].map((path) => [
+      path,
+      written.exec(read(path))?.[1],
+    ]),
+  );
+  for (const { path, version } of packages) versions.set(path, version);
+  const [ours] = versions.values();
+  t.deepEqual(
+    [...versions].filter(([, version]) => version !== ours),
+    [],
+  );
+});
 
 const dependenciesOf = (one: Package): readonly (readonly [string, string])[] =>
   Object.entries({ ...one.dependencies, ...one.devDependencies, ...one.optionalDependencies });

@@ -5,6 +5,7 @@ import test from 'ava';
 import type { Command } from 'commander';
 import { Cli } from '../../sdk/cli/cli.ts';
 import { buildProgram } from '../../sdk/cli/program.ts';
+import { version } from '../../sdk/cli/version.ts';
 import { paper, siteswap } from '../_support/cli.ts';
 
 const nobody = 'unix:/nonexistent/siteswap.sock';
@@ -21,6 +22,11 @@ test('siteswap --help → every command, the daemon among them, and the exit cod
   for (const command of words.split(' '))
     t.regex(out, new RegExp(`^  ${command} {2,}`, 'm'), command);
   t.regex(out, /Exit codes:\n {2}0 {4}done/);
+});
+
+test('siteswap --version → the version alone, exit 0', async (t) => {
+  const { exit, out, err } = await siteswap('--version');
+  t.deepEqual([exit, out.trim(), err], [0, version, '']);
 });
 
 test('siteswap COMMAND --help → examples on every command', async (t) => {
