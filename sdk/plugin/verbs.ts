@@ -141,9 +141,9 @@ export interface TargetVerbs {
    */
   failover: { target: GroupTarget; args: { force: boolean }; answer: Answer };
   /**
-   * Cut off writers of older lineages at this array. A stretched device: the other side is isolated,
-   * without any contact with it, in a new lineage; a writer that returns there fails. Evidence:
-   * `lineage`.
+   * Cut off writers of older lineages at this array. A stretched device: the other side is
+   * isolated, without any contact with it, in a new lineage; a writer that returns there fails.
+   * Evidence: `lineage`.
    */
   fence: { target: GroupTarget; args: object; answer: Answer };
   /** Called at the target: a writable copy of the replica while replication goes on. */
@@ -152,9 +152,9 @@ export interface TargetVerbs {
   /** Called at the promoted side: replication starts to flow back. */
   reverse: { target: GroupTarget; args: object; answer: Answer };
   /**
-   * Ends a divergence: called at the side whose data stays current. Of what was written at the other
-   * side meanwhile a snapshot is made there first (evidence `snapshot`); `keep` leaves it there for
-   * people to look at, `discard` lets it go once the copy is equal again.
+   * Ends a divergence: called at the side whose data stays current. Of what was written at the
+   * other side meanwhile a snapshot is made there first (evidence `snapshot`); `keep` leaves it
+   * there for people to look at, `discard` lets it go once the copy is equal again.
    */
   resync: { target: GroupTarget; args: { changes: 'keep' | 'discard' }; answer: Answer };
   /** Undo of prepareFailover/failover: the given roles are restored (`to` per device id). */

@@ -37,7 +37,8 @@ export interface World {
  * How fast workgroups answer. `at-once`: each call before anything else is decided; `ascending`,
  * `descending`: of all that is in flight always the first, or last, workgroup; `together`: all
  * that is in flight before anything else is decided. `ahead`: intents are durable before there is a
- * slot for their call; one call at a time, in that order, and what is unwanted when its turn comes is withdrawn.
+ * slot for their call; one call at a time, in that order, and what is unwanted when its turn comes
+ * is withdrawn.
  */
 export type Pace = 'at-once' | 'ascending' | 'descending' | 'together' | 'ahead';
 

@@ -191,8 +191,8 @@ export const shapes = function* (workgroupsMax: number, stepsMax: number): Gener
 };
 
 /**
- * What the steps of a shape are like. `no-return`: each is undone, but the last one lets the writers
- * in; `mixed`: each journals what it found, and the first of several has nothing to undo.
+ * What the steps of a shape are like. `no-return`: each is undone, but the last one lets the
+ * writers in; `mixed`: each journals what it found, and the first of several has nothing to undo.
  */
 export const makes = ['no-return', 'mixed'] as const;
 export type Make = (typeof makes)[number];
