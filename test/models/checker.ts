@@ -6,10 +6,10 @@ import { reportOf } from '../../daemon/core/engine/report.ts';
 import type { Group, RunState } from '../../daemon/core/engine/state.ts';
 import { notesOf } from '../../daemon/core/engine/view.ts';
 import type { Entry, PolicyApplied } from '../../daemon/core/entries.ts';
-import type { FrozenRun, Gate } from '../../daemon/core/frozen.ts';
+import type { FrozenRun } from '../../daemon/core/frozen.ts';
 import { decodeRanges } from '../../daemon/core/ranges.ts';
 import type { ItemReport } from '../../daemon/core/view.ts';
-import { covered, groundOf, isPassed, placesOf, runBreaches, undoBreaches } from './rules.ts';
+import { covered, groundOf, isSettled, placesOf, runBreaches, undoBreaches } from './rules.ts';
 import { type Place, Truth } from './truth.ts';
 
 type Started = Extract<Entry, { readonly type: 'task-started' }>;
@@ -22,7 +22,8 @@ export class Checker {
   #stopped: ReadonlySet<Place> = new Set();
   /** One per ROLLBACK: what it covers. */
   readonly #rolledBack: ReadonlySet<Place>[] = [];
-  readonly #passed = new Set<Gate>();
+  /** Workgroups that were parked once. */
+  readonly #excused = new Set<number>();
   /** Items that a step without return has begun for, or for a VM on them. */
   readonly #beyond = new Set<Place>();
 
@@ -77,7 +78,7 @@ export class Checker {
       const breaches =
         entry.direction === 'undo'
           ? undoBreaches(this.truth, state, entry, place, this.#rolledBack)
-          : runBreaches(this.truth, state, entry, place, this.#passed);
+          : runBreaches(this.truth, state, entry, place, this.#excused);
       for (const breach of breaches) this.#breach(group, entry, breach);
       if (entry.direction === 'undo' && this.#beyond.has(place)) {
         this.#breach(group, entry, 'past the point of no return');
@@ -88,7 +89,7 @@ export class Checker {
   #seePolicy({ items, action }: PolicyApplied, group: Group): void {
     if (action.action !== 'stop' && action.action !== 'rollback') return;
     const places = decodeRanges(items).map((position) => this.truth.place(group.origin, position));
-    const reached = covered(this.truth, { group: group.origin, places }, action.reach);
+    const reached = covered(this.truth, { group, places }, action.reach);
     if (action.action === 'stop') this.#stopped = new Set([...this.#stopped, ...reached]);
     else this.#rolledBack.push(new Set(reached));
   }
@@ -96,8 +97,8 @@ export class Checker {
   #seeParked(state: RunState): void {
     const { truth } = this;
     if (truth.inFlight.size > 0) this.breaches.push('parked with a call in flight');
-    for (const gate of truth.frozen.gates) {
-      if (isPassed(truth, state, gate)) this.#passed.add(gate);
+    for (const group of state.groups) {
+      if (isSettled(state, group)) this.#excused.add(group.index);
     }
     const listed = new Set(
       notesOf(state, Number.POSITIVE_INFINITY)
@@ -134,7 +135,7 @@ export class Checker {
   }
 
   /** Once nothing more happens: the run is parked or ended, and its report tells the truth. */
-  rest(state: RunState, entries: readonly Entry[], now: number): readonly string[] {
+  rest(state: RunState, entries: readonly Entry[], now: number): string[] {
     if (state.result === undefined && state.parked === undefined) {
       this.breaches.push('neither parked nor ended');
     }
@@ -144,7 +145,11 @@ export class Checker {
       this.breaches.push('the report does not name each item once');
     }
     for (const place of this.truth.places) {
-      const breach = untrue(this.truth, place, byId.get(this.truth.idOf(place)));
+      const item = byId.get(this.truth.idOf(place));
+      // Whose undo is still to come when it is parked is neither done nor undone.
+      const returns = this.#rolledBack.some((reach) => reach.has(place));
+      if (item?.outcome === 'stopped' && returns && state.result !== 'rolled-back') continue;
+      const breach = untrue(this.truth, place, item);
       if (breach !== undefined)
         this.breaches.push(`report of ${this.truth.idOf(place)}: ${breach}`);
     }
@@ -160,6 +165,7 @@ const untrue = (truth: Truth, place: Place, item: ItemReport | undefined): strin
   if (said === 'undone') {
     return truth.remains(place).length > 0 ? 'undone, yet something remains' : undefined;
   }
+  if (said === 'not-undone') return undefined;
   if (truth.isDone(place) !== (said === 'done')) return `${said}, though it is not so`;
   if (doubtful !== (said === 'in-doubt')) return `${said}, in doubt: ${doubtful}`;
   if (said === 'failed' && !failed) return 'failed, though nothing of it did';

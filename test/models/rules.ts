@@ -10,19 +10,20 @@ import type { Place, Truth } from './truth.ts';
 
 type Started = Extract<Entry, { readonly type: 'task-started' }>;
 
-/** Whom a policy's reach covers, from the frozen run alone. */
+/** Whom a policy's reach covers. */
 export const covered = (
   { frozen, places }: Truth,
-  from: { readonly group: number; readonly places: readonly Place[] },
+  from: { readonly group: Group; readonly places: readonly Place[] },
   reach: Reach,
 ): readonly Place[] => {
   if (reach === 'item') return from.places;
-  const own = frozen.workgroups[from.group];
-  return places.filter(({ group }) => {
-    const other = frozen.workgroups[group];
+  // What was split from a workgroup is a workgroup of its own.
+  const own = new Set(from.group.live);
+  return places.filter(({ group, position }) => {
     if (reach === 'run') return true;
-    if (reach === 'workgroup') return group === from.group;
-    return other?.protectionGroupId === own?.protectionGroupId;
+    if (reach === 'workgroup') return group === from.group.origin && own.has(position);
+    const other = frozen.workgroups[group];
+    return other?.protectionGroupId === from.group.frozen.protectionGroupId;
   });
 };
 
@@ -46,7 +47,7 @@ const counterparts = ({ frozen, places }: Truth, { waits }: Gate, place: Place):
 };
 
 /** A workgroup that a lenient gate no longer waits for: it is out, at rest for good, or behind. */
-const isSettled = (state: RunState, group: Group): boolean => {
+export const isSettled = (state: RunState, group: Group): boolean => {
   if (group.blocked || state.halts.has('*')) return true;
   if (state.halts.has(group.frozen.protectionGroupId)) return true;
   return group.standing !== 'waiting' && group.standing !== 'backoff'
@@ -54,10 +55,19 @@ const isSettled = (state: RunState, group: Group): boolean => {
     : group.stopping;
 };
 
-/** Whether a priority or batch gate has nothing more to wait for. */
-export const isPassed = (truth: Truth, state: RunState, { waits }: Gate): boolean =>
+/**
+ * Whether a priority or batch gate has nothing more to wait for. `excused`: workgroups that were
+ * parked once; no such gate waits for them again.
+ */
+const isPassed = (
+  truth: Truth,
+  state: RunState,
+  { waits }: Gate,
+  excused: ReadonlySet<number>,
+): boolean =>
   state.groups.every((group) => {
-    if (!waits.workgroups.includes(group.origin) || isSettled(state, group)) return true;
+    if (!waits.workgroups.includes(group.origin)) return true;
+    if (excused.has(group.index) || isSettled(state, group)) return true;
     return group.live.every(
       (position) => truth.effect({ group: group.origin, position }, waits.step) === 'done',
     );
@@ -76,13 +86,13 @@ const strictBreach = (truth: Truth, gate: Gate, place: Place): string | undefine
         `in step ${gate.waits.step}`;
 };
 
-/** What speaks against running a step on an item now. `passed`: gates that have opened before. */
+/** What speaks against running a step on an item now. */
 export const runBreaches = (
   truth: Truth,
   state: RunState,
   { step, attempt }: Started,
   place: Place,
-  passed: ReadonlySet<Gate>,
+  excused: ReadonlySet<number>,
 ): string[] => {
   const breaches: string[] = [];
   const effect = truth.effect(place, step);
@@ -98,24 +108,28 @@ export const runBreaches = (
     if (gate.kind === 'stands-on' || gate.kind === 'dependency') {
       const breach = strictBreach(truth, gate, place);
       if (breach !== undefined) breaches.push(breach);
-    } else if (!passed.has(gate) && !isPassed(truth, state, gate)) {
+    } else if (!isPassed(truth, state, gate, excused)) {
       breaches.push(`ahead of its ${gate.kind} gate`);
     }
   }
   return breaches;
 };
 
+const isKept = (state: RunState, { group, position }: Place): boolean =>
+  state.groups.some((each) => each.origin === group && each.kept.has(position));
+
 /** What speaks against undoing a step on an item now. */
 export const undoBreaches = (
   truth: Truth,
   state: RunState,
-  { step }: Started,
+  { step, attempt }: Started,
   place: Place,
   reaches: readonly ReadonlySet<Place>[],
 ): string[] => {
   const breaches: string[] = [];
   const effect = truth.effect(place, step);
-  const reach = reaches.filter((each) => each.has(place));
+  // An undo that has begun goes on, also when a wider rollback has come since.
+  const reach = attempt > 1 ? [] : reaches.filter((each) => each.has(place));
   if (effect !== 'done' && effect !== 'failed') breaches.push(`while it is ${effect}`);
   if (truth.frozen.steps[step]?.undo !== 'undo') breaches.push('though there is no undo');
   for (const group of state.groups) {
@@ -134,8 +148,10 @@ export const undoBreaches = (
   for (const gate of truth.frozen.gates) {
     if (gate.kind !== 'stands-on' || gate.waits.step !== step) continue;
     if (!gate.waits.workgroups.includes(place.group)) continue;
+    // What was left as it is on purpose does not hold the rest.
     const above = truth.places.find(
       (other) =>
+        !isKept(state, other) &&
         gate.holds.workgroups.includes(other.group) &&
         counterparts(truth, gate, other).includes(place) &&
         truth.effect(other, gate.holds.step) === 'done' &&

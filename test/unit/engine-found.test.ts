@@ -2,7 +2,7 @@
 import test from 'ava';
 import { reportOf } from '../../daemon/core/engine/report.ts';
 import type { FrozenWorkgroup, Gate } from '../../daemon/core/frozen.ts';
-import { type PolicyAction, rollback, stop } from '../../daemon/core/policy.ts';
+import { goOn, type PolicyAction, rollback, stop } from '../../daemon/core/policy.ts';
 import { fault } from '../../sdk/plugin/fault.ts';
 import { Drive, frozenRun, step, type World, workgroup } from '../_support/engine.ts';
 
@@ -64,6 +64,93 @@ test('ROLLBACK(workgroup): who depends on it and has not begun does not begin', 
   ).run();
   t.false(drive.trace.includes('start v1'));
   t.deepEqual(outcomes(drive), ['v0a undone', 'v0b undone', 'v1a dropped', 'v1b dropped']);
+});
+
+test('CONTINUE: who depends on a step that was done goes on, whatever fails in later steps', (t) => {
+  const gate: Gate = {
+    kind: 'dependency',
+    waits: { step: 0, workgroups: [0, 1] },
+    holds: { step: 0, workgroups: [2] },
+  };
+  const needs = [
+    [0, 0],
+    [1, 0],
+  ] as const;
+  const groups = [alone('v0', 0), alone('v1', 1), alone('v2', 2, { dependsOn: needs })];
+  const steps = [step('power-on'), withPolicy('verify', goOn)];
+  const world: World = {
+    answer: (call) => (call.step === 'verify' ? (refusing.answer?.(call) ?? 'ok') : 'ok'),
+  };
+  const drive = new Drive(frozenRun(steps, groups, [gate]), world, 'ascending').run();
+  t.true(drive.trace.indexOf('verify v0') < drive.trace.indexOf('power-on v2'));
+  t.deepEqual(outcomes(drive).slice(-2), ['v2a done', 'v2b done']);
+});
+
+const operating: World = {
+  answer: ({ item, direction }) =>
+    item === 'v0a' && direction === 'run' ? { operation: 'job' } : 'ok',
+};
+
+const cancelled = () => {
+  const drive = new Drive(
+    frozenRun([step('register'), step('verify')], [alone('v0', 0)]),
+    operating,
+    'ascending',
+  );
+  drive.turn();
+  drive.apply({ type: 'run-cancel-requested', at: drive.now, requester: 'me', reason: 'no' });
+  return drive.run();
+};
+
+test('cancel with an operation under way, then rollback: it is polled to its end, then undone', (t) => {
+  const drive = cancelled();
+  t.is(drive.state.parked, 'cancelled');
+  t.is(drive.resume('rollback').run().state.result, 'rolled-back');
+});
+
+test('cancel with an operation under way, then abandon: the report says that nobody knows', (t) => {
+  const drive = cancelled().resume('abandon');
+  drive.apply({ type: 'run-ended', at: drive.now, result: 'abandoned' });
+  t.deepEqual(outcomes(drive), ['v0a in-doubt', 'v0b stopped']);
+});
+
+/** The undo of v0a in `unmount` fails until it is mended; `sync` has nothing to undo. */
+const stuck = () => {
+  const steps = [
+    step('sync', { undo: 'nothing-to-undo' }),
+    step('unmount'),
+    withPolicy('demote', rollback('run')),
+  ];
+  return new Drive(frozenRun(steps, [alone('v0', 0), alone('v1', 1)]), {
+    answer: ({ step: name, item, direction }) => {
+      if (direction === 'undo') {
+        return name === 'unmount' && item === 'v0a' ? fault('refused', 'no') : 'ok';
+      }
+      return name === 'demote' ? fault('refused', 'no') : 'ok';
+    },
+  }).run();
+};
+
+test('stuck: the report names what is not undone, and what is', (t) => {
+  const drive = stuck();
+  t.is(drive.state.parked, 'stuck');
+  t.deepEqual(outcomes(drive)[0], 'v0a not-undone');
+});
+
+test('stuck, then retry: what was undone is not undone again', (t) => {
+  const drive = stuck().resume('retry');
+  while (drive.entries.at(-1)?.type !== 'task-outcome') drive.turn();
+  const again = drive.entries.findLast(({ type }) => type === 'task-started');
+  t.is(again !== undefined && 'items' in again ? again.items : '', '0');
+});
+
+test('stuck, then skip: no earlier step is undone out of turn, nor one without an undo', (t) => {
+  const drive = stuck().resume('skip').run();
+  t.is(drive.state.result, 'incomplete');
+  t.deepEqual(
+    drive.trace.filter((call) => call.startsWith('undo sync')),
+    [],
+  );
 });
 
 test('STOP in the last step: the report calls done who has been through every step', (t) => {

@@ -1,147 +1,56 @@
 import test from 'ava';
-import fc from 'fast-check';
 import type { FrozenRun, Gate, StorageItem, VmItem } from '../../daemon/core/frozen.ts';
 import type { Inventory } from '../../daemon/core/inventory.ts';
-import type { Plan } from '../../daemon/core/plan.ts';
-import { freeze } from '../../daemon/planner/freeze.ts';
-import {
-  canonicalId,
-  contextFor,
-  type GroupSketch,
-  inventoryOf,
-  planOf,
-  protect,
-  sketch,
-  vmOf,
-} from '../_support/inventory.ts';
-
-/** A world with groups of one to three devices and VMs that depend on earlier ones. */
-interface Case {
-  readonly plan: Plan;
-  readonly inventory: Inventory;
-  readonly groups: readonly GroupSketch[];
-}
-
-const caseOf = (
-  sizes: readonly number[],
-  vms: readonly { on: readonly number[]; priority: number; waits: readonly number[] }[],
-  options: { vmMax: number; storageMax: number; gates: boolean; batch: number },
-): Case => {
-  const groups = sizes.map((devices, i) => ({ id: `g${i}`, devices }));
-  const halves = [groups.filter((_, i) => i % 2 === 0), groups.filter((_, i) => i % 2 === 1)];
-  // A VM stays within one protection group: all its groups have the parity of the first.
-  const placed = vms.map(({ on }, i) => {
-    const first = (on[0] ?? 0) % groups.length;
-    const own = [first, ...on.map((n) => n % groups.length)].filter((n) => n % 2 === first % 2);
-    return { id: `vm${i}`, on: [...new Set(own)].map((n) => `g${n}`), half: first % 2 };
-  });
-  const members = vms.map(({ priority, waits }, i) => {
-    const earlier = [...new Set(waits.map((n) => n % Math.max(i, 1)))].filter((n) => n < i);
-    const allowed = earlier.filter((n) => !options.gates || (vms[n]?.priority ?? 9) <= priority);
-    return vmOf(
-      `vm${i}`,
-      priority,
-      allowed.map((n) => `vm${n}`),
-    );
-  });
-  const protectionGroups = halves.flatMap((half, i) =>
-    half.length === 0
-      ? []
-      : [
-          protect(
-            half,
-            members.filter((_, n) => placed[n]?.half === i),
-            `pg${i}`,
-          ),
-        ],
-  );
-  const plan = planOf(protectionGroups, {
-    vmWorkgroupMax: options.vmMax,
-    storageWorkgroupMax: options.storageMax,
-    priorityGates: options.gates,
-    release: options.batch === 0 ? { kind: 'each' } : { kind: 'batch', size: options.batch },
-  });
-  return { plan, inventory: inventoryOf(sketch(groups, placed)), groups };
-};
-
-const cases: fc.Arbitrary<Case> = fc
-  .tuple(
-    fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 12 }),
-    fc.array(
-      fc.record({
-        on: fc.array(fc.nat({ max: 11 }), { minLength: 1, maxLength: 2 }),
-        priority: fc.integer({ min: 1, max: 5 }),
-        waits: fc.array(fc.nat({ max: 40 }), { maxLength: 3 }),
-      }),
-      { maxLength: 40 },
-    ),
-    fc.record({
-      vmMax: fc.integer({ min: 1, max: 6 }),
-      storageMax: fc.integer({ min: 1, max: 4 }),
-      gates: fc.boolean(),
-      batch: fc.nat({ max: 4 }),
-    }),
-  )
-  .map((parts) => caseOf(...parts));
-
-const runOf = ({ plan, inventory }: Case): FrozenRun => {
-  const result = freeze(plan, inventory, 'planned', contextFor(inventory));
-  if ('problems' in result) throw new Error(JSON.stringify(result.problems));
-  return result.frozen;
-};
+import { canonicalId, inventoryOf, planOf, protect, sketch } from '../_support/inventory.ts';
+import { frozenOf, planCases } from '../_support/plan-cases.ts';
+import { holds } from '../_support/property.ts';
 
 const vmsIn = (run: FrozenRun) => run.workgroups.filter(({ unit }) => unit === 'vm');
 const storagesIn = (run: FrozenRun) => run.workgroups.filter(({ unit }) => unit === 'storage');
 
 test('planner: any plan → every VM in exactly one workgroup, on its groups', (t) => {
-  fc.assert(
-    fc.property(cases, (given) => {
-      const run = runOf(given);
-      const wanted = given.plan.protectionGroups.flatMap(({ vms }) => vms ?? []);
-      const found = vmsIn(run).flatMap(({ items }) => items.map(({ id }) => id));
-      t.deepEqual([...found].sort(), wanted.map(({ id }) => id).sort());
-      for (const workgroup of vmsIn(run)) {
-        const storage = run.workgroups[workgroup.storage]?.items as StorageItem[] | undefined;
-        for (const vm of workgroup.items as VmItem[]) {
-          const stores = vm.on.flatMap((i) => storage?.[i]?.datastores ?? []);
-          t.deepEqual(stores.map(({ id }) => id).sort(), [...vm.datastoreIds].sort());
-        }
+  holds(t, planCases, (given) => {
+    const run = frozenOf(given);
+    const wanted = given.plan.protectionGroups.flatMap(({ vms }) => vms ?? []);
+    const found = vmsIn(run).flatMap(({ items }) => items.map(({ id }) => id));
+    t.deepEqual([...found].sort(), wanted.map(({ id }) => id).sort());
+    for (const workgroup of vmsIn(run)) {
+      const storage = run.workgroups[workgroup.storage]?.items as StorageItem[] | undefined;
+      for (const vm of workgroup.items as VmItem[]) {
+        const stores = vm.on.flatMap((i) => storage?.[i]?.datastores ?? []);
+        t.deepEqual(stores.map(({ id }) => id).sort(), [...vm.datastoreIds].sort());
       }
-    }),
-  );
+    }
+  });
 });
 
 test('planner: any plan → every group in exactly one workgroup, never split', (t) => {
-  fc.assert(
-    fc.property(cases, (given) => {
-      const items = storagesIn(runOf(given)).flatMap((group) => group.items as StorageItem[]);
-      t.deepEqual(items.map(({ id }) => id).sort(), given.groups.map(canonicalId).sort());
-      for (const group of given.groups) {
-        const item = items.find(({ id }) => id === canonicalId(group));
-        t.is(item?.protected.devices.length, group.devices);
-        t.is(item?.recovery.devices.length, group.devices);
-      }
-    }),
-  );
+  holds(t, planCases, (given) => {
+    const items = storagesIn(frozenOf(given)).flatMap((group) => group.items as StorageItem[]);
+    t.deepEqual(items.map(({ id }) => id).sort(), given.groups.map(canonicalId).sort());
+    for (const group of given.groups) {
+      const item = items.find(({ id }) => id === canonicalId(group));
+      t.is(item?.protected.devices.length, group.devices);
+      t.is(item?.recovery.devices.length, group.devices);
+    }
+  });
 });
 
 test('planner: any plan → workgroups within their sizes, of one priority, waiting alike', (t) => {
-  fc.assert(
-    fc.property(cases, (given) => {
-      const run = runOf(given);
-      const byId = new Map(
-        given.plan.protectionGroups.flatMap(({ vms }) => vms ?? []).map((vm) => [vm.id, vm]),
-      );
-      for (const { items, priority, dependsOn } of vmsIn(run)) {
-        t.true(items.length <= given.plan.options.vmWorkgroupMax);
-        const names = dependsOn.map(([group, item]) => run.workgroups[group]?.items[item]?.id);
-        for (const { id } of items) {
-          t.is(byId.get(id)?.priority, priority);
-          t.deepEqual([...(byId.get(id)?.dependsOn ?? [])].sort(), names);
-        }
+  holds(t, planCases, (given) => {
+    const run = frozenOf(given);
+    const byId = new Map(
+      given.plan.protectionGroups.flatMap(({ vms }) => vms ?? []).map((vm) => [vm.id, vm]),
+    );
+    for (const { items, priority, dependsOn } of vmsIn(run)) {
+      t.true(items.length <= given.plan.options.vmWorkgroupMax);
+      const names = dependsOn.map(([group, item]) => run.workgroups[group]?.items[item]?.id);
+      for (const { id } of items) {
+        t.is(byId.get(id)?.priority, priority);
+        t.deepEqual([...(byId.get(id)?.dependsOn ?? [])].sort(), names);
       }
-    }),
-  );
+    }
+  });
 });
 
 /** (step, workgroup) pairs that must be over before another may begin, chains included. */
@@ -179,99 +88,85 @@ const reachable = (edges: readonly [number, number][]): number => {
 };
 
 test('planner: any plan → gates and chains never close a circle', (t) => {
-  fc.assert(
-    fc.property(cases, (given) => {
-      t.is(reachable(edgesOf(runOf(given))), 0);
-    }),
-  );
+  holds(t, planCases, (given) => {
+    t.is(reachable(edgesOf(frozenOf(given))), 0);
+  });
 });
 
 test('planner: any plan → `after` names an earlier gate of the same step', (t) => {
-  fc.assert(
-    fc.property(cases, (given) => {
-      const { gates } = runOf(given);
-      gates.forEach((gate, i) => {
-        if (gate.after === undefined) return;
-        t.true(gate.after < i);
-        t.is(gates[gate.after]?.holds.step, gate.waits.step);
-        t.deepEqual(gates[gate.after]?.holds.workgroups, gate.waits.workgroups);
-      });
-    }),
-  );
+  holds(t, planCases, (given) => {
+    const { gates } = frozenOf(given);
+    gates.forEach((gate, i) => {
+      if (gate.after === undefined) return;
+      t.true(gate.after < i);
+      t.is(gates[gate.after]?.holds.step, gate.waits.step);
+      t.deepEqual(gates[gate.after]?.holds.workgroups, gate.waits.workgroups);
+    });
+  });
 });
 
 test('planner: any plan → no final sync before the shut-down of every VM on it', (t) => {
-  fc.assert(
-    fc.property(cases, (given) => {
-      const run = runOf(given);
-      const step = (name: string) => run.steps.findIndex((each) => each.name === name);
-      for (const [position, { storage, unit }] of run.workgroups.entries()) {
-        if (unit !== 'vm') continue;
-        const held = run.gates.filter(
-          ({ kind, waits, holds }) =>
-            kind === 'stands-on' &&
-            waits.step === step('shut-down') &&
-            waits.workgroups.includes(position) &&
-            holds.step === step('final-sync') &&
-            holds.workgroups.includes(storage),
-        );
-        t.is(held.length, 1);
-      }
-    }),
-  );
+  holds(t, planCases, (given) => {
+    const run = frozenOf(given);
+    const step = (name: string) => run.steps.findIndex((each) => each.name === name);
+    for (const [position, { storage, unit }] of run.workgroups.entries()) {
+      if (unit !== 'vm') continue;
+      const held = run.gates.filter(
+        ({ kind, waits, holds }) =>
+          kind === 'stands-on' &&
+          waits.step === step('shut-down') &&
+          waits.workgroups.includes(position) &&
+          holds.step === step('final-sync') &&
+          holds.workgroups.includes(storage),
+      );
+      t.is(held.length, 1);
+    }
+  });
 });
 
 test('planner: any plan → a later priority is behind every earlier one at power-on', (t) => {
-  fc.assert(
-    fc.property(cases, (given) => {
-      const run = runOf(given);
-      const step = run.steps.findIndex(({ name }) => name === 'power-on');
-      const gates = run.gates.filter(
-        ({ kind, holds }) => kind === 'priority' && holds.step === step,
-      );
-      const ranks = [...new Set(vmsIn(run).map(({ priority }) => priority))].sort();
-      t.is(gates.length, given.plan.options.priorityGates ? Math.max(0, ranks.length - 1) : 0);
-      gates.forEach(({ waits, holds }, i) => {
-        const of = (rank: number | undefined) =>
-          run.workgroups.flatMap((group, n) =>
-            group.unit === 'vm' && group.priority === rank ? [n] : [],
-          );
-        t.deepEqual(waits.workgroups, of(ranks[i]));
-        t.deepEqual(holds.workgroups, of(ranks[i + 1]));
-      });
-    }),
-  );
+  holds(t, planCases, (given) => {
+    const run = frozenOf(given);
+    const step = run.steps.findIndex(({ name }) => name === 'power-on');
+    const gates = run.gates.filter(({ kind, holds }) => kind === 'priority' && holds.step === step);
+    const ranks = [...new Set(vmsIn(run).map(({ priority }) => priority))].sort();
+    t.is(gates.length, given.plan.options.priorityGates ? Math.max(0, ranks.length - 1) : 0);
+    gates.forEach(({ waits, holds }, i) => {
+      const of = (rank: number | undefined) =>
+        run.workgroups.flatMap((group, n) =>
+          group.unit === 'vm' && group.priority === rank ? [n] : [],
+        );
+      t.deepEqual(waits.workgroups, of(ranks[i]));
+      t.deepEqual(holds.workgroups, of(ranks[i + 1]));
+    });
+  });
 });
 
 test('planner: any plan → gates grow with workgroups and steps, not with their product', (t) => {
-  fc.assert(
-    fc.property(cases, (given) => {
-      const { gates, workgroups, steps } = runOf(given);
-      const batches = given.plan.options.release.kind === 'batch' ? workgroups.length * 10 : 0;
-      t.true(gates.length <= workgroups.length * 4 + steps.length + batches);
-    }),
-  );
+  holds(t, planCases, (given) => {
+    const { gates, workgroups, steps } = frozenOf(given);
+    const batches = given.plan.options.release.kind === 'batch' ? workgroups.length * 10 : 0;
+    t.true(gates.length <= workgroups.length * 4 + steps.length + batches);
+  });
 });
 
 test('planner: the same input in any order of the inventory → the same output', (t) => {
-  fc.assert(
-    fc.property(cases, (given) => {
-      const shuffled: Inventory = new Map(
-        [...given.inventory].reverse().map(([id, evidence]) => [
-          id,
-          {
-            ...evidence,
-            devices: [...evidence.devices].reverse(),
-            vms: [...evidence.vms].reverse(),
-            datastores: [...evidence.datastores].reverse(),
-          },
-        ]),
-      );
-      const run = runOf(given);
-      t.deepEqual(runOf(given), run);
-      t.deepEqual(runOf({ ...given, inventory: shuffled }), run);
-    }),
-  );
+  holds(t, planCases, (given) => {
+    const shuffled: Inventory = new Map(
+      [...given.inventory].reverse().map(([id, evidence]) => [
+        id,
+        {
+          ...evidence,
+          devices: [...evidence.devices].reverse(),
+          vms: [...evidence.vms].reverse(),
+          datastores: [...evidence.datastores].reverse(),
+        },
+      ]),
+    );
+    const run = frozenOf(given);
+    t.deepEqual(frozenOf(given), run);
+    t.deepEqual(frozenOf({ ...given, inventory: shuffled }), run);
+  });
 });
 
 test('planner: 10,000 VMs → as many workgroups as asked for, in linear work', (t) => {
@@ -280,7 +175,7 @@ test('planner: 10,000 VMs → as many workgroups as asked for, in linear work', 
   const inventory = inventoryOf(sketch(groups, vms));
   const count = (vmWorkgroupMax: number) => {
     const plan = planOf([protect(groups)], { vmWorkgroupMax, storageWorkgroupMax: 1 });
-    const run = runOf({ plan, inventory, groups });
+    const run = frozenOf({ plan, inventory, groups });
     return vmsIn(run).length;
   };
   t.is(count(100), 100);

@@ -1,10 +1,7 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { decodeRanges, encodeRanges } from '../../daemon/core/ranges.ts';
-
-const positions = fc
-  .uniqueArray(fc.nat({ max: 5_000 }), { maxLength: 300 })
-  .map((list) => list.sort((a, b) => a - b));
+import { positions } from '../_support/arbitraries.ts';
+import { holds } from '../_support/property.ts';
 
 test('ranges: runs become first-last, the lone stay alone', (t) => {
   t.is(encodeRanges([]), '');
@@ -13,11 +10,9 @@ test('ranges: runs become first-last, the lone stay alone', (t) => {
 });
 
 test('ranges: any set → text → the same set', (t) => {
-  fc.assert(
-    fc.property(positions, (set) => {
-      t.deepEqual(decodeRanges(encodeRanges(set)), set);
-    }),
-  );
+  holds(t, positions, (set) => {
+    t.deepEqual(decodeRanges(encodeRanges(set)), set);
+  });
 });
 
 test('ranges: a thousand neighbours cost a few bytes', (t) => {
@@ -25,10 +20,8 @@ test('ranges: a thousand neighbours cost a few bytes', (t) => {
 });
 
 test('ranges: any set → as few parts as it has runs', (t) => {
-  fc.assert(
-    fc.property(positions, (set) => {
-      const runs = set.filter((position, i) => i === 0 || set[i - 1] !== position - 1).length;
-      t.is(set.length === 0 ? 0 : encodeRanges(set).split(',').length, runs);
-    }),
-  );
+  holds(t, positions, (set) => {
+    const runs = set.filter((position, i) => i === 0 || set[i - 1] !== position - 1).length;
+    t.is(set.length === 0 ? 0 : encodeRanges(set).split(',').length, runs);
+  });
 });

@@ -90,7 +90,7 @@ export const isHalted = (state: RunState, group: Group): boolean =>
 /** What nobody knows is neither undone nor done: it is out of the run, and stays as it is. */
 const keepUnknowable = (state: RunState, group: Group): void => {
   const lost = new Map(group.task.unknowable);
-  for (const [position, { why }] of lost) group.kept.set(position, why);
+  for (const [position, { why }] of lost) group.kept.set(position, { why, doubt: true });
   loseItems(state, group, [...lost.keys()], (position) => {
     const { why = '', cause } = lost.get(position) ?? {};
     return { step: stepAt(group), why, ...(cause === undefined ? {} : { fault: cause }) };
@@ -138,7 +138,7 @@ const applyLosses = (state: RunState, group: Group): void => {
   const step = stepAt(group);
   if (group.frozen.unit === 'vm') loseWithStorage(state, group, step);
   for (const gate of gatesHolding(state.gates, group.index, step)) {
-    if (gate.kind === 'dependency') loseWithDependency(state, group, step);
+    if (gate.kind === 'dependency') loseWithDependency(state, group, step, gate.waits.step);
     if (gate.kind === 'stands-on' && group.frozen.unit === 'storage') {
       loseUnderVms(state, group, step, gate.waits.step);
     }
@@ -163,17 +163,26 @@ const loseWithStorage = (state: RunState, group: Group, step: number): void => {
   );
 };
 
-/** Where an item dropped out of the run, or is about to: its workgroup, or a part of it. */
-const whereLost = (state: RunState, index: number, position: number): Group | undefined =>
-  partsOf(state, index).find(
-    (part) =>
-      part.losses.has(position) || (state.rollback.has(part.index) && part.live.includes(position)),
-  );
+/**
+ * Where an item did not complete a step, or does not stay so: its workgroup, or a part of it.
+ * What became of it in later steps does not count: the dependency was met.
+ */
+const whereLost = (
+  state: RunState,
+  [index, position]: readonly [number, number],
+  step: number,
+): Group | undefined =>
+  partsOf(state, index).find((part) => {
+    const loss = part.losses.get(position);
+    if (state.rollback.has(part.index)) return loss !== undefined || part.live.includes(position);
+    return loss !== undefined && loss.step <= step;
+  });
 
-const loseWithDependency = (state: RunState, group: Group, step: number): void => {
-  for (const [index, position] of group.frozen.dependsOn) {
-    const first = whereLost(state, index, position);
+const loseWithDependency = (state: RunState, group: Group, step: number, waited: number): void => {
+  for (const needed of group.frozen.dependsOn) {
+    const first = whereLost(state, needed, waited);
     if (first === undefined) continue;
+    const [, position] = needed;
     loseItems(state, group, group.live, () => ({
       step,
       why: `depends on ${itemId(first, position)}, which dropped out`,

@@ -173,9 +173,16 @@ const foldUndoOutcome = (state: RunState, group: Group, entry: TaskOutcome): Run
     undoDone(state, group);
     return state;
   }
+  owe(group, task.due);
   noteFault(group, entry.faults[0]?.fault);
   retryUndo(state, group, entry.at);
   return state;
+};
+
+/** What is still to be undone of the step: a person's retry does not undo the others again. */
+const owe = (group: Group, items: readonly number[]): void => {
+  const top = group.completed.pop();
+  if (top !== undefined) group.completed.push({ ...top, items: [...items] });
 };
 
 const retryUndo = (state: RunState, group: Group, at: number): void => {

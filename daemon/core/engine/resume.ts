@@ -25,6 +25,8 @@ export const resume = (state: RunState, entry: RunResumed): void => {
   if (entry.decision === 'rollback') {
     for (const group of state.groups) resumeStuck(state, group, 'retry');
     startRollback(state, state.groups);
+    // Operations that went on while it was parked are polled to their end first.
+    for (const group of state.groups) if (!isOver(group)) state.agenda.add(group.index);
     return;
   }
   for (const group of [...state.groups]) {
@@ -42,7 +44,9 @@ const resumeStopped = (state: RunState, group: Group, entry: RunResumed): void =
   group.tries = 0;
   task.retryAtMs = entry.at;
   if (entry.decision === 'skip') {
-    for (const [position, { why }] of task.unknowable) group.kept.set(position, why);
+    for (const [position, { why }] of task.unknowable) {
+      group.kept.set(position, { why, doubt: true });
+    }
     const owed = [...task.due, ...task.unknowable.keys()];
     loseItems(state, group, owed, (position) => {
       const fault = (task.notes.get(position) ?? group.note)?.fault;
@@ -66,8 +70,10 @@ const resumeStuck = (state: RunState, group: Group, how: 'retry' | 'skip'): void
   group.undoAttempt = 0;
   if (how === 'skip') {
     const why = `undo skipped: ${group.note?.why ?? 'it failed'}`;
-    for (const position of group.task.due) group.kept.set(position, why);
+    for (const position of group.task.due) group.kept.set(position, { why, doubt: false });
     group.completed.pop();
   }
+  // Its turn comes again when the rollback comes to its step.
+  group.task.due = [];
   stand(state, group, 'undo-waiting');
 };

@@ -13,13 +13,17 @@ export const fractionOf = (text: string): number => {
   return (hash >>> 0) / 2 ** 32;
 };
 
+/** Doublings after which any delay of 1 ms is beyond the largest that a policy may have (a day). */
+const doublingsMax = 30;
+
 /** Delay before try `tries + 1`, in milliseconds, within [delayMsMin, delayMsMax]. */
 export const retryDelayMs = (
   tries: number,
   bounds: { readonly delayMsMin: number; readonly delayMsMax: number },
   coordinates: string,
 ): number => {
-  const ceiling = Math.min(bounds.delayMsMax, bounds.delayMsMin * 2 ** Math.max(0, tries - 1));
+  const doublings = Math.min(Math.max(0, tries - 1), doublingsMax);
+  const ceiling = Math.min(bounds.delayMsMax, bounds.delayMsMin * 2 ** doublings);
   const jittered = ceiling * (0.5 + 0.5 * fractionOf(`${coordinates}/${tries}`));
   return Math.round(Math.max(bounds.delayMsMin, jittered));
 };

@@ -32,6 +32,13 @@ const inFlight: ReadonlySet<Standing> = new Set(['started', 'prepared', 'accepte
  * Marks workgroups to be undone; those in flight are marked now and undone when they have ended.
  */
 export const startRollback = (state: RunState, groups: readonly Group[]): void => {
+  // Whose turn had come waits for it again: what has joined may have more to undo before.
+  for (const index of state.returning) {
+    const group = state.groups[index] as Group;
+    if (group.standing !== 'undo-waiting') continue;
+    group.task.due = [];
+    state.ready.remove(index);
+  }
   for (const group of groups) {
     if (state.rollback.has(group.index)) continue;
     state.rollback.add(group.index);
@@ -74,7 +81,8 @@ const takeTurn = (state: RunState, group: Group, step: number): boolean => {
   }
   const stays = keptBy(state, group, step);
   if (stays !== undefined) {
-    for (const position of top.items) group.kept.set(position, stays);
+    const kept = { why: stays, doubt: false };
+    for (const position of top.items) group.kept.set(position, kept);
     group.completed = [];
     settleUndone(state, group);
     return false;

@@ -90,6 +90,13 @@ export interface Loss {
   readonly fault?: Fault;
 }
 
+/** Why an item was left as it is by a rollback. */
+export interface Kept {
+  readonly why: string;
+  /** Nobody knows what it is like. */
+  readonly doubt: boolean;
+}
+
 export interface Group {
   readonly index: number;
   readonly id: string;
@@ -110,7 +117,7 @@ export interface Group {
   /** Items that failed in the step from which the workgroup was rolled back. */
   causes: Lot<Fault>;
   /** Items whose undo failed or was skipped: left as they are. */
-  kept: Lot<string>;
+  kept: Lot<Kept>;
   /** The last thing that went wrong, and what was made of it. */
   note: Note | undefined;
   /** Behind a stopped workgroup: nothing here can run until a person decides there. */

@@ -168,8 +168,7 @@ const groupNotes = (state: RunState, group: Group): ItemNote[] => {
     step: state.steps[step]?.name ?? '',
   });
   const notes: ItemNote[] = [];
-  for (const [position, why] of group.kept) {
-    const doubt = group.losses.get(position)?.why !== 'rolled back';
+  for (const [position, { why, doubt }] of group.kept) {
     notes.push({
       ...at(position, stepAt(group)),
       state: doubt ? 'in-doubt' : 'not-undone',
@@ -191,10 +190,23 @@ const groupNotes = (state: RunState, group: Group): ItemNote[] => {
     const fault = cause === undefined ? {} : { fault: cause };
     notes.push({ ...at(position, stepAt(group)), state: 'in-doubt', why, ...fault });
   }
-  for (const [position, operation] of task.accepted) {
-    if (state.parked === undefined) break;
-    const why = `operation ${operation} goes on at the remote`;
-    notes.push({ ...at(position, stepAt(group)), state: 'in-doubt', why });
+  // At rest nobody asks: what goes on at the remote, or was not asked about yet, is in doubt.
+  if (state.parked !== undefined || state.result !== undefined) {
+    for (const [position, operation] of task.accepted) {
+      const why = `operation ${operation} goes on at the remote`;
+      notes.push({ ...at(position, stepAt(group)), state: 'in-doubt', why });
+    }
+    for (const [position, fault] of task.doubt) {
+      notes.push({ ...at(position, stepAt(group)), state: 'in-doubt', why: fault.message, fault });
+    }
+  }
+  if (group.standing === 'stuck') {
+    const why = `undo failed: ${group.note?.why ?? ''}`;
+    const step = group.completed.at(-1)?.step ?? 0;
+    const fault = group.note?.fault === undefined ? {} : { fault: group.note.fault };
+    for (const position of task.due) {
+      notes.push({ ...at(position, step), state: 'not-undone', why, ...fault });
+    }
   }
   const { standing } = group;
   if (standing !== 'stopped' && standing !== 'stuck') return notes;
