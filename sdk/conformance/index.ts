@@ -11,6 +11,7 @@ import { propertyClaims } from './claims/properties.ts';
 import { sessionClaims } from './claims/sessions.ts';
 import { stateClaims } from './claims/states.ts';
 import { verbClaims } from './claims/verbs.ts';
+import { doing } from './doing.ts';
 import { ClaimFailure } from './failure.ts';
 import type { Fixture } from './fixture.ts';
 import { missing, type Need } from './needs.ts';
@@ -80,6 +81,7 @@ const resultOf = async (claim: Claim, fixture: Fixture): Promise<Result> => {
   const { title } = claim;
   const lacks = claim.missing(fixture);
   if (lacks.length > 0) return { title, outcome: 'skipped', missing: lacks };
+  doing({ claim: title });
   try {
     await claim.run(fixture);
     return { title, outcome: 'passed' };
@@ -91,6 +93,8 @@ const resultOf = async (claim: Claim, fixture: Fixture): Promise<Result> => {
 
 /** Runs every claim, one at a time, and the fixture's `close` after the last. */
 export async function* runConformance(fixture: Fixture): AsyncGenerator<Result> {
+  const { silentMsMax } = fixture.bounds ?? {};
+  if (silentMsMax !== undefined) doing({ silentMsMax });
   try {
     for (const claim of await conformanceClaims(fixture.plugin)) {
       yield await resultOf(claim, fixture);

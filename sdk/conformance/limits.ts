@@ -18,11 +18,24 @@ export const pagesMax = 100_000;
 /** Largest page asked for: what the daemon asks for. */
 export const pageItemsMax = 1_000;
 
+/** Without a turn of the event loop: a daemon ends a thread that is held for half as long. */
+export const silentMsMax = 10_000;
+
+/** The suite says that often that its event loop turns. */
+export const beatMs = 100;
+
 export interface Bounds {
   readonly callMsMax: number;
   readonly cancelMsMax: number;
   readonly operationMsMax: number;
   readonly pollDelayMs: number;
+  readonly silentMsMax: number;
 }
 
-export const boundsDefault: Bounds = { callMsMax, cancelMsMax, operationMsMax, pollDelayMs };
+export const boundsDefault: Bounds = {
+  callMsMax,
+  cancelMsMax,
+  operationMsMax,
+  pollDelayMs,
+  silentMsMax,
+};

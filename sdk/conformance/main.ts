@@ -1,48 +1,35 @@
 /**
- * `siteswap-conformance <fixture module>`: the suite against one fixture, a line for each claim.
+ * The command `siteswap-conformance`: the suite in a process of its own, watched. A verb that holds
+ * its thread would hold the suite with it, and whoever waits for its report.
  */
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import type { Fixture, FixtureModule } from './fixture.ts';
-import { type Result, runConformance } from './index.ts';
+import { fork } from 'node:child_process';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Progress } from './doing.ts';
+import { silentMsMax } from './limits.ts';
 
-const usage = `Usage: siteswap-conformance <fixture module>
+const suite = fileURLToPath(new URL(`./process${extname(import.meta.url)}`, import.meta.url));
+const child = fork(suite, process.argv.slice(2));
+let known: Progress = { claim: 'the fixture is loaded', call: 'its module' };
+let timer: NodeJS.Timeout | undefined;
 
-The module's default export is a Fixture, or a function that makes one
-(see docs/plugin-authors.md, "Prove it"). Exit code: 0 all claims that
-could run passed, 1 some failed, 2 the fixture could not be used.`;
-
-const load = async (path: string): Promise<Fixture> => {
-  const url = pathToFileURL(resolve(path)).href;
-  const module = (await import(url)) as { readonly default?: FixtureModule };
-  if (module.default === undefined) throw new Error(`${path} has no default export`);
-  return typeof module.default === 'function' ? module.default() : module.default;
+const giveUp = (ms: number): void => {
+  const why = `${known.call} held its thread for ${ms} ms; nothing after it could be asked`;
+  process.stdout.write(`FAILED   ${known.claim}\n         ${why}\n`);
+  process.exitCode = 1;
+  child.kill('SIGKILL');
 };
 
-const lineOf = (result: Result): string => {
-  if (result.outcome === 'passed') return `passed   ${result.title}`;
-  if (result.outcome === 'failed') return `FAILED   ${result.title}\n         ${result.why}`;
-  return `skipped  ${result.title}\n         needs ${result.missing.join(', ')}`;
+const hear = (news: Progress): void => {
+  known = { ...known, ...news };
+  const ms = known.silentMsMax ?? silentMsMax;
+  clearTimeout(timer);
+  timer = setTimeout(() => giveUp(ms), ms);
 };
 
-const main = async (path: string | undefined): Promise<number> => {
-  if (path === undefined || path === '--help') {
-    process.stdout.write(`${usage}\n`);
-    return path === undefined ? 2 : 0;
-  }
-  const counts = { passed: 0, failed: 0, skipped: 0 };
-  try {
-    for await (const result of runConformance(await load(path))) {
-      counts[result.outcome]++;
-      process.stdout.write(`${lineOf(result)}\n`);
-    }
-  } catch (error) {
-    process.stderr.write(`siteswap-conformance: ${(error as Error).message}\n`);
-    return 2;
-  }
-  const { passed, failed, skipped } = counts;
-  process.stdout.write(`\n${passed} passed, ${failed} failed, ${skipped} skipped\n`);
-  return failed === 0 ? 0 : 1;
-};
-
-process.exitCode = await main(process.argv[2]);
+child.on('message', (news) => hear(news as Progress));
+child.once('exit', (code) => {
+  clearTimeout(timer);
+  process.exitCode ??= code ?? 1;
+});
+hear({});

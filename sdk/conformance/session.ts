@@ -26,6 +26,7 @@ import {
   checkSettlements,
   isFault,
 } from './answers.ts';
+import { doing } from './doing.ts';
 import { ClaimFailure, claim } from './failure.ts';
 import type { RemoteFixture } from './fixture.ts';
 import type { Bounds } from './limits.ts';
@@ -113,9 +114,11 @@ export class Session {
       siteId: remote.siteId,
       signal: given.signal,
     };
+    const what = `open of ${remote.id}`;
+    doing({ call: what });
     try {
       const session = await bounded(
-        `open of ${remote.id}`,
+        what,
         Promise.resolve().then(() => definition.open(context)),
         bounds.callMsMax,
       );
@@ -208,6 +211,7 @@ export class Session {
     const close = this.#definition.close;
     if (close === undefined) return;
     const what = `close of ${this.remote.id}`;
+    doing({ call: what });
     await bounded(
       what,
       Promise.resolve().then(() => close(this.#session)),
@@ -241,6 +245,7 @@ export class Session {
       signal,
       deadlineMs: Date.now() + this.#bounds.callMsMax,
     };
+    doing({ call: what });
     const answer = Promise.resolve().then(() => run(context));
     const ended = answer.then(
       () => undefined,

@@ -101,6 +101,12 @@ test('the command ends with 1 and the reason when a claim fails', async (t) => {
   );
 });
 
+test('a verb that holds its thread → the command names it and ends with 1', async (t) => {
+  const { code, stdout } = await run('../_support/toy/looping.js');
+  t.is(code, 1, stdout);
+  t.regex(stdout, /^FAILED {3}.*\n {9}deviceStatus held its thread for 1000 ms/m);
+});
+
 test('the command ends with 2 and says what it expected when the fixture is none', async (t) => {
   const { code, stderr } = await run('../_support/toy/store.js');
   t.is(code, 2);
