@@ -12,9 +12,11 @@ import { conflictOf } from './sequence.ts';
 const places = 'place BETWEEN id << 32 AND (id << 32) + 0xFFFFFFFF';
 const nextSeq = `coalesce((SELECT max(place) FROM entry WHERE ${places}) - (id << 32), 0) + 1`;
 
+/** One lower bound, not two: SQLite would begin at the first and walk to the second. */
 const readSql = `
-  SELECT place - (id << 32), body FROM stream CROSS JOIN entry ON ${places}
-  WHERE name = ? AND place >= (id << 32) + ? ORDER BY place LIMIT ?`;
+  SELECT place - (id << 32), body FROM stream
+  CROSS JOIN entry ON place BETWEEN (id << 32) + ? AND (id << 32) + 0xFFFFFFFF
+  WHERE name = ? ORDER BY place LIMIT ?`;
 
 const oldestSql = `
   SELECT (SELECT min(place) FROM entry WHERE ${places}) - (id << 32) FROM stream WHERE name = ?`;
@@ -29,7 +31,7 @@ export class SqliteStore {
   readonly #id: Database.Statement<[string], number>;
   readonly #insert: Database.Statement<[number, number, string]>;
   readonly #next: Database.Statement<[string], number>;
-  readonly #read: Database.Statement<[string, number, number], [number, string]>;
+  readonly #read: Database.Statement<[number, string, number], [number, string]>;
   readonly #streams: Database.Statement<[], [string, number]>;
   readonly #oldest: Database.Statement<[string], number | null>;
   readonly #trim: Database.Statement<[number, number, number]>;
@@ -48,7 +50,7 @@ export class SqliteStore {
     this.#next = db
       .prepare<[string], number>(`SELECT ${nextSeq} FROM stream WHERE name = ?`)
       .pluck();
-    this.#read = db.prepare<[string, number, number], [number, string]>(readSql).raw();
+    this.#read = db.prepare<[number, string, number], [number, string]>(readSql).raw();
     this.#streams = db
       .prepare<[], [string, number]>(`SELECT name, ${nextSeq} FROM stream ORDER BY name`)
       .raw();
@@ -69,7 +71,7 @@ export class SqliteStore {
 
   /** Bodies of consecutive entries; only at a stream's beginning may some be missing. */
   read({ stream, fromSeq, limit }: Asked<'read'>): { fromSeq: number; bodies: string[] } {
-    const found = this.#read.all(stream, fromSeq, limit);
+    const found = this.#read.all(fromSeq, stream, limit);
     const [first] = found[0] ?? [fromSeq];
     if (first !== fromSeq && first !== this.#oldest.get(stream)) throw this.#hole(stream, fromSeq);
     const bodies = found.map(([seq, body], index) => {
