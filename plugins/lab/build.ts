@@ -1,7 +1,16 @@
 /** From a spec to a world: every record made once, in the order of the spec. */
 import { addDatastore, addVm, boot } from './computes.ts';
 import { newLedger } from './ledger.ts';
-import type { LabCompute, LabDevice, LabStorage, Link, Role, World } from './model.ts';
+import {
+  isStretched,
+  type LabCompute,
+  type LabDevice,
+  type LabStorage,
+  type Link,
+  mediumOf,
+  type Role,
+  type World,
+} from './model.ts';
 import {
   datastoreIdOf,
   deviceIdOf,
@@ -18,6 +27,7 @@ const newStorage = ({ id, siteId }: RemoteSpec): LabStorage => ({
   siteId,
   peerArrayIds: new Set(),
   down: false,
+  cutFrom: new Set(),
   devices: new Map(),
   groups: new Map(),
   order: [],
@@ -57,6 +67,8 @@ const addDevice = (
     copy: undefined,
     promotedAt: now,
     lineageBefore: 1,
+    preferredSiteId: undefined,
+    refusals: 0,
   };
   storage.devices.set(id, device);
   storage.order.push(device);
@@ -107,11 +119,23 @@ const addVms = (world: World, now: number, group: GroupSpec, number: number): vo
 const at = <T>(map: Map<string, T>, list: readonly RemoteSpec[], position: number): T =>
   map.get(list[position]?.id ?? '') as T;
 
+/** Both ends accept writers, and hosts of both sites have the datastore mounted. */
+const stretch = (source: LabDevice, target: LabDevice): void => {
+  source.role = 'stretched';
+  target.role = 'stretched';
+  target.held = mediumOf(source);
+  source.preferredSiteId = source.storage.siteId;
+  target.preferredSiteId = source.storage.siteId;
+};
+
+const addMounted = (compute: LabCompute, id: string, device: LabDevice): void => {
+  addDatastore(compute, { id, instance: 'production' }, [device]).mounted = true;
+};
+
 const addGroup = (world: World, now: number, group: GroupSpec, number: number): void => {
   const { spec } = world;
   const from = at(world.storages, spec.arrays, group.source);
   const to = at(world.storages, spec.arrays, group.target);
-  const compute = at(world.computes, spec.computes, group.source);
   const grouped = group.grouped ? { groupId: group.id } : {};
   for (let n = 1; n <= group.devices; n++) {
     const id = deviceIdOf(from.siteId, number, n);
@@ -121,8 +145,10 @@ const addGroup = (world: World, now: number, group: GroupSpec, number: number): 
     addPair(source, target, { id: `${group.id}-${n}`, group, now });
     const datastoreId = datastoreIdOf(number, n);
     world.catalogue.set(datastoreId, [source, target]);
-    const datastore = addDatastore(compute, { id: datastoreId, instance: 'production' }, [source]);
-    datastore.mounted = true;
+    addMounted(at(world.computes, spec.computes, group.source), datastoreId, source);
+    if (!isStretched(source)) continue;
+    stretch(source, target);
+    addMounted(at(world.computes, spec.computes, group.target), datastoreId, target);
   }
   addVms(world, now, group, number);
 };
@@ -142,6 +168,8 @@ export const buildWorld = (spec: LabSpec, now: number): World => {
     dueAt: Number.POSITIVE_INFINITY,
     ledger: newLedger(spec.latencies, spec.faults),
     operationMs: { ...spec.operationMs },
+    interruptionMs: spec.interruptionMs,
+    migrations: new Map(),
   };
   spec.groups.forEach((group, position) => {
     addGroup(world, now, group, position + 1);

@@ -5,7 +5,7 @@ import { bookOf, isOldEpoch, type Ledger, noteCall } from './ledger.ts';
 import * as listings from './listings.ts';
 import type { World } from './model.ts';
 import { elapse, progressOf } from './operations.ts';
-import { evidenceOf, no } from './outcome.ts';
+import { no } from './outcome.ts';
 import type { ListRequest, PollRequest, SettleRequest, VerbRequest } from './requests.ts';
 import { type Answers, isReading, perform, type Remote } from './verbs.ts';
 
@@ -85,7 +85,7 @@ export const callSettle = (
     if ('operation' in success) {
       const { operation } = success;
       if (operation.state === 'done') {
-        return { id, verdict: 'done', evidence: evidenceOf(operation) };
+        return { id, verdict: 'done', evidence: operation.evidence };
       }
       return { id, verdict: operation.state === 'running' ? 'running' : 'absent' };
     }
@@ -104,12 +104,12 @@ export const callPoll = (
   const { id: remoteId } = reach(world, request.remoteId, 'operationStatus');
   return request.targets.map(({ id, operation: name }): OperationStatus => {
     const operation = world.operations.get(name);
-    if (operation === undefined || operation.storage.id !== remoteId) {
+    if (operation === undefined || operation.remoteId !== remoteId) {
       const fault = no('missing', 'UNKNOWN_OPERATION', `${remoteId} knows no operation ${name}`);
       return { id, state: 'failed', fault };
     }
     if (operation.fault !== undefined) return { id, state: 'failed', fault: operation.fault };
-    if (operation.state === 'done') return { id, state: 'done', evidence: evidenceOf(operation) };
+    if (operation.state === 'done') return { id, state: 'done', evidence: operation.evidence };
     return { id, state: 'running', progress: progressOf(world, operation, now) };
   });
 };

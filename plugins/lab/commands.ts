@@ -16,10 +16,10 @@ import type { EffectOf } from './ledger.ts';
 import { type LabDevice, lineageOf, mediumOf, type Operation, writable } from './model.ts';
 import { cut, elapse, progressOf, setSpeed } from './operations.ts';
 import { no } from './outcome.ts';
-import { crashVms, remotesAt, setDown } from './sites.ts';
+import { crashVms, remotesAt, setDown, setLink } from './sites.ts';
 import { type FaultRule, faultRule, latencyRule } from './spec.ts';
 import { divergences, verify } from './verify.ts';
-import { contentsOf, snapshotOf } from './views.ts';
+import { contentsOf, runsOf, snapshotOf } from './views.ts';
 
 /** Calls that reached a remote. */
 export interface CallCounts {
@@ -113,6 +113,14 @@ const breaking = {
     if (remote === undefined) throw unknown(remoteId);
     setDown(world, remote, down, lab.time.now());
   },
+  /** Two sites no longer see each other; both go on answering. */
+  cutLink: (lab: Lab, oneSiteId: string, otherSiteId: string): void => {
+    setLink(worldOf(lab), [oneSiteId, otherSiteId], false, lab.time.now());
+  },
+  /** They see each other again. */
+  healLink: (lab: Lab, oneSiteId: string, otherSiteId: string): void => {
+    setLink(worldOf(lab), [oneSiteId, otherSiteId], true, lab.time.now());
+  },
   /** The next calls of a verb fail. */
   failNext: (lab: Lab, order: FailureOrder): void => arm(lab, order),
   /** The next calls of a verb are never answered: their deadline ends them. */
@@ -154,7 +162,10 @@ const breaking = {
   /** Writes to a device as a host would, under a lineage; by default the present one. */
   write: (lab: Lab, arrayId: string, deviceId: string, lineage?: string): 'written' | 'refused' => {
     const device = deviceOf(lab, arrayId, deviceId);
-    if (!writable(device) || (lineage ?? lineageOf(device)) !== lineageOf(device)) return 'refused';
+    if (!writable(device) || (lineage ?? lineageOf(device)) !== lineageOf(device)) {
+      if (device.fenced) device.refusals += 1;
+      return 'refused';
+    }
     const at = lab.time.now();
     const medium = mediumOf(device);
     medium.files.push({ path: '.host', content: `written at ${at}`, at });
@@ -187,7 +198,15 @@ const looking = {
   contents: (lab: Lab, arrayId: string, deviceId: string) =>
     contentsOf(lab.world, deviceOf(lab, arrayId, deviceId), lab.time.now()),
   /** Invariants that do not hold; empty in a sound world. */
-  verify: (lab: Lab) => verify(worldOf(lab)),
+  verify: (lab: Lab) => verify(worldOf(lab), lab.time.now()),
+  /** Where a VM is on, and how it writes there. */
+  runs: (lab: Lab, vmId: string) => runsOf(worldOf(lab), vmId, lab.time.now()),
+  /** Writers of an older lineage that an array refused, by device; only those with any. */
+  refusals: (lab: Lab, arrayId: string): Readonly<Record<string, number>> => {
+    const devices = worldOf(lab).storages.get(arrayId)?.order ?? [];
+    const refused = devices.filter((device) => device.refusals > 0);
+    return Object.fromEntries(refused.map(({ id, refusals }) => [id, refusals]));
+  },
   /** Pairs with two sides that accept writers, each in a lineage of its own. */
   divergences: (lab: Lab) => divergences(worldOf(lab)),
   /** Calls that have arrived and not yet had their effect. */
@@ -201,7 +220,7 @@ const looking = {
     return [...world.operations.values()].map((operation) => ({
       id: operation.id,
       verb: operation.verb,
-      remoteId: operation.storage.id,
+      remoteId: operation.remoteId,
       targetId: operation.targetId,
       state: operation.state,
       progress: progressOf(world, operation, lab.time.now()),
@@ -221,6 +240,10 @@ const timing = {
   /** How long operations that start from now on take, at speed 1. */
   setOperationMs: (lab: Lab, ms: Partial<Record<Operation['verb'], number>>): void => {
     Object.assign(lab.world.operationMs, ms);
+  },
+  /** How long nobody writes when a live migration hands over, from now on. */
+  setInterruptionMs: (lab: Lab, ms: number): void => {
+    worldOf(lab).interruptionMs = ms;
   },
   /** Running operations too go on this much faster than configured. */
   setSpeed: (lab: Lab, speed: number): void => {

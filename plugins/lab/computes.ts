@@ -1,6 +1,7 @@
 /** Datastores and VMs of a compute: what is mounted, registered and on, and what refuses. */
 import type { DatastoreTarget, Evidence, Fault, VmStatus, VmTarget } from '@siteswap/sdk/plugin';
 import { nameOf } from './chance.ts';
+import { oldLineage } from './groups.ts';
 import type { Outcome } from './ledger.ts';
 import {
   type Boot,
@@ -15,7 +16,7 @@ import {
   writable,
 } from './model.ts';
 import { already, done, no } from './outcome.ts';
-import { oldLineage } from './roles.ts';
+import { setPace } from './stretched.ts';
 
 export interface ComputeCall {
   readonly world: World;
@@ -54,7 +55,10 @@ const notWritable = (device: LabDevice, instance: VmTarget['instance']): Fault |
     if (device.copy !== undefined) return undefined;
     return no('conflict', 'NO_TEST_COPY', `${device.id} has no test copy`);
   }
-  if (device.fenced) return oldLineage(device);
+  if (device.fenced) {
+    device.refusals += 1;
+    return oldLineage(device);
+  }
   if (writable(device)) return undefined;
   const hint = 'Promote it first.';
   return no('conflict', 'PASSIVE_DEVICE', `${device.id} refuses writers: ${device.role}`, hint);
@@ -158,7 +162,7 @@ export const unregister = (call: ComputeCall, target: VmTarget): Outcome => {
   return done();
 };
 
-const devicesUnder = (compute: LabCompute, vm: LabVm): LabDevice[] =>
+export const devicesUnder = (compute: LabCompute, vm: LabVm): LabDevice[] =>
   vm.image.datastoreIds.flatMap((id) => compute.datastores[vm.instance].get(id)?.devices ?? []);
 
 const mediumUnder = (device: LabDevice, instance: LabVm['instance']): Medium | undefined =>
@@ -176,17 +180,32 @@ export const boot = (world: World, compute: LabCompute, vm: LabVm, now: number):
     onAt: now,
     offAt: Number.POSITIVE_INFINITY,
     lineage: devices[0]?.lineage ?? 0,
+    siteId: compute.siteId,
+    pace: undefined,
   };
   for (const device of devices) {
     const medium = mediumUnder(device, vm.instance);
     medium?.boots.set(id, started);
     medium?.writers.add(id);
+    if (vm.instance === 'production') setPace(world, device, started, { now, at: now });
   }
   for (const name of vm.image.datastoreIds)
     compute.datastores[vm.instance].get(name)?.users.add(id);
   vm.on = true;
   vm.boot = started;
   return started;
+};
+
+/** The VM writes to its stretched devices from another site: its disks are locked there. */
+const runsElsewhere = (call: ComputeCall, vm: LabVm): Fault | undefined => {
+  const { id } = vm.image;
+  if (vm.on || vm.instance === 'test') return undefined;
+  return faultIn(devicesUnder(call.compute, vm), (device) => {
+    const { writers, boots } = mediumOf(device);
+    const siteId = writers.has(id) ? boots.get(id)?.siteId : undefined;
+    if (siteId === undefined) return undefined;
+    return no('conflict', 'RUNS_ELSEWHERE', `${id} runs at ${siteId}, on the same device`);
+  });
 };
 
 const evidenceOf = ({ id, base }: Boot): Evidence => ({ bootId: id, resumedAt: base });
@@ -198,7 +217,8 @@ export const powerOn = (call: ComputeCall, target: VmTarget): Outcome => {
   if (vm === undefined || !vm.registered) return { fault: notRegistered(call, target) };
   const fault =
     notMounted(compute, vm) ??
-    faultIn(devicesUnder(compute, vm), (device) => notWritable(device, vm.instance));
+    faultIn(devicesUnder(compute, vm), (device) => notWritable(device, vm.instance)) ??
+    runsElsewhere(call, vm);
   if (fault !== undefined) return { fault };
   if (vm.on && vm.boot !== undefined && vm.boot.offAt <= now) {
     const what = `${target.id} is on, but was cut off from its devices`;

@@ -39,7 +39,7 @@ export {
 } from './spec.ts';
 export { type DrivenTime, drivenTime, realTime, type Time } from './time.ts';
 export type { Divergence, Violation } from './verify.ts';
-export type { Contents, DeviceView, Snapshot } from './views.ts';
+export type { Contents, DeviceView, Running, Snapshot } from './views.ts';
 
 type Said<F> = F extends (lab: Lab, ...args: infer A) => infer R
   ? (...args: A) => Promise<Awaited<R>>

@@ -1,8 +1,18 @@
 /** What moves data: sync, reverse, resync, suspend, snapshots and writable copies for tests. */
 import type { Fault } from '@siteswap/sdk/plugin';
+import { startCopy } from './copying.ts';
+import {
+  type GroupCall,
+  isFault,
+  liveWriters,
+  type Paired,
+  paired,
+  peerDown,
+  plain,
+} from './groups.ts';
 import type { Outcome } from './ledger.ts';
-import { type LabDevice, writable } from './model.ts';
-import { cut, start } from './operations.ts';
+import { isStretched, type LabDevice, writable } from './model.ts';
+import { cut } from './operations.ts';
 import { already, done, firstFault, no } from './outcome.ts';
 import {
   addPoint,
@@ -13,7 +23,7 @@ import {
   startFlow,
   stopFlow,
 } from './replication.ts';
-import { type GroupCall, isFault, liveWriters, type Paired, paired, peerDown } from './roles.ts';
+import { findContact, loseContact } from './stretched.ts';
 
 const notThe = (role: string, device: LabDevice): Fault =>
   no('conflict', 'WRONG_ROLE', `${device.id} is ${device.role}, not the ${role} of its pair`);
@@ -23,19 +33,13 @@ const isBusy = (device: Paired): Fault | undefined =>
     ? undefined
     : no('busy', 'OPERATION_RUNS', `${device.link.operation.id} still runs on ${device.id}`);
 
-const copyFrom = (
-  call: GroupCall,
-  verb: 'sync' | 'reverse' | 'resync',
-  devices: readonly Paired[],
-  full: boolean,
-): Outcome => {
-  const { storage, id } = call;
-  return { operation: start(call.world, call.now, verb, { storage, targetId: id, devices, full }) };
-};
-
 export const sync = (call: GroupCall): Outcome => {
   const devices = paired(call);
   if (isFault(devices)) return { fault: devices };
+  if (devices.every((device) => device.role === 'stretched')) {
+    const point = lastPointOf(devices[0] as Paired, call.now);
+    return already({ recoveryPoint: point?.id ?? '', recoveryPointAtMs: call.now });
+  }
   const fault = firstFault(devices, (device) => {
     if (device.role !== 'source' && device.role !== 'prepared') return notThe('source', device);
     if (!linkUp(device)) return peerDown(device);
@@ -44,12 +48,8 @@ export const sync = (call: GroupCall): Outcome => {
     return isBusy(device);
   });
   if (fault !== undefined) return { fault };
-  return copyFrom(
-    call,
-    'sync',
-    devices,
-    devices.some((device) => !device.link.whole),
-  );
+  const full = devices.some((device) => !device.link.whole);
+  return { operation: startCopy(call, { verb: 'sync', devices, full }) };
 };
 
 /** `winner` is the source from now on; what its peer held is overwritten. */
@@ -68,7 +68,8 @@ const adopt = (winner: Paired): void => {
 };
 
 export const reverse = (call: GroupCall): Outcome => {
-  const devices = paired(call);
+  if (call.devices.every((device) => device.role === 'stretched')) return already();
+  const devices = plain(call);
   if (isFault(devices)) return { fault: devices };
   if (devices.every((device) => device.role === 'source' && device.peer.role === 'replica')) {
     return already();
@@ -80,7 +81,29 @@ export const reverse = (call: GroupCall): Outcome => {
   });
   if (fault !== undefined) return { fault };
   for (const device of devices) adopt(device);
-  return copyFrom(call, 'reverse', devices, true);
+  return { operation: startCopy(call, { verb: 'reverse', devices, full: true }) };
+};
+
+/** Stretched: this array's data stays; what the peer held meanwhile is a snapshot there first. */
+const resyncStretched = (
+  call: GroupCall,
+  devices: readonly Paired[],
+  changes: 'keep' | 'discard',
+): Outcome => {
+  if (devices.every((device) => device.role === 'stretched')) return already();
+  const fault = firstFault(devices, (device) => {
+    if (!linkUp(device)) return peerDown(device);
+    if (device.link.suspended) return no('conflict', 'SUSPENDED', `${device.id} is suspended`);
+    return liveWriters(device.peer as Paired) ?? isBusy(device);
+  });
+  if (fault !== undefined) return { fault };
+  const snapshot = { id: `before-resync@${call.now}`, kept: changes === 'keep' };
+  for (const device of devices) {
+    const { peer } = device;
+    addPoint(peer, { id: snapshot.id, atMs: call.now, by: peer.storage.id });
+    adopt(device);
+  }
+  return { operation: startCopy(call, { verb: 'resync', devices, full: true, snapshot }) };
 };
 
 /** `keep`: this array's data goes to the peer. `discard`: the peer's data comes here. */
@@ -90,6 +113,7 @@ export const resync = (
 ): Outcome => {
   const devices = paired(call);
   if (isFault(devices)) return { fault: devices };
+  if (devices.some(isStretched)) return resyncStretched(call, devices, args.changes);
   const winnerOf = (device: Paired): Paired =>
     args.changes === 'keep' ? device : (device.peer as Paired);
   const fault = firstFault(devices, (device) => {
@@ -101,7 +125,7 @@ export const resync = (
   if (fault !== undefined) return { fault };
   const winners = devices.map(winnerOf);
   for (const winner of winners) adopt(winner);
-  return copyFrom(call, 'resync', winners, true);
+  return { operation: startCopy(call, { verb: 'resync', devices: winners, full: true }) };
 };
 
 export const suspendReplication = (call: GroupCall): Outcome => {
@@ -112,6 +136,7 @@ export const suspendReplication = (call: GroupCall): Outcome => {
     const { operation } = device.link;
     if (operation !== undefined) cut(call.world, operation, `${device.id} was suspended`);
     stopFlow(call.world, device, call.now);
+    loseContact(call.world, device, call.now);
     device.link.suspended = true;
   }
   return done();
@@ -126,6 +151,7 @@ export const resumeReplication = (call: GroupCall): Outcome => {
   for (const device of devices) {
     device.link.suspended = false;
     startFlow(device, call.now);
+    findContact(call.world, device, call.now);
   }
   return done();
 };
@@ -142,7 +168,7 @@ export const testFailoverStart = (call: GroupCall): Outcome => {
   const devices = paired(call);
   if (isFault(devices)) return { fault: devices };
   const fault = firstFault(devices, (device) => {
-    if (device.role !== 'replica') return notThe('replica', device);
+    if (device.role !== 'replica' && device.role !== 'stretched') return notThe('replica', device);
     if (device.copy !== undefined) {
       return no('conflict', 'TEST_COPY_EXISTS', `${device.id} has a test copy`, 'Remove it first.');
     }

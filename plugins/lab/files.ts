@@ -1,6 +1,7 @@
 /** Small files in a datastore: replicated with it, like everything else that is written there. */
 import type { Fault, FileTarget } from '@siteswap/sdk/plugin';
 import type { ComputeCall } from './computes.ts';
+import { oldLineage } from './groups.ts';
 import type { Outcome } from './ledger.ts';
 import { fileBytesMax, fileWritesMax } from './limits.ts';
 import { type LabDevice, type Medium, mediumOf, writable } from './model.ts';
@@ -65,6 +66,10 @@ export const writeFile = (call: ComputeCall, target: FileTarget): Outcome => {
   if (Buffer.byteLength(content) > fileBytesMax) {
     const what = `${target.path} is larger than ${fileBytesMax} bytes`;
     return { fault: no('refused', 'FILE_TOO_LARGE', what) };
+  }
+  if (device.fenced && !place.accepts) {
+    device.refusals += 1;
+    return { fault: oldLineage(device) };
   }
   if (!place.accepts) {
     return { fault: no('conflict', 'PASSIVE_DEVICE', `${device.id} refuses writers`) };

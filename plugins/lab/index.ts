@@ -109,8 +109,9 @@ export const createLabPlugin = (time: Time = realTime) =>
     properties: {
       fences: true,
       atomicGroups: true,
-      updateModes: ['synchronous', 'asynchronous'],
+      updateModes: ['synchronous', 'asynchronous', 'active'],
       keepsRecoveryPoints: true,
+      stretched: true,
     },
     instance: ({ world }) => ('inline' in world ? 'single' : 'per-thread'),
     open: (context) => open(context, time),

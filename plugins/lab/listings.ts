@@ -3,6 +3,7 @@ import { type Datastore, type Device, FaultError, type Page, type Vm } from '@si
 import { nameOf } from './chance.ts';
 import { pageItemsMax } from './limits.ts';
 import {
+  isStretched,
   type LabCompute,
   type LabDatastore,
   type LabDevice,
@@ -11,8 +12,15 @@ import {
   lineageOf,
 } from './model.ts';
 import { no } from './outcome.ts';
-import { accessOf, directionOf, lastPointOf, pairStateOf } from './replication.ts';
+import { accessOf, directionOf, lastPointOf, pairStateOf, stretchOf } from './replication.ts';
 import type { PageRequest } from './requests.ts';
+
+/** Hosts of both sites see a stretched pair as one device. */
+const hostIdentityOf = (device: LabDevice): string => {
+  const { link, storage, id } = device;
+  const isOne = link !== undefined && isStretched(device);
+  return `naa.6${isOne ? nameOf(1, link.id) : nameOf(1, storage.id, id)}`;
+};
 
 const deviceItem = (device: LabDevice, now: number): Device => {
   const { link, peer, groupId } = device;
@@ -28,8 +36,9 @@ const deviceItem = (device: LabDevice, now: number): Device => {
     ...(groupId === undefined ? {} : { groupId }),
     ...(link === undefined ? {} : { updateMode: link.mode }),
     ...(point === undefined ? {} : { lastRecoveryPoint: point }),
-    hostIdentity: `naa.6${nameOf(1, device.storage.id, device.id)}`,
+    hostIdentity: hostIdentityOf(device),
     lineage: lineageOf(device),
+    ...stretchOf(device),
   };
 };
 

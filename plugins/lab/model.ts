@@ -4,7 +4,7 @@
  *
  * Times are milliseconds of the world's clock.
  */
-import type { Fault, Instance, RecoveryPoint, UpdateMode } from '@siteswap/sdk/plugin';
+import type { Evidence, Fault, Instance, RecoveryPoint, UpdateMode } from '@siteswap/sdk/plugin';
 import type { Ledger } from './ledger.ts';
 import type { LabSpec } from './spec.ts';
 
@@ -21,7 +21,16 @@ export type Role =
   /** Was the replica; accepts writers; nothing is replicated. */
   | 'promoted'
   /** Has no peer. */
-  | 'single';
+  | 'single'
+  /** Accepts writers, and so does its peer: both hold one medium. */
+  | 'stretched';
+
+/** From `at` on a boot writes at this interval, and counts on from `from`. */
+export interface Pace {
+  readonly from: number;
+  readonly at: number;
+  readonly everyMs: number;
+}
 
 /** One time that a VM was powered on: its heartbeats are a function of time, nothing is counted. */
 export interface Boot {
@@ -32,7 +41,11 @@ export interface Boot {
   /** Infinity while it writes. */
   offAt: number;
   /** Lineage under which it writes. */
-  readonly lineage: number;
+  lineage: number;
+  /** Site of the compute that it runs at; a live migration moves it. */
+  siteId: string;
+  /** Absent: at the world's interval since it was powered on. */
+  pace: Pace | undefined;
 }
 
 export interface FileWrite {
@@ -69,13 +82,18 @@ export interface LabDevice {
   /** A writable copy for tests. */
   copy: Medium | undefined;
   promotedAt: number;
-  /** Lineage before a promote, to which an undo goes back. */
+  /** Lineage before a promote, to which an undo goes back; before a fence, if it is stretched. */
   lineageBefore: number;
+  /** Stretched: the site that goes on when the sites lose each other, as this end knows it. */
+  preferredSiteId: string | undefined;
+  /** Writers of an older lineage that were refused here. */
+  refusals: number;
 }
 
 /** Replication between the two devices of a pair. */
 export interface Link {
   readonly id: string;
+  /** `active`: the pair is stretched. */
   readonly mode: UpdateMode;
   /** Asynchronous: how far the replica is behind while replication flows. */
   readonly lagMs: number;
@@ -88,20 +106,43 @@ export interface Link {
   operation: Operation | undefined;
 }
 
-/** A long job of an array. Its time passes by the world's clock, at the world's speed. */
+/** What an operation does at its end. */
+export interface Job {
+  /** The effect; or a fault, when what it needs is no longer there. */
+  readonly finish: (at: number) => Evidence | Fault;
+  /** Lets go of what it held; also when it ends without its effect, and before `finish`. */
+  readonly release: () => void;
+}
+
+/** A long job of an array or a compute. Its time passes by the world's clock, at its speed. */
 export interface Operation {
   readonly id: string;
-  readonly verb: 'sync' | 'reverse' | 'resync';
-  readonly storage: LabStorage;
+  readonly verb: 'sync' | 'reverse' | 'resync' | 'migrateLive';
+  readonly remoteId: string;
   readonly targetId: string;
-  readonly devices: readonly LabDevice[];
+  readonly job: Job;
   readonly startedAt: number;
   readonly totalMs: number;
   /** Work left at `touchedAt`. */
   leftMs: number;
   touchedAt: number;
   state: 'running' | 'done' | 'failed';
+  /** Once it is done. */
+  evidence: Evidence;
   fault: Fault | undefined;
+}
+
+/** The newest live migration of a VM that began. */
+export interface Migration {
+  readonly from: LabCompute;
+  readonly to: LabCompute;
+  /** Absent only while it is being started. */
+  operation: Operation | undefined;
+  cancelled: boolean;
+  /** Last heartbeat that was acknowledged at the source when it handed over; -1 before that. */
+  acknowledged: number;
+  /** Longest time without a writer, of this migration and of all before it of the VM. */
+  interruptionMsMost: number;
 }
 
 export interface LabStorage {
@@ -111,6 +152,8 @@ export interface LabStorage {
   readonly peerArrayIds: Set<string>;
   /** Answers nobody, and its replication stands. */
   down: boolean;
+  /** Sites to which the link is cut. */
+  readonly cutFrom: Set<string>;
   readonly devices: Map<string, LabDevice>;
   readonly groups: Map<string, LabDevice[]>;
   /** In order of creation: a page token is a position in it. */
@@ -175,6 +218,10 @@ export interface World {
   readonly ledger: Ledger;
   /** How long operations take from now on. */
   operationMs: Record<Operation['verb'], number>;
+  /** How long nobody writes when a live migration hands over, from now on. */
+  interruptionMs: number;
+  /** VM → its newest live migration. */
+  readonly migrations: Map<string, Migration>;
 }
 
 /** What a device holds. */
@@ -183,10 +230,13 @@ export const mediumOf = (device: LabDevice): Medium => {
   return device.held;
 };
 
+const writers: ReadonlySet<Role> = new Set(['source', 'promoted', 'single', 'stretched']);
+
 /** A device to which hosts can write. */
-export const writable = (device: LabDevice): boolean =>
-  !device.fenced &&
-  (device.role === 'source' || device.role === 'promoted' || device.role === 'single');
+export const writable = (device: LabDevice): boolean => !device.fenced && writers.has(device.role);
+
+/** The device is one end of a stretched pair, whatever became of it since. */
+export const isStretched = (device: LabDevice): boolean => device.link?.mode === 'active';
 
 /** Name of a device's present lineage. */
 export const lineageOf = (device: LabDevice): string =>
@@ -195,7 +245,10 @@ export const lineageOf = (device: LabDevice): string =>
 /** Sequence number of the last heartbeat that a boot had written at a moment. */
 export const heartbeatAt = (boot: Boot, at: number, heartbeatMs: number): number => {
   const until = at < boot.offAt ? at : boot.offAt;
-  return until <= boot.onAt ? boot.base : boot.base + Math.floor((until - boot.onAt) / heartbeatMs);
+  if (until <= boot.onAt) return boot.base;
+  const { pace } = boot;
+  if (pace === undefined) return boot.base + Math.floor((until - boot.onAt) / heartbeatMs);
+  return until <= pace.at ? pace.from : pace.from + Math.floor((until - pace.at) / pace.everyMs);
 };
 
 /** Time of the last write to a medium. */

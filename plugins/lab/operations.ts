@@ -2,33 +2,30 @@
  * Long operations, and everything else that happens by itself as time passes. Nothing here waits:
  * `elapse` is called with the time before each use of the world, and does what had become due.
  */
+import type { Evidence, Fault } from '@siteswap/sdk/plugin';
 import { operationsMax } from './limits.ts';
-import type { LabDevice, LabStorage, Operation, World } from './model.ts';
+import type { Job, Operation, World } from './model.ts';
 import { no } from './outcome.ts';
-import { addPoint, startFlow, stopFlow } from './replication.ts';
 
 const endsAt = (world: World, operation: Operation): number =>
   operation.touchedAt + operation.leftMs / world.speed;
 
 const end = (world: World, operation: Operation): void => {
   world.running.delete(operation);
-  for (const { link } of operation.devices) if (link !== undefined) link.operation = undefined;
+  operation.job.release();
 };
 
-/** The copy is whole as of the operation's start, and replication flows from there. */
+const isFault = (found: Evidence | Fault): found is Fault => 'owner' in found && 'kind' in found;
+
 const finish = (world: World, operation: Operation, at: number): void => {
   end(world, operation);
-  operation.state = 'done';
-  for (const device of operation.devices) {
-    const { link, peer } = device;
-    if (link === undefined || peer === undefined) continue;
-    link.at = Math.max(link.at, operation.startedAt);
-    link.whole = true;
-    const atMs = operation.startedAt;
-    const point = { id: `${link.id}@${atMs}`, atMs, by: operation.storage.id };
-    addPoint(device, point);
-    addPoint(peer, point);
-    startFlow(device, at);
+  const outcome = operation.job.finish(at);
+  if (isFault(outcome)) {
+    operation.state = 'failed';
+    operation.fault = outcome;
+  } else {
+    operation.state = 'done';
+    operation.evidence = outcome;
   }
 };
 
@@ -85,44 +82,27 @@ const dropOldest = (world: World): void => {
   }
 };
 
-/**
- * Starts copying from `devices` to their peers. `full`: the peers' own content is being replaced,
- * so until the end there is no whole copy.
- */
+/** Starts a job, which is done at once when its verb takes no time. */
 export const start = (
   world: World,
   now: number,
   verb: Operation['verb'],
-  more: {
-    readonly storage: LabStorage;
-    readonly targetId: string;
-    readonly devices: readonly LabDevice[];
-    readonly full: boolean;
-  },
+  more: { readonly remoteId: string; readonly targetId: string; readonly job: Job },
 ): Operation => {
   const totalMs = world.operationMs[verb];
   world.operationsMade += 1;
   const operation: Operation = {
     id: `op-${world.operationsMade}`,
     verb,
-    storage: more.storage,
-    targetId: more.targetId,
-    devices: more.devices,
+    ...more,
     startedAt: now,
     totalMs,
     leftMs: totalMs,
     touchedAt: now,
     state: 'running',
+    evidence: {},
     fault: undefined,
   };
-  for (const device of more.devices) {
-    if (device.link === undefined) continue;
-    if (more.full) {
-      stopFlow(world, device, now);
-      device.link.whole = false;
-    }
-    device.link.operation = operation;
-  }
   world.operations.set(operation.id, operation);
   dropOldest(world);
   world.running.add(operation);

@@ -1,7 +1,7 @@
 /** How the lab's rules say yes and no. */
 import type { Answer, Evidence, Fault, FaultKind } from '@siteswap/sdk/plugin';
 import type { Outcome } from './ledger.ts';
-import type { LabDevice, Operation } from './model.ts';
+import type { LabDevice } from './model.ts';
 
 /** The lab's own codes: what a vendor's error codes are to another plugin. */
 export type Code =
@@ -15,6 +15,15 @@ export type Code =
   | 'NO_ANSWER'
   | 'OTHER_KIND'
   | 'NO_PEER'
+  | 'STRETCHED'
+  | 'NOT_STRETCHED'
+  | 'UNKNOWN_SITE'
+  | 'RUNS_ELSEWHERE'
+  | 'NOT_RUNNING'
+  | 'MIGRATION_RUNS'
+  | 'MIGRATION_LOST'
+  | 'MIGRATED'
+  | 'TARGET_DOWN'
   | 'PARTIAL_GROUP'
   | 'WRONG_ROLE'
   | 'LIVE_WRITERS'
@@ -84,17 +93,11 @@ export const firstFault = <D extends LabDevice>(
   return first === undefined || devices.length === 1 ? first : { ...first, members };
 };
 
-/** Small facts about an operation that has ended well. */
-export const evidenceOf = ({ devices, startedAt }: Operation): Evidence => ({
-  recoveryPoint: `${devices[0]?.link?.id}@${startedAt}`,
-  recoveryPointAtMs: startedAt,
-});
-
 export const answerOf = (id: string, outcome: Outcome): Answer => {
   if ('fault' in outcome) return { id, fault: outcome.fault };
   if ('operation' in outcome) {
     const { operation } = outcome;
-    if (operation.state === 'done') return { id, ok: true, evidence: evidenceOf(operation) };
+    if (operation.state === 'done') return { id, ok: true, evidence: operation.evidence };
     if (operation.fault !== undefined) return { id, fault: operation.fault };
     return { id, accepted: { operation: operation.id } };
   }

@@ -1,9 +1,9 @@
 /** What an array says of its devices when it is only asked. */
 import type { DeviceStatus, RecoveryPoint, SyncStatus } from '@siteswap/sdk/plugin';
+import type { GroupCall } from './groups.ts';
 import { type LabDevice, lineageOf } from './model.ts';
 import { progressOf } from './operations.ts';
-import { accessOf, directionOf, lastPointOf, pairStateOf } from './replication.ts';
-import type { GroupCall } from './roles.ts';
+import { accessOf, directionOf, lastPointOf, pairStateOf, stretchOf } from './replication.ts';
 
 export const deviceStatus = ({ devices }: GroupCall): readonly DeviceStatus[] =>
   devices.map((device) => ({
@@ -12,6 +12,7 @@ export const deviceStatus = ({ devices }: GroupCall): readonly DeviceStatus[] =>
     access: accessOf(device),
     pairState: pairStateOf(device),
     lineage: lineageOf(device),
+    ...stretchOf(device),
   }));
 
 export const recoveryPoints = ({ devices, now }: GroupCall): readonly RecoveryPoint[] =>

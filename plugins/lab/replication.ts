@@ -6,6 +6,7 @@ import type { Access, Direction, PairState, RecoveryPoint } from '@siteswap/sdk/
 import { recoveryPointsMax } from './limits.ts';
 import {
   heartbeatAt,
+  isStretched,
   type LabDevice,
   type Link,
   lastWriteAt,
@@ -23,6 +24,7 @@ const directions: Record<Role, Direction> = {
   replica: 'incoming',
   promoted: 'none',
   single: 'none',
+  stretched: 'stretched',
 };
 
 export const directionOf = (device: LabDevice): Direction => directions[device.role];
@@ -38,9 +40,9 @@ const senderOf = (device: LabDevice): LabDevice | undefined => {
   return peer.role === 'replica' ? device : undefined;
 };
 
-/** Both arrays of the pair answer. */
-export const linkUp = (device: LabDevice): boolean =>
-  !device.storage.down && device.peer?.storage.down === false;
+/** Both arrays of the pair answer, and see each other. */
+export const linkUp = ({ storage, peer }: LabDevice): boolean =>
+  !storage.down && peer?.storage.down === false && !storage.cutFrom.has(peer.storage.siteId);
 
 /** The moment up to which the replica holds everything written. */
 export const replicaAt = (link: Link, now: number): number =>
@@ -60,7 +62,7 @@ export const imageAt = (world: World, medium: Medium, at: number): Medium => {
   };
   for (const [vmId, boot] of medium.boots) {
     const base = heartbeatAt(boot, at, world.spec.heartbeatMs);
-    image.boots.set(vmId, { ...boot, base, onAt: at, offAt: at });
+    image.boots.set(vmId, { ...boot, base, onAt: at, offAt: at, pace: undefined });
   }
   return image;
 };
@@ -89,6 +91,7 @@ export const startFlow = (device: LabDevice, now: number): void => {
   const { link } = device;
   const sender = senderOf(device);
   if (link === undefined || link.flowing || link.suspended || !link.whole) return;
+  if (isStretched(device)) return;
   if (sender === undefined || sender.role === 'promoted' || !linkUp(device)) return;
   link.at = Math.max(link.at, now - link.lagMs);
   link.flowing = true;
@@ -114,10 +117,19 @@ const linkStateOf = (device: LabDevice, link: Link): PairState => {
   return link.flowing ? 'synchronized' : 'fractured';
 };
 
+const stretchedStateOf = (device: LabDevice, link: Link): PairState => {
+  if (link.suspended) return 'suspended';
+  if (!linkUp(device)) return device.lineage > device.lineageBefore ? 'failedover' : 'partitioned';
+  if (!link.whole) return 'unsynchronized';
+  if (device.role === 'stretched') return 'synchronized';
+  return device.lineage === device.peer?.lineage ? 'fractured' : 'split';
+};
+
 /** Health of the pair, as this device's array knows it. */
 export const pairStateOf = (device: LabDevice): PairState => {
   const { link, peer } = device;
   if (link === undefined || peer === undefined) return 'inactive';
+  if (isStretched(device)) return stretchedStateOf(device, link);
   const peerRole = linkUp(device) ? peer.role : undefined;
   switch (device.role) {
     case 'promoted':
@@ -132,3 +144,11 @@ export const pairStateOf = (device: LabDevice): PairState => {
       return peerRole === 'prepared' ? 'prepared' : linkStateOf(device, link);
   }
 };
+
+/** What is to say of a device that is, or was, one end of a stretched pair; of another nothing. */
+export const stretchOf = (
+  device: LabDevice,
+): { readonly stretched?: true; readonly preferredSiteId?: string } =>
+  device.preferredSiteId === undefined
+    ? {}
+    : { stretched: true, preferredSiteId: device.preferredSiteId };

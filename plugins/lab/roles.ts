@@ -3,63 +3,27 @@
  * alone keep two writers of one lineage apart; nothing here trusts the caller to be careful.
  */
 import type { Direction, Evidence, Fault } from '@siteswap/sdk/plugin';
-import type { Outcome } from './ledger.ts';
 import {
-  type LabDevice,
-  type LabStorage,
-  type Link,
-  lastWriteAt,
-  lineageOf,
-  mediumOf,
-  type World,
-} from './model.ts';
+  cutWriters,
+  type GroupCall,
+  isFault,
+  liveWriters,
+  oldLineage,
+  type Paired,
+  paired,
+  peerDown,
+  plain,
+  wrongRole,
+} from './groups.ts';
+import type { Outcome } from './ledger.ts';
+import { isStretched, type LabDevice, lastWriteAt, lineageOf, mediumOf } from './model.ts';
 import { cut } from './operations.ts';
 import { already, done, firstFault, no } from './outcome.ts';
 import { addPoint, caughtUp, directionOf, linkUp, startFlow, stopFlow } from './replication.ts';
-
-/** One target of a storage verb: a consistency group, or a device that stands for itself. */
-export interface GroupCall {
-  readonly world: World;
-  readonly now: number;
-  readonly storage: LabStorage;
-  readonly id: string;
-  readonly devices: readonly LabDevice[];
-}
-
-/** A device with its pair, where rules have made sure that it has one. */
-export type Paired = LabDevice & { readonly link: Link; readonly peer: LabDevice };
-
-/** The devices, all paired; or the fault that one is not. */
-export const paired = (call: GroupCall): readonly Paired[] | Fault => {
-  const lone = firstFault(call.devices, (device) =>
-    device.peer === undefined ? no('refused', 'NO_PEER', `${device.id} has no peer`) : undefined,
-  );
-  return lone ?? (call.devices as readonly Paired[]);
-};
-
-export const isFault = (found: readonly Paired[] | Fault): found is Fault => 'kind' in found;
-
-const wrongRole = (device: LabDevice, hint: string): Fault =>
-  no('conflict', 'WRONG_ROLE', `${device.id} is ${device.role} in its pair`, hint);
-
-export const peerDown = (device: LabDevice, hint?: string): Fault =>
-  no('refused', 'PEER_DOWN', `the peer of ${device.id} does not answer`, hint);
-
-export const liveWriters = (device: LabDevice): Fault | undefined => {
-  const { writers } = mediumOf(device);
-  const [vmId] = writers;
-  return vmId === undefined
-    ? undefined
-    : no(
-        'conflict',
-        'LIVE_WRITERS',
-        `${device.id} has ${writers.size} live writers, ${vmId} among them`,
-        'Stop the VMs on it first.',
-      );
-};
+import { fenceStretched } from './stretched.ts';
 
 export const prepareFailover = (call: GroupCall): Outcome => {
-  const devices = paired(call);
+  const devices = plain(call);
   if (isFault(devices)) return { fault: devices };
   const isDemoted = (device: LabDevice): boolean =>
     device.role === 'prepared' || device.role === 'handed-over';
@@ -121,7 +85,7 @@ const promote = (call: GroupCall, device: Paired, force: boolean): void => {
 };
 
 export const failover = (call: GroupCall, args: { readonly force: boolean }): Outcome => {
-  const devices = paired(call);
+  const devices = plain(call);
   if (isFault(devices)) return { fault: devices };
   if (devices.every((device) => device.role === 'promoted')) {
     return already(promotion(devices, call.now));
@@ -203,28 +167,8 @@ export const restoreReplication = (
   return moved.length > 0 ? done() : already();
 };
 
-export const oldLineage = (device: LabDevice): Fault =>
-  no(
-    'fenced',
-    'OLD_LINEAGE',
-    `${device.id} is cut off: a newer lineage than ${lineageOf(device)} exists`,
-  );
-
-/** Ends the writing of everybody on the device; the VMs stay on and write nothing. */
-const cutWriters = (device: LabDevice, now: number): number => {
-  const medium = mediumOf(device);
-  const { writers, boots } = medium;
-  const count = writers.size;
-  for (const vmId of writers) {
-    const boot = boots.get(vmId);
-    if (boot !== undefined && boot.offAt > now) boot.offAt = now;
-  }
-  if (count > 0) medium.writtenAt = now;
-  writers.clear();
-  return count;
-};
-
 export const fence = (call: GroupCall): Outcome => {
+  if (call.devices.some(isStretched)) return fenceStretched(call);
   let writersCut = 0;
   let changed = false;
   for (const device of call.devices) {
@@ -233,7 +177,7 @@ export const fence = (call: GroupCall): Outcome => {
     if (!isOld || device.fenced) continue;
     device.fenced = true;
     changed = true;
-    writersCut += cutWriters(device, call.now);
+    writersCut += cutWriters(mediumOf(device), call.now);
   }
   return changed ? done({ writersCut }) : already({ writersCut });
 };

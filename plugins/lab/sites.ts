@@ -1,21 +1,50 @@
 /** A remote, or all of a site, stops answering; and comes back. */
 import { stop } from './computes.ts';
-import type { LabCompute, LabStorage, World } from './model.ts';
+import type { LabCompute, LabDevice, LabStorage, World } from './model.ts';
 import { cut } from './operations.ts';
 import { startFlow, stopFlow } from './replication.ts';
+import { findContact, loseContact } from './stretched.ts';
+
+/** A device can no longer see its peer. */
+const lose = (world: World, device: LabDevice, why: string, now: number): void => {
+  const operation = device.link?.operation;
+  if (operation !== undefined) cut(world, operation, why);
+  stopFlow(world, device, now);
+  loseContact(world, device, now);
+};
+
+/** A device may see its peer again. */
+const find = (world: World, device: LabDevice, now: number): void => {
+  startFlow(device, now);
+  findContact(world, device, now);
+};
 
 const takeStorage = (world: World, storage: LabStorage, now: number): void => {
-  for (const device of storage.order) {
-    const operation = device.link?.operation;
-    if (operation !== undefined) cut(world, operation, `${storage.id} was lost`);
-    stopFlow(world, device, now);
-  }
+  for (const device of storage.order) lose(world, device, `${storage.id} was lost`, now);
   storage.down = true;
 };
 
-const bringStorage = (storage: LabStorage, now: number): void => {
+const bringStorage = (world: World, storage: LabStorage, now: number): void => {
   storage.down = false;
-  for (const device of storage.order) startFlow(device, now);
+  for (const device of storage.order) find(world, device, now);
+};
+
+/** Sets whether two sites see each other; both go on answering. */
+export const setLink = (
+  world: World,
+  sites: readonly [string, string],
+  up: boolean,
+  now: number,
+): void => {
+  for (const storage of world.storages.values()) {
+    const other = sites[sites.indexOf(storage.siteId) === 0 ? 1 : 0];
+    if (!sites.includes(storage.siteId) || storage.cutFrom.has(other) === !up) continue;
+    const devices = storage.order.filter(({ peer }) => peer?.storage.siteId === other);
+    if (!up) for (const device of devices) lose(world, device, 'the link was cut', now);
+    if (up) storage.cutFrom.delete(other);
+    else storage.cutFrom.add(other);
+    if (up) for (const device of devices) find(world, device, now);
+  }
 };
 
 /** Sets whether one array or compute answers. Its VMs go on: only its management is away. */
@@ -28,7 +57,7 @@ export const setDown = (
   if (remote.down === down) return;
   if (remote.kind === 'compute') remote.down = down;
   else if (down) takeStorage(world, remote, now);
-  else bringStorage(remote, now);
+  else bringStorage(world, remote, now);
 };
 
 /** Every VM of the compute stops as if its power had failed. */

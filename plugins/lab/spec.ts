@@ -47,6 +47,8 @@ export const labOptions = z.strictObject({
   groupsBack: count.default(0),
   /** Further pairs that belong to no group, with VMs as a group has. */
   lonePairs: count.default(0),
+  /** Further groups, of stretched devices: both sites write to them, the first is preferred. */
+  stretched: count.default(0),
   /** Further devices at the first site without a peer. */
   singles: count.default(0),
   /** Given to each group's VMs in turn. */
@@ -57,8 +59,18 @@ export const labOptions = z.strictObject({
   heartbeatMs: z.number().positive().default(100),
   /** Time that operations take at speed 1; 0: done at once, never `accepted`. */
   operationMs: z
-    .strictObject({ sync: ms.default(0), reverse: ms.default(0), resync: ms.default(0) })
-    .default({ sync: 0, reverse: 0, resync: 0 }),
+    .strictObject({
+      sync: ms.default(0),
+      reverse: ms.default(0),
+      resync: ms.default(0),
+      migrateLive: ms.default(0),
+    })
+    .default({ sync: 0, reverse: 0, resync: 0, migrateLive: 0 }),
+  /** What a heartbeat takes longer on a stretched device at the site that is not preferred. */
+  crossSiteMs: ms.default(20),
+  /** How long nobody writes when a live migration hands over, and the most that is sound. */
+  interruptionMs: ms.default(20),
+  interruptionMsMax: ms.default(1_000),
   speed: z.number().positive().default(1),
   latencies: z.array(latencyRule).default([]),
   faults: z.array(faultRule).default([]),
@@ -88,11 +100,13 @@ export interface GroupSpec {
   readonly vms: number;
   /** Number of the first VM. */
   readonly vmFrom: number;
+  /** `active`: the devices are stretched. */
   readonly mode: UpdateMode;
   readonly lagMs: number;
 }
 
-export interface LabSpec extends Omit<z.output<typeof labOptions>, 'groups' | 'sites'> {
+export interface LabSpec
+  extends Omit<z.output<typeof labOptions>, 'groups' | 'sites' | 'stretched'> {
   readonly arrays: readonly RemoteSpec[];
   readonly computes: readonly RemoteSpec[];
   readonly groups: readonly GroupSpec[];
@@ -115,21 +129,24 @@ const padded = (prefix: string, number: number): string =>
  * with X the last part of the site's id; the datastore on it is `ds-000n-m`; VMs are `vm-00001` on.
  */
 export const labSpec = (options: LabOptions = {}): LabSpec => {
-  const { groups: forth, sites, ...rest } = labOptions.parse(options);
-  const total = sites.length < 2 ? 0 : forth + rest.groupsBack + rest.lonePairs;
+  const { groups: forth, sites, stretched, ...rest } = labOptions.parse(options);
+  const grouped = forth + rest.groupsBack;
+  const replicated = grouped + rest.lonePairs;
+  const total = sites.length < 2 ? 0 : replicated + stretched;
   const groups = Array.from({ length: total }, (_, at): GroupSpec => {
-    const back = at >= forth && at < forth + rest.groupsBack;
-    const grouped = at < forth + rest.groupsBack;
+    const back = at >= forth && at < grouped;
+    const lone = at >= grouped && at < replicated;
+    const mode = at < replicated ? rest.mode : 'active';
     return {
-      id: padded(grouped ? 'cg' : 'pair', at + 1),
-      grouped,
+      id: padded(lone ? 'pair' : 'cg', at + 1),
+      grouped: !lone,
       source: back ? 1 : 0,
       target: back ? 0 : 1,
-      devices: grouped ? rest.devicesPerGroup : 1,
+      devices: lone ? 1 : rest.devicesPerGroup,
       vms: rest.vmsPerGroup,
       vmFrom: at * rest.vmsPerGroup + 1,
-      mode: rest.mode,
-      lagMs: rest.mode === 'asynchronous' ? rest.lagMs : 0,
+      mode,
+      lagMs: mode === 'asynchronous' ? rest.lagMs : 0,
     };
   });
   return {

@@ -11,19 +11,21 @@ import {
 import * as computes from './computes.ts';
 import * as copies from './copies.ts';
 import * as files from './files.ts';
+import type { GroupCall } from './groups.ts';
 import { bookOf, noteEffect, noteSuccess, type Outcome, type Success } from './ledger.ts';
+import * as migrations from './migrations.ts';
 import type { LabCompute, LabDevice, LabStorage, World } from './model.ts';
 import { answerOf, no } from './outcome.ts';
 import * as readings from './readings.ts';
 import type { Named, VerbRequest } from './requests.ts';
 import * as roles from './roles.ts';
+import { setSitePreference } from './stretched.ts';
 
 export type Remote = LabStorage | LabCompute;
 
 /** Answers of one verb: value, success or fault per target. */
 export type Answers = readonly (Named & object)[];
 
-type GroupCall = roles.GroupCall;
 type ComputeCall = computes.ComputeCall;
 
 const groupReads = {
@@ -45,12 +47,14 @@ const groupChanges = {
   restoreReplication: roles.restoreReplication,
   suspendReplication: copies.suspendReplication,
   resumeReplication: copies.resumeReplication,
+  setSitePreference,
 } satisfies { [V in TargetVerb]?: (call: GroupCall, args: TargetVerbs[V]['args']) => Outcome };
 
 const computeReads = {
   vmStatus: computes.statusOf,
   readFile: files.readFile,
   listFiles: files.listFiles,
+  migrationStatus: migrations.migrationStatus,
 };
 
 const computeChanges = {
@@ -62,8 +66,14 @@ const computeChanges = {
   shutDown: computes.shutDown,
   powerOff: computes.powerOff,
   writeFile: files.writeFile,
+  migrateLive: migrations.migrateLive,
+  cancelMigration: migrations.cancelMigration,
 } satisfies {
-  [V in TargetVerb]?: (call: ComputeCall, target: TargetVerbs[V]['target']) => Outcome;
+  [V in TargetVerb]?: (
+    call: ComputeCall,
+    target: TargetVerbs[V]['target'],
+    args: TargetVerbs[V]['args'],
+  ) => Outcome;
 };
 
 type Keys<T> = readonly (keyof T)[];
@@ -150,9 +160,12 @@ const changerOf = (
   request: VerbRequest,
 ): ((target: Named) => Outcome) => {
   if (remote.kind === 'compute') {
-    const rule = ruleOf<(call: ComputeCall, target: Named) => Outcome>(computeChanges, request);
+    const rule = ruleOf<(call: ComputeCall, target: Named, args: object) => Outcome>(
+      computeChanges,
+      request,
+    );
     const call = { world, now, compute: remote };
-    return (target) => rule(call, target);
+    return (target) => rule(call, target, request.args);
   }
   const rule = ruleOf<(call: GroupCall, args: object) => Outcome>(groupChanges, request);
   return (target) => {

@@ -1,6 +1,9 @@
 /** Invariants: what must hold in any world at any moment, whatever was called or broken. */
+import { devicesUnder } from './computes.ts';
 import {
   type Boot,
+  heartbeatAt,
+  isStretched,
   type LabCompute,
   type LabDevice,
   lineageOf,
@@ -14,7 +17,10 @@ export interface Violation {
     | 'writer-on-passive-device'
     | 'running-unregistered'
     | 'running-unmounted'
-    | 'running-twice';
+    | 'running-twice'
+    | 'ends-differ'
+    | 'heartbeat-lost'
+    | 'outage-over-bound';
   readonly subject: string;
   readonly message: string;
 }
@@ -31,17 +37,20 @@ export interface Divergence {
 const ownBoots = (device: LabDevice): readonly Boot[] =>
   [...(device.held?.boots.values() ?? [])].filter((boot) => boot.offAt > boot.onAt);
 
-const overlap = (one: Boot, other: Boot): boolean =>
-  one.lineage === other.lineage && one.onAt < other.offAt && other.onAt < one.offAt;
+/** They wrote at one time, and to media of their own: those of a stretched pair since it parted. */
+const overlap = (one: Boot, other: Boot, partedAt: number): boolean =>
+  one.lineage === other.lineage &&
+  Math.max(one.onAt, other.onAt, partedAt) < Math.min(one.offAt, other.offAt);
 
 /** Looks at the past too: every VM's last boot on each side is still known. */
 const twoWriters = (device: LabDevice): Violation | undefined => {
   const { peer, link } = device;
-  if (peer === undefined || link === undefined) return undefined;
+  if (peer === undefined || link === undefined || device.held === peer.held) return undefined;
   const there = ownBoots(peer);
   if (there.length === 0) return undefined;
+  const partedAt = isStretched(device) ? link.at : Number.NEGATIVE_INFINITY;
   for (const here of ownBoots(device)) {
-    const other = there.find((boot) => overlap(here, boot));
+    const other = there.find((boot) => overlap(here, boot, partedAt));
     if (other === undefined) continue;
     const message = `${here.id} at ${device.storage.id} and ${other.id} at ${peer.storage.id}`;
     return { rule: 'two-writers-of-one-lineage', subject: link.id, message };
@@ -90,20 +99,52 @@ const runningTwice = (world: World): Violation[] => {
   return found;
 };
 
+/** Both sides serve a stretched device, and not the same data. */
+const endsDiffer = (device: LabDevice): Violation | undefined => {
+  const { link, peer, role } = device;
+  if (link === undefined || role !== 'stretched') return undefined;
+  const isOne = peer?.role === 'stretched' && device.held === peer.held;
+  if (isOne && device.preferredSiteId === peer.preferredSiteId) return undefined;
+  const message = `${device.storage.id} serves it, and its peer is ${peer?.role}`;
+  return { rule: 'ends-differ', subject: link.id, message };
+};
+
+/** Live migrations whose VM lost what it was told is written, or stood still for too long. */
+const unsoundMigrations = (world: World, now: number): Violation[] => {
+  const found: Violation[] = [];
+  const { heartbeatMs, interruptionMsMax } = world.spec;
+  for (const [subject, { to, acknowledged, interruptionMsMost }] of world.migrations) {
+    const vm = to.vms.production.get(subject);
+    for (const device of vm === undefined ? [] : devicesUnder(to, vm)) {
+      const boot = device.held?.boots.get(subject);
+      const holds = boot === undefined ? -1 : heartbeatAt(boot, now, heartbeatMs);
+      if (holds >= acknowledged) continue;
+      const message = `${device.id} holds ${holds} where ${acknowledged} was acknowledged`;
+      found.push({ rule: 'heartbeat-lost', subject, message });
+    }
+    if (interruptionMsMost <= interruptionMsMax) continue;
+    const message = `nobody wrote for ${interruptionMsMost} ms, over ${interruptionMsMax} ms`;
+    found.push({ rule: 'outage-over-bound', subject, message });
+  }
+  return found;
+};
+
 /** Every invariant that does not hold; empty in a sound world. */
-export const verify = (world: World): readonly Violation[] => {
+export const verify = (world: World, now: number): readonly Violation[] => {
   const found: Violation[] = [];
   for (const storage of world.storages.values()) {
     for (const device of storage.order) {
       const passive = passiveWriters(device);
       if (passive !== undefined) found.push(passive);
       const isFirst = device.peer === undefined || storage.id < device.peer.storage.id;
-      const twice = isFirst ? twoWriters(device) : undefined;
-      if (twice !== undefined) found.push(twice);
+      if (!isFirst) continue;
+      for (const wrong of [twoWriters(device), endsDiffer(device)]) {
+        if (wrong !== undefined) found.push(wrong);
+      }
     }
   }
   for (const compute of world.computes.values()) found.push(...unsoundVms(compute));
-  return [...found, ...runningTwice(world)];
+  return [...found, ...runningTwice(world), ...unsoundMigrations(world, now)];
 };
 
 /** Pairs whose two sides both accept writers now. */
@@ -113,7 +154,7 @@ export const divergences = (world: World): readonly Divergence[] => {
     for (const device of storage.order) {
       const { peer, link } = device;
       if (peer === undefined || link === undefined || storage.id > peer.storage.id) continue;
-      if (!writable(device) || !writable(peer)) continue;
+      if (!writable(device) || !writable(peer) || device.role === 'stretched') continue;
       const sides = [device, peer];
       found.push({
         pairId: link.id,

@@ -1,5 +1,5 @@
 /** The state of a world as plain data, for comparing a before with an after. */
-import type { Access, PairState } from '@siteswap/sdk/plugin';
+import type { Access, Instance, PairState } from '@siteswap/sdk/plugin';
 import {
   heartbeatAt,
   type LabCompute,
@@ -17,6 +17,8 @@ export interface DeviceView {
   readonly pairState: PairState;
   readonly lineage: string;
   readonly testCopy: boolean;
+  /** Of a stretched device. */
+  readonly preferredSiteId?: string;
 }
 
 /** Roles, exports, registrations and power states; nothing that only passes with time. */
@@ -44,6 +46,7 @@ const deviceView = (device: LabDevice): DeviceView => ({
   pairState: pairStateOf(device),
   lineage: lineageOf(device),
   testCopy: device.copy !== undefined,
+  ...(device.preferredSiteId === undefined ? {} : { preferredSiteId: device.preferredSiteId }),
 });
 
 const record = <T, V>(
@@ -91,4 +94,40 @@ export const contentsOf = (world: World, device: LabDevice, now: number): Conten
       (file) => file.content,
     ),
   };
+};
+
+/** One running of a VM, as the world knows it. */
+export interface Running {
+  readonly computeId: string;
+  readonly instance: Instance;
+  readonly bootId: string;
+  readonly lineage: number;
+  /** False: it is on, and what it writes is refused. */
+  readonly writes: boolean;
+  /** Sequence number of its last acknowledged heartbeat. */
+  readonly heartbeat: number;
+  /** Time from one heartbeat to the next: longer where each crosses to the other site. */
+  readonly everyMs: number;
+}
+
+/** Every compute at which a VM is on; more than one only in lineages of their own. */
+export const runsOf = (world: World, vmId: string, now: number): readonly Running[] => {
+  const { heartbeatMs } = world.spec;
+  const found: Running[] = [];
+  for (const { id: computeId, vms } of world.computes.values()) {
+    for (const instance of ['production', 'test'] as const) {
+      const { on = false, boot } = vms[instance].get(vmId) ?? {};
+      if (!on || boot === undefined) continue;
+      found.push({
+        computeId,
+        instance,
+        bootId: boot.id,
+        lineage: boot.lineage,
+        writes: boot.offAt > now,
+        heartbeat: heartbeatAt(boot, now, heartbeatMs),
+        everyMs: boot.pace?.everyMs ?? heartbeatMs,
+      });
+    }
+  }
+  return found;
 };

@@ -1,10 +1,12 @@
 /** A small lab in this thread, with time driven by hand and verbs called by name. */
 import type {
   Answer,
+  DeviceStatus,
   OperationStatus,
   Settlement,
   TargetVerb,
   ValueAnswer,
+  VmStatus,
 } from '@siteswap/sdk/plugin';
 import { controlLab, type DrivenTime, drivenTime } from '../../plugins/lab/control.ts';
 import { newLab } from '../../plugins/lab/lab.ts';
@@ -90,6 +92,18 @@ export const makeLab = (options: LabOptions = {}, time: DrivenTime = drivenTime(
 };
 
 export type TestLab = ReturnType<typeof makeLab>;
+
+/** What the array at a side says of the first device of the first group. */
+export const statusAt = async ({ verb }: TestLab, side: 'a' | 'b'): Promise<DeviceStatus> => {
+  const answers = await verb<ValueAnswer<readonly DeviceStatus[]>>(`lab-${side}`, 'deviceStatus', [
+    group(),
+  ]);
+  return valueIn(answers)[0] as DeviceStatus;
+};
+
+/** What the compute at a side says of the nth VM. */
+export const vmAt = async ({ verb }: TestLab, side: 'a' | 'b', n = 1): Promise<VmStatus> =>
+  valueIn(await verb<ValueAnswer<VmStatus>>(`lab-compute-${side}`, 'vmStatus', [vm(n)]));
 
 const expectOk = (answers: readonly object[]): void => {
   const words = said(answers);

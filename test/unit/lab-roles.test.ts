@@ -1,6 +1,6 @@
 /** The lab's role rules: what a passive device refuses, and who may become the writer. */
 
-import type { DeviceStatus, ValueAnswer, VmStatus } from '@siteswap/sdk/plugin';
+import type { ValueAnswer, VmStatus } from '@siteswap/sdk/plugin';
 import test from 'ava';
 import {
   datastore,
@@ -9,20 +9,12 @@ import {
   group,
   makeLab,
   said,
+  statusAt,
   type TestLab,
   valueIn,
   vm,
+  vmAt,
 } from '../_support/lab.ts';
-
-const statusAt = async ({ verb }: TestLab, side: 'a' | 'b'): Promise<DeviceStatus> => {
-  const answers = await verb<ValueAnswer<readonly DeviceStatus[]>>(`lab-${side}`, 'deviceStatus', [
-    group(),
-  ]);
-  return valueIn(answers)[0] as DeviceStatus;
-};
-
-const vmAt = async ({ verb }: TestLab, side: 'a' | 'b', n = 1): Promise<VmStatus> =>
-  valueIn(await verb<ValueAnswer<VmStatus>>(`lab-compute-${side}`, 'vmStatus', [vm(n)]));
 
 const stopAndDemote = async ({ verb }: TestLab): Promise<void> => {
   await verb('lab-compute-a', 'powerOff', [vm()]);
