@@ -61,6 +61,19 @@ export const enumerate = (
   return { count, breaches, breachesTotal };
 };
 
+/** What two shards have found. */
+export const joined = (one: Finding, other: Finding): Finding => ({
+  count: {
+    shapes: one.count.shapes + other.count.shapes,
+    cases: one.count.cases + other.count.cases,
+    crashes: one.count.crashes + other.count.crashes,
+    decisions: one.count.decisions + other.count.decisions,
+    entries: one.count.entries + other.count.entries,
+  },
+  breaches: [...one.breaches, ...other.breaches],
+  breachesTotal: one.breachesTotal + other.breachesTotal,
+});
+
 export const tell = ({ shapes: forms, cases, crashes, decisions, entries }: Count): string =>
   `${forms} shapes, ${cases} runs, ${crashes} crashes, ${decisions} decisions of a person: ` +
   `${cases + crashes + decisions} cases, ${entries} entries`;

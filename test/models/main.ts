@@ -5,8 +5,15 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import type { Count } from './check.ts';
-import { enumerate, type Finding, type Lattice, type Shard, tell, whole } from './lattice.ts';
+import {
+  enumerate,
+  type Finding,
+  joined,
+  type Lattice,
+  type Shard,
+  tell,
+  whole,
+} from './lattice.ts';
 
 interface Part {
   readonly lattice: Lattice;
@@ -19,14 +26,6 @@ const inThread = (part: Part): Promise<Finding> =>
     worker.once('message', resolve);
     worker.once('error', reject);
   });
-
-const add = (one: Count, other: Count): Count => ({
-  shapes: one.shapes + other.shapes,
-  cases: one.cases + other.cases,
-  crashes: one.crashes + other.crashes,
-  decisions: one.decisions + other.decisions,
-  entries: one.entries + other.entries,
-});
 
 const main = async (): Promise<void> => {
   const { values } = parseArgs({
@@ -42,12 +41,12 @@ const main = async (): Promise<void> => {
   const findings = await Promise.all(
     Array.from({ length: of }, (_, index) => inThread({ lattice, shard: { index, of } })),
   );
-  console.log(tell(findings.map(({ count }) => count).reduce(add)));
+  const { count, breaches, breachesTotal } = findings.reduce(joined);
+  console.log(tell(count));
   console.log(`${Math.round((Date.now() - begun) / 1_000)} s on ${of} threads`);
-  const total = findings.reduce((sum, { breachesTotal }) => sum + breachesTotal, 0);
-  console.log(`${total} breaches`);
-  for (const { breaches } of findings) for (const breach of breaches) console.log(breach);
-  process.exitCode = total === 0 ? 0 : 1;
+  console.log(`${breachesTotal} breaches`);
+  for (const breach of breaches) console.log(breach);
+  process.exitCode = breachesTotal === 0 ? 0 : 1;
 };
 
 if (isMainThread) await main();

@@ -1,5 +1,6 @@
+import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
-import { enumerate, type Lattice, tell, whole } from './lattice.ts';
+import { enumerate, type Finding, joined, type Lattice, tell, whole } from './lattice.ts';
 
 /** Complete parts of the whole lattice (`npm run models`), together less than a minute's work. */
 const parts: readonly Lattice[] = [
@@ -11,13 +12,28 @@ const parts: readonly Lattice[] = [
   { workgroupsMax: 3, stepsMax: 2, makes: ['mixed'], paces: ['together'] },
 ];
 
+/** In slices, so that the test's process can say in between that it lives. */
+const slices = 10;
+
+/** Nothing here depends on time; on a busy machine a slice may take a while. */
+const sliceMsMax = 10 * 60_000;
+
 for (const part of parts) {
   const { workgroupsMax, stepsMax, makes, paces } = part;
   const what = `workgroups≤${workgroupsMax}, steps≤${stepsMax}, ${makes}, ${paces}`;
-  test(`every run (${what}), every fault, a crash at every entry, every decision → lawful`, (t) => {
-    const { count, breaches } = enumerate(part);
-    t.log(tell(count));
-    t.deepEqual(breaches, []);
-    t.true(count.crashes > count.cases);
-  });
+  test.serial(
+    `every run (${what}), every fault, a crash at every entry, every decision → lawful`,
+    async (t) => {
+      const findings: Finding[] = [];
+      for (let index = 0; index < slices; index++) {
+        t.timeout(sliceMsMax);
+        await setImmediate();
+        findings.push(enumerate(part, { index, of: slices }));
+      }
+      const { count, breaches } = findings.reduce(joined);
+      t.log(tell(count));
+      t.deepEqual(breaches, []);
+      t.true(count.crashes > count.cases);
+    },
+  );
 }
