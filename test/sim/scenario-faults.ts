@@ -6,6 +6,7 @@ import { type FaultKind, faultKinds } from '../../sdk/plugin/fault.ts';
 import type { TargetVerb } from '../../sdk/plugin/verbs.ts';
 import type { Chance } from './chance.ts';
 import { type Network, quietNetwork } from './far-end.ts';
+import { vmId, vmsTotal } from './vms.ts';
 
 /** What is broken, or what a person does in between. */
 export type Effect =
@@ -13,7 +14,8 @@ export type Effect =
   | { readonly do: 'kill-thread' }
   | { readonly do: 'fill-disk'; readonly forMs: number }
   | { readonly do: 'silence'; readonly remoteId: string; readonly forMs: number }
-  | { readonly do: 'lose-site'; readonly vms: 'crash' | 'keep' }
+  /** `alive`: it is declared lost by mistake, and answers whoever asks. */
+  | { readonly do: 'lose-site'; readonly vms: 'crash' | 'keep' | 'alive' }
   | { readonly do: 'cancel' }
   | { readonly do: 'start-again' };
 
@@ -36,9 +38,20 @@ export interface Faults {
   readonly injections: readonly InjectionRule[];
   /** Applied by the lab: the far end itself fails, hangs, or lands an effect late. */
   readonly orders: readonly (FailureOrder | HangOrder)[];
+  /** Seeded shares of a verb's targets that fail. */
+  readonly shares: readonly FaultShare[];
+  /** Guests that do not stop when they are asked to. */
+  readonly stubborn: readonly string[];
   readonly network: Network;
   readonly restartMsMax: number;
   readonly wallJumpMsMax: number;
+}
+
+export interface FaultShare {
+  readonly verb: TargetVerb;
+  readonly rate: number;
+  readonly kind: FaultKind;
+  readonly seed: number;
 }
 
 const changing = [
@@ -155,6 +168,8 @@ export const drawFaults = (chance: Chance, calm: boolean, groups: number): Fault
       troubles: [],
       injections: [],
       orders: [],
+      shares: [],
+      stubborn: [],
       network: quietNetwork,
       restartMsMax,
       wallJumpMsMax: 0,
@@ -164,7 +179,7 @@ export const drawFaults = (chance: Chance, calm: boolean, groups: number): Fault
     ? [
         {
           on: drawTrigger(chance),
-          effect: { do: 'lose-site', vms: chance.pick(['crash', 'keep'] as const) },
+          effect: { do: 'lose-site', vms: chance.pick(['crash', 'keep', 'alive'] as const) },
         },
       ]
     : [];
@@ -178,6 +193,13 @@ export const drawFaults = (chance: Chance, calm: boolean, groups: number): Fault
     ],
     injections: times(chance.between(0, 3), (at) => drawInjection(chance, at)),
     orders: times(chance.between(0, 3), () => drawOrder(chance, groups)),
+    shares: times(chance.between(0, 2), () => ({
+      verb: chance.pick(changing),
+      rate: chance.fraction() * 0.3,
+      kind: chance.pick(hard),
+      seed: chance.between(1, 1_000),
+    })),
+    stubborn: times(chance.pick([0, 0, 2, 5]), () => vmId(chance.between(1, vmsTotal))),
     network: chance.hit(0.5)
       ? quietNetwork
       : {

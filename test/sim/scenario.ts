@@ -8,6 +8,7 @@ import type { LabOptions } from '../../plugins/lab/spec.ts';
 import { Chance } from './chance.ts';
 import { drawFaults, type Effect, type Faults, type Trigger } from './scenario-faults.ts';
 import { drawPolicies } from './scenario-policies.ts';
+import { vmId, vmsTotal } from './vms.ts';
 
 export type { Effect, Trigger };
 
@@ -23,9 +24,6 @@ export interface Scenario {
   /** Longest sync of the journal. */
   readonly syncMsMax: number;
 }
-
-/** VMs of a simulated world: enough to have workgroups, priorities and neighbours. */
-const vmsTotal = 20;
 
 const scripts: readonly (readonly Mode[])[] = [
   ['planned'],
@@ -64,8 +62,6 @@ const drawVms = (chance: Chance, from: number, count: number): PlanVm[] => {
   }
   return vms;
 };
-
-const vmId = (number: number): string => `vm-${String(number).padStart(5, '0')}`;
 
 const drawPlan = (chance: Chance, world: LabOptions, calm: boolean): Plan => {
   const groups = world.groups ?? 1;

@@ -44,6 +44,8 @@ export class Troubles {
       if ('kind' in order) commands.failNext(farEnd.lab, order);
       else commands.hangNext(farEnd.lab, order);
     }
+    commands.setFaults(farEnd.lab, scenario.faults.shares);
+    commands.ignoreShutDown(farEnd.lab, scenario.faults.stubborn);
     for (const { on, effect } of scenario.faults.troubles) {
       let left = on.nth;
       history.listen((moment) => {
@@ -98,10 +100,12 @@ export class Troubles {
     });
   }
 
-  #loseSite(vms: 'crash' | 'keep'): void {
+  #loseSite(vms: 'crash' | 'keep' | 'alive'): void {
     const { farEnd, person } = this.#parts;
-    for (const remoteId of ['lab-a', 'lab-compute-a']) this.#lost.add(remoteId);
-    commands.loseSite(farEnd.lab, 'site-a', { vms });
+    if (vms !== 'alive') {
+      for (const remoteId of ['lab-a', 'lab-compute-a']) this.#lost.add(remoteId);
+      commands.loseSite(farEnd.lab, 'site-a', { vms });
+    }
     this.#soon(() => person().loseSite('site-a'));
   }
 }

@@ -7,7 +7,8 @@ export const everyVmOnceOrReported: Checker = ({ lab, scenario }) => {
   let siteGone = false;
   const running = (vmId: string): number =>
     [...lab.world.computes.values()].filter(
-      ({ down, vms }) => !down && vms.production.get(vmId)?.on === true,
+      ({ siteId, vms }) =>
+        !(siteGone && siteId === 'site-a') && vms.production.get(vmId)?.on === true,
     ).length;
   return (moment) => {
     if (moment.kind === 'world' && moment.what.includes('lose-site')) siteGone = true;

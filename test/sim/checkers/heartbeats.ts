@@ -29,7 +29,8 @@ export const noHeartbeatLost: Checker = ({ lab }) => {
     for (const other of lab.world.computes.values()) {
       const before = other.id === computeId ? undefined : other.vms.production.get(id)?.boot;
       if (before === undefined || before.onAt >= (vm.boot?.onAt ?? 0)) continue;
-      if (before.lineage !== vm.boot?.lineage) return atLoss?.get(id) ?? 0;
+      const forced = before.lineage !== vm.boot?.lineage;
+      if (forced && atLoss !== undefined) return atLoss.get(id) ?? 0;
       return heartbeatAt(before, lab.time.now(), lab.world.spec.heartbeatMs);
     }
     return 0;

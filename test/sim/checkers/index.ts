@@ -3,11 +3,13 @@ import { apiEqualsLab } from './api-equals-lab.ts';
 import { calmSucceeds } from './calm.ts';
 import type { Checker } from './checker.ts';
 import { runAgainConverges } from './converges.ts';
+import { dependenciesFirst } from './dependencies.ts';
 import { doneOnce } from './done-once.ts';
 import { noGapInEvents } from './events.ts';
 import { everyVmOnceOrReported } from './every-vm.ts';
 import { noWriterAtFinalSync } from './final-sync.ts';
 import { noHeartbeatLost } from './heartbeats.ts';
+import { intentsFirst } from './intents.ts';
 import { notBuiltUpon } from './late-effects.ts';
 import { noCallToLostSite } from './lost-sites.ts';
 import { noDefect } from './no-defect.ts';
@@ -20,7 +22,9 @@ export const checkers = {
   'no-defect': noDefect,
   'never-two-writers': neverTwoWriters,
   'no-heartbeat-lost': noHeartbeatLost,
+  'intent-before-call': intentsFirst,
   'done-once': doneOnce,
+  'dependencies-first': dependenciesFirst,
   'no-call-to-lost-site': noCallToLostSite,
   'no-writer-at-final-sync': noWriterAtFinalSync,
   'every-vm-once-or-reported': everyVmOnceOrReported,
@@ -33,3 +37,5 @@ export const checkers = {
   'no-gap-in-events': noGapInEvents,
   'calm-succeeds': calmSucceeds,
 } satisfies Record<string, Checker>;
+
+export type CheckerName = keyof typeof checkers | 'all-comes-to-an-end';

@@ -1,4 +1,4 @@
-/** No call reaches a site that is declared lost, from the moment that the declaration is durable. */
+/** No call reaches a site that is declared lost, once that is durable. */
 import { siteOfRemote } from '../computer.ts';
 import type { Checker } from './checker.ts';
 

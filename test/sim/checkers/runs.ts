@@ -29,14 +29,16 @@ export class Run {
     return this.started.frozen.workgroups.flatMap(({ items }) => [...items]);
   }
 
-  /** A workgroup was named `s1.2`: the second that was split off, a part of `s1`. */
-  name(workgroup: string): void {
+  /** A workgroup's position by its name. `s1.2`: the second that was split off, a part of `s1`. */
+  positionOf(workgroup: string): number {
     const [first, ...splits] = workgroup.split('.');
-    const last = splits.at(-1);
-    if (last === undefined) return;
     const { workgroups } = this.started.frozen;
     const origin = workgroups.findIndex(({ id }) => id === first);
-    this.#origins.set(workgroups.length + Number(last) - 1, origin);
+    const last = splits.at(-1);
+    if (last === undefined) return origin;
+    const position = workgroups.length + Number(last) - 1;
+    this.#origins.set(position, origin);
+    return position;
   }
 
   itemsAt(group: number, positions: string): readonly Item[] {
@@ -67,7 +69,7 @@ export class Runs {
   readonly #byInitiator = new Map<string, Run>();
 
   see(moment: Moment): void {
-    if (moment.kind === 'job') this.#byId.get(moment.runId)?.name(moment.workgroup);
+    if (moment.kind === 'job') this.#byId.get(moment.runId)?.positionOf(moment.workgroup);
     if (moment.kind !== 'landed' || moment.entry.type !== 'run-started') return;
     const run = new Run(moment.entry);
     this.#byId.set(run.started.runId, run);

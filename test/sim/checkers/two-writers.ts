@@ -1,11 +1,18 @@
-/** Never two writers of one lineage, nor a VM that runs twice: the far end's own invariants. */
+/**
+ * Never two writers of one lineage, nor a VM that runs twice: the far end's own invariants. And
+ * while no site is lost no pair has two sides that accept writers, of whatever lineage.
+ */
 import { commands } from '../../../plugins/lab/commands.ts';
 import type { Checker } from './checker.ts';
 
-export const neverTwoWriters: Checker =
-  ({ lab }) =>
-  ({ kind }) => {
-    if (kind !== 'answer' && kind !== 'end') return undefined;
+export const neverTwoWriters: Checker = ({ lab }) => {
+  let siteLost = false;
+  return (moment) => {
+    if (moment.kind === 'world' && moment.what.includes('lose-site')) siteLost = true;
+    if (moment.kind !== 'answer' && moment.kind !== 'end') return undefined;
     const [first] = commands.verify(lab);
-    return first && `${first.rule}: ${first.subject}, ${first.message}`;
+    if (first !== undefined) return `${first.rule}: ${first.subject}, ${first.message}`;
+    const [split] = siteLost ? [] : commands.divergences(lab);
+    return split && `both sides of ${split.pairId} accept writers`;
   };
+};

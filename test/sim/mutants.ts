@@ -1,0 +1,275 @@
+/**
+ * Defects that are put into the product on purpose, to see that the checkers can accuse: each is a
+ * small change of the compiled text of a module as it is loaded; nothing in the product knows of it.
+ */
+import type { CheckerName } from './checkers/index.ts';
+
+export interface Patch {
+  /** Module under `dist`, without its ending. */
+  readonly module: string;
+  /** Must stand in it exactly once. */
+  readonly find: string;
+  readonly put: string;
+}
+
+export interface Mutant {
+  readonly defect: string;
+  readonly patches: readonly Patch[];
+  /** Who must accuse, within `seedsMax`. */
+  readonly caughtBy: CheckerName;
+}
+
+/** Seeds that a defect may survive. */
+export const seedsMax = 150;
+
+const demoteNothing: Patch = {
+  module: 'daemon/steps/demote-source',
+  find: "run: (call) => changeGroups(call, 'prepareFailover')",
+  put: 'run: async (call) => call.items.map(({ id }) => ({ id, ok: true }))',
+};
+
+const alwaysForce: Patch = {
+  module: 'daemon/steps/promote-target',
+  find: "force: call.mode === 'disaster'",
+  put: 'force: true',
+};
+
+const stopNothing: Patch = {
+  module: 'daemon/steps/shut-down',
+  find: '    run: runShutDown,',
+  put: '    run: async (call) => call.items.map(({ id }) => ({ id, ok: true })),',
+};
+
+const syncNothing: Patch = {
+  module: 'daemon/steps/syncing',
+  find: "run: (call) => changeGroups(call, 'sync')",
+  put: 'run: async (call) => call.items.map(({ id }) => ({ id, ok: true }))',
+};
+
+const seeNothing: Patch = {
+  module: 'daemon/steps/verify',
+  find: "'fault' in answer ? answer : judge(answer.id, answer.value, call.instance)",
+  put: '({ id: answer.id, ok: true })',
+};
+
+export const mutants: readonly Mutant[] = [
+  {
+    defect: 'the source is not demoted, and its copy promoted by force',
+    patches: [demoteNothing, alwaysForce],
+    caughtBy: 'never-two-writers',
+  },
+  {
+    defect: 'the last bytes are not copied, and the copy promoted by force',
+    patches: [syncNothing, alwaysForce],
+    caughtBy: 'no-heartbeat-lost',
+  },
+  {
+    defect: 'calls are made before their intents are durable',
+    patches: [
+      {
+        module: 'daemon/runner/agent',
+        find: 'if (batch.length > 0)\n                    await this.#append(batch);',
+        put: 'if (batch.length > 0)\n                    void this.#append(batch);',
+      },
+    ],
+    caughtBy: 'intent-before-call',
+  },
+  {
+    defect: 'a rerun repeats what was done already',
+    patches: [
+      {
+        module: 'daemon/core/engine/fold',
+        find: 'makeDue(group.task, positions);\n            group.task.retryAtMs',
+        put: 'makeDue(group.task, [...group.live]);\n            group.task.retryAtMs',
+      },
+    ],
+    caughtBy: 'done-once',
+  },
+  {
+    defect: 'VMs do not wait for those that they depend on',
+    patches: [
+      {
+        module: 'daemon/planner/gates',
+        find: 'registry.get(name)?.dependencies !== true',
+        put: 'registry.get(name)?.dependencies !== "never"',
+      },
+    ],
+    caughtBy: 'dependencies-first',
+  },
+  {
+    defect: 'threads are not told that a site is lost',
+    patches: [
+      {
+        module: 'daemon/workers/inline',
+        find: 'isLost: (siteId) => lost.has(siteId)',
+        put: 'isLost: () => false',
+      },
+      {
+        module: 'daemon/workers/inline',
+        find: 'gateway.siteLost(siteId);',
+        put: '',
+      },
+    ],
+    caughtBy: 'no-call-to-lost-site',
+  },
+  {
+    defect: 'VMs count as off that nobody stopped',
+    patches: [stopNothing],
+    caughtBy: 'no-writer-at-final-sync',
+  },
+  {
+    defect: 'VMs count as on that nobody started',
+    patches: [
+      {
+        module: 'daemon/steps/power-on',
+        find: 'run: startVms',
+        put: 'run: async (call) => call.items.map(({ id }) => ({ id, ok: true }))',
+      },
+      seeNothing,
+    ],
+    caughtBy: 'every-vm-once-or-reported',
+  },
+  {
+    defect: 'a run is parked with calls in flight',
+    patches: [
+      {
+        module: 'daemon/core/engine/decide',
+        find: 'const moving = tally.started + tally.prepared',
+        put: 'const moving = 0',
+      },
+    ],
+    caughtBy: 'parked-is-at-rest',
+  },
+  {
+    defect: 'what can still land counts as without effect',
+    patches: [
+      {
+        module: 'daemon/workers/fold',
+        find: "else if (answer.verdict === 'running')\n            gathering.running.push({ item: position });",
+        put: "else if (answer.verdict === 'running')\n            gathering.absent.push(position);",
+      },
+    ],
+    caughtBy: 'not-built-upon',
+  },
+  {
+    defect: 'an order to stop a VM is forgotten once the VM is off',
+    patches: [
+      {
+        module: 'daemon/steps/shut-down',
+        find: "if (verdict === 'running' || plug?.verdict === 'running')",
+        put: "if (!off.has(id) && (verdict === 'running' || plug?.verdict === 'running'))",
+      },
+    ],
+    caughtBy: 'not-built-upon',
+  },
+  {
+    defect: 'a rollback does not mount again what it took off',
+    patches: [
+      {
+        module: 'daemon/steps/unmount',
+        find: "undo: (call) => changeDatastores(call, 'mount')",
+        put: 'undo: async (call) => call.items.map(({ id }) => ({ id, ok: true }))',
+      },
+    ],
+    caughtBy: 'rollback-restores',
+  },
+  {
+    defect: 'a rollback starts VMs that were not on',
+    patches: [
+      {
+        module: 'daemon/steps/shut-down',
+        find: "call.before[item.id] === 'on'",
+        put: "call.before[item.id] === 'off'",
+      },
+    ],
+    caughtBy: 'rollback-restores',
+  },
+  {
+    defect: 'the report calls done what failed',
+    patches: [
+      {
+        module: 'daemon/core/engine/report',
+        find: "outcome: note?.state ?? (done ? 'done' : 'stopped')",
+        put: "outcome: 'done'",
+      },
+    ],
+    caughtBy: 'api-equals-lab',
+  },
+  {
+    defect: 'every run has the same initiator id',
+    patches: [
+      {
+        module: 'daemon/runner/starts',
+        find: "request.initiatorId === '' ? random.id() : request.initiatorId",
+        put: "'the-same'",
+      },
+    ],
+    caughtBy: 'run-again-converges',
+  },
+  {
+    defect: 'a request that is asked again opens another run',
+    patches: [
+      {
+        module: 'daemon/runner/starts',
+        find: 'if (known !== undefined) {',
+        put: 'if (known === "never") {',
+      },
+    ],
+    caughtBy: 'one-run-per-request',
+  },
+  {
+    defect: 'a watcher that comes again misses an event',
+    patches: [
+      {
+        module: 'daemon/feed/feed',
+        find: 'let next = cursor + 1;\n        let',
+        put: 'let next = cursor > 0 ? cursor + 2 : 1;\n        let',
+      },
+    ],
+    caughtBy: 'no-gap-in-events',
+  },
+  {
+    defect: 'VMs that run are said not to',
+    patches: [
+      {
+        module: 'daemon/steps/verify',
+        find: "if (status.power === 'off')",
+        put: "if (status.power === 'on')",
+      },
+    ],
+    caughtBy: 'calm-succeeds',
+  },
+  {
+    defect: 'the transition table lacks an answer',
+    patches: [
+      {
+        module: 'daemon/core/engine/table',
+        find: "doubt: {\n        'task-settled': answered,",
+        put: 'doubt: {',
+      },
+    ],
+    caughtBy: 'no-defect',
+  },
+  {
+    defect: 'nobody wakes what backs off',
+    patches: [
+      {
+        module: 'daemon/runner/agent',
+        find: 'if (decisions.wakeAtMs !== undefined)',
+        put: 'if (decisions.wakeAtMs === 0)',
+      },
+    ],
+    caughtBy: 'all-comes-to-an-end',
+  },
+  {
+    defect: 'what was in flight at a crash is not taken up again',
+    patches: [
+      {
+        module: 'daemon/runner/runs',
+        find: "agent.interruptAll('the daemon ended while the call was in flight');",
+        put: '',
+      },
+    ],
+    caughtBy: 'all-comes-to-an-end',
+  },
+];
