@@ -3,7 +3,7 @@
  * time. A VM that is not proven off never counts as done, because the last bytes are copied next.
  */
 import type { FaultKind } from '../../sdk/plugin/fault.ts';
-import type { Settlement } from '../../sdk/plugin/verbs.ts';
+import type { Answer, Settlement } from '../../sdk/plugin/verbs.ts';
 import type { VmItem } from '../core/frozen.ts';
 import { guestStopMsMax, shutDownMsMax } from './limits.ts';
 import { patient } from './policies.ts';
@@ -24,13 +24,34 @@ const runShutDown = async (call: StepCall<VmItem>) => {
   if (left.size === 0) return asked;
   const stragglers = call.items.filter((item) => left.has(item.id));
   const forced = await changeVms({ ...call, items: stragglers }, 'powerOff');
+  const late = await stillOrdered(call, asked);
   const answerOf = new Map(
     forced.map((answer) => [
       answer.id,
       'ok' in answer ? { ...answer, evidence: { ...answer.evidence, poweredOff: true } } : answer,
     ]),
   );
-  return asked.map((answer) => answerOf.get(answer.id) ?? answer);
+  return asked.map((answer) =>
+    late.has(answer.id) ? answer : (answerOf.get(answer.id) ?? answer),
+  );
+};
+
+/**
+ * The plug is pulled, but a polite order that timed out may still arrive, at a VM that an undo has
+ * started again. Such a VM stays in doubt until nothing can.
+ */
+const stillOrdered = async (
+  call: StepCall<VmItem>,
+  asked: readonly Answer[],
+): Promise<ReadonlySet<string>> => {
+  const silent = new Set(
+    asked.flatMap((answer) =>
+      'fault' in answer && answer.fault.kind === 'timeout' ? [answer.id] : [],
+    ),
+  );
+  const items = call.items.filter(({ id }) => silent.has(id));
+  const settlements = await settleVms({ ...call, items }, 'shutDown');
+  return new Set(settlements.flatMap(({ id, verdict }) => (verdict === 'running' ? [id] : [])));
 };
 
 /**

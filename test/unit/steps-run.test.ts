@@ -175,10 +175,21 @@ test('shut-down: a guest that does not stop in time → switched off, and said s
     [
       ['shutDown', ['a', 'b']],
       ['powerOff', ['b']],
+      ['settle:shutDown', ['b']],
     ],
   );
   t.deepEqual(far.calls[0]?.share, { timeoutMs: guestStopMsMax });
   t.true(guestStopMsMax < step.timeoutMs);
+});
+
+test('shut-down: the plug is pulled while a polite order may still arrive → in doubt', async (t) => {
+  const step = vmStep('shut-down');
+  const { call } = callOf(step, [vmItem('a')], {
+    shutDown: failing('timeout'),
+    'settle:shutDown': (id) => ({ id, verdict: 'running' }),
+  });
+  const [answer] = await step.run(call);
+  t.like(answer, { id: 'a', fault: { kind: 'timeout' } });
 });
 
 test('shut-down: a VM that cannot be switched off either → a fault, never done', async (t) => {
