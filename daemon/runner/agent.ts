@@ -111,10 +111,16 @@ export class Agent {
     await this.settled();
   }
 
-  /** Ends the run; `beside` lands together with its end, or neither does. */
-  async end(ended: RunEnded, beside: Beside): Promise<void> {
+  /**
+   * Ends the run; `beside` lands together with its end, or neither does. False: the run was ending
+   * already, and `beside` has not landed.
+   */
+  async end(ended: RunEnded, beside: Beside): Promise<boolean> {
     this.#beside = beside;
     await this.record([ended]);
+    const landed = this.#beside === undefined;
+    this.#beside = undefined;
+    return landed;
   }
 
   /** Resolves when the outbox is empty and folded. */
@@ -175,11 +181,12 @@ export class Agent {
   async #turns(): Promise<void> {
     try {
       while (!this.#killed) {
-        const batch = this.#outbox;
+        const batch = upToEnd(this.#outbox);
         this.#outbox = [];
         if (batch.length > 0) await this.#append(batch);
         if (this.#killed) break;
         for (const entry of batch) this.#absorb(entry);
+        if (this.state.result !== undefined) this.#outbox = [];
         this.#withdraw();
         this.#decide();
         if (this.#outbox.length === 0) break;
@@ -211,6 +218,7 @@ export class Agent {
       const { runId } = this.state.started;
       const { at, result } = ended;
       const { entries = [], appends = [] } = this.#beside ?? {};
+      this.#beside = undefined;
       const closed: RunClosed = { type: 'run-closed', at, runId, result };
       await this.#parts.catalog.append([closed, ...entries], [append, ...appends]);
     }
@@ -358,3 +366,9 @@ const decodePositions = (before: Readonly<Record<string, unknown>>): readonly nu
   Object.keys(before)
     .map(Number)
     .sort((one, other) => one - other);
+
+/** What was asked for while the run came to its end comes too late, and is not recorded. */
+const upToEnd = (entries: Entry[]): Entry[] => {
+  const end = entries.findIndex(({ type }) => type === 'run-ended');
+  return end < 0 ? entries : entries.slice(0, end + 1);
+};

@@ -83,13 +83,10 @@ export class Runs {
     }
     const entries = [opened];
     const appends = [{ stream: started.runId, seq: 1, bodies: [encode(started)] }];
-    if (superseded === undefined || superseded.state.result !== undefined) {
-      await this.#parts.catalog.append(entries, appends);
-    } else {
-      const { at, runId: byRunId } = opened;
-      const ended: RunEnded = { type: 'run-ended', at, result: 'superseded', byRunId };
-      await superseded.end(ended, { entries, appends });
-    }
+    const { at, runId: byRunId } = opened;
+    const ended: RunEnded = { type: 'run-ended', at, result: 'superseded', byRunId };
+    const landed = await superseded?.end(ended, { entries, appends });
+    if (landed !== true) await this.#parts.catalog.append(entries, appends);
     this.#adopt(begin(started)).wake();
   }
 
@@ -235,6 +232,8 @@ export class Runs {
     const end: Entry[] =
       request.decision === 'abandon' ? [{ type: 'run-ended', at, result: 'abandoned' }] : [];
     await agent.record([{ type: 'run-resumed', at, ...request }, ...end]);
+    const { result } = state;
+    if (result === 'superseded') throw runEnded(runId);
   }
 
   async cancel(runId: string, requester: string, reason: string): Promise<void> {
@@ -250,7 +249,7 @@ export class Runs {
     const agent = this.agent(runId);
     if (agent !== undefined) return agent;
     await this.state(runId);
-    throw new SiteswapError('RUN_ENDED', `run ${runId} has ended`, { subject: runId });
+    throw runEnded(runId);
   }
 
   /** Ends agents; their runs go on when the daemon is started again. */
@@ -259,3 +258,6 @@ export class Runs {
     this.#agents.clear();
   }
 }
+
+const runEnded = (runId: string): SiteswapError =>
+  new SiteswapError('RUN_ENDED', `run ${runId} has ended`, { subject: runId });

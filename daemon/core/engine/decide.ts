@@ -107,6 +107,7 @@ const lookForward = (state: RunState, group: Group, now: number, draft: Draft): 
   if (isRestrained(state, group)) return;
   if (group.standing === 'waiting' && !hasArrived(state, group)) return;
   if (siteIsLost(state, group)) {
+    state.ready.remove(group.index);
     draft.entries.push(stopAtLostSite(state, group, now));
     return;
   }

@@ -23,7 +23,11 @@ export const resume = (state: RunState, entry: RunResumed): void => {
     if (policy !== undefined) state.steps[at] = { ...step, policy };
   });
   if (entry.decision === 'rollback') {
-    for (const group of state.groups) resumeStuck(state, group, 'retry');
+    for (const group of state.groups) {
+      resumeStuck(state, group, 'retry');
+      // Operations that were accepted before go on; undoing waits for their end.
+      if (!isOver(group)) state.agenda.add(group.index);
+    }
     startRollback(state, state.groups);
     // Operations that went on while it was parked are polled to their end first.
     for (const group of state.groups) if (!isOver(group)) state.agenda.add(group.index);
