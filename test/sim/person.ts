@@ -85,9 +85,9 @@ export class Person {
     this.#disaster ??= this.#takeOver(siteId);
   }
 
-  /** A planned run that did not end well, once more: nothing is broken now. */
+  /** A planned run that was rolled back, once more: nothing is broken now. */
   async runAgain(): Promise<void> {
-    if (this.#mode !== 'planned' || this.#result === 'succeeded') return;
+    if (this.#mode !== 'planned' || this.#result !== 'rolled-back') return;
     const { scenario, history } = this.#parts;
     const stored = await this.#insist('looks at the plan', async (engine) =>
       engine.getPlan(scenario.plan.id),
@@ -156,8 +156,8 @@ export class Person {
       if (seqs.length === 0) continue;
       this.#parts.history.note({ kind: 'events', runId, seqs });
       this.#cursors.set(runId, seqs.at(-1) as number);
-      const last = page.events.at(-1)?.body ?? '';
-      if (page.last || (JSON.parse(last) as { type: string }).type === 'run-parked') break;
+      const types = page.events.map(({ body }) => (JSON.parse(body) as { type: string }).type);
+      if (page.last || types.includes('run-parked')) break;
     }
     return true;
   }

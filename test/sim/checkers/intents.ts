@@ -23,7 +23,8 @@ export const intentsFirst: Checker = () => {
     }
     const { runId, workgroup, step, phase, attempt } = moment;
     const direction = phase === 'undo' ? 'undo' : 'run';
-    const name = `${runId}/${runs.of(runId)?.positionOf(workgroup)}/${step}/${direction}/${attempt}`;
+    const group = runs.of(runId)?.positionOf(workgroup);
+    const name = `${runId}/${group}/${step}/${direction}/${attempt}`;
     return intents.has(name) ? undefined : `${direction} ${step} of ${workgroup} #${attempt}`;
   };
 };

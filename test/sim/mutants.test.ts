@@ -1,0 +1,44 @@
+/**
+ * That the checkers can accuse: defects are planted in the product, one a process, and each must be
+ * caught by the checker that is named beside it.
+ */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import test from 'ava';
+import { type CheckerName, checkers } from './checkers/index.ts';
+import { mutants, seedsMax } from './mutants.ts';
+
+const run = promisify(execFile);
+const program = new URL('./mutant.js', import.meta.url).pathname;
+
+interface Caught {
+  readonly accusers: readonly string[];
+  readonly seeds: number;
+}
+
+/** As many processes at once as there are cores in the smallest machine that runs the tests. */
+const lanes = 2;
+
+test(`mutation: each planted defect → caught by its checker (seeds 1 to ${seedsMax})`, async (t) => {
+  t.timeout(600_000);
+  const left = [...mutants.entries()];
+  const work = async (): Promise<void> => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) {
+      const [position, { defect, caughtBy }] = next;
+      const { stdout } = await run(process.execPath, [program, `${position}`]);
+      const { accusers, seeds } = JSON.parse(stdout) as Caught;
+      t.log(`${defect}: seed ${seeds}`);
+      t.true(accusers.includes(caughtBy), `${defect}: only ${accusers.join(', ')} in ${seeds}`);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, work));
+});
+
+test('mutation: every checker has a defect that it must catch', (t) => {
+  const proven = new Set<CheckerName>(mutants.map(({ caughtBy }) => caughtBy));
+  const named = Object.keys(checkers) as CheckerName[];
+  t.deepEqual(
+    named.filter((name) => !proven.has(name)),
+    [],
+  );
+});
