@@ -19,7 +19,9 @@ interface Caught {
 /** As many processes at once as there are cores in the smallest machine that runs the tests. */
 const lanes = 2;
 
-test(`mutation: each planted defect → caught by its checker (seeds 1 to ${seedsMax})`, async (t) => {
+const seeds = `seeds 1 to ${seedsMax}`;
+
+test(`mutation: each planted defect → caught by its checker (${seeds})`, async (t) => {
   t.timeout(600_000);
   const left = [...mutants.entries()];
   const work = async (): Promise<void> => {
