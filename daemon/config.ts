@@ -10,9 +10,11 @@ import type { Secret } from '../sdk/plugin/config.ts';
 import { formatProblems, type Problem, parseYaml } from '../sdk/yaml/index.ts';
 import { type Finding, isMapping, itemsOf, type Mapping } from './config/finding.ts';
 import { type ListenAddress, parseListen } from './config/listen.ts';
+import { presentFindings } from './config/present.ts';
 import { referenceFindings } from './config/references.ts';
 import { configSchema, type logLevels } from './config/schema.ts';
 import { resolveSecrets } from './config/secrets.ts';
+import { presentedAs } from './core/presentation.ts';
 import { type Retention, retentionOf } from './core/retention.ts';
 import type { InjectionRule } from './runner/draws.ts';
 import type { RemoteConfig } from './workers/pool.ts';
@@ -104,6 +106,7 @@ export const parseConfig = (
     ...(state === undefined ? [stateMissing] : []),
     ...listen.findings,
     ...referenceFindings(root),
+    ...presentFindings(root),
     ...remotes.findings,
   ];
   const problems = [
@@ -195,10 +198,17 @@ const remotesOf = (root: Mapping, sources: { readonly baseDir: string; readonly 
       secrets.push(...resolved.secrets);
       findings.push(...resolved.findings);
       const [id, siteId, pluginId] = [item.id, item.site, item.plugin].map(String) as Ids;
-      remotes.push({ id, kind, siteId, pluginId, config: resolved.config });
+      const present = kind === 'array' ? presentOf(item) : {};
+      remotes.push({ id, kind, siteId, pluginId, config: resolved.config, ...present });
     }
   }
   return { remotes, secrets, findings };
+};
+
+/** What is not in the right form is found elsewhere. */
+const presentOf = ({ present, peer }: Mapping): Pick<RemoteConfig, 'present'> => {
+  const as = presentedAs.find((one) => one === present);
+  return as === undefined ? {} : { present: { as, peerArrayId: String(peer) } };
 };
 
 type Ids = [id: string, siteId: string, pluginId: string];

@@ -8,6 +8,7 @@ import {
   endedRunsMax,
   idLengthMax,
 } from '../core/limits.ts';
+import { presentedAs } from '../core/presentation.ts';
 import type { InjectionEffect } from '../gateway/injection.ts';
 import type { InjectionRule } from '../runner/draws.ts';
 import { listenForm } from './listen.ts';
@@ -34,6 +35,11 @@ const remote = z.strictObject({
     .record(z.string(), z.unknown())
     .default({})
     .describe('a mapping with what the plugin needs'),
+});
+
+const storage = remote.extend({
+  present: z.enum(presentedAs).optional(),
+  peer: id.optional(),
 });
 
 const fault = z.strictObject({
@@ -92,7 +98,7 @@ export const configSchema = z.strictObject({
   state: text.optional().describe('the path of the state directory'),
   sites: list(z.strictObject({ id, name: text.optional() })).min(1),
   plugins: list(z.strictObject({ id, module: text })).default([]),
-  arrays: list(remote).default([]),
+  arrays: list(storage).default([]),
   computes: list(remote).default([]),
   workers: z.int().min(1).max(workersMax).default(workersDefault),
   injections: list(injection).default([]),

@@ -99,3 +99,6 @@ export const stallMsMax = 15 * 60_000;
 
 /** Workgroups and notes in one view of a run; those that need attention come first. */
 export const workgroupsPerViewMax = 1_000;
+
+/** Devices in one entry that says which site is their source: an entry of half a megabyte. */
+export const sourcesPerEntryMax = 10_000;

@@ -1,6 +1,7 @@
 /**
- * The system stream: what outlives runs. Plans, lost sites, inventory evidence, request keys and
- * the runs of each plan, folded from entries like everything else; there is no second store.
+ * The system stream: what outlives runs. Plans, lost sites, inventory evidence, sources of shared
+ * devices, request keys and the runs of each plan, folded from entries like everything else; there
+ * is no second store.
  *
  * It does not grow for ever: from time to time all that holds is stated anew at its end, and what
  * stands before is trimmed. A fold that begins in the middle of what is being trimmed must end in
@@ -11,6 +12,7 @@ import type { RemoteEvidence } from './inventory.ts';
 import { printsKeptMax } from './limits.ts';
 import type { Mode, Plan } from './plan.ts';
 import { requestPrint, runPrint } from './prints.ts';
+import { foldSource, type SourceBook, type SourceSet } from './sources.ts';
 
 export interface PlanSaved {
   readonly type: 'plan-saved';
@@ -94,6 +96,7 @@ export type SystemEntry =
   | PlanDeleted
   | SiteDeclared
   | InventoryRecorded
+  | SourceSet
   | RunOpened
   | RunClosed
   | RunsForgotten
@@ -116,6 +119,7 @@ export interface SystemState {
   readonly plans: Map<string, PlanRecord>;
   readonly lostSites: Map<string, SiteDeclared>;
   readonly inventory: Map<string, RemoteEvidence>;
+  readonly sources: SourceBook;
   /** In order of opening. */
   readonly runs: Map<string, RunRecord>;
   /** `requester\n request key` → run id. */
@@ -132,6 +136,7 @@ export const emptySystem = (): SystemState => ({
   plans: new Map(),
   lostSites: new Map(),
   inventory: new Map(),
+  sources: new Map(),
   runs: new Map(),
   requests: new Map(),
   runsOf: new Map(),
@@ -163,6 +168,9 @@ export const foldSystem = (state: SystemState, entry: SystemEntry): SystemState 
       break;
     case 'inventory-recorded':
       state.inventory.set(entry.evidence.remote.id, entry.evidence);
+      break;
+    case 'source-set':
+      foldSource(state.sources, entry);
       break;
     case 'run-opened':
       openRunRecord(state, entry);

@@ -44,6 +44,9 @@ export interface Errand {
   readonly crash: () => Promise<never>;
 }
 
+/** What is done through a door: what stands before it offers the same. */
+export type Calls = Pick<Door, 'call' | 'settle' | 'poll' | 'list'>;
+
 export class Gateway {
   readonly parts: GatewayParts;
   readonly #open = new Set<Door>();

@@ -1,14 +1,14 @@
 /** The verbs of one remote as a step sees them: every one of them goes through the door. */
 import { type TargetVerb, targetVerbs } from '../../sdk/plugin/verbs.ts';
 import type { Verbs } from '../steps/step.ts';
-import type { Door } from './gateway.ts';
+import type { Calls } from './gateway.ts';
 import type { Target } from './injections/scene.ts';
 
 /** A job has its own verbs, so what they are made of is shared. */
 class DoorVerbs {
-  readonly door: Door;
+  readonly door: Calls;
 
-  constructor(door: Door) {
+  constructor(door: Calls) {
     this.door = door;
   }
 
@@ -31,4 +31,4 @@ for (const verb of targetVerbs) {
 }
 
 /** The answers' shapes were checked for each verb, which the compiler cannot follow. */
-export const verbsOf = (door: Door): Verbs => new DoorVerbs(door) as unknown as Verbs;
+export const verbsOf = (door: Calls): Verbs => new DoorVerbs(door) as unknown as Verbs;

@@ -1,5 +1,7 @@
 /** What the host is told of a remote. */
 
+import type { Present } from '../core/presentation.ts';
+
 /** Where a session is opened: a remote with its plugin, as configured. */
 export interface RemoteConfig {
   readonly id: string;
@@ -10,4 +12,6 @@ export interface RemoteConfig {
   readonly module: string;
   /** The plugin's own configuration, secrets in clear: stays in memory, goes only to threads. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** An array that is shown as something else than it is, together with another one. */
+  readonly present?: Present;
 }

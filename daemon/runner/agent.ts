@@ -12,6 +12,8 @@ import { decide, isWanted } from '../core/engine/decide.ts';
 import { fold } from '../core/engine/fold.ts';
 import { type Group, type RunState, siteOf } from '../core/engine/state.ts';
 import type { Entry, ItemFaults, RunEnded, TaskStarted } from '../core/entries.ts';
+import type { Presentations } from '../core/presentation.ts';
+import { sourcesTurned } from '../core/sources.ts';
 import type { RunClosed, SystemEntry } from '../core/system.ts';
 import type { Feed } from '../feed/feed.ts';
 import type { Append, Journal } from '../journal/journal.ts';
@@ -33,6 +35,7 @@ export interface AgentParts {
   readonly draws: Draws;
   readonly slots: RunSlots;
   readonly log: RunLog;
+  readonly presentations: Presentations;
 }
 
 /** An attempt whose intent is durable: its call is under way, or waits for its turn. */
@@ -207,20 +210,22 @@ export class Agent {
     for (const resolve of waiting) resolve();
   }
 
-  /** A run's end lands together with the catalog's record of it. */
+  /** A run's end, and what it did to sources, land together with the catalog's record of it. */
   async #append(batch: readonly Entry[]): Promise<void> {
     const seq = this.state.cursor + 1;
     const bodies = batch.map(encode);
     const append: Append = { stream: this.#stream, seq, bodies };
     const ended = batch.find((entry): entry is RunEnded => entry.type === 'run-ended');
-    if (ended === undefined) await this.#parts.journal.append([append]);
+    const turned = sourcesTurned(this.#parts.presentations, this.state, batch);
+    if (ended === undefined && turned.length === 0) await this.#parts.journal.append([append]);
+    else if (ended === undefined) await this.#parts.catalog.append(turned, [append]);
     else {
       const { runId } = this.state.started;
       const { at, result } = ended;
       const { entries = [], appends = [] } = this.#beside ?? {};
       this.#beside = undefined;
       const closed: RunClosed = { type: 'run-closed', at, runId, result };
-      await this.#parts.catalog.append([closed, ...entries], [append, ...appends]);
+      await this.#parts.catalog.append([...turned, closed, ...entries], [append, ...appends]);
     }
     this.#parts.feed.publish(this.#stream, seq, bodies, ended !== undefined);
   }

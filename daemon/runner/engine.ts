@@ -1,7 +1,9 @@
 /** The engine as the API sees it: every question and every act, handed to whom it concerns. */
 import type { Clock } from '../core/clock.ts';
+import { presentationsOf } from '../core/presentation.ts';
 import type { Random } from '../core/random.ts';
 import { type Retention, retentionDefault } from '../core/retention.ts';
+import { sourceOf } from '../core/sources.ts';
 import type { Feed } from '../feed/feed.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { ModeSteps } from '../planner/freeze.ts';
@@ -11,6 +13,7 @@ import type { Draws } from './draws.ts';
 import { EndedRuns } from './ended.ts';
 import type { RunLog } from './log.ts';
 import { Plans } from './plans.ts';
+import { presentingPool } from './presenting.ts';
 import { Keeper } from './retention.ts';
 import { Runs } from './runs.ts';
 import { type PluginRef, Scout } from './scout.ts';
@@ -45,10 +48,22 @@ export interface RunningEngine extends Engine {
   close(): void;
 }
 
+/** What stands between the runner and arrays that are shown as something else than they are. */
+const presented = ({ pool, remotes, clock }: EngineParts, { state }: Catalog) => ({
+  presentations: presentationsOf(remotes),
+  pool: presentingPool({
+    pool,
+    remotes,
+    clock,
+    sourceOf: (presentation, deviceId) => sourceOf(state.sources, presentation, deviceId),
+  }),
+});
+
 /** Reads the journal, picks up what is not ended, and answers. */
-export const openEngine = async (parts: EngineParts): Promise<RunningEngine> => {
-  const { journal, pool } = parts;
-  const catalog = await Catalog.open(journal);
+export const openEngine = async (given: EngineParts): Promise<RunningEngine> => {
+  const catalog = await Catalog.open(given.journal);
+  const parts = { ...given, ...presented(given, catalog) };
+  const { pool, journal } = parts;
   const ended = new EndedRuns();
   const retention = parts.retention ?? retentionDefault;
   const keeper = new Keeper({ ...parts, catalog, ended, retention });

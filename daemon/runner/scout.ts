@@ -10,6 +10,8 @@ import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
 import type { Inventory, Remote, RemoteEvidence } from '../core/inventory.ts';
 import { devicesPerMessageMax } from '../core/limits.ts';
+import type { Presentations } from '../core/presentation.ts';
+import { sourcesSettled } from '../core/sources.ts';
 import { codes } from '../host/faults.ts';
 import { workerLostCode } from '../workers/faults.ts';
 import type {
@@ -46,6 +48,7 @@ interface ScoutParts {
   readonly catalog: Catalog;
   readonly remotes: readonly RemoteConfig[];
   readonly plugins: readonly PluginRef[];
+  readonly presentations: Presentations;
 }
 
 /** The plugin as a whole cannot be used: more than one verb that it does not offer. */
@@ -281,11 +284,12 @@ export class Scout {
     if (this.#facts.get(id) === undefined && recorded !== undefined) {
       this.#facts.set(id, factsOf(recorded));
     }
-    if (this.#facts.get(id) === facts || this.#parts.catalog.held) return;
+    const { catalog, presentations } = this.#parts;
+    const at = found.observedAtMs;
+    const settled = sourcesSettled(presentations, catalog.state.sources, id, found.devices, at);
+    if ((this.#facts.get(id) === facts && settled.length === 0) || catalog.held) return;
     this.#facts.set(id, facts);
-    await this.#parts.catalog.append([
-      { type: 'inventory-recorded', at: found.observedAtMs, evidence: found },
-    ]);
+    await catalog.append([{ type: 'inventory-recorded', at, evidence: found }, ...settled]);
   }
 
   async #list<T>(remote: RemoteConfig, verb: ListingVerb): Promise<readonly T[]> {

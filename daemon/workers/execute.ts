@@ -7,8 +7,9 @@ import { type Fault, FaultError } from '../../sdk/plugin/fault.ts';
 import { readingVerbs } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
 import { decodeRanges } from '../core/ranges.ts';
-import type { Door, Errand, Gateway } from '../gateway/gateway.ts';
+import type { Calls, Door, Errand, Gateway } from '../gateway/gateway.ts';
 import { verbsOf } from '../gateway/verbs.ts';
+import type { Present } from '../present/present.ts';
 import type { Step, StepCall } from '../steps/step.ts';
 import { type Asked, foldFound, foldPolled, foldRun, foldSettled } from './fold.ts';
 import { type Item, ItemsCache } from './items.ts';
@@ -31,6 +32,7 @@ export type RemoteResult = TaskResult | ListingResult | QueryResult | JobFault;
 
 export interface ExecuteParts {
   readonly gateway: Gateway;
+  readonly present: Present;
   readonly stepNamed: (name: string) => Step | undefined;
   readonly clock: Clock;
 }
@@ -78,7 +80,7 @@ interface Scene {
   readonly step: Step;
   readonly asked: Asked;
   readonly items: readonly Item[];
-  readonly door: Door;
+  readonly door: Calls;
 }
 
 /** In the order of their positions, as results name them. */
@@ -151,10 +153,10 @@ const phases: Record<TaskJob['phase'], (scene: Scene) => Promise<TaskResult>> = 
 };
 
 /** Makes the function that executes jobs in this thread. */
-export const createExecutor = ({ gateway, stepNamed, clock }: ExecuteParts) => {
+export const createExecutor = ({ gateway, present, stepNamed, clock }: ExecuteParts) => {
   const cache = new ItemsCache();
 
-  const runTask = async (job: TaskJob, door: Door): Promise<TaskResult> => {
+  const runTask = async (job: TaskJob, door: Calls): Promise<TaskResult> => {
     const step = stepNamed(job.step);
     if (step === undefined) throw new FaultError(defect('STEP_UNKNOWN', `no step ${job.step}`));
     const all = cache.parse(job.items);
@@ -165,8 +167,7 @@ export const createExecutor = ({ gateway, stepNamed, clock }: ExecuteParts) => {
     const whole = positions.length === all.length;
     const items = whole ? all : positions.map((at) => all[at] as Item);
     const asked = { positions, ids: items.map(({ id }) => id) };
-    const result = await phases[job.phase]({ job, step, asked, items, door });
-    return door.refused.size === 0 ? result : { ...result, refused: [...door.refused] };
+    return phases[job.phase]({ job, step, asked, items, door });
   };
 
   const runListing = async (job: ListingJob, door: Door): Promise<ListingResult | JobFault> => {
@@ -174,16 +175,19 @@ export const createExecutor = ({ gateway, stepNamed, clock }: ExecuteParts) => {
     return 'fault' in reply ? jobFault(reply.fault, door) : { kind: 'listing', ...reply.value };
   };
 
-  const runQuery = async (job: QueryJob, door: Door): Promise<QueryResult> => {
+  const runQuery = async (job: QueryJob, door: Calls): Promise<QueryResult> => {
     if (!looking.has(job.verb)) throw new FaultError(notLooking(job.verb));
     // The answers of reading verbs were checked to carry values.
     const answers = (await door.call(job.verb, job.targets)) as QueryResult['answers'];
     return { kind: 'query', answers };
   };
 
-  const execute = (job: RemoteJob, door: Door): Promise<RemoteResult> => {
-    if (job.kind === 'task') return runTask(job, door);
-    return job.kind === 'listing' ? runListing(job, door) : runQuery(job, door);
+  const execute = async (job: RemoteJob, door: Door): Promise<RemoteResult> => {
+    if (job.kind === 'listing') return runListing(job, door);
+    const presented = present(door, job.remoteId, job.shown);
+    if (job.kind === 'query') return runQuery(job, presented);
+    const result = await runTask(job, presented);
+    return door.refused.size === 0 ? result : { ...result, refused: [...door.refused] };
   };
 
   return async (job: RemoteJob, { dueMs, crash }: Dispatch): Promise<RemoteResult> => {

@@ -3,7 +3,7 @@
  * items wait for different operations on the same target.
  */
 import type { OperationStatus, TargetVerb } from '../../sdk/plugin/verbs.ts';
-import type { Door } from '../gateway/gateway.ts';
+import type { Calls } from '../gateway/gateway.ts';
 import { decodeOperation, foldStatuses, type ItemStatus } from '../steps/operations.ts';
 
 /** One call: target id → operation, and where its status belongs. */
@@ -36,7 +36,7 @@ const batchesOf = (waiting: readonly Waiting[]): Batch[] => {
 
 /** One status for each item. Throws FaultError when the remote could not be asked. */
 export const pollItems = async (
-  door: Door,
+  door: Pick<Calls, 'poll'>,
   waiting: readonly Waiting[],
 ): Promise<readonly ItemStatus[]> => {
   const statusesOf = new Map<string, OperationStatus[]>(waiting.map(({ id }) => [id, []]));

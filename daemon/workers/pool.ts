@@ -16,6 +16,7 @@ import type { Side } from '../core/frozen.ts';
 import type { Mode } from '../core/plan.ts';
 import type { Injection } from '../gateway/injection.ts';
 import type { RemoteConfig } from '../host/remote.ts';
+import type { Shown } from '../present/present.ts';
 
 export type { RemoteConfig };
 
@@ -45,6 +46,7 @@ export interface TaskJob {
   readonly timeoutMs: number;
   readonly direction: OperationDirection;
   readonly injections?: readonly Injection[];
+  readonly shown?: Shown;
 }
 
 /** One page of a listing verb, outside runs. */
@@ -64,6 +66,7 @@ export interface QueryJob {
   readonly verb: TargetVerb;
   readonly targets: readonly { readonly id: string }[];
   readonly timeoutMs: number;
+  readonly shown?: Shown;
 }
 
 /** Asks a plugin what it is and can do: import and checks only, no session. */

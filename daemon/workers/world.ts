@@ -1,10 +1,12 @@
-/** Puts together what runs plugin code in one thread: host, gateway and executor. */
+/** Puts together what runs plugin code in one thread: host, gateway, translations, executor. */
 import type { Clock } from '../core/clock.ts';
+import { presentationsOf } from '../core/presentation.ts';
 import { lostFault } from '../gateway/faults.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import { Host } from '../host/host.ts';
 import type { Loaded } from '../host/load.ts';
 import type { RemoteConfig } from '../host/remote.ts';
+import { createPresent } from '../present/present.ts';
 import type { Step } from '../steps/step.ts';
 import { createExecutor } from './execute.ts';
 
@@ -24,5 +26,6 @@ export const createWorld = ({ stepNamed, isLost, ...parts }: WorldParts) => {
   const host = new Host({ ...parts, refusal });
   const siteOf = (remoteId: string) => sites.get(remoteId);
   const gateway = new Gateway({ host, clock, siteOf, isLost });
-  return { host, gateway, execute: createExecutor({ gateway, stepNamed, clock }) };
+  const present = createPresent(presentationsOf(remotes));
+  return { host, gateway, execute: createExecutor({ gateway, present, stepNamed, clock }) };
 };
