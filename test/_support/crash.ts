@@ -1,5 +1,5 @@
 /** Runs during which the daemon dies: started, cut, picked up, and seen by one watcher all over. */
-import { CallError, type Mode, type Run, type RunEvent } from '../../sdk/client/index.ts';
+import { CallError, type Run, type RunEvent } from '../../sdk/client/index.ts';
 import type { TestDaemon } from '../../sdk/testing/index.ts';
 
 export interface Survived {
@@ -8,11 +8,9 @@ export interface Survived {
   readonly events: readonly RunEvent[];
 }
 
-export interface RunOrder {
-  readonly planId: string;
-  readonly mode: Mode;
+export type RunOrder = Omit<Parameters<TestDaemon['client']['runs']['start']>[0], 'requester'> & {
   readonly requestKey: string;
-}
+};
 
 /** The daemon may die before it has answered: nobody knows then, and the request is repeated. */
 const tryToStart = async (daemon: TestDaemon, order: RunOrder): Promise<string | undefined> => {
@@ -31,40 +29,34 @@ const watched = async (daemon: TestDaemon, runId: string): Promise<RunEvent[]> =
 };
 
 /**
- * Starts a run in a daemon that kills itself when `entries` more entries are durable, starts the
- * daemon again, and waits for the run's end.
+ * Starts a run in a daemon that will kill itself, starts the daemon again, and waits for the run's
+ * end. `died`: false when the run was over before.
  */
+export const survive = async (
+  daemon: TestDaemon,
+  order: RunOrder,
+): Promise<Survived & { readonly died: boolean }> => {
+  const heard = await tryToStart(daemon, order);
+  const watching = heard === undefined ? undefined : watched(daemon, heard);
+  const over = watching?.then(() => undefined) ?? new Promise<undefined>(() => {});
+  const how = await Promise.race([daemon.ended(), over]);
+  if (how !== undefined) {
+    if (!how.includes('SIGKILL')) throw new Error(how);
+    await daemon.restart({}, { SITESWAP_TEST_EXIT_AFTER_ENTRIES: '0' });
+  }
+  const runId = (await daemon.client.runs.start({ ...order, requester: 'ann' })).runId;
+  const events = await (watching ?? watched(daemon, runId));
+  return { run: await daemon.client.runs.get(runId), events, died: how !== undefined };
+};
+
+/** The same, with a daemon that dies when `entries` more entries are durable. */
 export const crashAfter = async (
   daemon: TestDaemon,
   entries: number,
   order: RunOrder,
 ): Promise<Survived> => {
   await daemon.restart({}, { SITESWAP_TEST_EXIT_AFTER_ENTRIES: String(entries) });
-  const heard = await tryToStart(daemon, order);
-  const watching = heard === undefined ? undefined : watched(daemon, heard);
-  const how = await daemon.ended();
-  if (!how.includes('SIGKILL')) throw new Error(`after ${entries} entries: ${how}`);
-  await daemon.restart();
-  const runId = (await daemon.client.runs.start({ ...order, requester: 'ann' })).runId;
-  const events = await (watching ?? watched(daemon, runId));
-  return { run: await daemon.client.runs.get(runId), events };
-};
-
-/** Kills the daemon as soon as `moment` holds of an event, starts it again, waits for the end. */
-export const killWhen = async (
-  daemon: TestDaemon,
-  runId: string,
-  moment: (event: RunEvent) => boolean,
-): Promise<Survived> => {
-  const events: RunEvent[] = [];
-  let killed = false;
-  for await (const event of daemon.client.runs.watch(runId)) {
-    events.push(event);
-    if (killed || !moment(event)) continue;
-    killed = true;
-    await daemon.kill();
-    await daemon.restart();
-  }
-  if (!killed) throw new Error(`run ${runId} ended before the moment came`);
-  return { run: await daemon.client.runs.get(runId), events };
+  const survived = await survive(daemon, order);
+  if (!survived.died) throw new Error(`the run has fewer than ${entries} entries`);
+  return survived;
 };

@@ -16,7 +16,7 @@ import { type RunEvent, RunEventType } from '../../sdk/client/index.ts';
 import { type DaemonConfig, startDaemon, type TestDaemon } from '../../sdk/testing/index.ts';
 import { makeSites, type Sites } from './files.ts';
 
-const heartbeatMs = 20;
+export const heartbeatMs = 20;
 
 /** Group n has the device `dn` (its peer `rn`) and two VMs on it. */
 const groupOf = (n: number): GroupSpec => ({
@@ -92,9 +92,13 @@ export interface VmCount {
 }
 
 /** Counts at the array where the VMs write now (or wrote last). */
-export const countVms = async (sites: Sites, at: 'a' | 'b'): Promise<VmCount[]> => {
+export const countVms = async (
+  sites: Sites,
+  at: 'a' | 'b',
+  of: readonly GroupSpec[] = groups,
+): Promise<VmCount[]> => {
   const counts: VmCount[] = [];
-  for (const { id: groupId, vms = [] } of groups) {
+  for (const { id: groupId, vms = [] } of of) {
     for (const vmId of vms as readonly string[]) {
       const boots = readAcknowledged([sites.compute.a, sites.compute.b], vmId);
       const { lost, duplicates } = countLoss(boots);
