@@ -19,7 +19,7 @@ import { defaultOptions } from '../planner/defaults.ts';
 import type { StoredPlan } from '../runner/service.ts';
 import type { Problems } from './check.ts';
 import { policiesFrom, policiesTo, policyTo } from './translate-policy.ts';
-import { gateKinds, modes, planStates, sides, undos, units } from './vocabulary.ts';
+import { gateKinds, modes, paths, planStates, sides, undos, units } from './vocabulary.ts';
 
 const optionsTo = (options: PlanOptions): PlanOptionsMessage => ({
   vmWorkgroupMax: options.vmWorkgroupMax,
@@ -31,6 +31,7 @@ const optionsTo = (options: PlanOptions): PlanOptionsMessage => ({
     perCompute: options.limits.perCompute,
     perStep: { ...options.limits.perStep },
   },
+  liveMigration: options.liveMigration === true,
 });
 
 const planTo = (plan: Plan): PlanMessage => ({
@@ -72,6 +73,7 @@ const optionsFrom = (options: PlanOptionsMessage | undefined): PlanOptions => {
       perCompute: limits?.perCompute || usual.limits.perCompute,
       perStep: { ...limits?.perStep },
     },
+    liveMigration: options.liveMigration,
   };
 };
 
@@ -132,6 +134,7 @@ const workgroupTo = (
   recoveryArrayId: group.recoveryArrayId,
   protectedComputeId: group.protectedComputeId,
   recoveryComputeId: group.recoveryComputeId,
+  path: paths.encode(group.path ?? 'cold'),
 });
 
 const gateTo = (gate: Gate, run: FrozenRun): PreviewGate => {
@@ -155,6 +158,7 @@ export const previewTo = (run: FrozenRun): PreviewPlanResponse => ({
     undo: undos.encode(step.undo),
     policy: policyTo(step.policy),
     inFlightMax: step.inFlightMax,
+    paths: (step.paths ?? []).map((path) => paths.encode(path)),
   })),
   workgroups: run.workgroups.map((group) => workgroupTo(group, run.workgroups)),
   gates: run.gates.map((gate) => gateTo(gate, run)),

@@ -2,6 +2,7 @@
 import { faultKinds, faultOwners } from '../../sdk/plugin/fault.ts';
 import { pairStates } from '../../sdk/plugin/model.ts';
 import { decisions as decisionWords, runResults } from '../core/entries.ts';
+import { paths as pathWords } from '../core/frozen.ts';
 import { modes as modeWords } from '../core/plan.ts';
 import { reaches as reachWords } from '../core/policy.ts';
 import { runStatuses, taskStatuses } from '../core/view.ts';
@@ -54,7 +55,8 @@ export const planStates = words('PLAN_STATE', [
   'running',
   'parked',
 ] as const);
-export const undos = words('UNDO', ['undo', 'nothing-to-undo', 'no-return'] as const);
+export const undos = words('UNDO', ['undo', 'nothing-to-undo', 'stays', 'no-return'] as const);
+export const paths = words('PATH', pathWords);
 export const gateKinds = words('GATE_KIND', [
   'stands-on',
   'dependency',

@@ -10,15 +10,28 @@ import type { Policy } from './policy.ts';
 export type Unit = 'storage' | 'vm';
 export type Side = 'protected' | 'recovery';
 
+/**
+ * Which way a workgroup goes through a mode. `cold`: replicated storage, and the VMs on it are
+ * stopped and started. `stretched`: storage that both sites serve, and VMs on it that are stopped
+ * and started. `live`: VMs on stretched storage that go over without a stop.
+ */
+export const paths = ['cold', 'stretched', 'live'] as const;
+export type Path = (typeof paths)[number];
+
 export interface FrozenStep {
   readonly name: string;
   readonly unit: Unit;
+  /** Workgroups of other paths pass it over; absent: it is for all. */
+  readonly paths?: readonly Path[];
   readonly side: Side;
   readonly remote: 'array' | 'compute';
   readonly timeoutMs: number;
   /** True: what was found is journaled (`task-prepared`) ahead of the change. */
   readonly before: boolean;
-  readonly undo: 'undo' | 'nothing-to-undo' | 'no-return';
+  /**
+   * `stays`: what it did is not taken back, nor is what it stands on; all else can be.
+   */
+  readonly undo: 'undo' | 'nothing-to-undo' | 'stays' | 'no-return';
   readonly policy: Policy;
   /** Tasks of this step in flight at the most. */
   readonly inFlightMax: number;
@@ -28,6 +41,8 @@ export interface DatastoreOf {
   readonly id: string;
   readonly protectedDevices: readonly { readonly arrayId: string; readonly deviceId: string }[];
   readonly recoveryDevices: readonly { readonly arrayId: string; readonly deviceId: string }[];
+  /** True: the recovery site's hosts had it mounted before the run, and keep it. */
+  readonly mountedThere?: boolean;
 }
 
 /** A consistency group, seen from both arrays. Its id is canonical for the pair. */
@@ -36,6 +51,8 @@ export interface StorageItem {
   readonly protected: GroupTarget;
   readonly recovery: GroupTarget;
   readonly datastores: readonly DatastoreOf[];
+  /** Stretched: the site that must be preferred before the run changes that, and after. */
+  readonly preference?: { readonly from: string; readonly to: string };
 }
 
 export interface VmItem {
@@ -43,12 +60,18 @@ export interface VmItem {
   /** Positions, in the storage workgroup's items, of the groups it stands on. */
   readonly on: readonly number[];
   readonly datastoreIds: readonly string[];
+  /** True: it was off when the run was frozen, and is off at the recovery site too. */
+  readonly leftOff?: boolean;
+  /** Live: the compute at which it goes on. */
+  readonly toComputeId?: string;
 }
 
 export interface FrozenWorkgroup {
   /** `s1`, `s2` … for storage, `v1`, `v2` … for VMs. */
   readonly id: string;
   readonly unit: Unit;
+  /** Absent: `cold`. */
+  readonly path?: Path;
   readonly protectionGroupId: string;
   /** Position of the storage workgroup that it stands on (its own, for a storage workgroup). */
   readonly storage: number;
@@ -93,6 +116,14 @@ export interface FrozenRun {
   /** Arguments of a device run's single verb. */
   readonly args?: Readonly<Record<string, unknown>>;
 }
+
+/** Whether a step is one of those that a workgroup goes through. */
+export const takes = (
+  step: Pick<FrozenStep, 'unit' | 'paths'>,
+  group: Pick<FrozenWorkgroup, 'unit' | 'path'>,
+): boolean =>
+  step.unit === group.unit &&
+  (step.paths === undefined || step.paths.includes(group.path ?? 'cold'));
 
 /** The remote that a step on a workgroup talks to. */
 export const remoteOf = (step: FrozenStep, group: FrozenWorkgroup): string => {

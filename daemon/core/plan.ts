@@ -47,6 +47,11 @@ export interface PlanOptions {
   /** Whether a priority waits at power-on (and, reversed, at shut-down) for the one before it. */
   readonly priorityGates: boolean;
   readonly limits: PlanLimits;
+  /**
+   * VMs that run on stretched devices go over without a stop. Absent in plans that were saved
+   * before there was a choice: false.
+   */
+  readonly liveMigration?: boolean;
 }
 
 export interface Plan {

@@ -21,6 +21,7 @@ export const defaultOptions: PlanOptions = {
   release: { kind: 'each' },
   priorityGates: true,
   limits: defaultLimits,
+  liveMigration: false,
 };
 
 /** Items in one workgroup: one verb call carries them all, and one journal entry names them. */

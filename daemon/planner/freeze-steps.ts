@@ -1,6 +1,6 @@
 /** The steps of a run with the policies that hold for it, checked against what plugins can do. */
 import { readingVerbs } from '../../sdk/plugin/verbs.ts';
-import { type FrozenStep, type FrozenWorkgroup, remoteOf } from '../core/frozen.ts';
+import { type FrozenStep, type FrozenWorkgroup, remoteOf, takes } from '../core/frozen.ts';
 import type { Policy } from '../core/policy.ts';
 import type { Step } from '../steps/step.ts';
 import { findRerun } from './check-policies.ts';
@@ -37,6 +37,11 @@ const withoutRerun = (policy: Policy): Policy => ({
   otherwise: policy.otherwise,
 });
 
+const withoutStep = ({ paths }: Step): string =>
+  paths?.every((path) => path === 'live')
+    ? "turn the plan's liveMigration off"
+    : 'a mode without that step';
+
 const checkVerbs = (step: Step, remoteId: string, context: StepContext): void => {
   const { capabilities, pluginOf, findings } = context;
   const offered = capabilities.get(remoteId);
@@ -51,7 +56,7 @@ const checkVerbs = (step: Step, remoteId: string, context: StepContext): void =>
     findings.problem(
       '',
       `${who} does not offer the verb ${verb}, which step ${step.name} needs: ` +
-        'use a plugin that does, or a mode without that step',
+        `use a plugin that does, or ${withoutStep(step)}`,
     );
   }
   for (const verb of step.helpers ?? []) {
@@ -99,10 +104,11 @@ export const freezeStep = (
   options: { readonly given: GivenPolicy | undefined; readonly inFlightMax: number },
   context: StepContext,
 ): FrozenStep => {
-  const { name, unit, side, remote, timeoutMs, before } = step;
+  const { name, unit, paths, side, remote, timeoutMs, before } = step;
   const frozen = {
     name,
     unit,
+    ...(paths === undefined ? {} : { paths }),
     side,
     remote,
     timeoutMs,
@@ -111,7 +117,7 @@ export const freezeStep = (
     policy: step.onFault,
     inFlightMax: options.inFlightMax,
   };
-  const own = workgroups.filter((group) => group.unit === unit);
+  const own = workgroups.filter((group) => takes(frozen, group));
   // A workgroup without datastores may stand at a site without a compute: nothing is called there.
   const called = own.map((group) => remoteOf(frozen, group)).filter((id) => id !== '');
   const remotes = [...new Set(called)];

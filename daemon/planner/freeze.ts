@@ -4,13 +4,16 @@
  */
 import type { Violation } from '../core/errors.ts';
 import {
+  type DatastoreOf,
   type FrozenRun,
   type FrozenStep,
   type FrozenWorkgroup,
   remoteOf,
   type Side,
+  type StorageItem,
+  takes,
 } from '../core/frozen.ts';
-import type { Inventory } from '../core/inventory.ts';
+import type { Inventory, RemoteEvidence } from '../core/inventory.ts';
 import type { Mode, Plan, PlanLimits } from '../core/plan.ts';
 import type { Policy } from '../core/policy.ts';
 import { modeSteps, steps as registry } from '../steps/registry.ts';
@@ -27,6 +30,7 @@ import { freezeStep, type GivenPolicy, type VerbCapability } from './freeze-step
 import { formGates } from './gates.ts';
 import { resolveGroups } from './resolve-groups.ts';
 import { resolveVms } from './resolve-vms.ts';
+import { checkStretched, pathsOf } from './stretched.ts';
 import { formWorkgroups, type Shape } from './workgroups.ts';
 import { World } from './world.ts';
 
@@ -74,7 +78,20 @@ const checkSites = (plan: Plan, mode: Mode, context: FreezeContext, findings: Fi
 };
 
 /** What stands where, as far as it could be resolved. */
-type Resolved = Omit<Shape, 'plan'>;
+type Resolved = Omit<Shape, 'plan' | 'mode'>;
+
+/** Datastores that hosts have mounted. */
+const mountedAt = (computes: readonly RemoteEvidence[]): ReadonlySet<string> =>
+  new Set(
+    computes.flatMap(({ datastores }) =>
+      datastores
+        .filter(({ mounted, instance }) => mounted && instance === 'production')
+        .map(({ id }) => id),
+    ),
+  );
+
+const noteMounted = (datastore: DatastoreOf, mounted: ReadonlySet<string>): DatastoreOf =>
+  mounted.has(datastore.id) ? { ...datastore, mountedThere: true } : datastore;
 
 const resolve = (
   plan: Plan,
@@ -91,10 +108,13 @@ const resolve = (
   const protectedComputes = world.computesAt(plan.protectedSiteId);
   const recoveryComputes = world.computesAt(plan.recoverySiteId);
   const computes = [...protectedComputes, ...recoveryComputes];
+  const paths = pathsOf(mode, groups, findings);
   const placement = placeDatastores(groups, computes, findings);
-  const question = { plan, mode, groups, placement, protectedComputes, recoveryComputes, findings };
+  const sides = { protectedComputes, recoveryComputes };
+  const question = { plan, mode, groups, paths, placement, ...sides, findings };
   const withVms = taken.some(({ unit }) => unit === 'vm');
   const members = withVms ? resolveVms(question) : [];
+  const preferences = checkStretched({ plan, mode, groups, paths, members, findings });
   checkDependencies(members, plan.options.priorityGates, findings);
   const choose = (side: Side): readonly string[] =>
     chooseComputes({
@@ -106,9 +126,14 @@ const resolve = (
       needed: taken.some((step) => step.remote === 'compute' && step.side === side),
       findings,
     });
+  const mounted = mountedAt(recoveryComputes);
   return {
     groups,
-    datastores: placement.datastores,
+    paths,
+    preferences,
+    datastores: placement.datastores.map((list, i) =>
+      paths[i] === 'stretched' ? list.map((store) => noteMounted(store, mounted)) : list,
+    ),
     protectedComputes: choose('protected'),
     recoveryComputes: choose('recovery'),
     members,
@@ -139,9 +164,12 @@ const checkTies = (resolved: Resolved, findings: Findings): void => {
 };
 
 /** Steps that would have nothing to do in the whole run are left out. */
-const hasWork = (step: Step, resolved: Resolved): boolean => {
-  if (step.unit === 'vm') return resolved.members.length > 0;
-  return step.remote === 'array' || resolved.datastores.some((list) => list.length > 0);
+const hasWork = (step: Step, workgroups: readonly FrozenWorkgroup[]): boolean => {
+  const own = workgroups.filter((group) => takes(step, group));
+  if (step.unit === 'vm' || step.remote === 'array') return own.length > 0;
+  return own.some(({ items }) =>
+    (items as readonly StorageItem[]).some(({ datastores }) => datastores.length > 0),
+  );
 };
 
 const givenPolicy = (
@@ -164,7 +192,7 @@ export const limitsOf = (
   const inFlightMax: Record<string, number> = {};
   for (const step of steps) {
     for (const group of workgroups) {
-      if (group.unit !== step.unit) continue;
+      if (!takes(step, group)) continue;
       const id = remoteOf(step, group);
       if (id !== '') {
         inFlightMax[id] = step.remote === 'array' ? limits.perArray : limits.perCompute;
@@ -199,14 +227,14 @@ export const freeze = (
   if (resolved !== undefined) checkTies(resolved, findings);
   if (resolved === undefined || !findings.clean) return refused();
 
-  const workgroups = formWorkgroups({ plan, ...resolved });
+  const workgroups = formWorkgroups({ plan, mode, ...resolved });
   const asking = {
     capabilities: context.capabilities,
     pluginOf: (id: string) => world.remote(id)?.pluginId ?? '',
     findings,
   };
   const steps = taken
-    .filter((step) => hasWork(step, resolved))
+    .filter((step) => hasWork(step, workgroups.all))
     .map((step) => {
       const inFlightMax = plan.options.limits.perStep[step.name] ?? inFlightPerStepDefault;
       const given = givenPolicy(step.name, plan, overrides);

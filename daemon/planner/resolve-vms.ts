@@ -1,5 +1,7 @@
 /** From a plan's VMs (or, where it names none, all on its groups) to where each one stands. */
 
+import type { PowerState } from '../../sdk/plugin/model.ts';
+import type { Path } from '../core/frozen.ts';
 import type { RemoteEvidence } from '../core/inventory.ts';
 import { type Mode, type Plan, type PlanVm, priorityDefault } from '../core/plan.ts';
 import type { Placement } from './datastores.ts';
@@ -19,12 +21,17 @@ export interface Member {
   /** Positions in the plan's groups; ascending, distinct, at least one. */
   readonly groups: readonly number[];
   readonly datastoreIds: readonly string[];
+  readonly power: PowerState;
+  /** It runs at the recovery site already, on devices that both sites serve. */
+  readonly there: boolean;
 }
 
 export interface VmQuestion {
   readonly plan: Plan;
   readonly mode: Mode;
   readonly groups: readonly Group[];
+  /** Per group. */
+  readonly paths: readonly Path[];
   readonly placement: Placement;
   readonly protectedComputes: readonly RemoteEvidence[];
   readonly recoveryComputes: readonly RemoteEvidence[];
@@ -88,7 +95,8 @@ class Resolving {
   #sighting(id: string, field: string): Sighting | undefined {
     const { plan, mode, findings } = this.#question;
     const here = this.#protected.first(id) !== undefined;
-    const sightings = here || mode === 'planned' ? this.#protected : this.#recovery;
+    const mayBeThere = mode !== 'planned' || this.#wentOver(id);
+    const sightings = here || !mayBeThere ? this.#protected : this.#recovery;
     if (sightings.isAmbiguous(id)) {
       const names = sightings.computesWith(id).join(', ');
       findings.problem(field, `VM "${id}" is at several computes (${names}): remove all but one`);
@@ -107,6 +115,13 @@ class Resolving {
     return undefined;
   }
 
+  /** Live, by an earlier run or by hand: it is done, and is not touched again. */
+  #wentOver(id: string): boolean {
+    const there = this.#protected.first(id) === undefined ? this.#recovery.first(id) : undefined;
+    if (there?.power !== 'on' || there.groups.length === 0) return false;
+    return there.groups.every((group) => this.#question.paths[group] === 'stretched');
+  }
+
   addNamed(vms: readonly PlanVm[], protectionGroup: number): void {
     vms.forEach((vm, j) => {
       const field = `protectionGroups[${protectionGroup}].vms[${j}]`;
@@ -119,12 +134,14 @@ class Resolving {
   addFound(protectionGroups: ReadonlySet<number>): void {
     const { groups, mode } = this.#question;
     const known = !this.#protected.none || mode === 'planned';
-    const sightings = known ? this.#protected : this.#recovery;
-    for (const id of [...sightings.ids()].sort(compareText)) {
+    const ids = new Set(known ? this.#protected.ids() : this.#recovery.ids());
+    if (mode === 'planned') {
+      for (const id of this.#recovery.ids()) if (this.#wentOver(id)) ids.add(id);
+    }
+    for (const id of [...ids].sort(compareText)) {
       if (this.#taken.has(id)) continue;
-      const owner = sightings
-        .first(id)
-        ?.groups.map((group) => groups[group]?.protectionGroup ?? -1)
+      const owner = (this.#protected.first(id) ?? this.#recovery.first(id))?.groups
+        .map((group) => groups[group]?.protectionGroup ?? -1)
         .find((protectionGroup) => protectionGroups.has(protectionGroup));
       if (owner === undefined) continue;
       const field = `protectionGroups[${owner}]`;
@@ -145,6 +162,8 @@ class Resolving {
       protectionGroup,
       groups: sighting.groups,
       datastoreIds: sighting.datastoreIds,
+      power: sighting.power,
+      there: this.#question.mode === 'planned' && this.#wentOver(vm.id),
     });
   }
 

@@ -2,12 +2,14 @@
  * Where the computes of one site saw each VM. Plans hold tens of thousands of VMs and most stand on
  * one datastore at one compute, so that case costs one small object.
  */
+import type { PowerState, Vm } from '../../sdk/plugin/model.ts';
 import type { RemoteEvidence } from '../core/inventory.ts';
 import type { Placement, Standing } from './datastores.ts';
 
 /** A VM as a compute knows it, with where its disks stand. */
 export interface Sighting {
   readonly computeId: string;
+  readonly power: PowerState;
   readonly datastoreIds: readonly string[];
   /** Positions in the plan's groups; ascending, distinct. */
   readonly groups: readonly number[];
@@ -25,28 +27,29 @@ export class Sightings {
     this.#alone = placement.datastores.map((_, group) => [group]);
     for (const { remote, vms } of computes) {
       const standing = placement.standing.get(remote.id) ?? new Map<string, Standing>();
-      for (const { id, datastoreIds, instance } of vms) {
-        if (instance === 'production') this.#add(id, this.#see(remote.id, datastoreIds, standing));
+      for (const vm of vms) {
+        if (vm.instance === 'production') this.#add(vm.id, this.#see(remote.id, vm, standing));
       }
     }
   }
 
   #see(
     computeId: string,
-    datastoreIds: readonly string[],
+    { datastoreIds, power }: Vm,
     standing: ReadonlyMap<string, Standing>,
   ): Sighting {
     const outside = datastoreIds.find((id) => typeof standing.get(id) !== 'number');
     const [only] = datastoreIds;
     const group = datastoreIds.length === 1 ? standing.get(only ?? '') : undefined;
     const alone = typeof group === 'number' ? this.#alone[group] : undefined;
-    if (alone !== undefined) return { computeId, datastoreIds, groups: alone, outside };
+    const seen = { computeId, power, datastoreIds, outside };
+    if (alone !== undefined) return { ...seen, groups: alone };
     const groups = new Set<number>();
     for (const id of datastoreIds) {
       const at = standing.get(id);
       if (typeof at === 'number') groups.add(at);
     }
-    return { computeId, datastoreIds, groups: [...groups].sort((a, b) => a - b), outside };
+    return { ...seen, groups: [...groups].sort((a, b) => a - b) };
   }
 
   #add(id: string, sighting: Sighting): void {

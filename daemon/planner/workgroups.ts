@@ -5,16 +5,20 @@
  * a circle.
  * Source: US 9,430,284 claim 1 (workgroups of datastores that share a priority).
  */
-import type { DatastoreOf, FrozenWorkgroup, StorageItem, VmItem } from '../core/frozen.ts';
-import { type Plan, priorityDefault } from '../core/plan.ts';
+import type { DatastoreOf, FrozenWorkgroup, Path, StorageItem, VmItem } from '../core/frozen.ts';
+import { type Mode, type Plan, priorityDefault } from '../core/plan.ts';
 import type { Group } from './resolve-groups.ts';
 import type { Member } from './resolve-vms.ts';
+import { pathOfVm } from './stretched.ts';
 import { compareText } from './world.ts';
 
 export interface Shape {
   readonly plan: Plan;
+  readonly mode: Mode;
   readonly groups: readonly Group[];
-  /** Per group, as are the next two. */
+  /** Per group, as are the next four. */
+  readonly paths: readonly Path[];
+  readonly preferences: readonly (StorageItem['preference'] | undefined)[];
   readonly datastores: readonly (readonly DatastoreOf[])[];
   readonly protectedComputes: readonly string[];
   readonly recoveryComputes: readonly string[];
@@ -33,6 +37,8 @@ interface Bundle {
   readonly priority: number;
   /** Bundles can share a workgroup when this is equal. */
   readonly kind: string;
+  /** In a workgroup of its own. */
+  readonly alone: boolean;
 }
 
 /** Representative of each group's bundle: the smallest position in it. */
@@ -78,6 +84,8 @@ const bundlesOf = (shape: Shape): Bundle[] => {
     return {
       groups: positions.sort((a, b) => compareText(groups[a]?.id ?? '', groups[b]?.id ?? '')),
       priority: Number.isFinite(smallest) ? smallest : priorityDefault,
+      // What stops at one stretched device must not hold up the VMs of another.
+      alone: shape.paths[root] === 'stretched',
       kind: JSON.stringify([
         group.protectionGroup,
         group.protected.arrayId,
@@ -96,13 +104,13 @@ const packBundles = (bundles: readonly Bundle[], max: number, nameOf: (i: number
     a.priority - b.priority || compareText(name(a), name(b));
   const packs: { groups: number[]; priority: number }[] = [];
   const open = new Map<string, { groups: number[]; priority: number }>();
-  for (const { groups, priority, kind } of [...bundles].sort(byPriority)) {
-    const pack = open.get(kind);
+  for (const { groups, priority, kind, alone } of [...bundles].sort(byPriority)) {
+    const pack = alone ? undefined : open.get(kind);
     if (pack !== undefined && pack.groups.length + groups.length <= max)
       pack.groups.push(...groups);
     else {
       const next = { groups: [...groups], priority };
-      open.set(kind, next);
+      if (!alone) open.set(kind, next);
       packs.push(next);
     }
   }
@@ -111,13 +119,18 @@ const packBundles = (bundles: readonly Bundle[], max: number, nameOf: (i: number
 
 const storageItem = (shape: Shape, position: number): StorageItem => {
   const group = shape.groups[position] as Group;
+  const preference = shape.preferences[position];
   return {
     id: group.id,
     protected: group.protected.target,
     recovery: group.recovery.target,
     datastores: shape.datastores[position] ?? [],
+    ...(preference === undefined ? {} : { preference }),
   };
 };
+
+/** Plain plans freeze as they did before there were paths. */
+const pathIn = (path: Path = 'cold') => (path === 'cold' ? {} : { path });
 
 const storageWorkgroups = (shape: Shape): { all: FrozenWorkgroup[]; spots: [number, number][] } => {
   const { plan, groups } = shape;
@@ -133,6 +146,7 @@ const storageWorkgroups = (shape: Shape): { all: FrozenWorkgroup[]; spots: [numb
     return {
       id: `s${storage + 1}`,
       unit: 'storage',
+      ...pathIn(shape.paths[first]),
       protectionGroupId: plan.protectionGroups[group.protectionGroup]?.id ?? '',
       storage,
       priority: pack.priority,
@@ -149,25 +163,28 @@ const storageWorkgroups = (shape: Shape): { all: FrozenWorkgroup[]; spots: [numb
 
 interface Squad {
   readonly storage: number;
+  readonly path: Path;
   readonly priority: number;
   readonly dependsOn: readonly string[];
   readonly members: Member[];
 }
 
-/** Members by storage workgroup, priority and what they wait for, cut at the plan's size. */
+/** Members by storage workgroup, path, priority and what they wait for, cut at the plan's size. */
 const squadsOf = (shape: Shape, spots: readonly [number, number][]): Squad[] => {
-  const max = shape.plan.options.vmWorkgroupMax;
+  const { plan, mode, paths } = shape;
+  const max = plan.options.vmWorkgroupMax;
   const open = new Map<string, Squad>();
   const squads: Squad[] = [];
   for (const member of shape.members) {
     const [storage] = spots[member.groups[0] as number] as [number, number];
+    const path = pathOfVm(plan, mode, paths[member.groups[0] as number] ?? 'cold', member);
     const waits = member.dependsOn.length === 0 ? '' : JSON.stringify(member.dependsOn);
-    const key = `${storage} ${member.priority} ${waits}`;
+    const key = `${storage} ${path} ${member.priority} ${waits}`;
     const squad = open.get(key);
     if (squad !== undefined && squad.members.length < max) squad.members.push(member);
     else {
       const { priority, dependsOn } = member;
-      const next = { storage, priority, dependsOn, members: [member] };
+      const next = { storage, path, priority, dependsOn, members: [member] };
       open.set(key, next);
       squads.push(next);
     }
@@ -188,11 +205,22 @@ const awaitedSpots = (squads: readonly Squad[], offset: number) => {
   return spots;
 };
 
-const vmItem = (member: Member, spots: readonly [number, number][]): VmItem => ({
+const vmItem = (
+  member: Member,
+  spots: readonly [number, number][],
+  more: Pick<VmItem, 'leftOff' | 'toComputeId'>,
+): VmItem => ({
   id: member.id,
   on: member.groups.map((group) => (spots[group] as [number, number])[1]).sort((a, b) => a - b),
   datastoreIds: member.datastoreIds,
+  ...more,
 });
+
+/** What the steps of its path have to know of a VM. */
+const wayOf = (mode: Mode, path: Path, { power }: Member, toComputeId: string) => {
+  if (path === 'live') return { toComputeId };
+  return mode === 'planned' && path === 'stretched' && power === 'off' ? { leftOff: true } : {};
+};
 
 /** Storage workgroups first, then VM workgroups; each kind in order of priority. */
 export const formWorkgroups = (shape: Shape): Workgroups => {
@@ -200,15 +228,18 @@ export const formWorkgroups = (shape: Shape): Workgroups => {
   const squads = squadsOf(shape, spots);
   const awaited = awaitedSpots(squads, storages.length);
   const standingOn: number[][] = storages.map(() => []);
-  const vms = squads.map(({ storage, priority, dependsOn, members }, i): FrozenWorkgroup => {
+  const vms = squads.map(({ storage, path, priority, dependsOn, members }, i): FrozenWorkgroup => {
     standingOn[storage]?.push(storages.length + i);
+    const below = storages[storage] as FrozenWorkgroup;
+    const to = below.recoveryComputeId;
     return {
-      ...(storages[storage] as FrozenWorkgroup),
+      ...below,
       id: `v${i + 1}`,
       unit: 'vm',
+      ...pathIn(path),
       storage,
       priority,
-      items: members.map((member) => vmItem(member, spots)),
+      items: members.map((member) => vmItem(member, spots, wayOf(shape.mode, path, member, to))),
       dependsOn: dependsOn.flatMap((id) => {
         const spot = awaited.get(id);
         return spot === undefined ? [] : [spot];

@@ -10,6 +10,7 @@ import { changeGroups, findRoles, restoreRoles, settleGroups } from './targets.t
 
 export const demoteSource = defineStorageStep({
   name: 'demote-source',
+  paths: ['cold'],
   side: 'protected',
   remote: 'array',
   timeoutMs: changeMsMax,

@@ -18,11 +18,13 @@ import { modeSteps, steps } from './registry.ts';
 import type { Step, StepCall, UndoCall, Verbs } from './step.ts';
 
 const group = { id: 'g', devices: ['d'] };
+const preference = { from: 'a', to: 'b' };
 const storageItem: StorageItem = {
   id: 'g',
   protected: group,
   recovery: group,
   datastores: [{ id: 'ds', protectedDevices: [], recoveryDevices: [] }],
+  preference,
 };
 const vmItem: VmItem = { id: 'vm', on: [0], datastoreIds: ['ds'] };
 
@@ -60,7 +62,7 @@ const callOf = (remote: Verbs, mode: Mode | 'device', step: Step): UndoCall<neve
   side: step.side,
   mode,
   instance: mode === 'test' || mode === 'cleanup' ? 'test' : 'production',
-  before: { g: {}, vm: 'on' },
+  before: { g: step.name === 'switch-site-preference' ? preference.from : {}, vm: 'on' },
 });
 
 /** The verbs of one phase in order, in words; empty where nothing is called. */
@@ -95,6 +97,7 @@ const policyText = ({ rules, otherwise }: Policy): string => {
 const undoText = async (step: Step, mode: Mode | 'device'): Promise<string> => {
   if (step.undo === 'no-return') return '**no return**';
   if (step.undo === 'nothing-to-undo') return 'nothing to undo';
+  if (step.undo === 'stays') return '**stays**';
   return notesOf(step, 'undo', mode);
 };
 
@@ -110,6 +113,7 @@ const gateText = (step: Step): string => {
 const header = [
   'step',
   'unit',
+  'path',
   'side',
   'called',
   'looks first at',
@@ -128,6 +132,7 @@ const rowOf = async (step: Step, mode: Mode | 'device'): Promise<string[]> => {
   return [
     step.name,
     step.unit,
+    step.paths?.join(', ') ?? 'all',
     mode === 'device' ? 'as asked' : step.side,
     step.remote,
     before === '' ? 'nothing' : before,
@@ -165,7 +170,13 @@ step on VMs. A task in doubt is settled before its policy is asked, so a policy 
 \`unreachable\` and \`interrupted\` only when the effect is proven absent: together with \`busy\`
 these are the *passing* faults, after which trying again is safe and of use. "asks what became of
 \`verb\`" is the plugin's own \`settle\` of that verb, or the same call again under the same key
-where the plugin declares it repeatable. A plan can name another policy for any step.`;
+where the plugin declares it repeatable.
+
+A workgroup goes one of three *paths*: **cold** over replicated storage; **stretched** over storage
+that both sites serve, its VMs stopped and started; **live**, VMs on stretched storage that go over
+without a stop. A step that **stays** is not taken back by a rollback, nor is what it stands on: the
+site preference of a device goes back only if no VM of it has gone over. A plan can name another
+policy for any step.`;
 
 /** The whole page, as Markdown. */
 export const stepsPage = async (): Promise<string> => {

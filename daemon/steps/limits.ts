@@ -12,6 +12,9 @@ export const guestStopMsMax = 180_000;
 /** Asking a guest to stop, and switching off those that did not. */
 export const shutDownMsMax = guestStopMsMax + 60_000;
 
+/** A large guest goes over in minutes; a plugin that needs longer answers `accepted`. */
+export const migrateMsMax = 600_000;
+
 /** Tries at something that passes by itself: with these delays, about two minutes. */
 export const passingAttemptsMax = 8;
 export const passingDelayMsMin = 500;

@@ -2,15 +2,23 @@
  * Starts the VMs, by priority and after those that they depend on. The first writer at the recovery
  * side is the point of no return: from here the way back is a reprotect and a failback.
  */
+
+import type { VmItem } from '../core/frozen.ts';
 import { stop } from '../core/policy.ts';
 import { changeMsMax } from './limits.ts';
 import { patient } from './policies.ts';
 import { startVms } from './start-vms.ts';
-import { defineVmStep } from './step.ts';
+import { defineVmStep, type StepCall } from './step.ts';
 import { settleVms } from './targets.ts';
+
+const toStart = (call: StepCall<VmItem>): StepCall<VmItem> => ({
+  ...call,
+  items: call.items.filter(({ leftOff }) => leftOff !== true),
+});
 
 export const powerOn = defineVmStep({
   name: 'power-on',
+  paths: ['cold', 'stretched'],
   side: 'recovery',
   remote: 'compute',
   timeoutMs: changeMsMax,
@@ -19,8 +27,18 @@ export const powerOn = defineVmStep({
   gate: 'priority',
   dependencies: true,
 
-  run: startVms,
-  settle: (call) => settleVms(call, 'powerOn'),
+  run: async (call) => {
+    const answers = new Map((await startVms(toStart(call))).map((answer) => [answer.id, answer]));
+    return call.items.map(
+      ({ id }) => answers.get(id) ?? { id, ok: true, evidence: { leftOff: true } },
+    );
+  },
+  settle: async (call) => {
+    const settled = new Map(
+      (await settleVms(toStart(call), 'powerOn')).map((one) => [one.id, one]),
+    );
+    return call.items.map(({ id }) => settled.get(id) ?? { id, verdict: 'done' });
+  },
   undo: 'no-return',
   onFault: patient(stop('item')),
 });

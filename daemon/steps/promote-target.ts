@@ -15,6 +15,7 @@ const force = (call: StepCall<StorageItem>) => ({ force: call.mode === 'disaster
 
 export const promoteTarget = defineStorageStep({
   name: 'promote-target',
+  paths: ['cold'],
   side: 'recovery',
   remote: 'array',
   timeoutMs: changeMsMax,

@@ -2,6 +2,7 @@
 import { fault } from '../../sdk/plugin/fault.ts';
 import type { PairState } from '../../sdk/plugin/model.ts';
 import type { Answer, DeviceStatus } from '../../sdk/plugin/verbs.ts';
+import type { StorageItem } from '../core/frozen.ts';
 import { stop } from '../core/policy.ts';
 import { lookMsMax } from './limits.ts';
 import { watchful } from './policies.ts';
@@ -12,14 +13,25 @@ import { nothingToSettle, statusOfGroups } from './targets.ts';
 const protecting: readonly PairState[] = ['synchronized', 'unsynchronized'];
 const coming: readonly PairState[] = ['initialized', 'restored'];
 
-const judge = (id: string, devices: readonly DeviceStatus[]): Answer => {
+/** The preferred site is the one to be protected now: the other way round nothing would be. */
+const judgePreference = (item: StorageItem, devices: readonly DeviceStatus[]): Answer => {
+  const { id, preference } = item;
+  const odd = devices.find(({ preferredSiteId }) => preferredSiteId !== preference?.to);
+  if (preference === undefined || odd === undefined) return { id, ok: true };
+  const prefers = odd.preferredSiteId ?? 'no site that it tells of';
+  const message = `device ${odd.id} prefers ${prefers}, not ${preference.to}`;
+  return { id, fault: fault('conflict', message, { code: 'SITE_PREFERENCE', members: [odd.id] }) };
+};
+
+const judge = (item: StorageItem, devices: readonly DeviceStatus[]): Answer => {
+  const { id } = item;
   const bad = devices.filter(
     (device) =>
       !(device.direction === 'outgoing' || device.direction === 'stretched') ||
       !protecting.includes(device.pairState),
   );
   const first = bad[0];
-  if (first === undefined) return { id, ok: true };
+  if (first === undefined) return judgePreference(item, devices);
   const kind = bad.every((device) => coming.includes(device.pairState)) ? 'busy' : 'conflict';
   const message = `device ${first.id} is ${first.direction} and ${first.pairState}`;
   return { id, fault: fault(kind, message, { members: bad.map((device) => device.id) }) };
@@ -33,8 +45,8 @@ export const registerProtection = defineStorageStep({
   verbs: ['deviceStatus'],
 
   run: async (call) =>
-    (await statusOfGroups(call)).map((answer) =>
-      'fault' in answer ? answer : judge(answer.id, answer.value),
+    (await statusOfGroups(call)).map((answer, at) =>
+      'fault' in answer ? answer : judge(call.items[at] as StorageItem, answer.value),
     ),
   settle: nothingToSettle,
   undo: 'nothing-to-undo',

@@ -7,6 +7,7 @@ import { changeVms, settleVms } from './targets.ts';
 
 export const register = defineVmStep({
   name: 'register',
+  paths: ['cold', 'stretched'],
   side: 'recovery',
   remote: 'compute',
   timeoutMs: changeMsMax,

@@ -2,7 +2,9 @@
 import type { Mode } from '../core/plan.ts';
 import { demoteSource } from './demote-source.ts';
 import { deviceSteps } from './device.ts';
+import { fenceLostSide } from './fence-lost-side.ts';
 import { finalSync } from './final-sync.ts';
+import { liveMigrate } from './live-migrate.ts';
 import { mount } from './mount.ts';
 import { powerOffTest } from './power-off-test.ts';
 import { powerOn } from './power-on.ts';
@@ -13,6 +15,7 @@ import { removeTestCopy } from './remove-test-copy.ts';
 import { reverse } from './reverse.ts';
 import { shutDown } from './shut-down.ts';
 import type { Step } from './step.ts';
+import { switchSitePreference } from './switch-site-preference.ts';
 import { sync } from './sync.ts';
 import { syncBack } from './sync-back.ts';
 import { testCopy } from './test-copy.ts';
@@ -26,17 +29,19 @@ const byMode: Record<Mode, readonly Step[]> = {
   cleanup: [powerOffTest, unregisterTest, unmountTest, removeTestCopy],
   planned: [
     sync,
+    switchSitePreference,
     shutDown,
     finalSync,
     unmount,
     demoteSource,
     promoteTarget,
     mount,
+    liveMigrate,
     register,
     powerOn,
     verify,
   ],
-  disaster: [promoteTarget, mount, register, powerOn, verify],
+  disaster: [fenceLostSide, promoteTarget, mount, register, powerOn, verify],
   reprotect: [reverse, syncBack, registerProtection],
 };
 

@@ -87,6 +87,7 @@ const undoShutDown = async (call: UndoCall<VmItem>) => {
 
 export const shutDown = defineVmStep({
   name: 'shut-down',
+  paths: ['cold', 'stretched'],
   side: 'protected',
   remote: 'compute',
   timeoutMs: shutDownMsMax,

@@ -4,7 +4,7 @@
  */
 import type { Instance } from '../../sdk/plugin/model.ts';
 import type { Answer, Settlement, TargetVerb, TargetVerbs } from '../../sdk/plugin/verbs.ts';
-import type { Side, StorageItem, Unit, VmItem } from '../core/frozen.ts';
+import type { Path, Side, StorageItem, Unit, VmItem } from '../core/frozen.ts';
 import type { Mode } from '../core/plan.ts';
 import type { Policy } from '../core/policy.ts';
 
@@ -55,6 +55,8 @@ export type Found =
 export interface StepDefinition<Item> {
   readonly name: string;
   readonly unit: Unit;
+  /** The workgroups that it is for, by their path; absent: for all. */
+  readonly paths?: readonly Path[];
   readonly side: Side;
   readonly remote: 'array' | 'compute';
   /** Deadline of one phase (before, run, settle, undo) with all its calls. */
@@ -74,6 +76,7 @@ export interface StepDefinition<Item> {
   readonly undo:
     | ((call: UndoCall<Item>) => Promise<readonly Answer[]>)
     | 'nothing-to-undo'
+    | 'stays'
     | 'no-return';
   readonly onFault: Policy;
 }

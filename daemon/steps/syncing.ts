@@ -11,6 +11,7 @@ import { changeGroups, settleGroups } from './targets.ts';
 export const syncStep = (name: string, side: Side): StorageStep =>
   defineStorageStep({
     name,
+    paths: ['cold'],
     side,
     remote: 'array',
     timeoutMs: changeMsMax,

@@ -4,7 +4,7 @@
  */
 
 import { type Fault, fault, inDoubt } from '../../sdk/plugin/fault.ts';
-import type { VmStatus } from '../../sdk/plugin/model.ts';
+import type { MigrationStatus, VmStatus } from '../../sdk/plugin/model.ts';
 import type {
   Answer,
   DatastoreTarget,
@@ -178,6 +178,23 @@ export const changeVms = (
 
 export const settleVms = (call: StepCall<VmItem>, verb: VmVerb): Promise<readonly Settlement[]> =>
   settle(call, vmsOf(call), verb);
+
+/** The VMs of one workgroup all go to one compute. */
+const destination = ({ items }: StepCall<VmItem>) => ({
+  toComputeId: items[0]?.toComputeId ?? '',
+});
+
+export const migrateVms = (call: StepCall<VmItem>): Promise<readonly Answer[]> =>
+  change(call, vmsOf(call), 'migrateLive', destination(call));
+
+export const settleMigrations = (call: StepCall<VmItem>): Promise<readonly Settlement[]> =>
+  settle(call, vmsOf(call), 'migrateLive', destination(call));
+
+/** What the compute knows of the VMs' newest migrations. */
+export const migrationsOfVms = (
+  call: StepCall<VmItem>,
+): Promise<readonly ValueAnswer<MigrationStatus>[]> =>
+  call.remote.migrationStatus(call.items.map((item) => vmTarget(call, item)));
 
 /** What the compute knows of the VMs now. */
 export const statusOfVms = (call: StepCall<VmItem>): Promise<readonly ValueAnswer<VmStatus>[]> =>

@@ -6,6 +6,7 @@ import { changeDatastores, settleDatastores } from './targets.ts';
 
 export const unmount = defineStorageStep({
   name: 'unmount',
+  paths: ['cold'],
   side: 'protected',
   remote: 'compute',
   timeoutMs: changeMsMax,

@@ -5,14 +5,17 @@
 import { fault } from '../../sdk/plugin/fault.ts';
 import type { Instance, VmStatus } from '../../sdk/plugin/model.ts';
 import type { Answer } from '../../sdk/plugin/verbs.ts';
+import type { VmItem } from '../core/frozen.ts';
 import { goOn } from '../core/policy.ts';
 import { lookMsMax } from './limits.ts';
 import { watchful } from './policies.ts';
 import { defineVmStep } from './step.ts';
 import { nothingToSettle, statusOfVms } from './targets.ts';
 
-const judge = (id: string, status: VmStatus, instance: Instance): Answer => {
+const judge = (item: VmItem, status: VmStatus, instance: Instance): Answer => {
+  const { id } = item;
   if (!status.registered) return { id, fault: fault('missing', `${id} is not registered`) };
+  if (item.leftOff === true) return { id, ok: true };
   if (status.power === 'off') return { id, fault: fault('conflict', `${id} is off again`) };
   const { heartbeat, resumedAt } = status;
   // A test copy may be of any moment, and nobody serves from it: that it runs is enough.
@@ -29,10 +32,14 @@ export const verify = defineVmStep({
   timeoutMs: lookMsMax,
   verbs: ['vmStatus'],
 
-  run: async (call) =>
-    (await statusOfVms(call)).map((answer) =>
-      'fault' in answer ? answer : judge(answer.id, answer.value, call.instance),
-    ),
+  run: async (call) => {
+    const found = new Map((await statusOfVms(call)).map((answer) => [answer.id, answer]));
+    return call.items.flatMap((item): readonly Answer[] => {
+      const answer = found.get(item.id);
+      if (answer === undefined) return [];
+      return ['fault' in answer ? answer : judge(item, answer.value, call.instance)];
+    });
+  },
   settle: nothingToSettle,
   undo: 'nothing-to-undo',
   // Nothing comes after it: parking a run in which all is done helps nobody. The report names the

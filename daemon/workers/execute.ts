@@ -123,7 +123,7 @@ const undo = async (scene: Scene): Promise<TaskResult> => {
       asked.ids.map((id) => ({ id, ok: true })),
     );
   }
-  if (step.undo === 'no-return') {
+  if (step.undo === 'no-return' || step.undo === 'stays') {
     throw new FaultError({
       kind: 'unsupported',
       owner: 'engine',

@@ -113,6 +113,7 @@ const anyPlan: fc.Arbitrary<Plan> = fc.record({
       perCompute: atLeastOne,
       perStep: fc.dictionary(stepNames, atLeastOne, { maxKeys: 3, noNullPrototype: true }),
     }),
+    liveMigration: fc.boolean(),
   }),
 });
 

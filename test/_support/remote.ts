@@ -61,7 +61,19 @@ export const groupItem = (
     recoveryDevices: [{ arrayId: 'ar', deviceId: `${id}-r` }],
   })),
 });
-export const vmItem = (id: string): VmItem => ({ id, on: [0], datastoreIds: ['ds'] });
+
+/** The same, served by both sites. */
+export const stretchedItem = (id: string): StorageItem => ({
+  ...groupItem(id),
+  preference: { from: 'site-p', to: 'site-r' },
+});
+
+export const vmItem = (id: string): VmItem => ({
+  id,
+  on: [0],
+  datastoreIds: ['ds'],
+  toComputeId: 'cr',
+});
 
 type More = Partial<Pick<UndoCall<never>, 'mode' | 'instance' | 'args' | 'before'>>;
 

@@ -28,6 +28,7 @@ test('words: every word has its enum value, and every value but the two unknowns
     [vocabulary.instances, inventory.Instance],
     [vocabulary.planStates, plan.PlanState],
     [vocabulary.undos, plan.Undo],
+    [vocabulary.paths, plan.Path],
     [vocabulary.gateKinds, plan.GateKind],
     [vocabulary.statuses, run.RunStatus],
     [vocabulary.results, run.RunResult],

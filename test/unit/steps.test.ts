@@ -4,15 +4,16 @@ import { modes } from '../../daemon/core/plan.ts';
 import { actionFor } from '../../daemon/core/policy.ts';
 import { stepsPage } from '../../daemon/steps/docs.ts';
 import { modeSteps, steps } from '../../daemon/steps/registry.ts';
+import type { Step } from '../../daemon/steps/step.ts';
 import { fault } from '../../sdk/plugin/fault.ts';
 import { readingVerbs } from '../../sdk/plugin/verbs.ts';
 import {
   callOf,
   failing,
-  groupItem,
   type Script,
   statusOf,
   storageStep,
+  stretchedItem,
   vmItem,
 } from '../_support/remote.ts';
 
@@ -33,7 +34,7 @@ test('steps: the page → no empty cell, and equal to the one in docs', async (t
   t.true(rows.length > 30);
   for (const row of rows) {
     const cells = row.split('|').slice(1, -1);
-    t.is(cells.length, 11, row);
+    t.is(cells.length, 12, row);
     t.true(
       cells.every((cell) => cell.trim() !== ''),
       row,
@@ -43,18 +44,23 @@ test('steps: the page → no empty cell, and equal to the one in docs', async (t
   t.is(page, stored, 'docs/steps.md has drifted: run npm run gen:docs');
 });
 
+/** A VM that is not where it should be, for the steps that look for such. */
+const unseen = ({ name }: Step) => (name === 'live-migrate' ? [vmItem('away')] : []);
+
 test('steps: every verb that a step calls is declared by it', async (t) => {
   for (const [name, step] of steps) {
     const script: Script = {
       shutDown: failing('refused'),
       powerOn: failing('conflict'),
-      vmStatus: statusOf({}),
+      vmStatus: (id) => statusOf({ registered: id !== 'away' })(id),
+      migrationStatus: (id) => ({ id, value: { state: 'none' } }),
       deviceStatus: (id) => ({ id, value: [] }),
     };
     const declared: readonly string[] = [...step.verbs, ...(step.helpers ?? [])];
-    const item = step.unit === 'storage' ? groupItem('g') : vmItem('v');
-    const { far, call } = callOf(step, [item as never], script, {
-      before: { 'ap/g': { 'g-p': 'outgoing' }, v: 'on' },
+    const item = step.unit === 'storage' ? stretchedItem('g') : vmItem('v');
+    const changesSites = name === 'switch-site-preference';
+    const { far, call } = callOf(step, [item as never, ...(unseen(step) as never[])], script, {
+      before: { 'ap/g': changesSites ? 'site-p' : { 'g-p': 'outgoing' }, v: 'on' },
     });
     await step.before?.(call);
     await step.run(call);

@@ -87,10 +87,21 @@ export const isOver = (group: Group): boolean =>
 export const isHalted = (state: RunState, group: Group): boolean =>
   state.halts.has('*') || state.halts.has(group.frozen.protectionGroupId);
 
-/** What nobody knows is neither undone nor done: it is out of the run, and stays as it is. */
-const keepUnknowable = (state: RunState, group: Group): void => {
+/** Whether what the workgroup's step has done is never taken back, nor what it stands on. */
+const staysAt = (state: RunState, group: Group): boolean =>
+  state.steps[stepAt(group)]?.undo === 'stays';
+
+/** What nobody knows is left as it is; so is what it stands on, where the step may have stayed. */
+export const leaveUnknowable = (state: RunState, group: Group): void => {
+  const { unknowable } = group.task;
+  for (const [position, { why }] of unknowable) group.kept.set(position, { why, doubt: true });
+  if (staysAt(state, group)) group.stayed = [...group.stayed, ...unknowable.keys()];
+};
+
+/** What nobody knows is neither undone nor done: it is out of the run. */
+const dropUnknowable = (state: RunState, group: Group): void => {
+  leaveUnknowable(state, group);
   const lost = new Map(group.task.unknowable);
-  for (const [position, { why }] of lost) group.kept.set(position, { why, doubt: true });
   loseItems(state, group, [...lost.keys()], (position) => {
     const { why = '', cause } = lost.get(position) ?? {};
     return { step: stepAt(group), why, ...(cause === undefined ? {} : { fault: cause }) };
@@ -100,11 +111,12 @@ const keepUnknowable = (state: RunState, group: Group): void => {
 /** Nothing of the workgroup is in flight any more and it is to be undone. */
 export const beginUndo = (state: RunState, group: Group): void => {
   const { task } = group;
-  keepUnknowable(state, group);
+  dropUnknowable(state, group);
   for (const [position, fault] of task.faulted) group.causes.set(position, fault);
   // An item that failed may be half changed; undoing converges, so it is undone with the others.
-  const touched = [...task.faulted].filter(([, fault]) => fault.kind !== 'missing');
-  const items = [...task.done, ...(task.attempt > 0 ? touched.map(([at]) => at) : [])];
+  const mayBeHalf = task.attempt > 0 && !staysAt(state, group);
+  const touched = [...task.faulted].filter(([, fault]) => mayBeHalf && fault.kind !== 'missing');
+  const items = [...task.done, ...touched.map(([at]) => at)];
   if (items.length > 0) {
     items.sort((one, other) => one - other);
     group.completed.push({ step: stepAt(group), items, before: task.before });

@@ -3,7 +3,7 @@
  */
 import type { Fault } from '../../../sdk/plugin/fault.ts';
 import type { RunResumed } from '../entries.ts';
-import { conclude, isOver } from './flow.ts';
+import { conclude, isOver, leaveUnknowable } from './flow.ts';
 import { startRollback, turnBack } from './rollback.ts';
 import { type Group, type RunState, stepAt } from './state.ts';
 import { stand } from './table.ts';
@@ -48,9 +48,7 @@ const resumeStopped = (state: RunState, group: Group, entry: RunResumed): void =
   group.tries = 0;
   task.retryAtMs = entry.at;
   if (entry.decision === 'skip') {
-    for (const [position, { why }] of task.unknowable) {
-      group.kept.set(position, { why, doubt: true });
-    }
+    leaveUnknowable(state, group);
     const owed = [...task.due, ...task.unknowable.keys()];
     loseItems(state, group, owed, (position) => {
       const fault = (task.notes.get(position) ?? group.note)?.fault;

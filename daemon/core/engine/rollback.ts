@@ -3,10 +3,18 @@
  * step is undone before anything of an earlier one, and nothing is undone while something within
  * reach is still in flight.
  */
+import type { VmItem } from '../frozen.ts';
 import type { Reach } from '../policy.ts';
 import { beginUndo, leave } from './flow.ts';
 import { dependentsOf, gatesWaiting } from './gates.ts';
-import { type Completed, type Group, partsOf, type RunState, type Standing } from './state.ts';
+import {
+  type Completed,
+  type Group,
+  itemId,
+  partsOf,
+  type RunState,
+  type Standing,
+} from './state.ts';
 import { restlessAt, stand } from './table.ts';
 import { loseItems } from './task.ts';
 
@@ -87,6 +95,8 @@ const takeTurn = (state: RunState, group: Group, step: number): boolean => {
     settleUndone(state, group);
     return false;
   }
+  if (state.steps[step]?.undo === 'stays') leaveAsDone(state, group, top);
+  if (group.frozen.unit === 'storage') leaveUnderStayed(state, group);
   const due = top.items.filter((position) => !group.kept.has(position));
   if (state.steps[step]?.undo !== 'undo' || due.length === 0) {
     group.completed.pop();
@@ -95,6 +105,26 @@ const takeTurn = (state: RunState, group: Group, step: number): boolean => {
   group.task.due = due;
   state.agenda.add(group.index);
   return true;
+};
+
+/** What the step did to these is not taken back. Those that are lost say already what they are. */
+const leaveAsDone = (state: RunState, group: Group, { step, items }: Completed): void => {
+  const why = `stays as ${state.steps[step]?.name} left it`;
+  for (const position of items) if (!group.losses.has(position)) group.kept.set(position, { why, doubt: false });
+  group.stayed = [...group.stayed, ...items];
+};
+
+/** What stands above came to its turn before: of what it was left on, nothing is undone. */
+const leaveUnderStayed = (state: RunState, group: Group): void => {
+  for (const index of state.standers.get(group.index) ?? []) {
+    const above = state.groups[index] as Group;
+    for (const position of above.stayed) {
+      const why = `${itemId(above, position)} on it stays`;
+      for (const below of (above.frozen.items as readonly VmItem[])[position]?.on ?? []) {
+        if (!group.losses.has(below)) group.kept.set(below, { why, doubt: false });
+      }
+    }
+  }
 };
 
 /** A later task outside the reach stands on this one: undoing it would pull the ground away. */

@@ -8,7 +8,7 @@
  */
 import type { Fault } from '../../../sdk/plugin/fault.ts';
 import type { RunResult, RunStarted } from '../entries.ts';
-import type { FrozenRun, FrozenStep, FrozenWorkgroup } from '../frozen.ts';
+import { type FrozenRun, type FrozenStep, type FrozenWorkgroup, takes } from '../frozen.ts';
 import { encodeRanges } from '../ranges.ts';
 import { type GateBook, openGateBook } from './gates.ts';
 import { Heap } from './heap.ts';
@@ -103,7 +103,7 @@ export interface Group {
   readonly frozen: FrozenWorkgroup;
   /** Position of the workgroup that it was split from; its own otherwise. */
   readonly origin: number;
-  /** The steps of its unit, as positions in the run's steps. */
+  /** The steps that are for its unit and path, as positions in the run's steps. */
   readonly chain: readonly number[];
   /** Position in `chain`. */
   place: number;
@@ -118,6 +118,8 @@ export interface Group {
   causes: Lot<Fault>;
   /** Items whose undo failed or was skipped: left as they are. */
   kept: Lot<Kept>;
+  /** Items that a step which `stays` has changed, or may have, and that were to be rolled back. */
+  stayed: readonly number[];
   /** The last thing that went wrong, and what was made of it. */
   note: Note | undefined;
   /** Behind a stopped workgroup: nothing here can run until a person decides there. */
@@ -215,6 +217,7 @@ export const newGroup = (
   task: newTask(more.live),
   completed: [],
   kept: new Lot(),
+  stayed: none,
   note: undefined,
   blocked: false,
   undoAttempt: 0,
@@ -247,15 +250,26 @@ export const addStander = (standers: Map<number, number[]>, group: Group): void 
   else list.push(group.index);
 };
 
+/** Workgroups of one unit and path share their chain: there are few of these, whatever the run. */
+const chainsOf = ({ steps }: FrozenRun): ((group: FrozenWorkgroup) => readonly number[]) => {
+  const chains = new Map<string, readonly number[]>();
+  return (group) => {
+    const key = `${group.unit} ${group.path}`;
+    let chain = chains.get(key);
+    if (chain === undefined) {
+      chain = steps.flatMap((step, at) => (takes(step, group) ? [at] : []));
+      chains.set(key, chain);
+    }
+    return chain;
+  };
+};
+
 /** The state after a run's first entry. */
 export const openRun = (started: RunStarted): RunState => {
   const { frozen } = started;
-  const chains = {
-    storage: frozen.steps.flatMap((step, at) => (step.unit === 'storage' ? [at] : [])),
-    vm: frozen.steps.flatMap((step, at) => (step.unit === 'vm' ? [at] : [])),
-  };
+  const chainOf = chainsOf(frozen);
   const groups = frozen.workgroups.map((workgroup, index) =>
-    newGroup(index, workgroup, chains[workgroup.unit], {
+    newGroup(index, workgroup, chainOf(workgroup), {
       id: workgroup.id,
       origin: index,
       live: positions(workgroup.items.length),

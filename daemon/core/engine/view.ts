@@ -129,6 +129,13 @@ const workgroupView = (state: RunState, group: Group): WorkgroupView => {
   };
 };
 
+/** Chains, which those of one unit and path share, with how many workgroups go along them. */
+const chainsOf = (state: RunState): ReadonlyMap<readonly number[], number> => {
+  const chains = new Map<readonly number[], number>();
+  for (const { chain } of state.groups) chains.set(chain, (chains.get(chain) ?? 0) + 1);
+  return chains;
+};
+
 const stepViews = (state: RunState): StepView[] => {
   const running = state.steps.map(() => 0);
   for (const group of state.groups) {
@@ -136,14 +143,16 @@ const stepViews = (state: RunState): StepView[] => {
     const busy = group.standing === 'started' || group.standing === 'prepared';
     if (busy || group.standing === 'accepted') running[at] = (running[at] ?? 0) + 1;
   }
-  const total = { storage: 0, vm: 0 };
-  for (const group of state.groups) total[group.frozen.unit]++;
+  const total = state.steps.map(() => 0);
+  for (const [chain, count] of chainsOf(state)) {
+    for (const at of chain) total[at] = (total[at] ?? 0) + count;
+  }
   return state.steps.map((step, at) => ({
     name: step.name,
     unit: step.unit,
     side: step.side,
     policy: step.policy,
-    workgroupsTotal: total[step.unit],
+    workgroupsTotal: total[at] ?? 0,
     workgroupsDone: state.stepTasksDone[at] ?? 0,
     workgroupsRunning: running[at] ?? 0,
     itemsDone: state.stepDone[at] ?? 0,

@@ -48,6 +48,7 @@ const optionsMessage = ({
   storageWorkgroupMax = 0,
   release = 'each',
   priorityGates,
+  liveMigration = false,
   limits,
 }: PlanFile['options']): PlanOptions => ({
   vmWorkgroupMax,
@@ -62,6 +63,7 @@ const optionsMessage = ({
           perCompute: limits.perCompute ?? 0,
           perStep: limits.perStep,
         },
+  liveMigration,
 });
 
 /** A checked plan file as the contract's plan. */
@@ -125,6 +127,7 @@ const optionsYaml = (options: PlanOptions): Record<string, unknown> => {
     ...(options.storageWorkgroupMax > 0 && { storageWorkgroupMax: options.storageWorkgroupMax }),
     ...(options.releaseBatchSize > 0 && { release: { batch: options.releaseBatchSize } }),
     ...(options.priorityGates !== undefined && { priorityGates: options.priorityGates }),
+    ...(options.liveMigration && { liveMigration: true }),
     ...(Object.keys(limits).length > 0 && { limits }),
   };
 };

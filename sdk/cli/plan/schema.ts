@@ -159,6 +159,7 @@ const options = z.strictObject({
     .describe('each, or {batch: SIZE}')
     .optional(),
   priorityGates: z.boolean().optional(),
+  liveMigration: z.boolean().optional(),
   limits: z
     .strictObject({
       perArray: whole(1, 10_000).optional(),

@@ -11,6 +11,7 @@ import {
 } from '../../../proto/gen/siteswap/v1/common.ts';
 import {
   GateKind,
+  Path,
   type PreviewGate,
   type PreviewPlanResponse,
   type PreviewWorkgroup,
@@ -72,14 +73,17 @@ const remotesOf = (group: PreviewWorkgroup): string => {
   return from === '' ? to : `${from} → ${to}`;
 };
 
-const workgroups = (preview: PreviewPlanResponse, ink: Ink): string =>
-  table(
+/** Which way each goes is only told where not all go the same, ordinary one. */
+const workgroups = (preview: PreviewPlanResponse, ink: Ink): string => {
+  const mixed = preview.workgroups.some(({ path }) => path !== Path.COLD);
+  return table(
     ink,
     [
       'workgroup',
       'protection group',
       { title: 'priority', align: 'right' },
       'stands on',
+      ...(mixed ? ['path'] : []),
       '',
       'items',
     ],
@@ -90,10 +94,12 @@ const workgroups = (preview: PreviewPlanResponse, ink: Ink): string =>
         group.protectionGroupId,
         String(group.priority),
         group.unit === Unit.VM ? group.storageWorkgroupId : '',
+        ...(mixed ? [wordOf(Path, group.path)] : []),
         remotesOf(group),
         `${group.itemIds.length}: ${someOf(group.itemIds, 4)}`,
       ]),
   );
+};
 
 const gateLine = ({ kind, waits, holds }: PreviewGate, ink: Ink): string => {
   const held = someOf(holds?.workgroupIds ?? [], 6);

@@ -121,6 +121,65 @@ export function planStateToNumber(object: PlanState): number {
   }
 }
 
+/** Which way a workgroup goes through a mode. */
+export const Path = {
+  UNSPECIFIED: "PATH_UNSPECIFIED",
+  /** COLD - Replicated storage; the VMs on it are stopped and started. */
+  COLD: "PATH_COLD",
+  /** STRETCHED - Storage that both sites serve; the VMs on it are stopped and started. */
+  STRETCHED: "PATH_STRETCHED",
+  /** LIVE - VMs on stretched storage that go over without a stop. */
+  LIVE: "PATH_LIVE",
+  UNRECOGNIZED: "UNRECOGNIZED",
+} as const;
+
+export type Path = typeof Path[keyof typeof Path];
+
+export namespace Path {
+  export type UNSPECIFIED = typeof Path.UNSPECIFIED;
+  export type COLD = typeof Path.COLD;
+  export type STRETCHED = typeof Path.STRETCHED;
+  export type LIVE = typeof Path.LIVE;
+  export type UNRECOGNIZED = typeof Path.UNRECOGNIZED;
+}
+
+export function pathFromJSON(object: any): Path {
+  switch (object) {
+    case 0:
+    case "PATH_UNSPECIFIED":
+      return Path.UNSPECIFIED;
+    case 1:
+    case "PATH_COLD":
+      return Path.COLD;
+    case 2:
+    case "PATH_STRETCHED":
+      return Path.STRETCHED;
+    case 3:
+    case "PATH_LIVE":
+      return Path.LIVE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Path.UNRECOGNIZED;
+  }
+}
+
+export function pathToNumber(object: Path): number {
+  switch (object) {
+    case Path.UNSPECIFIED:
+      return 0;
+    case Path.COLD:
+      return 1;
+    case Path.STRETCHED:
+      return 2;
+    case Path.LIVE:
+      return 3;
+    case Path.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
 /** Whether a step can be undone. */
 export const Undo = {
   UNSPECIFIED: "UNDO_UNSPECIFIED",
@@ -130,6 +189,8 @@ export const Undo = {
   NOTHING_TO_UNDO: "UNDO_NOTHING_TO_UNDO",
   /** NO_RETURN - It cannot be undone: ROLLBACK does not go past it. */
   NO_RETURN: "UNDO_NO_RETURN",
+  /** STAYS - What it did is not taken back, nor is what it stands on; all else can be. */
+  STAYS: "UNDO_STAYS",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
 
@@ -140,6 +201,7 @@ export namespace Undo {
   export type UNDO = typeof Undo.UNDO;
   export type NOTHING_TO_UNDO = typeof Undo.NOTHING_TO_UNDO;
   export type NO_RETURN = typeof Undo.NO_RETURN;
+  export type STAYS = typeof Undo.STAYS;
   export type UNRECOGNIZED = typeof Undo.UNRECOGNIZED;
 }
 
@@ -157,6 +219,9 @@ export function undoFromJSON(object: any): Undo {
     case 3:
     case "UNDO_NO_RETURN":
       return Undo.NO_RETURN;
+    case 4:
+    case "UNDO_STAYS":
+      return Undo.STAYS;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -174,6 +239,8 @@ export function undoToNumber(object: Undo): number {
       return 2;
     case Undo.NO_RETURN:
       return 3;
+    case Undo.STAYS:
+      return 4;
     case Undo.UNRECOGNIZED:
     default:
       return -1;
@@ -308,7 +375,14 @@ export interface PlanOptions {
    * Absent: true.
    */
   priorityGates?: boolean | undefined;
-  limits: PlanLimits | undefined;
+  limits:
+    | PlanLimits
+    | undefined;
+  /**
+   * VMs that run on stretched devices go over without a stop in a planned run. Without it, and when
+   * they are off, they are stopped and started like all others.
+   */
+  liveMigration: boolean;
 }
 
 /** Tasks in flight at the most. */
@@ -449,6 +523,8 @@ export interface PreviewStep {
     | undefined;
   /** Tasks of this step in flight at the most. */
   inFlightMax: number;
+  /** Workgroups of other paths pass it over. Empty: it is for all. */
+  paths: Path[];
 }
 
 /** What moves together through the steps. */
@@ -468,6 +544,7 @@ export interface PreviewWorkgroup {
   recoveryArrayId: string;
   protectedComputeId: string;
   recoveryComputeId: string;
+  path: Path;
 }
 
 /** Workgroups that do not start a step before others have finished one. */
@@ -987,6 +1064,7 @@ function createBasePlanOptions(): PlanOptions {
     releaseBatchSize: 0,
     priorityGates: undefined,
     limits: undefined,
+    liveMigration: false,
   };
 }
 
@@ -1006,6 +1084,9 @@ export const PlanOptions: MessageFns<PlanOptions> = {
     }
     if (message.limits !== undefined) {
       PlanLimits.encode(message.limits, writer.uint32(42).fork()).join();
+    }
+    if (message.liveMigration !== false) {
+      writer.uint32(48).bool(message.liveMigration);
     }
     return writer;
   },
@@ -1063,6 +1144,14 @@ export const PlanOptions: MessageFns<PlanOptions> = {
             message.limits = PlanLimits.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.liveMigration = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1087,6 +1176,7 @@ export const PlanOptions: MessageFns<PlanOptions> = {
     message.limits = (object.limits !== undefined && object.limits !== null)
       ? PlanLimits.fromPartial(object.limits)
       : undefined;
+    message.liveMigration = object.liveMigration ?? false;
     return message;
   },
 };
@@ -2367,6 +2457,7 @@ function createBasePreviewStep(): PreviewStep {
     undo: Undo.UNSPECIFIED,
     policy: undefined,
     inFlightMax: 0,
+    paths: [],
   };
 }
 
@@ -2392,6 +2483,13 @@ export const PreviewStep: MessageFns<PreviewStep> = {
     }
     if (message.inFlightMax !== 0) {
       writer.uint32(56).uint32(message.inFlightMax);
+    }
+    if (message.paths.length !== 0) {
+      writer.uint32(66).fork();
+      for (const v of message.paths) {
+        writer.int32(pathToNumber(v));
+      }
+      writer.join();
     }
     return writer;
   },
@@ -2465,6 +2563,24 @@ export const PreviewStep: MessageFns<PreviewStep> = {
             message.inFlightMax = reader.uint32();
             continue;
           }
+          case 8: {
+            if (tag === 64) {
+              message.paths.push(pathFromJSON(reader.int32()));
+
+              continue;
+            }
+
+            if (tag === 66) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.paths.push(pathFromJSON(reader.int32()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2491,6 +2607,7 @@ export const PreviewStep: MessageFns<PreviewStep> = {
       ? Policy.fromPartial(object.policy)
       : undefined;
     message.inFlightMax = object.inFlightMax ?? 0;
+    message.paths = object.paths?.map((e) => e) || [];
     return message;
   },
 };
@@ -2508,6 +2625,7 @@ function createBasePreviewWorkgroup(): PreviewWorkgroup {
     recoveryArrayId: "",
     protectedComputeId: "",
     recoveryComputeId: "",
+    path: Path.UNSPECIFIED,
   };
 }
 
@@ -2545,6 +2663,9 @@ export const PreviewWorkgroup: MessageFns<PreviewWorkgroup> = {
     }
     if (message.recoveryComputeId !== "") {
       writer.uint32(90).string(message.recoveryComputeId);
+    }
+    if (message.path !== Path.UNSPECIFIED) {
+      writer.uint32(96).int32(pathToNumber(message.path));
     }
     return writer;
   },
@@ -2650,6 +2771,14 @@ export const PreviewWorkgroup: MessageFns<PreviewWorkgroup> = {
             message.recoveryComputeId = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.path = pathFromJSON(reader.int32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2678,6 +2807,7 @@ export const PreviewWorkgroup: MessageFns<PreviewWorkgroup> = {
     message.recoveryArrayId = object.recoveryArrayId ?? "";
     message.protectedComputeId = object.protectedComputeId ?? "";
     message.recoveryComputeId = object.recoveryComputeId ?? "";
+    message.path = object.path ?? Path.UNSPECIFIED;
     return message;
   },
 };

@@ -1,0 +1,147 @@
+/**
+ * Stretched groups: which there are, and whether they stand as a run needs them to. The site that a
+ * stretched device prefers is its direction: it must be the protected one before, or the plan would
+ * take VMs to where their disks are cut off.
+ */
+import type { Path, StorageItem } from '../core/frozen.ts';
+import type { Mode, Plan } from '../core/plan.ts';
+import type { Findings } from './findings.ts';
+import type { Group } from './resolve-groups.ts';
+import type { Member } from './resolve-vms.ts';
+
+/** Test copies are made of stretched devices as of any other. */
+const cold: ReadonlySet<Mode> = new Set(['test', 'cleanup']);
+
+/** Per position in the group: whether either array says that the device is stretched. */
+const stretchedIn = (group: Group): boolean[] =>
+  group.protected.target.devices.map((_, at) =>
+    [group.protected.devices[at], group.recovery.devices[at]].some(
+      (device) => device?.stretched === true || device?.direction === 'stretched',
+    ),
+  );
+
+/** The path of each group in a mode. */
+export const pathsOf = (mode: Mode, groups: readonly Group[], findings: Findings): Path[] =>
+  groups.map((group) => {
+    const stretched = stretchedIn(group);
+    if (cold.has(mode) || !stretched.includes(true)) return 'cold';
+    const plain = stretched.indexOf(false);
+    if (plain >= 0) {
+      findings.problem(
+        group.field,
+        `device "${group.protected.target.devices[plain]}" of array ` +
+          `"${group.protected.arrayId}" is not stretched, others of "${group.id}" are: ` +
+          'a group moves whole, one way; put the device into a group of its own',
+      );
+    }
+    return 'stretched';
+  });
+
+/** What the arrays said of a group's devices: site ids, each once. */
+const preferredBy = (group: Group): string[] => {
+  const devices = [...group.protected.devices, ...group.recovery.devices];
+  return [...new Set(devices.flatMap((device) => device?.preferredSiteId ?? []))];
+};
+
+const pairOf = ({ protected: here, recovery }: Group): string =>
+  JSON.stringify([here.arrayId, recovery.arrayId]);
+
+const checkServed = (group: Group, findings: Findings): void => {
+  for (const { arrayId, devices } of [group.protected, group.recovery]) {
+    const alone = devices.find(
+      (device) => device?.stretched === true && device.direction !== 'stretched',
+    );
+    if (alone === undefined) continue;
+    findings.problem(
+      group.field,
+      `device "${alone.id}" of array "${arrayId}" is stretched, but one side of it was cut off ` +
+        `(here it is ${alone.direction}): resync it before a planned run`,
+    );
+    return;
+  }
+};
+
+export interface StretchedQuestion {
+  readonly plan: Plan;
+  readonly mode: Mode;
+  readonly groups: readonly Group[];
+  readonly paths: readonly Path[];
+  readonly members: readonly Member[];
+  readonly findings: Findings;
+}
+
+/** The site that a group prefers now and may: the protected one, or where its VMs went before. */
+const checkPreference = (question: StretchedQuestion, position: number): string => {
+  const { plan, groups, paths, members, findings } = question;
+  const { protectedSiteId, recoverySiteId } = plan;
+  const group = groups[position] as Group;
+  const preferred = preferredBy(group);
+  const odd = preferred.find((siteId) => siteId !== protectedSiteId);
+  if (odd === undefined) return protectedSiteId;
+  const gone = members.find((vm) => vm.there && vm.groups.includes(position));
+  if (gone !== undefined && preferred.length === 1 && odd === recoverySiteId) {
+    findings.warn(
+      group.field,
+      `"${group.id}" prefers site "${odd}" already, and VM "${gone.id}" runs there: an earlier ` +
+        'run began with it, this one goes on',
+    );
+    return odd;
+  }
+  const opposite = groups.some(
+    (other, at) =>
+      paths[at] === 'stretched' &&
+      pairOf(other) === pairOf(group) &&
+      preferredBy(other).every((siteId) => siteId === protectedSiteId),
+  );
+  const way = opposite
+    ? 'other groups on the same pair of arrays the other way: put it in a plan of its own'
+    : `the plan protects "${protectedSiteId}": let it prefer that site at the array, or run ` +
+      "reprotect if the plan was failed over, or exchange the plan's sites";
+  findings.problem(group.field, `"${group.id}" prefers site "${odd}", ${way}`);
+  return odd;
+};
+
+const checkMembers = (question: StretchedQuestion): void => {
+  const { plan, mode, groups, paths, members, findings } = question;
+  for (const { id, field, groups: on, power, there } of members) {
+    const [first = 0, ...others] = on;
+    const other = others.find((group) => paths[group] !== paths[first]);
+    if (other !== undefined) {
+      findings.problem(
+        field,
+        `VM "${id}" stands on "${groups[first]?.id}" and "${groups[other]?.id}", of which only ` +
+          'one is stretched: put its disks on one kind of storage',
+      );
+    } else if (mode === 'planned' && paths[first] === 'stretched' && power === 'off' && !there) {
+      findings.warn(field, `VM "${id}" is off: it is off at "${plan.recoverySiteId}" too, then`);
+    }
+  }
+};
+
+/** Checks all that is stretched; answers what each group prefers now and is to prefer. */
+export const checkStretched = (
+  question: StretchedQuestion,
+): readonly (StorageItem['preference'] | undefined)[] => {
+  const { plan, mode, groups, paths, findings } = question;
+  const to = plan.recoverySiteId;
+  checkMembers(question);
+  if (mode === 'planned' && plan.options.liveMigration && !paths.includes('stretched')) {
+    findings.warn(
+      'options.liveMigration',
+      'no group of the plan is stretched: every VM is stopped and started',
+    );
+  }
+  return groups.map((group, position) => {
+    if (paths[position] !== 'stretched' || mode === 'disaster') return undefined;
+    if (mode === 'reprotect') return { from: to, to };
+    checkServed(group, findings);
+    return { from: checkPreference(question, position), to };
+  });
+};
+
+/** How a VM goes: live where it runs on stretched devices and the plan wants that. */
+export const pathOfVm = (plan: Plan, mode: Mode, storage: Path, vm: Member): Path => {
+  if (storage === 'cold' || mode !== 'planned') return storage;
+  const live = vm.there || (plan.options.liveMigration === true && vm.power === 'on');
+  return live ? 'live' : 'stretched';
+};
