@@ -109,8 +109,8 @@ const takeTurn = (state: RunState, group: Group, step: number): boolean => {
 
 /** What the step did to these is not taken back. Those that are lost say already what they are. */
 const leaveAsDone = (state: RunState, group: Group, { step, items }: Completed): void => {
-  const why = `stays as ${state.steps[step]?.name} left it`;
-  for (const position of items) if (!group.losses.has(position)) group.kept.set(position, { why, doubt: false });
+  const kept = { why: `stays as ${state.steps[step]?.name} left it`, doubt: false };
+  for (const position of items) if (!group.losses.has(position)) group.kept.set(position, kept);
   group.stayed = [...group.stayed, ...items];
 };
 
@@ -119,9 +119,9 @@ const leaveUnderStayed = (state: RunState, group: Group): void => {
   for (const index of state.standers.get(group.index) ?? []) {
     const above = state.groups[index] as Group;
     for (const position of above.stayed) {
-      const why = `${itemId(above, position)} on it stays`;
+      const kept = { why: `${itemId(above, position)} on it stays`, doubt: false };
       for (const below of (above.frozen.items as readonly VmItem[])[position]?.on ?? []) {
-        if (!group.losses.has(below)) group.kept.set(below, { why, doubt: false });
+        if (!group.losses.has(below)) group.kept.set(below, kept);
       }
     }
   }
