@@ -59,11 +59,10 @@ const presented = ({ pool, remotes, clock }: EngineParts, { state }: Catalog) =>
   }),
 });
 
-/** Reads the journal, picks up what is not ended, and answers. */
-export const openEngine = async (given: EngineParts): Promise<RunningEngine> => {
+/** Everything that the engine consists of, and nothing has begun. */
+const assemble = async (given: EngineParts) => {
   const catalog = await Catalog.open(given.journal);
   const parts = { ...given, ...presented(given, catalog) };
-  const { pool, journal } = parts;
   const ended = new EndedRuns();
   const retention = parts.retention ?? retentionDefault;
   const keeper = new Keeper({ ...parts, catalog, ended, retention });
@@ -73,6 +72,13 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
   const starts = new Starts({ ...parts, catalog, runs, scout });
   const siteIds = new Set(parts.sites.map(({ id }) => id));
   const plans = new Plans({ ...parts, catalog, runs, starts, siteIds });
+  return { ...parts, catalog, keeper, runs, scout, sites, starts, plans };
+};
+
+/** Reads the journal, picks up what is not ended, and answers. */
+export const openEngine = async (given: EngineParts): Promise<RunningEngine> => {
+  const parts = await assemble(given);
+  const { catalog, journal, keeper, plans, pool, runs, scout, sites, starts } = parts;
   for (const siteId of catalog.state.lostSites.keys()) pool.setSiteLost(siteId, true);
   await runs.recover();
   sites.restore();

@@ -45,46 +45,94 @@ interface Call {
   readonly args: object;
 }
 
-/** Everything that this storage offers, with what it heard. Two devices a page. */
-export const recorder = () => {
-  const heard: Heard[] = [];
-  const remotes = new Map<string, Storage>();
-  const at = (remoteId: string): Storage => {
-    const known = remotes.get(remoteId) ?? { devices: [], datastores: [], says: () => undefined };
-    remotes.set(remoteId, known);
+const changingVerbs = [
+  'sync',
+  'snapshot',
+  'prepareFailover',
+  'failover',
+  'fence',
+  'testFailoverStart',
+  'testFailoverStop',
+  'reverse',
+  'resync',
+  'restoreReplication',
+  'suspendReplication',
+  'resumeReplication',
+  'setSitePreference',
+  'mount',
+  'unmount',
+] as const satisfies readonly TargetVerb[];
+
+const statusOf = ({ devices }: Storage, { devices: asked }: GroupTarget): unknown =>
+  devices
+    .filter(({ id }) => asked.includes(id))
+    .map(({ id, direction, access, pairState }) => ({ id, direction, access, pairState }));
+
+/** Storage systems that note what they hear. */
+class Recording {
+  readonly heard: Heard[] = [];
+  readonly #remotes = new Map<string, Storage>();
+
+  at(remoteId: string): Storage {
+    const known = this.#remotes.get(remoteId) ?? {
+      devices: [],
+      datastores: [],
+      says: () => undefined,
+    };
+    this.#remotes.set(remoteId, known);
     return known;
-  };
-  const note = (verb: string, { session, targets, args }: Call): void => {
-    heard.push({ remoteId: session, verb, targets, args });
-  };
-  const changing = (verb: TargetVerb) => ({
-    run: (call: Call): readonly Answer[] => {
-      note(verb, call);
-      const { says } = at(call.session);
-      return call.targets.map((target) => says(verb, target) ?? { id: target.id, ok: true });
-    },
-    settle: (call: Call) => {
-      note(`settle:${verb}`, call);
-      return call.targets.map(
-        ({ id }) => ({ id, verdict: 'done', evidence: { seen: id } }) as const,
-      );
-    },
-  });
-  const reading = (verb: TargetVerb, value: (session: string, target: GroupTarget) => never) => {
+  }
+
+  note(verb: string, { session, targets, args }: Call): void {
+    this.heard.push({ remoteId: session, verb, targets, args });
+  }
+
+  changing(verb: TargetVerb) {
+    return {
+      run: (call: Call): readonly Answer[] => {
+        this.note(verb, call);
+        const { says } = this.at(call.session);
+        return call.targets.map((target) => says(verb, target) ?? { id: target.id, ok: true });
+      },
+      settle: (call: Call) => {
+        this.note(`settle:${verb}`, call);
+        const done = (id: string) => ({ id, verdict: 'done', evidence: { seen: id } }) as const;
+        return call.targets.map(({ id }) => done(id));
+      },
+    };
+  }
+
+  /** The value is of the verb's shape, which the host checks. */
+  reading(verb: TargetVerb, value: (storage: Storage, target: GroupTarget) => unknown) {
     return (call: Call) => {
-      note(verb, call);
-      const { says } = at(call.session);
+      this.note(verb, call);
+      const storage = this.at(call.session);
       return call.targets.map((target) => {
-        const said = says(verb, target) as { fault: Fault } & Answer;
-        if (said !== undefined) return said;
-        return { id: target.id, value: value(call.session, target as GroupTarget) };
+        const said = storage.says(verb, target) as { id: string; fault: Fault } | undefined;
+        const found = value(storage, target as GroupTarget) as never;
+        return said ?? { id: target.id, value: found };
       });
     };
-  };
-  const status = (session: string, { devices }: GroupTarget) =>
-    at(session)
-      .devices.filter(({ id }) => devices.includes(id))
-      .map(({ id, direction, access, pairState }) => ({ id, direction, access, pairState }));
+  }
+
+  /** Two devices a page. */
+  devices(session: string, token = '0') {
+    this.heard.push({ remoteId: session, verb: 'discoverDevices', targets: [], args: {} });
+    const { devices } = this.at(session);
+    const to = Number(token) + 2;
+    return {
+      items: devices.slice(to - 2, to),
+      ...(to < devices.length && { next: String(to) }),
+    };
+  }
+}
+
+/** A plugin of recording storage, with what it heard and what it has. */
+export const recorder = () => {
+  const recording = new Recording();
+  const changing = Object.fromEntries(
+    changingVerbs.map((verb) => [verb, recording.changing(verb)]),
+  );
   const plugin = definePlugin({
     name: 'recorder',
     version: '1',
@@ -93,44 +141,21 @@ export const recorder = () => {
     open: ({ remoteId }) => remoteId,
     close: () => {},
     operationStatus: ({ session, targets }) => {
-      heard.push({ remoteId: session, verb: 'poll', targets, args: {} });
+      recording.note('poll', { session, targets, args: {} });
       return targets.map(({ id }) => ({ id, state: 'done', evidence: { polled: id } }) as const);
     },
     verbs: {
+      ...(changing as object),
       discoverArrays: () => ({ items: [] }),
-      discoverDevices: ({ session, page }) => {
-        heard.push({ remoteId: session, verb: 'discoverDevices', targets: [], args: {} });
-        const { devices } = at(session);
-        const from = Number(page.token ?? 0);
-        const next = from + 2 < devices.length ? { next: String(from + 2) } : {};
-        return { items: devices.slice(from, from + 2), ...next };
-      },
+      discoverDevices: ({ session, page }) => recording.devices(session, page.token),
       listVms: () => ({ items: [] }),
-      listDatastores: ({ session }) => ({ items: at(session).datastores }),
-      deviceStatus: reading('deviceStatus', status as never),
-      syncStatus: reading('syncStatus', ((_: string, { id }: GroupTarget) => ({
-        id,
-        state: 'complete',
-      })) as never),
-      recoveryPoints: reading('recoveryPoints', (() => []) as never),
-      sync: changing('sync'),
-      snapshot: changing('snapshot'),
-      prepareFailover: changing('prepareFailover'),
-      failover: changing('failover'),
-      fence: changing('fence'),
-      testFailoverStart: changing('testFailoverStart'),
-      testFailoverStop: changing('testFailoverStop'),
-      reverse: changing('reverse'),
-      resync: changing('resync'),
-      restoreReplication: changing('restoreReplication'),
-      suspendReplication: changing('suspendReplication'),
-      resumeReplication: changing('resumeReplication'),
-      setSitePreference: changing('setSitePreference'),
-      mount: changing('mount'),
-      unmount: changing('unmount'),
+      listDatastores: ({ session }) => ({ items: recording.at(session).datastores }),
+      deviceStatus: recording.reading('deviceStatus', statusOf),
+      syncStatus: recording.reading('syncStatus', (_, { id }) => ({ id, state: 'complete' })),
+      recoveryPoints: recording.reading('recoveryPoints', () => []),
     },
   });
-  return { plugin, heard, at };
+  return { plugin, heard: recording.heard, at: (remoteId: string) => recording.at(remoteId) };
 };
 
 export type Recorder = ReturnType<typeof recorder>;
