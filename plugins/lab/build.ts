@@ -64,6 +64,7 @@ const addDevice = (
     link: undefined,
     held: undefined,
     points: [],
+    snapshots: new Map(),
     copy: undefined,
     promotedAt: now,
     lineageBefore: 1,

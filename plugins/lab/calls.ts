@@ -51,7 +51,7 @@ export const callList = (world: World, now: number, request: ListRequest): objec
   const remote = reach(world, request.remoteId, verb);
   if (remote.kind === 'array') {
     if (verb === 'discoverArrays') return listings.discoverArrays(remote);
-    if (verb === 'discoverDevices') return listings.discoverDevices(remote, page, now);
+    if (verb === 'discoverDevices') return listings.discoverDevices(world, remote, page, now);
   } else {
     if (verb === 'listVms') return listings.listVms(remote, page);
     if (verb === 'listDatastores') return listings.listDatastores(remote, page);

@@ -195,8 +195,9 @@ const looking = {
     return found;
   },
   snapshot: (lab: Lab) => snapshotOf(worldOf(lab)),
-  contents: (lab: Lab, arrayId: string, deviceId: string) =>
-    contentsOf(lab.world, deviceOf(lab, arrayId, deviceId), lab.time.now()),
+  /** What a device holds; of a snapshot that a resync left there, by its id. */
+  contents: (lab: Lab, arrayId: string, deviceId: string, snapshotId?: string) =>
+    contentsOf(lab.world, deviceOf(lab, arrayId, deviceId), lab.time.now(), snapshotId),
   /** Invariants that do not hold; empty in a sound world. */
   verify: (lab: Lab) => verify(worldOf(lab), lab.time.now()),
   /** Where a VM is on, and how it writes there. */

@@ -233,6 +233,8 @@ export const stop = (compute: LabCompute, vm: LabVm, now: number): void => {
   const { id } = vm.image;
   for (const device of devicesUnder(compute, vm)) {
     const medium = mediumUnder(device, vm.instance);
+    // On a stretched device a later boot of the VM may write from the other site: that one goes on.
+    if (medium?.boots.get(id) !== vm.boot) continue;
     if (medium?.writers.delete(id)) medium.writtenAt = now;
   }
   for (const name of vm.image.datastoreIds) {

@@ -84,48 +84,34 @@ export const reverse = (call: GroupCall): Outcome => {
   return { operation: startCopy(call, { verb: 'reverse', devices, full: true }) };
 };
 
-/** Stretched: this array's data stays; what the peer held meanwhile is a snapshot there first. */
-const resyncStretched = (
+/** What the peer holds stays readable there under a name, until the copy is equal or for good. */
+const keepApart = (call: GroupCall, { peer }: Paired, id: string): void => {
+  const { world, now } = call;
+  addPoint(peer, { id, atMs: now, by: peer.storage.id });
+  peer.snapshots.set(id, imageAt(world, contentOf(world, peer, now), now));
+};
+
+/** This array's data stays current. What the peer held is a snapshot there first. */
+export const resync = (
   call: GroupCall,
-  devices: readonly Paired[],
-  changes: 'keep' | 'discard',
+  { changes }: { readonly changes: 'keep' | 'discard' },
 ): Outcome => {
+  const devices = paired(call);
+  if (isFault(devices)) return { fault: devices };
   if (devices.every((device) => device.role === 'stretched')) return already();
   const fault = firstFault(devices, (device) => {
     if (!linkUp(device)) return peerDown(device);
-    if (device.link.suspended) return no('conflict', 'SUSPENDED', `${device.id} is suspended`);
-    return liveWriters(device.peer as Paired) ?? isBusy(device);
+    const isCurrent = isStretched(device) || device.role === 'source' || device.role === 'promoted';
+    if (!isCurrent) return notThe('source', device);
+    return liveWriters(device.peer) ?? isBusy(device);
   });
   if (fault !== undefined) return { fault };
   const snapshot = { id: `before-resync@${call.now}`, kept: changes === 'keep' };
   for (const device of devices) {
-    const { peer } = device;
-    addPoint(peer, { id: snapshot.id, atMs: call.now, by: peer.storage.id });
+    keepApart(call, device, snapshot.id);
     adopt(device);
   }
   return { operation: startCopy(call, { verb: 'resync', devices, full: true, snapshot }) };
-};
-
-/** `keep`: this array's data goes to the peer. `discard`: the peer's data comes here. */
-export const resync = (
-  call: GroupCall,
-  args: { readonly changes: 'keep' | 'discard' },
-): Outcome => {
-  const devices = paired(call);
-  if (isFault(devices)) return { fault: devices };
-  if (devices.some(isStretched)) return resyncStretched(call, devices, args.changes);
-  const winnerOf = (device: Paired): Paired =>
-    args.changes === 'keep' ? device : (device.peer as Paired);
-  const fault = firstFault(devices, (device) => {
-    const winner = winnerOf(device);
-    if (!linkUp(device)) return peerDown(device);
-    if (winner.role !== 'source' && winner.role !== 'promoted') return notThe('source', winner);
-    return liveWriters(winner.peer) ?? isBusy(device);
-  });
-  if (fault !== undefined) return { fault };
-  const winners = devices.map(winnerOf);
-  for (const winner of winners) adopt(winner);
-  return { operation: startCopy(call, { verb: 'resync', devices: winners, full: true }) };
 };
 
 export const suspendReplication = (call: GroupCall): Outcome => {

@@ -3,7 +3,7 @@ import type { RecoveryPoint } from '@siteswap/sdk/plugin';
 import type { GroupCall, Paired } from './groups.ts';
 import { isStretched, type Operation } from './model.ts';
 import { start } from './operations.ts';
-import { addPoint, startFlow, stopFlow } from './replication.ts';
+import { addPoint, dropPoint, startFlow, stopFlow } from './replication.ts';
 import { join } from './stretched.ts';
 
 export interface CopyOrder {
@@ -15,12 +15,6 @@ export interface CopyOrder {
   /** Snapshot of the peers' content that was made before; `kept` false: it goes at the end. */
   readonly snapshot?: { readonly id: string; readonly kept: boolean };
 }
-
-const dropPoint = (device: Paired, id: string): void => {
-  const points = device.peer.points;
-  const at = points.findIndex((point) => point.id === id);
-  if (at >= 0) points.splice(at, 1);
-};
 
 /** The copy is whole as of the operation's start, and replication goes on from there. */
 const land = (device: Paired, point: RecoveryPoint, at: number): void => {
@@ -52,7 +46,7 @@ export const startCopy = (call: GroupCall, order: CopyOrder): Operation => {
   const finish = (at: number) => {
     for (const device of devices) {
       land(device, pointOf(device), at);
-      if (snapshot?.kept === false) dropPoint(device, snapshot.id);
+      if (snapshot?.kept === false) dropPoint(device.peer, snapshot.id);
     }
     const { id: recoveryPoint } = pointOf(devices[0] as Paired);
     const evidence = { recoveryPoint, recoveryPointAtMs: now };

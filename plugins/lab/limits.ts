@@ -15,6 +15,9 @@ export const initiatorsMax = 10_000;
 /** A small file, in bytes of UTF-8: the contract's bound. */
 export const fileBytesMax = 64 * 1024;
 
+/** What one heartbeat writes: a sector. Divergence is reckoned in these. */
+export const heartbeatBytes = 512;
+
 /** Writes of files kept per device, so that an older recovery point can be read. */
 export const fileWritesMax = 4_096;
 

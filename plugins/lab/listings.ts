@@ -9,10 +9,10 @@ import {
   type LabDevice,
   type LabStorage,
   type LabVm,
-  lineageOf,
+  type World,
 } from './model.ts';
 import { no } from './outcome.ts';
-import { accessOf, directionOf, lastPointOf, pairStateOf, stretchOf } from './replication.ts';
+import { statusOf } from './readings.ts';
 import type { PageRequest } from './requests.ts';
 
 /** Hosts of both sites see a stretched pair as one device. */
@@ -22,23 +22,18 @@ const hostIdentityOf = (device: LabDevice): string => {
   return `naa.6${isOne ? nameOf(1, link.id) : nameOf(1, storage.id, id)}`;
 };
 
-const deviceItem = (device: LabDevice, now: number): Device => {
+const deviceItem = (world: World, device: LabDevice, now: number): Device => {
   const { link, peer, groupId } = device;
-  const point = link === undefined ? undefined : lastPointOf(device, now);
+  const { rpoMs } = world.spec;
   return {
-    id: device.id,
+    ...statusOf(world, device, now),
     name: device.name,
     sizeBytes: device.sizeBytes,
-    direction: directionOf(device),
-    access: accessOf(device),
-    pairState: pairStateOf(device),
+    hostIdentity: hostIdentityOf(device),
     ...(peer === undefined ? {} : { peer: { arrayId: peer.storage.id, deviceId: peer.id } }),
     ...(groupId === undefined ? {} : { groupId }),
     ...(link === undefined ? {} : { updateMode: link.mode }),
-    ...(point === undefined ? {} : { lastRecoveryPoint: point }),
-    hostIdentity: hostIdentityOf(device),
-    lineage: lineageOf(device),
-    ...stretchOf(device),
+    ...(link === undefined || rpoMs === undefined ? {} : { rpoMs }),
   };
 };
 
@@ -94,12 +89,17 @@ export const discoverArrays = (storage: LabStorage): Page<unknown> => ({
   ],
 });
 
-export const discoverDevices = (storage: LabStorage, page: PageRequest, now: number) =>
+export const discoverDevices = (
+  world: World,
+  storage: LabStorage,
+  page: PageRequest,
+  now: number,
+) =>
   pageOf(
     storage.order,
     page,
     () => true,
-    (device) => deviceItem(device, now),
+    (device) => deviceItem(world, device, now),
   );
 
 /** A compute lists what is registered with it. */

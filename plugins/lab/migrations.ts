@@ -34,6 +34,10 @@ const hindrance = (from: LabCompute, to: LabCompute, vm: LabVm): Fault | undefin
     const what = `${id} is on, but was cut off from its devices`;
     return no('conflict', 'CUT_OFF', what, 'Power it off first.');
   }
+  if (to.vms.production.get(id)?.on) {
+    const what = `${to.id} has a VM ${id} on that was cut off`;
+    return no('conflict', 'CUT_OFF', what, 'Power it off there first.');
+  }
   if (to.down) return no('refused', 'TARGET_DOWN', `${to.id} does not answer`);
   for (const device of devicesUnder(from, vm)) {
     if (endAt(to, device) !== undefined) continue;
@@ -119,7 +123,7 @@ export const migrateLive = (
     return { fault: no('missing', 'UNKNOWN_REMOTE', `the world has no compute ${toComputeId}`) };
   }
   const there = to.vms.production.get(id);
-  if (there?.on && there.boot !== undefined) {
+  if (there?.on && there.boot !== undefined && there.boot.offAt > call.now) {
     const { interruptionMs = 0 } = world.migrations.get(id)?.operation?.evidence ?? {};
     return already({ bootId: there.boot.id, interruptionMs });
   }

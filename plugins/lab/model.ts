@@ -79,6 +79,8 @@ export interface LabDevice {
   /** What it holds; made when first needed, for most devices of a large world are never touched. */
   held: Medium | undefined;
   readonly points: RecoveryPoint[];
+  /** Content of those points that stand apart from the replica, by id. */
+  readonly snapshots: Map<string, Medium>;
   /** A writable copy for tests. */
   copy: Medium | undefined;
   promotedAt: number;

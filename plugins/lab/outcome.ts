@@ -18,6 +18,7 @@ export type Code =
   | 'STRETCHED'
   | 'NOT_STRETCHED'
   | 'UNKNOWN_SITE'
+  | 'UNKNOWN_SNAPSHOT'
   | 'RUNS_ELSEWHERE'
   | 'NOT_RUNNING'
   | 'MIGRATION_RUNS'

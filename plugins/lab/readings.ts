@@ -1,19 +1,29 @@
 /** What an array says of its devices when it is only asked. */
 import type { DeviceStatus, RecoveryPoint, SyncStatus } from '@siteswap/sdk/plugin';
 import type { GroupCall } from './groups.ts';
-import { type LabDevice, lineageOf } from './model.ts';
+import { type LabDevice, lineageOf, type World } from './model.ts';
 import { progressOf } from './operations.ts';
-import { accessOf, directionOf, lastPointOf, pairStateOf, stretchOf } from './replication.ts';
+import { accessOf, directionOf, divergedBytesOf, lastPointOf, pairStateOf } from './replication.ts';
 
-export const deviceStatus = ({ devices }: GroupCall): readonly DeviceStatus[] =>
-  devices.map((device) => ({
+/** What can change about a device, as its array knows it now. */
+export const statusOf = (world: World, device: LabDevice, now: number): DeviceStatus => {
+  const { link, preferredSiteId } = device;
+  const point = link === undefined ? undefined : lastPointOf(device, now);
+  const divergedBytes = divergedBytesOf(world, device, now);
+  return {
     id: device.id,
     direction: directionOf(device),
     access: accessOf(device),
     pairState: pairStateOf(device),
     lineage: lineageOf(device),
-    ...stretchOf(device),
-  }));
+    ...(preferredSiteId === undefined ? {} : { stretched: true, preferredSiteId }),
+    ...(point === undefined ? {} : { lastRecoveryPoint: point }),
+    ...(divergedBytes === undefined ? {} : { divergedBytes }),
+  };
+};
+
+export const deviceStatus = ({ world, devices, now }: GroupCall): readonly DeviceStatus[] =>
+  devices.map((device) => statusOf(world, device, now));
 
 export const recoveryPoints = ({ devices, now }: GroupCall): readonly RecoveryPoint[] =>
   devices.flatMap((device) => {

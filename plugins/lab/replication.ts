@@ -3,7 +3,7 @@
  * flows, and a stored copy while it does not. Nothing is copied until somebody needs the copy.
  */
 import type { Access, Direction, PairState, RecoveryPoint } from '@siteswap/sdk/plugin';
-import { recoveryPointsMax } from './limits.ts';
+import { heartbeatBytes, recoveryPointsMax } from './limits.ts';
 import {
   heartbeatAt,
   isStretched,
@@ -97,9 +97,15 @@ export const startFlow = (device: LabDevice, now: number): void => {
   link.flowing = true;
 };
 
+export const dropPoint = ({ points, snapshots }: LabDevice, id: string): void => {
+  const at = points.findIndex((point) => point.id === id);
+  if (at >= 0) points.splice(at, 1);
+  snapshots.delete(id);
+};
+
 export const addPoint = (device: LabDevice, point: RecoveryPoint): void => {
   device.points.push(point);
-  if (device.points.length > recoveryPointsMax) device.points.shift();
+  if (device.points.length > recoveryPointsMax) dropPoint(device, device.points[0]?.id ?? '');
 };
 
 /** The newest moment as of which this device is consistent, when it is a copy. */
@@ -145,10 +151,23 @@ export const pairStateOf = (device: LabDevice): PairState => {
   }
 };
 
-/** What is to say of a device that is, or was, one end of a stretched pair; of another nothing. */
-export const stretchOf = (
+/** Bytes written here since the ends parted; absent while nothing parts them. */
+export const divergedBytesOf = (
+  world: World,
   device: LabDevice,
-): { readonly stretched?: true; readonly preferredSiteId?: string } =>
-  device.preferredSiteId === undefined
-    ? {}
-    : { stretched: true, preferredSiteId: device.preferredSiteId };
+  now: number,
+): number | undefined => {
+  const { link, held } = device;
+  const stands = device.fenced || device.role === 'source' || device.role === 'promoted';
+  if (link === undefined || link.flowing || !stands) return undefined;
+  const { heartbeatMs } = world.spec;
+  let bytes = 0;
+  for (const boot of held?.boots.values() ?? []) {
+    const beats = heartbeatAt(boot, now, heartbeatMs) - heartbeatAt(boot, link.at, heartbeatMs);
+    bytes += beats * heartbeatBytes;
+  }
+  for (const { at, content } of held?.files ?? []) {
+    if (at > link.at) bytes += Buffer.byteLength(content);
+  }
+  return bytes;
+};

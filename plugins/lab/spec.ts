@@ -55,6 +55,8 @@ export const labOptions = z.strictObject({
   priorities: z.array(z.number().int()).min(1).default([3]),
   mode: z.enum(['synchronous', 'asynchronous']).default('synchronous'),
   lagMs: ms.default(5_000),
+  /** Age that every array is set to keep its copies below, as discovery tells it. */
+  rpoMs: ms.optional(),
   sizeBytes: count.default(64 * 1024 ** 3),
   heartbeatMs: z.number().positive().default(100),
   /** Time that operations take at speed 1; 0: done at once, never `accepted`. */

@@ -1,5 +1,5 @@
 /** The state of a world as plain data, for comparing a before with an after. */
-import type { Access, Instance, PairState } from '@siteswap/sdk/plugin';
+import { type Access, FaultError, type Instance, type PairState } from '@siteswap/sdk/plugin';
 import {
   heartbeatAt,
   type LabCompute,
@@ -9,6 +9,7 @@ import {
   type Role,
   type World,
 } from './model.ts';
+import { no } from './outcome.ts';
 import { accessOf, contentOf, lastPointOf, pairStateOf } from './replication.ts';
 
 export interface DeviceView {
@@ -77,12 +78,28 @@ export const snapshotOf = (world: World): Snapshot => ({
   ),
 });
 
-export const contentsOf = (world: World, device: LabDevice, now: number): Contents => {
-  const medium = contentOf(world, device, now);
+const momentOf = (device: LabDevice, now: number, snapshotId: string | undefined): number => {
+  const point =
+    snapshotId === undefined
+      ? device.role === 'replica' && lastPointOf(device, now)
+      : device.points.find(({ id }) => id === snapshotId);
+  return point ? point.atMs : now;
+};
+
+export const contentsOf = (
+  world: World,
+  device: LabDevice,
+  now: number,
+  snapshotId?: string,
+): Contents => {
+  const kept = device.snapshots.get(snapshotId ?? '');
+  if (snapshotId !== undefined && kept === undefined) {
+    throw new FaultError(no('missing', 'UNKNOWN_SNAPSHOT', `${device.id} has no ${snapshotId}`));
+  }
+  const medium = kept ?? contentOf(world, device, now);
   const { heartbeatMs } = world.spec;
-  const atMs = device.role === 'replica' ? (lastPointOf(device, now)?.atMs ?? now) : now;
   return {
-    atMs,
+    atMs: momentOf(device, now, snapshotId),
     heartbeats: record(
       medium.boots,
       ([vmId]) => vmId,

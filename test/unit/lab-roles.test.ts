@@ -9,6 +9,7 @@ import {
   group,
   makeLab,
   said,
+  startMs,
   statusAt,
   type TestLab,
   valueIn,
@@ -207,20 +208,30 @@ test('suspended replication stands still, and goes on when it is resumed', async
   t.is((await lab.control.contents('lab-b', device('b'))).heartbeats['vm-00001'], 10);
 });
 
-test('resync discards or keeps changes as it is told', async (t) => {
+test('resync: the called side stays current; what the other held is kept or goes', async (t) => {
   for (const changes of ['keep', 'discard'] as const) {
-    const lab = makeLab();
+    const lab = makeLab({ operationMs: { resync: 1_000 } });
     await lab.control.loseSite('site-a');
     await lab.verb('lab-b', 'failover', [group()], { args: { force: true } });
     await lab.verb('lab-compute-b', 'mount', [datastore()]);
     const file = { id: 'f', datastoreId: datastore().id, path: 'note', content: 'new' };
+    await lab.time.advance(1);
     await lab.verb('lab-compute-b', 'writeFile', [file]);
     await lab.control.returnSite('site-a');
-    t.deepEqual(said(await lab.verb('lab-b', 'resync', [group()], { args: { changes } })), ['ok']);
-    const there = await lab.control.contents('lab-a', device('a'));
-    t.deepEqual(there.files, changes === 'keep' ? { note: 'new' } : {});
-    const winner = changes === 'keep' ? 'b' : 'a';
-    t.is((await statusAt(lab, winner)).direction, 'outgoing');
+    t.is((await statusAt(lab, 'b')).divergedBytes, 3);
+    const resync = await lab.verb('lab-a', 'resync', [group()], { args: { changes } });
+    t.deepEqual(said(resync), ['accepted']);
+    const contents = (id?: string) => lab.control.contents('lab-b', device('b'), id);
+    const snapshot = `before-resync@${startMs + 1}`;
+    t.deepEqual((await contents(snapshot)).files, { note: 'new' });
+    const operation = (await lab.control.operations())[0]?.id ?? '';
+    await lab.time.advance(1_000);
+    const polled = await lab.poll('lab-a', group().id, operation);
+    t.like(polled, { state: 'done', evidence: { snapshot } });
+    t.deepEqual((await contents()).files, {});
+    if (changes === 'keep') t.deepEqual((await contents(snapshot)).files, { note: 'new' });
+    else await t.throwsAsync(contents(snapshot));
+    t.is((await statusAt(lab, 'a')).direction, 'outgoing');
     t.deepEqual(await lab.control.divergences(), []);
   }
 });
@@ -264,7 +275,7 @@ test('a VM that a fence cut off runs again only once it was powered off', async 
   await lab.verb('lab-b', 'failover', [group()], { args: { force: true } });
   await lab.control.returnSite('site-a');
   await lab.verb('lab-a', 'fence', [group()]);
-  await lab.verb('lab-a', 'resync', [group()], { args: { changes: 'discard' } });
+  await lab.verb('lab-b', 'resync', [group()], { args: { changes: 'discard' } });
   await lab.verb('lab-b', 'prepareFailover', [group()]);
   await lab.verb('lab-a', 'failover', [group()], { args: { force: false } });
   const on = () => lab.verb('lab-compute-a', 'powerOn', [vm()]);

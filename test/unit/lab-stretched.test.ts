@@ -1,7 +1,17 @@
 /** Stretched devices in the lab: one medium at two sites, preference, cost, fence and return. */
 import type { Device, Page } from '@siteswap/sdk/plugin';
 import test from 'ava';
-import { device, group, makeLab, said, statusAt, type TestLab, vm } from '../_support/lab.ts';
+import { heartbeatBytes } from '../../plugins/lab/limits.ts';
+import {
+  device,
+  group,
+  makeLab,
+  said,
+  startMs,
+  statusAt,
+  type TestLab,
+  vm,
+} from '../_support/lab.ts';
 
 const stretched = (options = {}) =>
   makeLab({
@@ -73,6 +83,34 @@ test('preference is refused: at no site of it, of a plain device, while it canno
   await lab.control.cutLink('site-a', 'site-b');
   t.deepEqual(said(await prefer(lab, 'site-b')), ['refused PEER_DOWN']);
   t.deepEqual(said(await prefer(makeLab(), 'site-b')), ['refused NOT_STRETCHED']);
+});
+
+test('fence while the sites see each other: the other side is cut at once, and counted', async (t) => {
+  const lab = stretched();
+  const [fenced] = await lab.verb('lab-b', 'fence', [group()]);
+  t.like(fenced, { ok: true, evidence: { lineage: 'cg-0001-1#2', writersCut: 2 } });
+  t.deepEqual(await lab.control.refusals('lab-a'), { [device('a')]: 2 });
+  t.like(await statusAt(lab, 'a'), { access: 'read-only', divergedBytes: 0 });
+  t.like(await statusAt(lab, 'b'), { direction: 'outgoing', preferredSiteId: 'site-b' });
+  t.deepEqual(said(await lab.verb('lab-b', 'fence', [group()])), ['ok']);
+  t.is((await statusAt(lab, 'b')).lineage, 'cg-0001-1#2', 'repeated: no further lineage');
+});
+
+test('divergence: what was written at the isolated side meanwhile is told in bytes', async (t) => {
+  const lab = stretched({ vmsPerGroup: 1 });
+  await lab.control.loseSite('site-a', { vms: 'keep' });
+  await lab.verb('lab-b', 'fence', [group()]);
+  await lab.time.advance(100);
+  await lab.control.returnSite('site-a');
+  t.is((await statusAt(lab, 'a')).divergedBytes, 10 * heartbeatBytes);
+  t.is((await statusAt(lab, 'b')).divergedBytes, 0);
+  const args = { changes: 'keep' };
+  const resync = await lab.verb('lab-b', 'resync', [group()], { args });
+  t.like(resync[0], { ok: true, evidence: { snapshot: `before-resync@${startMs + 100}` } });
+  const kept = `before-resync@${startMs + 100}`;
+  t.is((await lab.control.contents('lab-a', device('a'), kept)).heartbeats['vm-00001'], 10);
+  t.is(await heartbeat(lab, 'a'), 0);
+  t.is((await statusAt(lab, 'a')).divergedBytes, undefined);
 });
 
 test('link cut: the preferred side goes on, the other acknowledges nothing more', async (t) => {
@@ -169,5 +207,60 @@ test('verbs of roles are refused on a stretched device; what asks for nothing su
   for (const verb of ['sync', 'reverse', 'resync'] as const) {
     const answers = await lab.verb('lab-a', verb, [group()], { args: { changes: 'keep' } });
     t.deepEqual(said(answers), ['ok'], verb);
+  }
+});
+
+test('a VM left on from before a loss is powered off: the one that followed it goes on', async (t) => {
+  const lab = stretched();
+  await prefer(lab, 'site-b');
+  await lab.control.loseSite('site-a', { vms: 'keep' });
+  t.deepEqual(await start(lab, 'b'), ['ok']);
+  await lab.control.returnSite('site-a');
+  const args = { toComputeId: 'lab-compute-a' };
+  const moved = await lab.verb('lab-compute-b', 'migrateLive', [vm()], { args });
+  t.deepEqual(said(moved), ['conflict CUT_OFF']);
+  await lab.verb('lab-compute-a', 'powerOff', [vm()]);
+  t.deepEqual(await start(lab, 'a'), ['conflict RUNS_ELSEWHERE']);
+  const before = await heartbeat(lab, 'b');
+  await lab.time.advance(100);
+  t.is(await heartbeat(lab, 'b'), before + 10);
+});
+
+test('verify: each rule on stretched devices finds the breach that it is for', async (t) => {
+  const breaches: readonly (readonly [string, (lab: TestLab) => void])[] = [
+    [
+      'ends-differ',
+      ({ lab }) => {
+        const end = lab.world.storages.get('lab-b')?.devices.get(device('b'));
+        if (end !== undefined) end.preferredSiteId = 'site-b';
+      },
+    ],
+    [
+      'heartbeat-lost',
+      ({ lab }) => {
+        const migration = lab.world.migrations.get('vm-00001');
+        if (migration !== undefined) migration.acknowledged += 1;
+      },
+    ],
+    [
+      'running-twice',
+      ({ lab }) => {
+        const [a, b] = [...lab.world.computes.values()].map((compute) => compute.vms.production);
+        const [left, right] = [a?.get('vm-00001'), b?.get('vm-00001')];
+        if (left !== undefined) Object.assign(left, { on: true, registered: true });
+        if (left !== undefined) left.boot = right?.boot;
+      },
+    ],
+  ];
+  for (const [rule, breach] of breaches) {
+    const lab = stretched();
+    const args = { toComputeId: 'lab-compute-b' };
+    await lab.verb('lab-compute-a', 'migrateLive', [vm()], { args });
+    t.deepEqual(await lab.control.verify(), []);
+    breach(lab);
+    t.deepEqual(
+      (await lab.control.verify()).map((found) => found.rule),
+      [rule],
+    );
   }
 });
