@@ -1,6 +1,6 @@
 /**
  * One world for many crashes: sites, VMs and a daemon's state are made once and copied back ahead
- * of each try, because what is tried is the crash and not the making. Its paths stay the same, since
+ * of each try, because what is tried is the crash and not the making. Its paths stay the same, for
  * plugins keep them. Tries of one lane come one after the other; several lanes go side by side.
  */
 import { cp, rm } from 'node:fs/promises';
