@@ -87,9 +87,9 @@ export class Agent {
     });
   }
 
-  /** Takes entries to be appended in the next turn. */
+  /** Takes entries to be appended in the next turn; of a run that has ended, none. */
   offer(entries: readonly Entry[]): void {
-    if (this.#killed) return;
+    if (this.#killed || this.state.result !== undefined) return;
     this.#outbox.push(...entries);
     this.wake();
   }

@@ -122,6 +122,7 @@ export class Person {
         return view;
       }
       if (view?.status === 'parked' || view?.status === 'stuck') await this.#decide(view, parks);
+      else await this.#parts.time.sleep(60_000);
     }
   }
 
