@@ -95,6 +95,35 @@ export const sketch = (groups: readonly GroupSketch[], vms: readonly VmSketch[])
   return { ap, ar, cp, cr, more: [] };
 };
 
+/** Changes what an array says of the devices of a group. */
+export const tell = (end: Draft, groupId: string, change: Partial<Device>): void => {
+  const own = (device: Device) => device.id.startsWith(`${groupId}-`);
+  end.devices = end.devices.map((device) => (own(device) ? { ...device, ...change } : device));
+};
+
+/** The same world with some groups served by both sites, and preferring the protected one. */
+export const stretch = (world: Sketch, groupIds: readonly string[]): Sketch => {
+  for (const id of groupIds) {
+    for (const end of [world.ap, world.ar]) {
+      tell(end, id, {
+        stretched: true,
+        direction: 'stretched',
+        access: 'read-write',
+        preferredSiteId: 'p',
+      });
+    }
+    const devices = world.ar.devices.filter((device) => device.id.startsWith(`${id}-`));
+    world.cr.datastores.push({
+      id: `ds-${id}`,
+      name: `ds-${id}`,
+      devices: devices.map((device) => ({ arrayId: 'ar', deviceId: device.id })),
+      mounted: true,
+      instance: 'production',
+    });
+  }
+  return world;
+};
+
 export const inventoryOf = ({ ap, ar, cp, cr, more }: Sketch): Inventory =>
   new Map(
     [ap, ar, cp, cr, ...more].map((each) => [

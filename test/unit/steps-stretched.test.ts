@@ -1,0 +1,213 @@
+/** The steps over stretched storage: what they ask first, whom they leave alone, what goes back. */
+import test from 'ava';
+import type { VmItem } from '../../daemon/core/frozen.ts';
+import { actionFor } from '../../daemon/core/policy.ts';
+import { fault } from '../../sdk/plugin/fault.ts';
+import type { MigrationStatus } from '../../sdk/plugin/model.ts';
+import type { Answer } from '../../sdk/plugin/verbs.ts';
+import {
+  callOf,
+  failing,
+  groupItem,
+  statusOf,
+  storageStep,
+  stretchedItem,
+  vmItem,
+  vmStep,
+} from '../_support/remote.ts';
+
+/** Prefers the sites given, device by device. */
+const preferring = (...sites: (string | undefined)[]) => ({
+  deviceStatus: (id: string) => ({
+    id,
+    value: sites.map((preferredSiteId, at) => ({
+      id: `${id}-${at}`,
+      direction: 'stretched',
+      access: 'read-write',
+      pairState: 'synchronized',
+      preferredSiteId,
+    })),
+  }),
+});
+
+const kindOf = (answer: Answer | undefined): string =>
+  answer !== undefined && 'fault' in answer ? answer.fault.kind : 'done';
+
+const found = async (...sites: (string | undefined)[]) => {
+  const { call } = callOf(storageStep('switch-site-preference'), [stretchedItem('g')], {
+    ...preferring(...sites),
+  });
+  const [answer] = (await storageStep('switch-site-preference').before?.(call)) ?? [];
+  return answer;
+};
+
+test('switch-site-preference: the protected site is preferred → found, and kept for an undo', async (t) => {
+  t.deepEqual(await found('site-p', 'site-p'), { id: 'ap/g', value: 'site-p' });
+});
+
+test('switch-site-preference: an attempt that changed half of a group → goes on', async (t) => {
+  t.deepEqual(await found('site-r', 'site-p'), { id: 'ap/g', value: 'site-p' });
+});
+
+test('switch-site-preference: another site, or none → a conflict that says what to do', async (t) => {
+  for (const site of ['site-r', undefined]) {
+    const answer = await found(site);
+    if (answer === undefined || !('fault' in answer)) return t.fail();
+    t.like(answer.fault, { kind: 'conflict', code: 'SITE_PREFERENCE' });
+    t.regex(answer.fault.message, site === undefined ? /no site that it tells of/ : /site-r/);
+    t.regex(answer.fault.hint ?? '', /prefer site-p again/);
+  }
+});
+
+test('switch-site-preference: the recovery site, under one key, in run and settle', async (t) => {
+  const step = storageStep('switch-site-preference');
+  const { far, call } = callOf(step, [stretchedItem('g'), stretchedItem('h')], {});
+  await step.run(call);
+  await step.settle(call);
+  t.deepEqual(
+    far.calls.map(({ verb, ids, args }) => [verb, ids, args]),
+    [
+      ['setSitePreference', ['g', 'h'], { siteId: 'site-r' }],
+      ['settle:setSitePreference', ['g', 'h'], { siteId: 'site-r' }],
+    ],
+  );
+});
+
+test('switch-site-preference, undo: back to what was found; what was there before stays', async (t) => {
+  const step = storageStep('switch-site-preference');
+  if (typeof step.undo === 'string') return t.fail();
+  const items = [stretchedItem('g'), stretchedItem('h'), stretchedItem('never')];
+  const before = { 'ap/g': 'site-p', 'ap/h': 'site-r' };
+  const { far, call } = callOf(step, items, {}, { before });
+  const answers = await step.undo(call);
+  t.deepEqual(answers.map(kindOf), ['done', 'done', 'done']);
+  t.deepEqual(
+    far.calls.map(({ ids, args }) => [ids, args]),
+    [[['g'], { siteId: 'site-p' }]],
+  );
+});
+
+const migration = (change: Partial<MigrationStatus>) => (id: string) => ({
+  id,
+  value: { state: 'none', ...change },
+});
+
+const migrate = async (
+  items: readonly VmItem[],
+  away: readonly string[],
+  script: Parameters<typeof callOf>[2] = {},
+) => {
+  const step = vmStep('live-migrate');
+  const { far, call } = callOf(step, items, {
+    vmStatus: (id) => statusOf(away.includes(id) ? { registered: false, power: 'off' } : {})(id),
+    ...script,
+  });
+  return { answers: await step.run(call), far };
+};
+
+test('live-migrate: VMs that run here → one call for all, to the compute of their plan', async (t) => {
+  const { answers, far } = await migrate([vmItem('v'), vmItem('w')], []);
+  t.deepEqual(answers.map(kindOf), ['done', 'done']);
+  t.deepEqual(far.verbs(), ['vmStatus', 'migrateLive']);
+  t.deepEqual(far.calls[1]?.args, { toComputeId: 'cr' });
+});
+
+test('live-migrate: a VM that went over before → done, and never called', async (t) => {
+  const { answers, far } = await migrate([vmItem('gone'), vmItem('v')], ['gone'], {
+    migrationStatus: migration({ state: 'completed', toComputeId: 'cr' }),
+  });
+  t.deepEqual(answers[0], { id: 'gone', ok: true, evidence: { alreadyThere: true } });
+  t.deepEqual(far.calls.find(({ verb }) => verb === 'migrateLive')?.ids, ['v']);
+});
+
+test('live-migrate: all went over before → only looked for', async (t) => {
+  const { far } = await migrate([vmItem('gone')], ['gone'], {
+    vmStatus: failing('missing'),
+    migrationStatus: migration({ state: 'completed', toComputeId: 'cr' }),
+  });
+  t.deepEqual(far.verbs(), ['vmStatus', 'migrationStatus']);
+});
+
+test('live-migrate: neither here nor there → conflict; on its way → busy', async (t) => {
+  for (const [state, toComputeId, kind] of [
+    ['none', undefined, 'conflict'],
+    ['completed', 'elsewhere', 'conflict'],
+    ['failed', 'cr', 'conflict'],
+    ['running', 'cr', 'busy'],
+  ] as const) {
+    const status = { state, ...(toComputeId === undefined ? {} : { toComputeId }) };
+    const { answers, far } = await migrate([vmItem('v')], ['v'], {
+      migrationStatus: migration(status),
+    });
+    t.is(kindOf(answers[0]), kind, state);
+    t.false(far.verbs().includes('migrateLive'));
+  }
+});
+
+test('live-migrate: one VM cannot be asked about → its fault, the others go over', async (t) => {
+  const { answers } = await migrate([vmItem('odd'), vmItem('v')], [], {
+    vmStatus: (id) => (id === 'odd' ? failing('unreachable')(id) : statusOf({})(id)),
+  });
+  t.deepEqual(answers.map(kindOf), ['unreachable', 'done']);
+});
+
+test('live-migrate: a refused VM stops alone; it stays, and is no point of no return', (t) => {
+  const { onFault, undo } = vmStep('live-migrate');
+  t.deepEqual(actionFor(onFault, fault('refused', '')), { action: 'stop', reach: 'item' });
+  t.is(undo, 'stays');
+});
+
+test('fence-lost-side: the recovery array alone is called; a fence stays', async (t) => {
+  const step = storageStep('fence-lost-side');
+  const { far, call } = callOf(step, [stretchedItem('g')], {}, { mode: 'disaster' });
+  await step.run(call);
+  t.deepEqual(far.calls[0]?.ids, ["g'"]);
+  t.is(step.side, 'recovery');
+  t.is(step.undo, 'stays');
+});
+
+test('mount, undo: what the hosts there had mounted before stays mounted', async (t) => {
+  const step = storageStep('mount');
+  if (typeof step.undo === 'string') return t.fail();
+  const plain = groupItem('g', ['ours', 'theirs']);
+  const item = {
+    ...plain,
+    datastores: plain.datastores.map((store) => ({
+      ...store,
+      mountedThere: store.id === 'theirs',
+    })),
+  };
+  const { far, call } = callOf(step, [item], {});
+  await step.undo(call);
+  t.deepEqual(
+    far.calls.map(({ verb, ids }) => [verb, ids]),
+    [['unmount', ['ours']]],
+  );
+});
+
+test('power-on, verify: a VM that was off → registered, and left off', async (t) => {
+  const off = { ...vmItem('off'), leftOff: true };
+  const powerOn = vmStep('power-on');
+  const { far, call } = callOf(powerOn, [off, vmItem('on')], {});
+  t.deepEqual((await powerOn.run(call)).map(kindOf), ['done', 'done']);
+  t.deepEqual(
+    (await powerOn.settle(call)).map(({ verdict }) => verdict),
+    ['done', 'done'],
+  );
+  t.true(far.calls.every(({ ids }) => !ids.includes('off')));
+
+  const verify = vmStep('verify');
+  const look = callOf(verify, [off, vmItem('on')], { vmStatus: statusOf({ power: 'off' }) });
+  t.deepEqual((await verify.run(look.call)).map(kindOf), ['done', 'conflict']);
+});
+
+test('register-protection: a stretched device prefers the site to be protected, or conflict', async (t) => {
+  const step = storageStep('register-protection');
+  for (const [site, kind] of [
+    ['site-r', 'done'],
+    ['site-p', 'conflict'],
+  ] as const) {
+    const { call } = callOf(step, [stretchedItem('g')], preferring(site), { mode: 'reprotect' });
+    t.is(kindOf((await step.run(call))[0]), kind);
+  }
+});
