@@ -7,6 +7,7 @@ import type { Device, Direction } from '../../sdk/plugin/model.ts';
 import type { Group, RunState } from './engine/state.ts';
 import type { Entry, TaskOutcome, TaskSettled } from './entries.ts';
 import type { StorageItem } from './frozen.ts';
+import { sourcesPerEntryMax } from './limits.ts';
 import { otherArray, type Presentation, type Presentations } from './presentation.ts';
 import { decodeRanges } from './ranges.ts';
 
@@ -20,7 +21,7 @@ export interface SourceSet {
   readonly deviceIds: readonly string[];
 }
 
-/** First array's id → device id → site of the source; what is not here is at the first array. */
+/** First array's id → id of a shared device → site of its source. Made by discovery. */
 export type SourceBook = Map<string, Map<string, string>>;
 
 export const foldSource = (book: SourceBook, entry: SourceSet): void => {
@@ -29,22 +30,29 @@ export const foldSource = (book: SourceBook, entry: SourceSet): void => {
   for (const id of entry.deviceIds) sources.set(id, entry.siteId);
 };
 
-export const sourceOf = (book: SourceBook, { first }: Presentation, deviceId: string): string =>
-  book.get(first.id)?.get(deviceId) ?? first.siteId;
+/** Undefined: not known to be shared. */
+export const sourceOf = (
+  book: SourceBook,
+  { first }: Presentation,
+  deviceId: string,
+): string | undefined => book.get(first.id)?.get(deviceId);
 
-/** The book as entries of so many devices at the most; folded over any earlier ones, the same. */
-export function* sourceEntries(book: SourceBook, at: number, devicesMax: number) {
-  for (const [arrayId, sources] of book) {
-    const bySite = Map.groupBy(sources, ([, siteId]) => siteId);
-    for (const [siteId, held] of bySite) {
-      const ids = held.map(([id]) => id);
-      for (let from = 0; from < ids.length; from += devicesMax) {
-        const deviceIds = ids.slice(from, from + devicesMax);
-        yield { type: 'source-set', at, arrayId, siteId, deviceIds } satisfies SourceSet;
-      }
+type Source = readonly [deviceId: string, siteId: string];
+
+const entriesOf = (arrayId: string, at: number, sources: Iterable<Source>): SourceSet[] => {
+  const entries: SourceSet[] = [];
+  for (const [siteId, found] of Map.groupBy(sources, ([, siteId]) => siteId)) {
+    for (let from = 0; from < found.length; from += sourcesPerEntryMax) {
+      const deviceIds = found.slice(from, from + sourcesPerEntryMax).map(([id]) => id);
+      entries.push({ type: 'source-set', at, arrayId, siteId, deviceIds });
     }
   }
-}
+  return entries;
+};
+
+/** The whole book as entries: folded over any earlier ones they make the same. */
+export const bookEntries = (book: SourceBook, at: number): readonly SourceSet[] =>
+  [...book].flatMap(([arrayId, sources]) => entriesOf(arrayId, at, sources));
 
 /** Steps after which the recovery side is the source; undone, the other one is again. */
 const turning: ReadonlySet<string> = new Set([
@@ -70,7 +78,7 @@ const sourcesOf = (
   presentation: Presentation,
   { frozen }: Group,
   entry: Told,
-): readonly (readonly [deviceId: string, siteId: string])[] => {
+): readonly Source[] => {
   const other = otherArray(presentation, frozen.recoveryArrayId);
   const here = otherArray(presentation, other.id);
   const items = frozen.items as readonly StorageItem[];
@@ -88,19 +96,6 @@ const sourcesOf = (
   });
 };
 
-const bySource = (
-  presentation: Presentation,
-  at: number,
-  sources: readonly (readonly [deviceId: string, siteId: string])[],
-): readonly SourceSet[] =>
-  [...Map.groupBy(sources, ([, siteId]) => siteId)].map(([siteId, found]) => ({
-    type: 'source-set',
-    at,
-    arrayId: presentation.first.id,
-    siteId,
-    deviceIds: found.map(([id]) => id),
-  }));
-
 /** What entries of a run say of shared devices; they land together. */
 export const sourcesTurned = (
   presentations: Presentations,
@@ -113,20 +108,24 @@ export const sourcesTurned = (
         const group = state.groups[entry.group] as Group;
         const presentation = presentations.get(group.frozen.recoveryArrayId);
         if (presentation?.as !== 'shared-as-stretched' || group.frozen.unit === 'vm') return [];
-        return bySource(presentation, entry.at, sourcesOf(state, presentation, group, entry));
+        const turned = sourcesOf(state, presentation, group, entry);
+        return entriesOf(presentation.first.id, entry.at, turned);
       });
 
 /** The source's site that a device tells, as an array shows it; undefined: it is not shared. */
 const sourceShown = (presentation: Presentation, arrayId: string, device: Device) => {
-  const { id, peer, stretched, direction } = device;
+  const { id, peer, stretched, direction, preferredSiteId } = device;
   const other = otherArray(presentation, arrayId);
   const isOwnPeer = peer?.arrayId === other.id && peer.deviceId === id;
   if (!isOwnPeer || stretched !== true) return undefined;
   if (direction === 'incoming') return other.siteId;
-  return direction === 'outgoing' ? otherArray(presentation, other.id).siteId : undefined;
+  return direction === 'outgoing' ? otherArray(presentation, other.id).siteId : preferredSiteId;
 };
 
-/** Where the storage's own word, in what an array showed, differs from the record. */
+/**
+ * Where what an array showed is not in the book: devices that are new, and those of which the
+ * storage itself tells something else.
+ */
 export const sourcesSettled = (
   presentations: Presentations,
   book: SourceBook,
@@ -136,10 +135,10 @@ export const sourcesSettled = (
 ): readonly SourceSet[] => {
   const presentation = presentations.get(arrayId);
   if (presentation?.as !== 'shared-as-stretched') return [];
-  const sources = shown.flatMap((device) => {
+  const news = shown.flatMap((device): Source[] => {
     const siteId = sourceShown(presentation, arrayId, device);
     const isNews = siteId !== undefined && siteId !== sourceOf(book, presentation, device.id);
-    return isNews ? [[device.id, siteId] as const] : [];
+    return isNews ? [[device.id, siteId]] : [];
   });
-  return bySource(presentation, at, sources);
+  return entriesOf(presentation.first.id, at, news);
 };

@@ -3,6 +3,7 @@
  * stretched device prefers is its direction: it must be the protected one before, or the plan would
  * take VMs to where their disks are cut off.
  */
+import type { Device } from '../../sdk/plugin/model.ts';
 import type { Path, StorageItem } from '../core/frozen.ts';
 import type { Mode, Plan } from '../core/plan.ts';
 import type { Findings } from './findings.ts';
@@ -12,12 +13,18 @@ import type { Member } from './resolve-vms.ts';
 /** Test copies are made of stretched devices as of any other. */
 const cold: ReadonlySet<Mode> = new Set(['test', 'cleanup']);
 
+/**
+ * Both sides serve it, or did until one was cut off. A pair that is only shown as stretched is
+ * updated in another way than that: one end of it receives, and it goes the cold way.
+ */
+const isServedByBoth = (device: Device | undefined): boolean =>
+  device?.direction === 'stretched' ||
+  (device?.stretched === true && (device.updateMode ?? 'active') === 'active');
+
 /** Per position in the group: whether either array says that the device is stretched. */
 const stretchedIn = (group: Group): boolean[] =>
   group.protected.target.devices.map((_, at) =>
-    [group.protected.devices[at], group.recovery.devices[at]].some(
-      (device) => device?.stretched === true || device?.direction === 'stretched',
-    ),
+    [group.protected.devices[at], group.recovery.devices[at]].some(isServedByBoth),
   );
 
 /** The path of each group in a mode. */
@@ -49,7 +56,7 @@ const pairOf = ({ protected: here, recovery }: Group): string =>
 const checkServed = (group: Group, findings: Findings): void => {
   for (const { arrayId, devices } of [group.protected, group.recovery]) {
     const alone = devices.find(
-      (device) => device?.stretched === true && device.direction !== 'stretched',
+      (device) => isServedByBoth(device) && device?.direction !== 'stretched',
     );
     if (alone === undefined) continue;
     findings.problem(

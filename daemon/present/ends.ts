@@ -32,15 +32,23 @@ export const endOf = (presentation: Presentation, arrayId: string, device: Devic
   };
 };
 
-/** A device as its array listed it → as it is shown; one that is not of the pair is unchanged. */
-export const presentPaired = (presentation: Presentation, arrayId: string, device: Device) => {
+/** A device as its array listed it → as it is shown; one that is not of a pair is unchanged. */
+export const presentPaired = (
+  presentation: Presentation,
+  arrayId: string,
+  device: Device,
+): Device => {
   const { presented, peer } = endOf(presentation, arrayId, device);
   if (peer === undefined) return device;
   return {
     ...device,
     id: presented,
+    // Arrays that give no names say the id again.
+    name: device.name === device.id ? presented : device.name,
     peer: { arrayId: peer.arrayId, deviceId: presented },
     stretched: true,
+    // Whoever reads this must not take the end that only receives for one that serves.
+    updateMode: device.updateMode ?? 'adaptive',
   };
 };
 

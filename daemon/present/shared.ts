@@ -3,34 +3,27 @@
  * durable record says which site is the source. Whatever has a peer of its own is left as it is.
  * Source: US 9,423,956.
  */
-import type { Device, Direction } from '../../sdk/plugin/model.ts';
+import type { Device } from '../../sdk/plugin/model.ts';
 import type { DeviceStatus } from '../../sdk/plugin/verbs.ts';
 import { otherArray, type Presentation } from '../core/presentation.ts';
 
 /** What of a device says which site is its source. */
 type Role = Pick<Device, 'direction' | 'preferredSiteId'>;
 
-/** The site that the storage itself says is the source, if it says so. */
-const toldSource = (presentation: Presentation, arrayId: string, role: Role) => {
-  const { first, second } = presentation;
-  const here = arrayId === first.id ? first : second;
-  if (role.direction === 'outgoing') return here.siteId;
-  if (role.direction === 'incoming') return otherArray(presentation, arrayId).siteId;
-  const told = [first.siteId, second.siteId].find((siteId) => siteId === role.preferredSiteId);
-  return told;
-};
-
-const shownRole = (
-  presentation: Presentation,
-  arrayId: string,
-  role: Role,
-  recorded: string,
-): { readonly direction: Direction; readonly preferredSiteId: string } => {
-  const source = toldSource(presentation, arrayId, role) ?? recorded;
-  const away = otherArray(presentation, arrayId).siteId === source;
+/**
+ * Both sites serve it, and its source is the site that it prefers. A storage that tells a role is
+ * believed; `recorded` is for the others.
+ */
+const shownRole = (presentation: Presentation, arrayId: string, role: Role, recorded: string) => {
+  const away = otherArray(presentation, arrayId);
+  const here = otherArray(presentation, away.id);
+  const { direction, preferredSiteId } = role;
+  const isTold = direction === 'outgoing' || direction === 'incoming';
+  const source = !isTold ? recorded : direction === 'outgoing' ? here.siteId : away.siteId;
   return {
-    direction: away ? 'incoming' : 'outgoing',
-    preferredSiteId: role.preferredSiteId ?? source,
+    direction: isTold ? direction : ('stretched' as const),
+    preferredSiteId: preferredSiteId ?? source,
+    stretched: true,
   };
 };
 
@@ -46,7 +39,6 @@ export const presentShared = (
     ...device,
     ...shownRole(presentation, arrayId, device, recorded),
     peer: { arrayId: otherArray(presentation, arrayId).id, deviceId: device.id },
-    stretched: true,
   };
 };
 
@@ -56,8 +48,4 @@ export const presentSharedStatus = (
   arrayId: string,
   status: DeviceStatus,
   recorded: string,
-): DeviceStatus => ({
-  ...status,
-  ...shownRole(presentation, arrayId, status, recorded),
-  stretched: true,
-});
+): DeviceStatus => ({ ...status, ...shownRole(presentation, arrayId, status, recorded) });

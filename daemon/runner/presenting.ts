@@ -30,8 +30,8 @@ interface PresentingParts {
   readonly pool: Pool;
   readonly remotes: readonly RemoteConfig[];
   readonly clock: Clock;
-  /** Site of a shared device's source, as recorded. */
-  readonly sourceOf: (presentation: Presentation, deviceId: string) => string;
+  /** Site of a shared device's source, as recorded; undefined: nothing is. */
+  readonly sourceOf: (presentation: Presentation, deviceId: string) => string | undefined;
 }
 
 /** What a job names: ids of devices and groups, by array. */
@@ -87,15 +87,12 @@ class PresentingPool implements Pool {
   #devices(arrayId: string, result: ListingResult): ListingResult {
     const presentation = this.#presentations.get(arrayId);
     if (presentation === undefined) return result;
+    const { as, first } = presentation;
+    const source = (id: string) => this.#parts.sourceOf(presentation, id) ?? first.siteId;
     const shown = (device: Device): Device =>
-      presentation.as === 'pair-as-stretched'
+      as === 'pair-as-stretched'
         ? presentPaired(presentation, arrayId, device)
-        : presentShared(
-            presentation,
-            arrayId,
-            device,
-            this.#parts.sourceOf(presentation, device.id),
-          );
+        : presentShared(presentation, arrayId, device, source(device.id));
     return { ...result, items: (result.items as readonly Device[]).map(shown) };
   }
 
@@ -126,10 +123,13 @@ class PresentingPool implements Pool {
     if (named.size === 0) return pool.run(job);
     const presentation = this.#presentations.get(job.remoteId);
     if (presentation?.as === 'shared-as-stretched') {
-      const sources: Record<string, string> = {};
-      for (const id of named.get(job.remoteId) ?? []) {
-        sources[id] = this.#parts.sourceOf(presentation, id);
-      }
+      const ids = [...(named.get(job.remoteId) ?? [])];
+      const sources = Object.fromEntries(
+        ids.flatMap((id) => {
+          const siteId = this.#parts.sourceOf(presentation, id);
+          return siteId === undefined ? [] : [[id, siteId]];
+        }),
+      );
       return pool.run({ ...job, shown: { sources } });
     }
     const dueMs = clock.now() + job.timeoutMs;

@@ -11,11 +11,10 @@ import {
   printsPerEntryMax,
   restateCharsMin,
   runsForgottenAtOnceMax,
-  sourcesPerEntryMax,
   trimEntriesMax,
 } from '../core/limits.ts';
 import { expiredRuns, type Retention } from '../core/retention.ts';
-import { sourceEntries } from '../core/sources.ts';
+import { bookEntries } from '../core/sources.ts';
 import type { SystemEntry, SystemState } from '../core/system.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Catalog } from './catalog.ts';
@@ -152,7 +151,7 @@ function* factsOf(state: SystemState, at: number): Iterable<Facts> {
       return evidence === undefined ? [] : [{ type: 'inventory-recorded', at, evidence }];
     };
   }
-  yield ({ sources }) => [...sourceEntries(sources, at, sourcesPerEntryMax)];
+  yield ({ sources }) => [...bookEntries(sources, at)];
 }
 
 const listOf = <T>(value: T | undefined): T[] => (value === undefined ? [] : [value]);

@@ -75,7 +75,8 @@ export interface Device {
   /**
    * Hosts of both sites see it as one device: a pair whose ends are writable as one (its peer is
    * the other end), or one device that both sites share. Its direction is `stretched` while both
-   * sides serve it; `outgoing` or `incoming` once one side was fenced or reversed away.
+   * sides serve it; `outgoing` or `incoming` once one side was fenced or reversed away. With an
+   * `updateMode` other than `active` it is a replicated pair that is only shown as one device.
    */
   readonly stretched?: boolean;
   /** Stretched: the site that keeps serving it when the sites lose each other. */

@@ -1,6 +1,7 @@
 /** The engine on the lab plugin: memory journal, inline pool, real time, no sockets. */
 
 import type { Plan } from '../../daemon/core/plan.ts';
+import type { PresentedAs } from '../../daemon/core/presentation.ts';
 import type { Retention } from '../../daemon/core/retention.ts';
 import { createFeed } from '../../daemon/feed/feed.ts';
 import type { RemoteConfig } from '../../daemon/host/remote.ts';
@@ -40,6 +41,8 @@ export const rig = async (
     journal?: Journal;
     retention?: Retention;
     now?: () => number;
+    /** How lab-a is shown, together with lab-b. */
+    present?: PresentedAs;
   } = {},
 ): Promise<Rig> => {
   const name = `engine-${++worlds}`;
@@ -55,7 +58,10 @@ export const rig = async (
     config: { world: { inline: name } },
   });
   const remotes = [
-    remote('lab-a', 'array', 'site-a'),
+    {
+      ...remote('lab-a', 'array', 'site-a'),
+      ...(options.present && { present: { as: options.present, peerArrayId: 'lab-b' } }),
+    },
     remote('lab-b', 'array', 'site-b'),
     remote('lab-compute-a', 'compute', 'site-a'),
     remote('lab-compute-b', 'compute', 'site-b'),

@@ -34,12 +34,13 @@ test('presented pair: discovery → one stretched device under the first id, at 
   const { devices } = stage.at('b');
   devices.push(device('other', { peer: { arrayId: 'c', deviceId: 'x' } }), device('alone'));
   const [one] = stage.at('a').devices;
+  const flags = { stretched: true, updateMode: 'adaptive' };
   t.deepEqual(await stage.devices('a'), [
-    { ...one, peer: { arrayId: 'b', deviceId: 'first' }, stretched: true },
+    { ...one, ...flags, peer: { arrayId: 'b', deviceId: 'first' } },
   ]);
   const shown = await stage.devices('b');
   t.deepEqual(shown, [
-    { ...devices[0], id: 'first', peer: { arrayId: 'a', deviceId: 'first' }, stretched: true },
+    { ...devices[0], ...flags, id: 'first', peer: { arrayId: 'a', deviceId: 'first' } },
     devices[1],
     devices[2],
   ]);
