@@ -189,9 +189,13 @@ export class Person {
     const decision = this.#decisionOn(view, parks);
     if (decision === undefined) return;
     const policies = parks < patience && chance.hit(0.3) ? drawPolicies(chance) : {};
-    await this.#ask(`decides ${decision}`, (engine) =>
-      engine.resumeRun(view.runId, { requester, decision, policies }),
-    );
+    const { runId } = view;
+    const resume = (engine: RunningEngine) =>
+      engine.resumeRun(runId, { requester, decision, policies });
+    const said = await this.#ask(`decides ${decision}`, resume);
+    if (!(said instanceof Error)) return;
+    const now = await this.#look(runId);
+    if (now?.status === 'parked' || now?.status === 'stuck') await this.#decide(now, parks + 1);
   }
 
   #decisionOn({ decisionsAllowed }: RunView, parks: number): Decision | undefined {

@@ -12,7 +12,8 @@ export const everyVmOnceOrReported: Checker = ({ lab, scenario }) => {
     ).length;
   return (moment) => {
     if (moment.kind === 'world' && moment.what.includes('lose-site')) siteGone = true;
-    if (moment.kind === 'rest') {
+    // Whoever took over speaks for the VMs from then on.
+    if (moment.kind === 'rest' && moment.view.result !== 'superseded') {
       for (const { itemId, outcome } of moment.report.items) reported.set(itemId, outcome);
     }
     if (moment.kind !== 'end') return undefined;
