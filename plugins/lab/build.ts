@@ -17,6 +17,7 @@ import {
   type GroupSpec,
   type LabSpec,
   type RemoteSpec,
+  sharedIdOf,
   singleIdOf,
   vmIdOf,
 } from './spec.ts';
@@ -139,10 +140,10 @@ const addGroup = (world: World, now: number, group: GroupSpec, number: number): 
   const to = at(world.storages, spec.arrays, group.target);
   const grouped = group.grouped ? { groupId: group.id } : {};
   for (let n = 1; n <= group.devices; n++) {
-    const id = deviceIdOf(from.siteId, number, n);
-    const source = addDevice(world, now, from, { id, role: 'source', ...grouped });
-    const peerId = deviceIdOf(to.siteId, number, n);
-    const target = addDevice(world, now, to, { id: peerId, role: 'replica', ...grouped });
+    const idAt = ({ siteId }: LabStorage): string =>
+      group.shared ? sharedIdOf(number, n) : deviceIdOf(siteId, number, n);
+    const source = addDevice(world, now, from, { id: idAt(from), role: 'source', ...grouped });
+    const target = addDevice(world, now, to, { id: idAt(to), role: 'replica', ...grouped });
     addPair(source, target, { id: `${group.id}-${n}`, group, now });
     const datastoreId = datastoreIdOf(number, n);
     world.catalogue.set(datastoreId, [source, target]);

@@ -34,6 +34,7 @@ export {
   labSpec,
   priorityOf,
   protectionGroupOf,
+  sharedIdOf,
   singleIdOf,
   vmIdOf,
 } from './spec.ts';

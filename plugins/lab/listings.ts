@@ -25,12 +25,14 @@ const hostIdentityOf = (device: LabDevice): string => {
 const deviceItem = (world: World, device: LabDevice, now: number): Device => {
   const { link, peer, groupId } = device;
   const { rpoMs } = world.spec;
+  // Of a device that both sites share, an array knows no other end.
+  const other = peer?.id === device.id ? undefined : peer;
   return {
     ...statusOf(world, device, now),
     name: device.name,
     sizeBytes: device.sizeBytes,
     hostIdentity: hostIdentityOf(device),
-    ...(peer === undefined ? {} : { peer: { arrayId: peer.storage.id, deviceId: peer.id } }),
+    ...(other === undefined ? {} : { peer: { arrayId: other.storage.id, deviceId: other.id } }),
     ...(groupId === undefined ? {} : { groupId }),
     ...(link === undefined ? {} : { updateMode: link.mode }),
     ...(link === undefined || rpoMs === undefined ? {} : { rpoMs }),

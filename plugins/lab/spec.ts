@@ -49,6 +49,8 @@ export const labOptions = z.strictObject({
   lonePairs: count.default(0),
   /** Further groups, of stretched devices: both sites write to them, the first is preferred. */
   stretched: count.default(0),
+  /** Further groups, stretched too, of which each device has one id at both arrays and no peer. */
+  shared: count.default(0),
   /** Further devices at the first site without a peer. */
   singles: count.default(0),
   /** Given to each group's VMs in turn. */
@@ -104,11 +106,15 @@ export interface GroupSpec {
   readonly vmFrom: number;
   /** `active`: the devices are stretched. */
   readonly mode: UpdateMode;
+  /** Both arrays list the devices under one id, and tell of no peer. */
+  readonly shared: boolean;
   readonly lagMs: number;
 }
 
-export interface LabSpec
-  extends Omit<z.output<typeof labOptions>, 'groups' | 'sites' | 'stretched'> {
+/** Options that a spec has as `groups`. */
+type GroupOption = 'groups' | 'stretched' | 'shared';
+
+export interface LabSpec extends Omit<z.output<typeof labOptions>, GroupOption | 'sites'> {
   readonly arrays: readonly RemoteSpec[];
   readonly computes: readonly RemoteSpec[];
   readonly groups: readonly GroupSpec[];
@@ -131,10 +137,10 @@ const padded = (prefix: string, number: number): string =>
  * with X the last part of the site's id; the datastore on it is `ds-000n-m`; VMs are `vm-00001` on.
  */
 export const labSpec = (options: LabOptions = {}): LabSpec => {
-  const { groups: forth, sites, stretched, ...rest } = labOptions.parse(options);
+  const { groups: forth, sites, stretched, shared, ...rest } = labOptions.parse(options);
   const grouped = forth + rest.groupsBack;
   const replicated = grouped + rest.lonePairs;
-  const total = sites.length < 2 ? 0 : replicated + stretched;
+  const total = sites.length < 2 ? 0 : replicated + stretched + shared;
   const groups = Array.from({ length: total }, (_, at): GroupSpec => {
     const back = at >= forth && at < grouped;
     const lone = at >= grouped && at < replicated;
@@ -148,6 +154,7 @@ export const labSpec = (options: LabOptions = {}): LabSpec => {
       vms: rest.vmsPerGroup,
       vmFrom: at * rest.vmsPerGroup + 1,
       mode,
+      shared: at >= replicated + stretched,
       lagMs: mode === 'asynchronous' ? rest.lagMs : 0,
     };
   });
@@ -165,6 +172,10 @@ export const vmIdOf = (number: number): string => `vm-${String(number).padStart(
 /** Id of a group's nth device (from 1) at a site. */
 export const deviceIdOf = (siteId: string, group: number, device: number): string =>
   `${padded(`lun-${suffixOf(siteId)}`, group)}-${device}`;
+
+/** Id, at both arrays, of a group's nth device (from 1) that they share. */
+export const sharedIdOf = (group: number, device: number): string =>
+  `${padded('lun-shared', group)}-${device}`;
 
 /** Id of the datastore on a group's nth device (from 1). */
 export const datastoreIdOf = (group: number, device: number): string =>

@@ -29,22 +29,21 @@ const everyMsAt = (world: World, device: LabDevice, siteId: string): number => {
   return heartbeatMs + (isFar ? crossSiteMs : 0);
 };
 
-/** A boot goes on from `at` at the pace that its site has; what it wrote before stands. */
+/**
+ * From `at` on, or from the end of its pause if it has one, a boot writes at the pace that its site
+ * has. What it wrote before stands.
+ */
 export const setPace = (
   world: World,
   device: LabDevice,
   boot: Boot,
   more: { readonly now: number; readonly at: number },
 ): void => {
+  const { heartbeatMs } = world.spec;
   const everyMs = everyMsAt(world, device, boot.siteId);
-  const current = boot.pace?.everyMs ?? world.spec.heartbeatMs;
-  if (boot.pace !== undefined && boot.pace.at > more.now) {
-    boot.pace = { ...boot.pace, everyMs };
-    return;
-  }
-  if (everyMs === current && more.at === more.now) return;
-  const from = heartbeatAt(boot, more.now, world.spec.heartbeatMs);
-  boot.pace = { from, at: more.at, everyMs };
+  const at = Math.max(more.at, boot.pace?.at ?? more.at);
+  if (at <= more.now && everyMs === (boot.pace?.everyMs ?? heartbeatMs)) return;
+  boot.pace = { from: heartbeatAt(boot, more.now, heartbeatMs), at, everyMs };
 };
 
 const paceAll = (world: World, device: LabDevice, now: number): void => {

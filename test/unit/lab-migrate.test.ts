@@ -158,6 +158,18 @@ test('cancel: nothing to cancel succeeds; a VM that has moved stays where it is'
   t.is((await vmAt(lab, 'b')).power, 'on');
 });
 
+test('there and back before the first heartbeat: two pauses, and nothing counted twice', async (t) => {
+  const lab = stretched();
+  await lab.time.advance(100);
+  await migrate(lab);
+  await lab.time.advance(10);
+  await migrate(lab, 'b');
+  await lab.time.advance(30);
+  t.is((await vmAt(lab, 'a')).heartbeat, 10);
+  await lab.time.advance(100);
+  t.is((await vmAt(lab, 'a')).heartbeat, 20);
+});
+
 test('verify: an outage over the bound is a breach', async (t) => {
   const lab = stretched({ interruptionMsMax: 500 });
   await lab.control.setInterruptionMs(501);

@@ -2,6 +2,7 @@
 import type { Device, Page } from '@siteswap/sdk/plugin';
 import test from 'ava';
 import { heartbeatBytes } from '../../plugins/lab/limits.ts';
+import { sharedIdOf } from '../../plugins/lab/spec.ts';
 import {
   device,
   group,
@@ -34,14 +35,15 @@ const start = (lab: TestLab, side: 'a' | 'b') =>
     return said(await lab.verb(`lab-compute-${side}`, 'powerOn', [vm()]));
   });
 
+const firstAt = async (lab: TestLab, remoteId: string): Promise<Device | undefined> => {
+  const page = { sizeMax: 10 };
+  const listed = lab.port.send({ kind: 'list', remoteId, verb: 'discoverDevices', page });
+  return ((await listed) as Page<Device>).items[0];
+};
+
 test('discovery: both ends are one device, written at both sites', async (t) => {
-  const lab = stretched();
-  const list = async (remoteId: string): Promise<Device | undefined> => {
-    const page = { sizeMax: 10 };
-    const listed = lab.port.send({ kind: 'list', remoteId, verb: 'discoverDevices', page });
-    return ((await listed) as Page<Device>).items[0];
-  };
-  const [a, b] = [await list('lab-a'), await list('lab-b')];
+  const lab = stretched({ rpoMs: 60_000 });
+  const [a, b] = [await firstAt(lab, 'lab-a'), await firstAt(lab, 'lab-b')];
   for (const end of [a, b]) {
     t.like(end, {
       direction: 'stretched',
@@ -51,6 +53,7 @@ test('discovery: both ends are one device, written at both sites', async (t) => 
       stretched: true,
       preferredSiteId: 'site-a',
       groupId: 'cg-0001',
+      rpoMs: 60_000,
     });
   }
   t.deepEqual(a?.peer, { arrayId: 'lab-b', deviceId: device('b') });
@@ -58,6 +61,22 @@ test('discovery: both ends are one device, written at both sites', async (t) => 
   await lab.time.advance(100);
   t.is(await heartbeat(lab, 'a'), 10);
   t.is(await heartbeat(lab, 'b'), 10);
+});
+
+test('a shared device has one id at both arrays and no peer, and is stretched all the same', async (t) => {
+  const lab = makeLab({ groups: 0, shared: 1, heartbeatMs: 10 });
+  const id = sharedIdOf(1, 1);
+  for (const remoteId of ['lab-a', 'lab-b']) {
+    const shared = await firstAt(lab, remoteId);
+    t.like(shared, { id, direction: 'stretched', stretched: true, preferredSiteId: 'site-a' });
+    t.is(shared?.peer, undefined);
+  }
+  await lab.control.loseSite('site-a', { vms: 'keep' });
+  t.deepEqual(said(await lab.verb('lab-b', 'fence', [group()])), ['ok']);
+  t.deepEqual(await start(lab, 'b'), ['ok']);
+  await lab.control.returnSite('site-a');
+  t.deepEqual(await lab.control.refusals('lab-a'), { [id]: 1 });
+  t.deepEqual(await lab.control.verify(), []);
 });
 
 test('preference: I/O at the other side costs more, from the switch on and no longer', async (t) => {
