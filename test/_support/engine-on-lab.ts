@@ -13,7 +13,12 @@ import { openEngine, type RunningEngine } from '../../daemon/runner/engine.ts';
 import { silentLog } from '../../daemon/runner/log.ts';
 import { createInlinePool } from '../../daemon/workers/inline.ts';
 import { systemClock } from '../../daemon/workers/system-clock.ts';
-import { controlLab, inlineLab, type LabControl } from '../../plugins/lab/control.ts';
+import {
+  controlLab,
+  inlineLab,
+  type LabControl,
+  type LabOptions,
+} from '../../plugins/lab/control.ts';
 import labPlugin from '../../plugins/lab/index.ts';
 
 let worlds = 0;
@@ -37,6 +42,8 @@ export const rig = async (
   options: {
     groups?: number;
     vms?: number;
+    /** More of the world's options. */
+    world?: LabOptions;
     rules?: InjectionRule[];
     journal?: Journal;
     retention?: Retention;
@@ -47,7 +54,12 @@ export const rig = async (
 ): Promise<Rig> => {
   const name = `engine-${++worlds}`;
   const lab = inlineLab(name, {
-    options: { groups: options.groups ?? 2, vmsPerGroup: options.vms ?? 3, priorities: [1, 2, 3] },
+    options: {
+      groups: options.groups ?? 2,
+      vmsPerGroup: options.vms ?? 3,
+      priorities: [1, 2, 3],
+      ...options.world,
+    },
   });
   const remote = (id: string, kind: 'array' | 'compute', siteId: string): RemoteConfig => ({
     id,
@@ -120,10 +132,14 @@ export const planFor = (groups: number, vmsPerGroup = 3, more: Partial<Plan> = {
   ...more,
 });
 
-/** Follows a run's events until it is parked or has ended. */
-export const untilRest = async (engine: RunningEngine, runId: string): Promise<string[]> => {
+/** Follows a run's events (after `cursor`) until it is parked or has ended. */
+export const untilRest = async (
+  engine: RunningEngine,
+  runId: string,
+  cursor = 0,
+): Promise<string[]> => {
   const types: string[] = [];
-  for await (const page of engine.watchRun(runId, 0, new AbortController().signal)) {
+  for await (const page of engine.watchRun(runId, cursor, new AbortController().signal)) {
     for (const { body } of page.events) types.push((JSON.parse(body) as { type: string }).type);
     if (types.includes('run-parked')) return types;
   }
