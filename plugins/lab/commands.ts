@@ -195,7 +195,7 @@ const looking = {
     return found;
   },
   snapshot: (lab: Lab) => snapshotOf(worldOf(lab)),
-  /** What a device holds; of a snapshot that a resync left there, by its id. */
+  /** What a device holds; by the id of a snapshot, what it held then. */
   contents: (lab: Lab, arrayId: string, deviceId: string, snapshotId?: string) =>
     contentsOf(lab.world, deviceOf(lab, arrayId, deviceId), lab.time.now(), snapshotId),
   /** Invariants that do not hold; empty in a sound world. */

@@ -84,11 +84,12 @@ export const reverse = (call: GroupCall): Outcome => {
   return { operation: startCopy(call, { verb: 'reverse', devices, full: true }) };
 };
 
-/** What the peer holds stays readable there under a name, until the copy is equal or for good. */
-const keepApart = (call: GroupCall, { peer }: Paired, id: string): void => {
-  const { world, now } = call;
-  addPoint(peer, { id, atMs: now, by: peer.storage.id });
-  peer.snapshots.set(id, imageAt(world, contentOf(world, peer, now), now));
+/** What a device holds stays readable there under a name. */
+const keepApart = ({ world, now }: GroupCall, device: LabDevice, id: string): void => {
+  const isOwn = writable(device) || device.fenced;
+  const atMs = isOwn ? now : (lastPointOf(device, now)?.atMs ?? now);
+  addPoint(device, { id, atMs, by: device.storage.id });
+  device.snapshots.set(id, imageAt(world, contentOf(world, device, now), now));
 };
 
 /** This array's data stays current. What the peer held is a snapshot there first. */
@@ -108,7 +109,7 @@ export const resync = (
   if (fault !== undefined) return { fault };
   const snapshot = { id: `before-resync@${call.now}`, kept: changes === 'keep' };
   for (const device of devices) {
-    keepApart(call, device, snapshot.id);
+    keepApart(call, device.peer, snapshot.id);
     adopt(device);
   }
   return { operation: startCopy(call, { verb: 'resync', devices, full: true, snapshot }) };
@@ -143,10 +144,7 @@ export const resumeReplication = (call: GroupCall): Outcome => {
 };
 
 export const snapshot = (call: GroupCall, args: { readonly name: string }): Outcome => {
-  for (const device of call.devices) {
-    const atMs = writable(device) ? call.now : (lastPointOf(device, call.now)?.atMs ?? call.now);
-    addPoint(device, { id: args.name, atMs, by: call.storage.id });
-  }
+  for (const device of call.devices) keepApart(call, device, args.name);
   return done({ recoveryPoint: args.name });
 };
 

@@ -57,7 +57,7 @@ export const liveWriters = (device: LabDevice): Fault | undefined => {
 export const plain = (call: GroupCall): readonly Paired[] | Fault => {
   const stretched = firstFault(call.devices, (device) => {
     if (!isStretched(device)) return undefined;
-    const hint = 'Set its site preference, or fence the other side.';
+    const hint = 'Set its site preference, fence the other side, or resync it.';
     return no('refused', 'STRETCHED', `${device.id} is stretched: it has no source`, hint);
   });
   return stretched ?? paired(call);

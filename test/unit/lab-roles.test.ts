@@ -236,6 +236,18 @@ test('resync: the called side stays current; what the other held is kept or goes
   }
 });
 
+test('a snapshot keeps what the device held, whatever is written after it', async (t) => {
+  const lab = makeLab();
+  await lab.time.advance(500);
+  t.deepEqual(said(await lab.verb('lab-a', 'snapshot', [group()], { args: { name: 's' } })), [
+    'ok',
+  ]);
+  await lab.time.advance(500);
+  const kept = await lab.control.contents('lab-a', device('a'), 's');
+  t.deepEqual(kept, { atMs: startMs + 500, heartbeats: { 'vm-00001': 5 }, files: {} });
+  await t.throwsAsync(lab.control.contents('lab-b', device('b'), 's'));
+});
+
 test('computes refuse: unregister while on, unmount while used, a deaf guest', async (t) => {
   const { verb, control } = makeLab();
   const at = 'lab-compute-a';
