@@ -58,10 +58,14 @@ const twoWriters = (device: LabDevice): Violation | undefined => {
   return undefined;
 };
 
+/** Who writes to a device is let to, and from its own site unless both sites serve it. */
 const passiveWriters = (device: LabDevice): Violation | undefined => {
-  const [vmId] = device.held?.writers ?? [];
-  if (vmId === undefined || writable(device)) return undefined;
-  const message = `${vmId} writes to it at ${device.storage.id}, where it is ${device.role}`;
+  const { held, role, storage } = device;
+  const mayWrite = (vmId: string): boolean =>
+    writable(device) && (role === 'stretched' || held?.boots.get(vmId)?.siteId === storage.siteId);
+  const wrong = [...(held?.writers ?? [])].find((vmId) => !mayWrite(vmId));
+  if (wrong === undefined) return undefined;
+  const message = `${wrong} writes to it at ${storage.id}, where it is ${role}`;
   return { rule: 'writer-on-passive-device', subject: device.id, message };
 };
 
