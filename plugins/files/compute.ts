@@ -7,6 +7,7 @@ import { access, realpath } from 'node:fs/promises';
 import type { Datastore, Instance, ListingCall, Page, Vm } from '@siteswap/sdk/plugin';
 import { type Catalog, readCatalog } from './catalog.ts';
 import { format, readJson, writeJson } from './durable.ts';
+import { isPreferred } from './ends.ts';
 import { failure, faultOf } from './faults.ts';
 import { acceptsWriters, allGroups, type GroupAt, type GroupState, groupAt } from './group.ts';
 import type { Extent } from './heartbeat.ts';
@@ -207,6 +208,9 @@ const firstState = async (arrays: Readonly<Record<string, string>>): Promise<Com
     if (!acceptsWriters(found.group)) continue;
     const { datastoreId } = found.catalog;
     mounts[placeOf(instance, datastoreId)] = mountOf(found, instance);
+    // Of a stretched group both sites have the datastore, and one of them the VMs.
+    const { stretched } = found.group;
+    if (stretched !== undefined && !isPreferred(stretched)) continue;
     for (const { id, name } of found.catalog.vms) {
       const place = placeOf(instance, id);
       const datastoreIds = [...(vms[place]?.datastoreIds ?? []), datastoreId];

@@ -1,5 +1,7 @@
 /** Copies of a group beside the group: the writable test copy, and named snapshots. */
+import { randomUUID } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
+import type { RecoveryPoint } from '@siteswap/sdk/plugin';
 import { makeDirectory, syncDirectory } from './durable.ts';
 import { failure } from './faults.ts';
 import { acceptsWriters, type GroupAt, type HeldGroup } from './group.ts';
@@ -20,9 +22,15 @@ const copyGroup = async ({ at, state }: HeldGroup, folder: string): Promise<void
   await rename(making, folder);
 };
 
+/** Both ends of a stretched group stand at the present moment: a copy is of no older one. */
+const pointOfNow = (): Pick<RecoveryPoint, 'id' | 'atMs'> => ({
+  id: randomUUID(),
+  atMs: Date.now(),
+});
+
 /** A writable copy of the replica; replication into the replica goes on. */
 export const startTest = async (held: HeldGroup): Promise<Changed> => {
-  if (held.state.role !== 'replica') {
+  if (held.state.role !== 'replica' && held.state.role !== 'stretched') {
     throw failure('conflict', `group ${held.state.id} is ${held.state.role} here, not the replica`);
   }
   if (held.state.test !== undefined) {
@@ -32,7 +40,7 @@ export const startTest = async (held: HeldGroup): Promise<Changed> => {
     });
   }
   await finishApplying(held);
-  const { point } = held.state;
+  const point = held.state.role === 'stretched' ? pointOfNow() : held.state.point;
   if (point === undefined) {
     throw failure('conflict', `group ${held.state.id} has no complete recovery point here`, {
       hint: 'Sync it from its source first.',

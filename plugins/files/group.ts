@@ -5,11 +5,12 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RecoveryPoint } from '@siteswap/sdk/plugin';
 import { namesIn, readJson, writeJson } from './durable.ts';
+import { asSeenBy, type Stretched, standsStill } from './ends.ts';
 import { failure } from './faults.ts';
 import { groupDirectory, groupsIn, stateFile } from './layout.ts';
 import { withLocks } from './lock.ts';
 import { checkDeadline, type Licence, type Memory, unbound } from './memory.ts';
-import { reachStorage, type Storage } from './storage.ts';
+import { reachStorage, type Shared, type Storage } from './storage.ts';
 
 /** What a group is in its pair, as its own array sees it. */
 export type Role =
@@ -21,6 +22,8 @@ export type Role =
   | 'replica'
   /** Was the replica; accepts writers; nothing is replicated until it is reversed. */
   | 'promoted'
+  /** One of two ends of the same bytes; both accept writers, unless one was isolated. */
+  | 'stretched'
   /** Has no peer; accepts writers. */
   | 'single';
 
@@ -69,6 +72,8 @@ export interface GroupState extends Memory {
   readonly snapshots: readonly Snapshot[];
   /** A long job that works on the group. */
   readonly operation?: string;
+  /** With the role of that name. */
+  readonly stretched?: Stretched;
 }
 
 /** Where a group is. */
@@ -79,23 +84,29 @@ export interface GroupAt {
   readonly directory: string;
 }
 
+const sharedOf = ({ shared = {} }: Storage, id: string): Shared | undefined =>
+  Object.hasOwn(shared, id) ? shared[id] : undefined;
+
 export const groupAt = (storage: Storage, id: string): GroupAt => ({
   storage,
   id,
-  directory: groupDirectory(storage.directory, id),
+  directory: sharedOf(storage, id)?.directory ?? groupDirectory(storage.directory, id),
 });
 
-export const lockOf = ({ storage, id }: GroupAt): string => `group ${id} of array ${storage.uuid}`;
+export const lockOf = ({ storage, id }: GroupAt): string =>
+  `group ${id} of array ${sharedOf(storage, id)?.uuid ?? storage.uuid}`;
 
-export const acceptsWriters = ({ role, fenced }: GroupState): boolean =>
-  !fenced && (role === 'source' || role === 'promoted' || role === 'single');
+const writable: ReadonlySet<Role> = new Set(['source', 'promoted', 'single', 'stretched']);
+
+export const acceptsWriters = (state: GroupState): boolean =>
+  !state.fenced && !standsStill(state) && writable.has(state.role);
 
 export const ordinalOf = (lineage: string): number => Number(lineage.split('-', 1)[0]);
 
 /** As of now; throws `missing` when there is no such group. */
 export const readGroup = async (at: GroupAt): Promise<GroupState> => {
   const state = await readJson<GroupState>(stateFile(at.directory));
-  if (state !== undefined) return state;
+  if (state !== undefined) return asSeenBy(state, at.storage.id);
   await reachStorage(at.storage.directory, at.storage.id);
   throw failure('missing', `array ${at.storage.id} has no group or device ${at.id}`);
 };
@@ -122,7 +133,7 @@ const hold = async (at: GroupAt, licence: Licence): Promise<HeldGroup> => {
     commit: async (next) => {
       checkDeadline(licence);
       await writeJson(stateFile(at.directory), next);
-      state = next;
+      state = asSeenBy(next, at.storage.id);
     },
   };
 };
@@ -148,10 +159,12 @@ export const withPair = <T>(
 /** Every group of an array, by id. */
 export const allGroups = async (storage: Storage): Promise<GroupState[]> => {
   const states: GroupState[] = [];
-  for (const name of await namesIn(groupsIn(storage.directory))) {
-    const file = stateFile(join(groupsIn(storage.directory), name));
-    const state = await readJson<GroupState>(file);
-    if (state !== undefined) states.push(state);
+  const own = groupsIn(storage.directory);
+  const folders = (await namesIn(own)).map((name) => join(own, name));
+  const shared = Object.values(storage.shared ?? {}).map(({ directory }) => directory);
+  for (const folder of [...folders, ...shared]) {
+    const state = await readJson<GroupState>(stateFile(folder));
+    if (state !== undefined) states.push(asSeenBy(state, storage.id));
   }
   return states.sort((a, b) => (a.id < b.id ? -1 : 1));
 };

@@ -21,8 +21,9 @@ export default definePlugin<typeof configSchema, Session>({
   properties: {
     fences: true,
     atomicGroups: true,
-    updateModes: ['asynchronous'],
+    updateModes: ['active', 'asynchronous'],
     keepsRecoveryPoints: true,
+    stretched: true,
   },
   open: openSession,
   faultOf,

@@ -14,7 +14,7 @@ import { failure } from './faults.ts';
 import { acceptsWriters, allGroups, groupAt, ownLicence, withGroup } from './group.ts';
 import { type Extent, type Heartbeat, readExtent } from './heartbeat.ts';
 import { digestOf, sumsOf } from './image.ts';
-import { groupDirectory, imageFile, slowFile, vmDirectory } from './layout.ts';
+import { imageFile, slowFile, vmDirectory } from './layout.ts';
 import { killMsMax } from './limits.ts';
 import { isLocked } from './lock.ts';
 import { moverLockOf } from './operations.ts';
@@ -37,14 +37,15 @@ const devicesOf = async ({ directory, groupId }: Bytes) => {
   return group.devices;
 };
 
-const imageOf = (
+const imageOf = async (
   { directory, groupId, instance = 'production' }: Bytes,
   deviceId: string,
-): string => imageFile(groupDirectory(directory, groupId), deviceId, instance);
+): Promise<string> =>
+  imageFile(groupAt(await reachStorage(directory), groupId).directory, deviceId, instance);
 
 /** One value for the content of a device; equal on both sides when the bytes are. */
 export const checksumOfDevice = async (bytes: Bytes, deviceId: string): Promise<string> =>
-  digestOf([await sumsOf(imageOf(bytes, deviceId))]);
+  digestOf([await sumsOf(await imageOf(bytes, deviceId))]);
 
 const readFrom = (image: string, extent: Extent): Heartbeat[] => {
   const fd = openSync(image, 'r');
@@ -59,7 +60,7 @@ const readFrom = (image: string, extent: Extent): Heartbeat[] => {
 export const readHeartbeats = async (bytes: Bytes, vmId: string): Promise<Heartbeat[]> => {
   const found: Heartbeat[] = [];
   for (const { id } of await devicesOf(bytes)) {
-    const image = imageOf(bytes, id);
+    const image = await imageOf(bytes, id);
     const entry = (await readCatalog(image))?.vms.find((vm) => vm.id === vmId);
     if (entry !== undefined) found.push(...readFrom(image, entry.extent));
   }
@@ -190,6 +191,20 @@ export const writeAs = async (
     const files = { ...catalog.files, 'written-as': randomUUID() };
     await writeCatalog(image, { ...catalog, files });
     return 'written';
+  });
+};
+
+/** The sites of a stretched group lose sight of each other, or find it again. */
+export const partSites = async (
+  arrayDirectory: string,
+  groupId: string,
+  parted: boolean,
+): Promise<void> => {
+  const at = groupAt(await reachStorage(arrayDirectory), groupId);
+  await withGroup(at, ownLicence(), async ({ state, commit }) => {
+    if (state.stretched === undefined) throw failure('refused', `${groupId} is not stretched`);
+    const { parted: _, ...whole } = state.stretched;
+    await commit({ ...state, stretched: parted ? { ...whole, parted } : whole });
   });
 };
 

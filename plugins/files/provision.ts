@@ -4,10 +4,12 @@
  * to try Siteswap before a real storage system is at hand.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { resolve } from 'node:path';
+import { symlink } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
 import { type Catalog, type CatalogVm, slotBytesOf, writeCatalog } from './catalog.ts';
 import { computeOf, readCompute } from './compute.ts';
-import { format, makeDirectory, readJson, writeJson } from './durable.ts';
+import { format, makeDirectory, readJson, syncDirectory, writeJson } from './durable.ts';
+import type { End, Stretched } from './ends.ts';
 import { failure } from './faults.ts';
 import { type GroupAt, type GroupState, groupAt, type StoredDevice } from './group.ts';
 import { createImage } from './image.ts';
@@ -17,7 +19,13 @@ import { emptyMemory, unbound } from './memory.ts';
 import { powerOn } from './power.ts';
 import { replicate } from './replicate.ts';
 import { resolveAll } from './session.ts';
-import { reachStorage, type Storage, type StorageFile, tokenHashOf } from './storage.ts';
+import {
+  reachStorage,
+  type Shared,
+  type Storage,
+  type StorageFile,
+  tokenHashOf,
+} from './storage.ts';
 
 export interface DeviceSpec {
   readonly id: string;
@@ -41,10 +49,21 @@ export interface GroupSpec {
   readonly id: string;
   readonly devices: readonly DeviceSpec[];
   readonly vms?: readonly (string | VmSpec)[];
+  /** Both arrays have the group, in one directory; the source's site is the preferred one. */
+  readonly stretched?: StretchedSpec;
+}
+
+export interface StretchedSpec {
+  /** Created; both sites must see it. */
+  readonly directory: string;
+  /** A write from the side that is not preferred takes this much longer; default: 0. */
+  readonly crossSiteMs?: number;
 }
 
 export interface ArraySpec {
   readonly id: string;
+  /** Where it stands, as site preferences name it; default: the array's id. */
+  readonly siteId?: string;
   /** Created; must not hold an array yet. */
   readonly directory: string;
   /** Sessions must show it. */
@@ -66,7 +85,11 @@ const checkId = (what: string, id: string): void => {
   throw failure('refused', `${what} needs an id of 1 to ${idLengthMax} characters`);
 };
 
-const makeStorage = async (spec: ArraySpec, peerArrayIds: string[]): Promise<Storage> => {
+const makeStorage = async (
+  spec: ArraySpec,
+  peerArrayIds: string[],
+  shared: Readonly<Record<string, Shared>>,
+): Promise<Storage> => {
   checkId('an array', spec.id);
   if ((await readJson(arrayFile(spec.directory))) !== undefined) {
     throw failure('conflict', `${spec.directory} already holds an array`);
@@ -78,6 +101,7 @@ const makeStorage = async (spec: ArraySpec, peerArrayIds: string[]): Promise<Sto
     name: spec.id,
     uuid: randomUUID(),
     peerArrayIds,
+    ...(Object.keys(shared).length === 0 ? {} : { shared }),
     ...(token === undefined ? {} : { tokenHash: tokenHashOf(token) }),
     ...(bytesPerSecondMax === undefined ? {} : { bytesPerSecondMax }),
   };
@@ -91,14 +115,15 @@ const lineageFirst = (): string => `1-${randomBytes(4).toString('hex')}`;
 
 interface Half {
   readonly storage: Storage;
-  readonly role: 'source' | 'replica' | 'single';
+  readonly role: 'source' | 'replica' | 'stretched';
   readonly peerArrayId?: string;
   readonly lineage: string;
   readonly devices: readonly StoredDevice[];
+  readonly stretched?: Stretched;
 }
 
 const makeGroup = async (id: string, half: Half): Promise<GroupAt> => {
-  const { storage, role, peerArrayId, lineage, devices } = half;
+  const { storage, role, peerArrayId, lineage, devices, stretched } = half;
   const at = groupAt(storage, id);
   await makeDirectory(devicesIn(at.directory));
   for (const device of devices) {
@@ -117,6 +142,7 @@ const makeGroup = async (id: string, half: Half): Promise<GroupAt> => {
     suspended: false,
     sumsHold: false,
     snapshots: [],
+    ...(stretched === undefined ? {} : { stretched }),
   };
   await writeJson(stateFile(at.directory), state);
   return at;
@@ -189,29 +215,81 @@ const stored = (id: string, { sizeBytes }: DeviceSpec, peerId: string): StoredDe
   peerId,
 });
 
+const devicesAt = (end: 'source' | 'target', { devices }: GroupSpec): StoredDevice[] =>
+  devices.map((device) => {
+    const { id, peerId = id } = device;
+    return end === 'source' ? stored(id, device, peerId) : stored(peerId, device, id);
+  });
+
+interface Pair {
+  readonly from: Storage;
+  readonly to: Storage;
+}
+
+const makePlain = async ({ from, to }: Pair, spec: GroupSpec): Promise<void> => {
+  const lineage = lineageFirst();
+  const sender = await makeGroup(spec.id, {
+    storage: from,
+    role: 'source',
+    peerArrayId: to.id,
+    lineage,
+    devices: devicesAt('source', spec),
+  });
+  const receiver = await makeGroup(spec.id, {
+    storage: to,
+    role: 'replica',
+    peerArrayId: from.id,
+    lineage,
+    devices: devicesAt('target', spec),
+  });
+  await fillSource(sender, spec);
+  await replicate(sender, receiver);
+};
+
+/** One directory; an id that a device has at the other array is a second name of its image. */
+const makeStretched = async (
+  { from, to }: Pair,
+  spec: GroupSpec,
+  { source, target }: PairSpec,
+): Promise<void> => {
+  const endOf = ({ id, siteId = id }: ArraySpec): End => ({ arrayId: id, siteId, acceptsFrom: 1 });
+  const ends = [endOf(source), endOf(target)] as const;
+  const { crossSiteMs = 0 } = spec.stretched ?? {};
+  const at = await makeGroup(spec.id, {
+    storage: from,
+    role: 'stretched',
+    peerArrayId: to.id,
+    lineage: lineageFirst(),
+    devices: devicesAt('source', spec),
+    stretched: { ends, preferredSiteId: ends[0].siteId, crossSiteMs },
+  });
+  for (const { id, peerId = id } of spec.devices) {
+    const name = imageFile(at.directory, peerId, 'production');
+    if (peerId !== id) await symlink(basename(imageFile('', id, 'production')), name);
+  }
+  await syncDirectory(devicesIn(at.directory));
+  await fillSource(at, spec);
+};
+
+const sharedOf = (groups: readonly GroupSpec[]): Record<string, Shared> =>
+  Object.fromEntries(
+    groups.flatMap(({ id, stretched }) =>
+      stretched === undefined
+        ? []
+        : [[id, { directory: resolve(stretched.directory), uuid: randomUUID() }]],
+    ),
+  );
+
 /** Makes both arrays and synchronises them; the first copy is not held to the bandwidth. */
-export const provisionPair = async ({ source, target, groups }: PairSpec): Promise<void> => {
-  const { bytesPerSecondMax, ...from } = await makeStorage(source, [target.id]);
-  const to = await makeStorage(target, [source.id]);
+export const provisionPair = async (pair: PairSpec): Promise<void> => {
+  const { source, target, groups } = pair;
+  const shared = sharedOf(groups);
+  const { bytesPerSecondMax, ...from } = await makeStorage(source, [target.id], shared);
+  const to = await makeStorage(target, [source.id], shared);
   for (const spec of groups) {
     checkDevices(spec);
-    const lineage = lineageFirst();
-    const sender = await makeGroup(spec.id, {
-      storage: from,
-      role: 'source',
-      peerArrayId: to.id,
-      lineage,
-      devices: spec.devices.map((device) => stored(device.id, device, device.peerId ?? device.id)),
-    });
-    const receiver = await makeGroup(spec.id, {
-      storage: to,
-      role: 'replica',
-      peerArrayId: from.id,
-      lineage,
-      devices: spec.devices.map((device) => stored(device.peerId ?? device.id, device, device.id)),
-    });
-    await fillSource(sender, spec);
-    await replicate(sender, receiver);
+    if (spec.stretched === undefined) await makePlain({ from, to }, spec);
+    else await makeStretched({ from, to }, spec, pair);
   }
 };
 

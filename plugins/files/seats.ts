@@ -14,8 +14,15 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Instance } from '@siteswap/sdk/plugin';
 import { format, makeDirectory, namesIn, readJson, writeWhole } from './durable.ts';
+import { asSeenBy, isPreferred, standsStill } from './ends.ts';
 import { failure, isMissingFile } from './faults.ts';
-import { acceptsWriters, type GroupAt, type GroupState, type HeldGroup } from './group.ts';
+import {
+  acceptsWriters,
+  type GroupAt,
+  type GroupState,
+  type HeldGroup,
+  ordinalOf,
+} from './group.ts';
 import { freezeFile, nameOf, seatsIn, stateFile } from './layout.ts';
 import { drainMsMax, freezeMsMax, killMsMax } from './limits.ts';
 import { isAlive, type ProcessRef, signalProcess, thisProcess, waitUntil } from './processes.ts';
@@ -24,7 +31,9 @@ export interface Seat extends ProcessRef {
   readonly format: number;
   readonly vmId: string;
   readonly bootId: string;
-  /** The licence under which it writes. */
+  /** Array through which it writes. */
+  readonly arrayId: string;
+  /** The licence under which it sat down. */
   readonly lineage: string;
 }
 
@@ -51,6 +60,12 @@ export const licenceOf = (state: GroupState, instance: Instance): string => {
   }
   if (state.fenced) {
     throw failure('fenced', `group ${state.id}: lineage ${state.lineage} is fenced here`);
+  }
+  if (standsStill(state)) {
+    throw failure('conflict', `group ${state.id} does not serve: the preferred site does`, {
+      code: 'FILES_PARTED',
+      hint: 'Fence the other site, or wait until the sites see each other again.',
+    });
   }
   if (acceptsWriters(state)) return state.lineage;
   throw failure('conflict', `group ${state.id} refuses writers: it is ${state.role}`, {
@@ -82,7 +97,7 @@ export const sitDown = async (
     throw failure('conflict', `VM ${writer.vmId} already writes, as process ${taken.pid}`);
   }
   await makeDirectory(seatsIn(at.directory, instance));
-  const seat: Seat = { format, ...thisProcess(), ...writer, lineage };
+  const seat: Seat = { format, ...thisProcess(), ...writer, arrayId: at.storage.id, lineage };
   await writeWhole(seatFile(at.directory, instance, writer.vmId), JSON.stringify(seat));
   return lineage;
 };
@@ -105,9 +120,13 @@ export const checkNoWriter = async (at: GroupAt, instance: Instance): Promise<vo
   });
 };
 
-/** After the state has been changed against them: waits for writers to end, then ends them. */
-export const drainWriters = async (at: GroupAt): Promise<number> => {
-  const seats = await liveSeats(at.directory, 'production');
+/**
+ * After the state has been changed against them: waits for writers to end, then ends them. Only
+ * those of one end of a stretched group, where `arrayId` is given.
+ */
+export const drainWriters = async (at: GroupAt, arrayId?: string): Promise<number> => {
+  const all = await liveSeats(at.directory, 'production');
+  const seats = all.filter((seat) => arrayId === undefined || seat.arrayId === arrayId);
   const gone = (): boolean => !seats.some(isAlive);
   if (!(await waitUntil(gone, drainMsMax))) {
     for (const seat of seats) signalProcess(seat, 'SIGKILL');
@@ -161,32 +180,55 @@ export const whileFrozen = async <T>(at: GroupAt, body: () => Promise<T>): Promi
 /** What a writer may do now. */
 export type Go = 'write' | 'wait' | 'stop';
 
+/** What a writer saw when it last looked. */
+export interface Sight {
+  readonly go: Go;
+  /** Under which it writes now. */
+  readonly lineage: string;
+  /** What a write takes longer, because the other site is the preferred one. */
+  readonly extraMs: number;
+}
+
+/** Goes on: a fence at a stretched group opens a lineage that the end which fenced is in, too. */
+const mayGoOn = (state: GroupState, instance: Instance, lineage: string): boolean => {
+  if (licenceOf(state, instance) === lineage) return true;
+  const [own] = state.stretched?.ends ?? [];
+  return own !== undefined && instance !== 'test' && ordinalOf(lineage) >= own.acceptsFrom;
+};
+
+const sightOf = (state: GroupState, instance: Instance, lineage: string): Sight => {
+  const { stretched } = state;
+  const extraMs = stretched === undefined || isPreferred(stretched) ? 0 : stretched.crossSiteMs;
+  if (standsStill(state) && instance !== 'test') return { go: 'wait', lineage, extraMs };
+  try {
+    const go = mayGoOn(state, instance, lineage) ? 'write' : 'stop';
+    return { go, lineage: instance === 'test' ? lineage : state.lineage, extraMs };
+  } catch {
+    return { go: 'stop', lineage, extraMs };
+  }
+};
+
 /** A writer's look before each write: cheap, because the state is read only when it has changed. */
 export const makeLookout = (
-  group: string,
+  { directory, storage }: GroupAt,
   instance: Instance,
   writer: { readonly vmId: string; readonly lineage: string },
-): (() => Go) => {
+): (() => Sight) => {
   let seen = '';
-  let allowed = false;
-  const stillAllowed = (): boolean => {
-    const { ino, mtimeMs } = statSync(stateFile(group));
-    if (seen === `${ino}/${mtimeMs}`) return allowed;
-    const state = JSON.parse(readFileSync(stateFile(group), 'utf8')) as GroupState;
-    try {
-      allowed = licenceOf(state, instance) === writer.lineage;
-    } catch {
-      allowed = false;
-    }
+  let sight: Sight = { go: 'stop', lineage: writer.lineage, extraMs: 0 };
+  const look = (): void => {
+    const { ino, mtimeMs } = statSync(stateFile(directory));
+    if (seen === `${ino}/${mtimeMs}`) return;
+    const state = JSON.parse(readFileSync(stateFile(directory), 'utf8')) as GroupState;
+    sight = sightOf(asSeenBy(state, storage.id), instance, sight.lineage);
     seen = `${ino}/${mtimeMs}`;
-    return allowed;
   };
   return () => {
-    if (!stillAllowed()) return 'stop';
-    if (instance === 'test') return 'write';
-    const freeze = readFreeze(group);
-    if (freeze === undefined || !isAlive(freeze) || Date.now() >= freeze.untilMs) return 'write';
-    writeFileSync(pausedFile(group, writer.vmId), freeze.id);
-    return 'wait';
+    look();
+    if (sight.go === 'stop' || instance === 'test') return sight;
+    const freeze = readFreeze(directory);
+    if (freeze === undefined || !isAlive(freeze) || Date.now() >= freeze.untilMs) return sight;
+    writeFileSync(pausedFile(directory, writer.vmId), freeze.id);
+    return { ...sight, go: 'wait' };
   };
 };

@@ -46,6 +46,14 @@ import {
 } from './roles.ts';
 import { drainWriters } from './seats.ts';
 import { asArray, peerOf, type Session, storageOf } from './session.ts';
+import {
+  checkPlain,
+  isolatedBy,
+  isolateOther,
+  nothingToMove,
+  prefer,
+  rejoin,
+} from './stretched.ts';
 import { deviceStatusesOf, listArrays, listDevices, pointsOf, syncStatusOf } from './views.ts';
 
 type Call<V extends TargetVerb> = VerbCall<Session, V>;
@@ -63,7 +71,8 @@ type GroupVerb =
   | 'resync'
   | 'restoreReplication'
   | 'suspendReplication'
-  | 'resumeReplication';
+  | 'resumeReplication'
+  | 'setSitePreference';
 
 type Work<V extends GroupVerb> = (
   call: Call<V>,
@@ -113,6 +122,7 @@ const sendLastBytes = async (session: Session, at: GroupAt): Promise<void> => {
 };
 
 const prepareFailover: Work<'prepareFailover'> = async (call, at, what) => {
+  checkPlain(await readGroup(at));
   const evidence = await withGroup(at, call, (held) =>
     applyOnce(held, call, what, () => demote(held)),
   );
@@ -138,6 +148,7 @@ const sourceOf = async (session: Session, state: GroupState): Promise<GroupAt> =
 
 const failover: Work<'failover'> = async (call, at, what) => {
   const state = await readGroup(at);
+  checkPlain(state);
   if (call.args.force || state.role === 'promoted') {
     return withGroup(at, call, (held) => applyOnce(held, call, what, () => promoteByForce(held)));
   }
@@ -157,7 +168,17 @@ const peerState = async (session: Session, state: GroupState): Promise<GroupStat
   }
 };
 
+/** The other side of a stretched group is not asked: its writers end where the bytes are. */
+const fenceOther: Work<'fence'> = async (call, at, what) => {
+  const evidence = await withGroup(at, call, (held) =>
+    applyOnce(held, call, what, async () => isolateOther(held.state)),
+  );
+  await drainWriters(at, isolatedBy(await readGroup(at)));
+  return evidence;
+};
+
 const fenceWriters: Work<'fence'> = async (call, at, what) => {
+  if ((await readGroup(at)).stretched !== undefined) return fenceOther(call, at, what);
   const peer = await peerState(call.session, await readGroup(at));
   const evidence = await withGroup(at, call, (held) =>
     applyOnce(held, call, what, async () => fence(held.state, peer)),
@@ -168,6 +189,7 @@ const fenceWriters: Work<'fence'> = async (call, at, what) => {
 
 const restoreReplication: Work<'restoreReplication'> = async (call, at, what) => {
   const state = await readGroup(at);
+  checkPlain(state);
   const to: Readonly<Record<string, Direction>> | undefined = call.args.to;
   if (wantedDirection(state, to) === 'incoming') {
     const peer = await peerState(call.session, state);
@@ -195,7 +217,28 @@ const jobOf = async (call: Call<Job['verb']>, verb: Job['verb'], held: HeldGroup
 };
 
 const longVerb = <V extends Job['verb']>(verb: V): ChangingVerb<Session, V> =>
-  changing(verb, (call, at) => acceptOnce(at, call, (held) => jobOf(call, verb, held), verb));
+  changing(verb, async (call, at) =>
+    (await readGroup(at)).stretched === undefined
+      ? acceptOnce(at, call, (held) => jobOf(call, verb, held), verb)
+      : rejoinEnds(call, at, verb),
+  );
+
+/** Nothing has to travel between two ends of the same bytes; a resync takes an end back. */
+const rejoinEnds = async (
+  call: Call<Job['verb']>,
+  at: GroupAt,
+  verb: Job['verb'],
+): Promise<Evidence> => {
+  const state = await readGroup(at);
+  if (verb === 'resync' && isolatedBy(state) !== undefined) {
+    await drainWriters(await peerOf(asArray(call.session), state), isolatedBy(state));
+  }
+  return withGroup(at, call, (held) =>
+    applyOnce(held, call, `${verb}/${at.id}`, async () =>
+      verb === 'resync' ? rejoin(held.state) : nothingToMove(held.state),
+    ),
+  );
+};
 
 const stopTestFailover: Work<'testFailoverStop'> = async (call, at, what) => {
   const evidence = await withGroup(at, call, (held) =>
@@ -228,6 +271,9 @@ export const arrayVerbs = {
   ),
   failover: changing('failover', failover),
   fence: changing('fence', fenceWriters),
+  setSitePreference: stateVerb('setSitePreference', ({ state }, { args }) =>
+    prefer(state, args.siteId),
+  ),
   testFailoverStart: stateVerb('testFailoverStart', startTest),
   testFailoverStop: changing('testFailoverStop', stopTestFailover),
   restoreReplication: changing('restoreReplication', restoreReplication),

@@ -9,6 +9,13 @@ import { readJson } from './durable.ts';
 import { failure } from './faults.ts';
 import { arrayFile } from './layout.ts';
 
+/** Where a stretched group is. */
+export interface Shared {
+  readonly directory: string;
+  /** Made once: names the group's lock, whichever array looks. */
+  readonly uuid: string;
+}
+
 /** Content of `array.json`. */
 export interface StorageFile {
   readonly format: number;
@@ -19,6 +26,8 @@ export interface StorageFile {
   readonly peerArrayIds: readonly string[];
   /** SHA-256 of the token that sessions must show; absent: none is asked for. */
   readonly tokenHash?: string;
+  /** Stretched groups, which stand in a directory that another array sees too. */
+  readonly shared?: Readonly<Record<string, Shared>>;
   /** Replication from this array is held to this; absent: as fast as the disks are. */
   readonly bytesPerSecondMax?: number;
 }

@@ -1,4 +1,5 @@
 /** How an array and its groups look from outside. Nothing here changes anything. */
+import { realpath } from 'node:fs/promises';
 import type {
   ArrayInfo,
   Device,
@@ -16,12 +17,13 @@ import {
   allGroups,
   type GroupAt,
   type GroupState,
+  groupAt,
   type Point,
   type Role,
   readGroup,
   type StoredDevice,
 } from './group.ts';
-import { groupDirectory, imageFile } from './layout.ts';
+import { imageFile } from './layout.ts';
 import { readOperation } from './operations.ts';
 import { type Session, storageOf } from './session.ts';
 import type { Storage } from './storage.ts';
@@ -34,10 +36,20 @@ const directions: Readonly<Record<Role, Direction>> = {
   demoted: 'outgoing',
   replica: 'incoming',
   promoted: 'none',
+  stretched: 'stretched',
   single: 'none',
 };
 
+/** Stretched while both ends serve; after a fence the way in which the bytes would have to flow. */
+const directionOf = ({ role, stretched, fenced }: GroupState): Direction => {
+  if (stretched?.isolated === undefined) return directions[role];
+  return fenced ? 'incoming' : 'outgoing';
+};
+
 const pairStateOf = (state: GroupState): PairState => {
+  const { stretched } = state;
+  if (stretched?.isolated !== undefined) return 'split';
+  if (stretched !== undefined) return stretched.parted ? 'partitioned' : 'synchronized';
   if (state.fenced) return 'broken';
   if (state.suspended) return 'suspended';
   if (state.role === 'demoted') return 'prepared';
@@ -46,12 +58,18 @@ const pairStateOf = (state: GroupState): PairState => {
   return state.point === undefined ? 'unsynchronized' : 'synchronized';
 };
 
+const stretchOf = ({
+  stretched,
+}: GroupState): Pick<DeviceStatus, 'stretched' | 'preferredSiteId'> =>
+  stretched === undefined ? {} : { stretched: true, preferredSiteId: stretched.preferredSiteId };
+
 const statusOf = (state: GroupState, { id }: StoredDevice): DeviceStatus => ({
   id,
-  direction: directions[state.role],
+  direction: directionOf(state),
   access: acceptsWriters(state) ? 'read-write' : 'read-only',
   pairState: pairStateOf(state),
   lineage: state.lineage,
+  ...stretchOf(state),
 });
 
 const plain = ({ id, atMs, by }: Point): RecoveryPoint => ({ id, atMs, by });
@@ -95,7 +113,17 @@ export const listArrays = async (call: ListingCall<Session>): Promise<Page<Array
   return { items: [info] };
 };
 
-const deviceOf = (storage: Storage, state: GroupState, device: StoredDevice): Device => {
+/** Hosts of both sites see a stretched device as one: its bytes have one name, links lead to it. */
+const hostIdentityOf = async (storage: Storage, state: GroupState, id: string): Promise<string> => {
+  const image = imageFile(groupAt(storage, state.id).directory, id, 'production');
+  return state.stretched === undefined ? image : realpath(image);
+};
+
+const deviceOf = async (
+  storage: Storage,
+  state: GroupState,
+  device: StoredDevice,
+): Promise<Device> => {
   const last = lastPoint(state);
   const { peerId } = device;
   const { peerArrayId: arrayId } = state;
@@ -108,9 +136,9 @@ const deviceOf = (storage: Storage, state: GroupState, device: StoredDevice): De
     sizeBytes: device.sizeBytes,
     ...peer,
     ...(alone ? {} : { groupId: state.id }),
-    updateMode: 'asynchronous',
+    updateMode: state.stretched === undefined ? 'asynchronous' : 'active',
     ...(last === undefined ? {} : { lastRecoveryPoint: plain(last) }),
-    hostIdentity: imageFile(groupDirectory(storage.directory, state.id), device.id, 'production'),
+    hostIdentity: await hostIdentityOf(storage, state, device.id),
   };
 };
 
@@ -131,8 +159,11 @@ export const pageOf = <T extends { readonly id: string }>(
 
 export const listDevices = async (call: ListingCall<Session>): Promise<Page<Device>> => {
   const storage = await storageOf(call.session, call.signal);
-  const devices = (await allGroups(storage)).flatMap((state) =>
-    state.devices.map((device) => deviceOf(storage, state, device)),
-  );
-  return pageOf(devices, call.page);
+  const devices: { readonly id: string; readonly of: GroupState; readonly device: StoredDevice }[] =
+    (await allGroups(storage)).flatMap((of) =>
+      of.devices.map((device) => ({ id: device.id, of, device })),
+    );
+  const { items, ...more } = pageOf(devices, call.page);
+  const shown = items.map(({ of, device }) => deviceOf(storage, of, device));
+  return { ...more, items: await Promise.all(shown) };
 };

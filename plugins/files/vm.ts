@@ -17,7 +17,7 @@ import { type Extent, encodeHeartbeat, placeOf, readExtent } from './heartbeat.t
 import { imageFile, vmDirectory } from './layout.ts';
 import { writerPollMs } from './limits.ts';
 import { thisProcess } from './processes.ts';
-import { type Go, makeLookout, sitDown, standUp } from './seats.ts';
+import { makeLookout, type Sight, sitDown, standUp } from './seats.ts';
 import { reachStorage } from './storage.ts';
 import {
   type AckLog,
@@ -84,15 +84,14 @@ const lastOn = ({ fds, extents }: Disks): number =>
 
 interface Writing {
   readonly disks: Disks;
-  readonly lineage: string;
   readonly acks: AckLog;
   readonly heartbeatMs: number;
   readonly ignoresShutDown: boolean;
   /** May it write, at every group it stands on? */
-  readonly look: () => Go;
+  readonly look: () => Sight;
 }
 
-const beat = ({ disks, lineage, acks }: Writing, sequence: number): void => {
+const beat = ({ disks, acks }: Writing, lineage: string, sequence: number): void => {
   const atMs = Date.now();
   const { disk, offset } = placeOf(sequence, disks.extents);
   const record = encodeHeartbeat({ sequence, atMs, lineage, bootId });
@@ -100,16 +99,22 @@ const beat = ({ disks, lineage, acks }: Writing, sequence: number): void => {
   acks.note(sequence, atMs);
 };
 
+/** A VM on several groups writes only while each of them lets it. */
+const worstOf = (sights: readonly Sight[]): Sight => {
+  const worst = ['stop', 'wait'].flatMap((go) => sights.find((one) => one.go === go) ?? [])[0];
+  return worst ?? (sights.at(-1) as Sight);
+};
+
 const write = async (writing: Writing, from: number, started: () => void): Promise<void> => {
   let dueAt = 0;
   for (let sequence = from; !stopping || writing.ignoresShutDown; ) {
-    const go = writing.look();
+    const { go, lineage, extraMs } = writing.look();
     if (go === 'stop') throw failure('fenced', `VM ${vmId} lost the right to write`);
     if (go === 'write' && performance.now() >= dueAt) {
-      beat(writing, sequence);
+      beat(writing, lineage, sequence);
       if (sequence === from) started();
       sequence++;
-      dueAt = performance.now() + writing.heartbeatMs;
+      dueAt = performance.now() + writing.heartbeatMs + extraMs;
     }
     await sleep(Math.max(1, Math.min(writerPollMs, dueAt - performance.now())));
   }
@@ -118,23 +123,20 @@ const write = async (writing: Writing, from: number, started: () => void): Promi
 const run = async (boot: Boot, say: (what: Partial<VmProcess>) => void): Promise<void> => {
   const groups = await groupsOf(boot);
   try {
-    const lookouts: (() => Go)[] = [];
+    const lookouts: (() => Sight)[] = [];
     let lineage = '';
     for (const at of groups) {
       lineage = await withGroup(at, ownLicence(), (held) =>
         sitDown(held, instance, { vmId, bootId }),
       );
-      lookouts.push(makeLookout(at.directory, instance, { vmId, lineage }));
+      lookouts.push(makeLookout(at, instance, { vmId, lineage }));
     }
     const disks = await openDisks(boot);
     const resumedAt = lastOn(disks);
     const acks = openAckLog(vm, { bootId, lineage, resumedAt });
-    const look = (): Go => {
-      const all = lookouts.map((one) => one());
-      return all.includes('stop') ? 'stop' : all.includes('wait') ? 'wait' : 'write';
-    };
+    const look = () => worstOf(lookouts.map((one) => one()));
     const { heartbeatMs, ignoresShutDown } = boot;
-    const writing = { disks, lineage, acks, heartbeatMs, ignoresShutDown, look };
+    const writing = { disks, acks, heartbeatMs, ignoresShutDown, look };
     await write(writing, resumedAt + 1, () => say({ phase: 'running', resumedAt }));
   } finally {
     for (const at of groups) standUp(at.directory, instance, vmId);

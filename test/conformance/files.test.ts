@@ -114,10 +114,5 @@ const fixture = async (): Promise<Fixture> => {
 
 await conformance({
   fixture,
-  lacks: [
-    'verb setSitePreference',
-    'verb migrateLive',
-    'verb cancelMigration',
-    'verb migrationStatus',
-  ],
+  lacks: ['verb migrateLive', 'verb cancelMigration', 'verb migrationStatus'],
 });
