@@ -55,7 +55,7 @@ export const bookEntries = (book: SourceBook, at: number): readonly SourceSet[] 
   [...book].flatMap(([arrayId, sources]) => entriesOf(arrayId, at, sources));
 
 /** Steps after which the recovery side is the source; undone, the other one is again. */
-const turning: ReadonlySet<string> = new Set([
+export const turningSteps: ReadonlySet<string> = new Set([
   'promote-target',
   'reverse',
   'switch-site-preference',
@@ -84,7 +84,7 @@ const sourcesOf = (
   const items = frozen.items as readonly StorageItem[];
   const ids = decodeRanges(entry.done).flatMap((at) => items[at]?.recovery.devices ?? []);
   const name = state.steps[entry.step]?.name ?? '';
-  if (turning.has(name)) {
+  if (turningSteps.has(name)) {
     const { siteId } = entry.direction === 'undo' ? other : here;
     return ids.map((id) => [id, siteId]);
   }

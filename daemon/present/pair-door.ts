@@ -22,9 +22,9 @@ export class PairDoor implements Calls {
   readonly #translation: Translation;
   readonly #renaming: Renaming;
 
-  constructor(door: Door, arrayId: string | undefined, ends: Ends) {
+  constructor(door: Door, arrayIds: readonly string[], ends: Ends) {
     this.#door = door;
-    this.#translation = new Translation(arrayId, ends);
+    this.#translation = new Translation(arrayIds, ends);
     this.#renaming = new Renaming(ends.all());
   }
 

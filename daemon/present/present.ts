@@ -13,7 +13,9 @@ import { checkAddressing } from './table.ts';
 
 /** What a job carries of the devices that it names. */
 export interface Shown {
-  /** Presented pairs: their ends at the array that is called, or at the compute's site. */
+  /** Arrays of presented pairs: the one that is called, or those of a compute's devices. */
+  readonly arrayIds?: readonly string[];
+  /** What is known of the devices that the job names at these arrays. */
   readonly ends?: readonly End[];
   readonly sources?: Sources;
 }
@@ -28,8 +30,7 @@ export const createPresent = (presentations: Presentations): Present => {
     if (presentation?.as === 'shared-as-stretched') {
       return new SharedDoor(door, presentation, remoteId, shown?.sources ?? {});
     }
-    if (presentation === undefined && shown?.ends === undefined) return door;
-    const arrayId = presentation === undefined ? undefined : remoteId;
-    return new PairDoor(door, arrayId, new Ends(shown?.ends ?? []));
+    const { arrayIds = presentation === undefined ? [] : [remoteId], ends = [] } = shown ?? {};
+    return arrayIds.length === 0 ? door : new PairDoor(door, arrayIds, new Ends(ends));
   };
 };

@@ -51,12 +51,12 @@ const ofGroup = (id: string, deviceId: string, fault: Fault): Fault =>
   id === deviceId ? fault : { ...fault, members: [deviceId] };
 
 export class Translation {
-  readonly #arrayId: string | undefined;
+  readonly #arrayIds: readonly string[];
   readonly #ends: Ends;
 
-  /** `arrayId`: the array that is called; undefined: a compute is. */
-  constructor(arrayId: string | undefined, ends: Ends) {
-    this.#arrayId = arrayId;
+  /** `arrayIds`: the array that is called, or those of which a compute mounts devices. */
+  constructor(arrayIds: readonly string[], ends: Ends) {
+    this.#arrayIds = arrayIds;
     this.#ends = ends;
   }
 
@@ -64,7 +64,7 @@ export class Translation {
     const { id, devices = [] } = target;
     const ends: End[] = [];
     for (const deviceId of devices) {
-      const meant = this.#meant(this.#arrayId ?? '', String(deviceId));
+      const meant = this.#meant(this.#called, String(deviceId));
       const fault = 'fault' in meant ? meant.fault : this.#guard(verb, deviceId, meant.end, how);
       if (fault !== undefined) return { fault: ofGroup(id, String(deviceId), fault) };
       if ('end' in meant) ends.push(meant.end);
@@ -93,6 +93,10 @@ export class Translation {
   datastore(target: AnyTarget): Down {
     const devices: DeviceRef[] = [];
     for (const device of (target.devices ?? []) as readonly DeviceRef[]) {
+      if (!this.#arrayIds.includes(device.arrayId)) {
+        devices.push(device);
+        continue;
+      }
       const meant = this.#meant(device.arrayId, device.deviceId);
       if ('fault' in meant) return { fault: { ...meant.fault, members: [device.deviceId] } };
       devices.push({ arrayId: device.arrayId, deviceId: meant.end.real });
@@ -125,8 +129,12 @@ export class Translation {
       return { id: isLone ? only.real : id };
     }
     if (this.#ends.inGroup(id).length > 0) return { id };
-    const meant = this.#meant(this.#arrayId ?? '', id);
+    const meant = this.#meant(this.#called, id);
     return 'fault' in meant ? meant : { id: meant.end.real };
+  }
+
+  get #called(): string {
+    return this.#arrayIds[0] ?? '';
   }
 
   #membersOf(realId: string): readonly End[] {
@@ -136,9 +144,7 @@ export class Translation {
   }
 
   #meant(arrayId: string, presented: string): Meant {
-    const [end, another] = this.#ends
-      .named(presented)
-      .filter((one) => this.#arrayId !== undefined || one.arrayId === arrayId);
+    const [end, another] = this.#ends.named(presented).filter((one) => one.arrayId === arrayId);
     if (end === undefined) return { fault: missing(presented, arrayId) };
     return another === undefined ? { end } : { fault: ambiguous(presented, arrayId) };
   }

@@ -140,12 +140,13 @@ class PresentingPool implements Pool {
       ends.push(...chosen(found.ends, ids));
     }
     const timeoutMs = Math.max(1, dueMs - clock.now());
-    return pool.run({ ...job, timeoutMs, shown: { ends } });
+    return pool.run({ ...job, timeoutMs, shown: { arrayIds: [...named.keys()], ends } });
   }
 
-  /** The array's pairs may have other ids than those that are shown. */
+  /** The array's pairs are shown under other ids than it knows. */
   #renames(arrayId: string): boolean {
-    return this.#presentations.get(arrayId)?.as === 'pair-as-stretched';
+    const presentation = this.#presentations.get(arrayId);
+    return presentation?.as === 'pair-as-stretched' && presentation.second.id === arrayId;
   }
 
   #named(job: TaskJob | QueryJob): Named {
@@ -158,6 +159,8 @@ class PresentingPool implements Pool {
       named.set(arrayId, known);
     };
     if (isCompute) {
+      // Most steps at computes are on VMs: their items need not be read.
+      if (job.kind === 'query' || !job.items.includes('"datastores"')) return named;
       for (const { arrayId, deviceId } of mountedBy(job)) {
         if (this.#renames(arrayId)) add(arrayId, [deviceId]);
       }
@@ -180,8 +183,7 @@ const groupsOf = (job: TaskJob | QueryJob): readonly AnyGroup[] => {
 };
 
 /** Devices of the datastores of a storage workgroup, as the job's side has them. */
-const mountedBy = (job: TaskJob | QueryJob) => {
-  if (job.kind === 'query') return [];
+const mountedBy = (job: TaskJob) => {
   const items = JSON.parse(job.items) as readonly Partial<StorageItem>[];
   return items.flatMap(({ datastores = [] }) =>
     datastores.flatMap(({ protectedDevices, recoveryDevices }) =>

@@ -15,6 +15,9 @@ export interface RemoteEntry {
   readonly site: string;
   readonly plugin: string;
   readonly config: Readonly<Record<string, unknown>>;
+  /** Arrays: shown as something else than they are, together with `peer`. */
+  readonly present?: 'shared-as-stretched' | 'pair-as-stretched';
+  readonly peer?: string;
 }
 
 /** What `siteswap daemon --config` reads, as far as tests change it. */

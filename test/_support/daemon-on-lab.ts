@@ -33,6 +33,8 @@ export interface LabDaemonOptions {
   readonly config?: Partial<DaemonConfig>;
   /** Arrays beside the lab's, behind plugins that misbehave; plans must be kept off `site-a`. */
   readonly misdeeds?: readonly Misdeed[];
+  /** How lab-a is shown, together with lab-b. */
+  readonly present?: 'shared-as-stretched' | 'pair-as-stretched';
   /** Where the daemon keeps its state. */
   readonly stateDir?: string;
   /** Time of the world stands until it is advanced. */
@@ -56,9 +58,12 @@ export const startOnLab = async (options: LabDaemonOptions = {}): Promise<LabDae
     await rm(directory, { recursive: true, force: true });
   };
   try {
-    const { config = {}, misdeeds = [], stateDir } = options;
+    const { config = {}, misdeeds = [], present, stateDir } = options;
     const hostile = hostileParts(socket, misdeeds);
-    const arrays = [...labConfig(1, world).arrays, ...hostile.arrays];
+    const shown = present === undefined ? {} : { present, peer: 'lab-b' };
+    const [storage, ...others] = labConfig(1, world).arrays;
+    const first = storage === undefined ? [] : [{ ...storage, ...shown }];
+    const arrays = [...first, ...others, ...hostile.arrays];
     const { plugins } = hostile;
     const daemon = await startDaemon({
       world,

@@ -54,7 +54,7 @@ const doorOf = (far: Recorder, remotes: readonly RemoteConfig[]) => {
       injections: [],
       crash: () => new Promise(() => {}),
     });
-    return present(door, arrayId, { ends: [...ends.all()], sources });
+    return present(door, arrayId, { arrayIds: [arrayId], ends: [...ends.all()], sources });
   };
 };
 

@@ -1,10 +1,13 @@
 /** Pairs shown as one stretched device: what the storage sees, and what its caller sees. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'ava';
-import { addressing, checkAddressing } from '../../daemon/present/table.ts';
+import { addressing, checkAddressing, wrongSide } from '../../daemon/present/table.ts';
 import type { Answer, Device } from '../../sdk/plugin/index.ts';
-import { storageVerbs, type TargetVerb } from '../../sdk/plugin/verbs.ts';
+import { storageVerbs, type TargetVerb, type Verb } from '../../sdk/plugin/verbs.ts';
 import { device } from '../_support/plugins/recorder.ts';
 import { presentedStage } from '../_support/presented.ts';
+import { repoRoot } from '../_support/root.ts';
 
 /** Pairs of these ids, the first of each active at array `a`, the second passive at `b`. */
 const stageOf = (...pairs: readonly (readonly [first: string, second: string])[]) => {
@@ -221,4 +224,15 @@ test('table of verbs: every verb of the contract, or the start is refused', (t) 
   const { sync, ...rest } = addressing;
   t.throws(() => checkAddressing(Object.keys(rest)), { message: /has \[sync\] beyond/ });
   t.is(sync, 'source');
+});
+
+test('table of verbs: the page shows what holds', (t) => {
+  const page = readFileSync(join(repoRoot, 'docs/presenting.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| `(\w+)` \| (\w+) \| (\w*) ?\|$/gm)].map((row) =>
+    row.slice(1),
+  );
+  const held = Object.entries(addressing)
+    .filter(([, gets]) => gets !== 'none')
+    .map(([verb, gets]) => [verb, gets, wrongSide[verb as Verb] ?? '']);
+  t.deepEqual(rows.sort(), held.sort());
 });

@@ -30,8 +30,9 @@ const task = (ids: readonly string[], more: Partial<TaskJob> = {}): TaskJob => (
   items: JSON.stringify(
     ids.map((id) => {
       const group = { id, devices: [id] };
-      const at = (arrayId: string) => [{ arrayId, deviceId: id }];
-      const datastore = { id: `ds ${id}`, protectedDevices: at('a'), recoveryDevices: at('b') };
+      const at = (arrayId: string) => ({ arrayId, deviceId: id });
+      const recoveryDevices = [at('b'), at('c')];
+      const datastore = { id: `ds ${id}`, protectedDevices: [at('a')], recoveryDevices };
       return { id, protected: group, recovery: group, datastores: [datastore] };
     }),
   ),
@@ -128,7 +129,8 @@ test('presented pair: datastores of a compute → listed under first ids, mounte
   const mounted = stage.heard.find(({ verb }) => verb === 'mount');
   t.deepEqual(
     mounted?.targets.map((target) => (target as { devices?: unknown }).devices),
-    [stands('one')],
+    [[...stands('one'), { arrayId: 'c', deviceId: '1' }]],
+    'a device of an array that is not presented keeps its id',
   );
 });
 
