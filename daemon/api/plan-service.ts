@@ -25,12 +25,17 @@ const validate = async (
 ): Promise<ValidatePlanResponse> => {
   const problems = new Problems();
   const plan = planFrom(message, problems);
-  if (plan === undefined) return { problems: [...problems.violations], warnings: [] };
+  if (plan === undefined)
+    return { problems: [...problems.violations], obstacles: [], warnings: [] };
   const judged = await engine.validatePlan(plan);
   // Of a field that cannot be read, nothing more is worth saying.
   const unread = new Set(problems.violations.map(({ field }) => field));
   const more = judged.problems.filter(({ field }) => !unread.has(field));
-  return { problems: [...problems.violations, ...more], warnings: [...judged.warnings] };
+  return {
+    problems: [...problems.violations, ...more],
+    obstacles: [...judged.obstacles],
+    warnings: [...judged.warnings],
+  };
 };
 
 export const planService = (engine: Engine, calls: Calls): Service =>

@@ -83,7 +83,10 @@ async function* watch(
 export const runService = (engine: Engine, calls: Calls): Service => {
   const encoder = new EventEncoder((runId) => engine.describeRun(runId));
   return calls.service(RunServiceService, {
-    startRun: (request) => start(engine, request),
+    startRun: async (request) => {
+      const { warnings, ...started } = await start(engine, request);
+      return { ...started, warnings: [...warnings] };
+    },
     getRun: async ({ runId, detail }) => {
       const wanted = detail === RunDetail.BASIC ? 'basic' : 'full';
       return { run: runTo(await engine.getRun(required('runId', runId), wanted)) };

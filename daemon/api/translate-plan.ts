@@ -15,11 +15,21 @@ import {
   priorityDefault,
   priorityMax,
 } from '../core/plan.ts';
-import { defaultOptions } from '../planner/defaults.ts';
+import { defaultLag, defaultOptions } from '../planner/defaults.ts';
+import type { FrozenFound } from '../planner/freeze.ts';
 import type { StoredPlan } from '../runner/service.ts';
 import type { Problems } from './check.ts';
 import { policiesFrom, policiesTo, policyTo } from './translate-policy.ts';
-import { gateKinds, modes, paths, planStates, sides, undos, units } from './vocabulary.ts';
+import {
+  gateKinds,
+  lagActions,
+  modes,
+  paths,
+  planStates,
+  sides,
+  undos,
+  units,
+} from './vocabulary.ts';
 
 const optionsTo = (options: PlanOptions): PlanOptionsMessage => ({
   vmWorkgroupMax: options.vmWorkgroupMax,
@@ -32,6 +42,10 @@ const optionsTo = (options: PlanOptions): PlanOptionsMessage => ({
     perStep: { ...options.limits.perStep },
   },
   liveMigration: options.liveMigration === true,
+  lag: options.lag && {
+    rpoTimesMax: options.lag.rpoTimesMax,
+    beyond: lagActions.encode(options.lag.beyond),
+  },
 });
 
 const planTo = (plan: Plan): PlanMessage => ({
@@ -62,7 +76,7 @@ export const storedPlanTo = (stored: StoredPlan): StoredPlanMessage => ({
 const optionsFrom = (options: PlanOptionsMessage | undefined): PlanOptions => {
   const usual = defaultOptions;
   if (options === undefined) return usual;
-  const { limits, releaseBatchSize: size } = options;
+  const { limits, releaseBatchSize: size, lag } = options;
   return {
     vmWorkgroupMax: options.vmWorkgroupMax || usual.vmWorkgroupMax,
     storageWorkgroupMax: options.storageWorkgroupMax || usual.storageWorkgroupMax,
@@ -74,6 +88,10 @@ const optionsFrom = (options: PlanOptionsMessage | undefined): PlanOptions => {
       perStep: { ...limits?.perStep },
     },
     liveMigration: options.liveMigration,
+    lag: {
+      rpoTimesMax: lag?.rpoTimesMax || defaultLag.rpoTimesMax,
+      beyond: (lag && lagActions.decode(lag.beyond)) ?? defaultLag.beyond,
+    },
   };
 };
 
@@ -145,7 +163,11 @@ const gateTo = (gate: Gate, run: FrozenRun): PreviewGate => {
   return { kind: gateKinds.encode(gate.kind), waits: end(gate.waits), holds: end(gate.holds) };
 };
 
-export const previewTo = (run: FrozenRun): PreviewPlanResponse => ({
+export const previewTo = ({
+  frozen: run,
+  obstacles,
+  warnings,
+}: FrozenFound): PreviewPlanResponse => ({
   planId: run.planId,
   mode: modes.encode(run.mode),
   protectedSiteId: run.protectedSiteId,
@@ -163,4 +185,6 @@ export const previewTo = (run: FrozenRun): PreviewPlanResponse => ({
   workgroups: run.workgroups.map((group) => workgroupTo(group, run.workgroups)),
   gates: run.gates.map((gate) => gateTo(gate, run)),
   inFlightMax: { ...run.inFlightMax },
+  obstacles: [...obstacles],
+  warnings: [...warnings],
 });

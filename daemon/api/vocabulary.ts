@@ -57,6 +57,7 @@ export const planStates = words('PLAN_STATE', [
 ] as const);
 export const undos = words('UNDO', ['undo', 'nothing-to-undo', 'stays', 'no-return'] as const);
 export const paths = words('PATH', pathWords);
+export const lagActions = words('LAG_ACTION', ['refuse', 'warn'] as const);
 export const gateKinds = words('GATE_KIND', [
   'stands-on',
   'dependency',

@@ -72,6 +72,14 @@ export const errorTable = {
     meaning: 'The plan is not in the state that this mode starts from.',
     next: 'Run the mode that the message names first.',
   },
+  RUN_REFUSED: {
+    code: 'FAILED_PRECONDITION',
+    owner: 'engine',
+    meaning:
+      'The plan is sound, but a run cannot start as things stand: ' +
+      'a pair is sick or lags, or another run has its groups.',
+    next: 'Do what the message says, then start it again; `plan preview` shows every obstacle.',
+  },
   RUN_NOT_FOUND: {
     code: 'NOT_FOUND',
     owner: 'engine',

@@ -37,6 +37,14 @@ export interface PlanLimits {
   readonly perStep: Readonly<Record<string, number>>;
 }
 
+/** When a planned run is refused for replication that has fallen behind. */
+export interface LagGuard {
+  /** A copy may be older than what the storage is set to keep it below, this many times. */
+  readonly rpoTimesMax: number;
+  /** What a pair that lags further, or is not copied in full yet, leads to. */
+  readonly beyond: 'refuse' | 'warn';
+}
+
 export interface PlanOptions {
   /** VMs in one workgroup at the most. */
   readonly vmWorkgroupMax: number;
@@ -52,6 +60,8 @@ export interface PlanOptions {
    * before there was a choice: false.
    */
   readonly liveMigration?: boolean;
+  /** Absent in plans that were saved before there was a choice: the default. */
+  readonly lag?: LagGuard;
 }
 
 export interface Plan {

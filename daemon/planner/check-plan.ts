@@ -13,6 +13,7 @@ import { checkPolicies } from './check-policies.ts';
 import {
   batchSizeMax,
   inFlightCeiling,
+  rpoTimesCeiling,
   storageWorkgroupCeiling,
   vmWorkgroupCeiling,
 } from './defaults.ts';
@@ -36,6 +37,7 @@ const checkOptions = (options: PlanOptions, findings: Findings): void => {
   count(options.vmWorkgroupMax, vmWorkgroupCeiling, 'vmWorkgroupMax');
   count(options.storageWorkgroupMax, storageWorkgroupCeiling, 'storageWorkgroupMax');
   if (options.release.kind === 'batch') count(options.release.size, batchSizeMax, 'release.size');
+  if (options.lag !== undefined) count(options.lag.rpoTimesMax, rpoTimesCeiling, 'lag.rpoTimesMax');
   count(options.limits.perArray, inFlightCeiling, 'limits.perArray');
   count(options.limits.perCompute, inFlightCeiling, 'limits.perCompute');
   for (const [name, max] of Object.entries(options.limits.perStep)) {

@@ -1,6 +1,6 @@
 /** What a plan gets when its author says nothing, and how far its numbers may go. */
 import { inFlightPerRemoteDefault } from '../core/limits.ts';
-import type { PlanLimits, PlanOptions } from '../core/plan.ts';
+import type { LagGuard, PlanLimits, PlanOptions } from '../core/plan.ts';
 
 /** Tasks of one step in flight: the remotes' own limits bind first, unless the plan says so. */
 export const inFlightPerStepDefault = 1_024;
@@ -10,6 +10,12 @@ export const defaultLimits: PlanLimits = {
   perCompute: inFlightPerRemoteDefault,
   perStep: {},
 };
+
+/**
+ * One missed copy is a bad day of a network, and a copy that runs makes the age rise to two; at
+ * three times its RPO something is wrong with the replication.
+ */
+export const defaultLag: LagGuard = { rpoTimesMax: 3, beyond: 'refuse' };
 
 /**
  * VM workgroups of 20: small enough that a datastore's VMs overlap their steps, large enough that
@@ -22,6 +28,7 @@ export const defaultOptions: PlanOptions = {
   priorityGates: true,
   limits: defaultLimits,
   liveMigration: false,
+  lag: defaultLag,
 };
 
 /** Items in one workgroup: one verb call carries them all, and one journal entry names them. */
@@ -30,6 +37,9 @@ export const storageWorkgroupCeiling = 256;
 
 /** Workgroups in one batch. */
 export const batchSizeMax = 10_000;
+
+/** Times its RPO that a plan may let a pair lag: past it the guard guards nothing. */
+export const rpoTimesCeiling = 1_000;
 
 /** Tasks in flight that a plan may allow at one remote or step. */
 export const inFlightCeiling = 10_000;

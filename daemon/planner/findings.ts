@@ -4,6 +4,7 @@ import { findingsMax } from './defaults.ts';
 
 export class Findings {
   readonly #problems: Violation[] = [];
+  readonly #obstacles: Violation[] = [];
   readonly #warnings: Violation[] = [];
   readonly #told = new Set<string>();
   #problemsTotal = 0;
@@ -13,6 +14,12 @@ export class Findings {
     if (!this.#new(field, message)) return;
     this.#problemsTotal++;
     if (this.#problems.length < findingsMax) this.#problems.push({ field, message });
+  }
+
+  /** The plan is sound, but a run of it would be refused as things stand now. */
+  obstacle(field: string, message: string): void {
+    if (this.#new(field, message) && this.#obstacles.length < findingsMax)
+      this.#obstacles.push({ field, message });
   }
 
   /** The plan can run, but its author should know. */
@@ -37,7 +44,11 @@ export class Findings {
     return [...this.#problems, { field: '', message: `and ${untold} more problems` }];
   }
 
-  get warnings(): readonly Violation[] {
-    return this.#warnings;
+  /** All that is no problem. */
+  get told(): {
+    readonly obstacles: readonly Violation[];
+    readonly warnings: readonly Violation[];
+  } {
+    return { obstacles: this.#obstacles, warnings: this.#warnings };
   }
 }

@@ -11,6 +11,7 @@ import { deviceWorkgroupMax, inFlightPerStepDefault } from './defaults.ts';
 import { Findings } from './findings.ts';
 import type { FreezeContext, Frozen } from './freeze.ts';
 import { freezeStep } from './freeze-steps.ts';
+import { checkInUse } from './in-use.ts';
 import { World } from './world.ts';
 
 export interface DeviceRunRequest {
@@ -86,6 +87,26 @@ const workgroupOf = (
   recoveryComputeId: '',
 });
 
+/**
+ * Plan runs have the word on what they move. Not over a copy, which changes no role, nor over a
+ * forced promote: whoever asks for that has lost a site.
+ */
+const checkFree = (
+  { verb, arrayId, args }: DeviceRunRequest,
+  siteId: string,
+  items: readonly StorageItem[],
+  context: Pick<FreezeContext, 'openRuns'>,
+  findings: Findings,
+): void => {
+  if (verb === 'sync' || args.force === true) return;
+  const groups = items.map((item, i) => {
+    const end = { arrayId, target: item.protected, devices: [] };
+    return { id: item.id, field: `targets[${i}].id`, protected: end, recovery: end };
+  });
+  const planRuns = (context.openRuns ?? []).filter(({ frozen }) => frozen.mode !== 'device');
+  checkInUse({ mode: 'device', planId: '', protectedSiteId: siteId }, groups, planRuns, findings);
+};
+
 /** Freezes one storage verb on many targets, or says everything that is in its way. */
 export const freezeDevice = (
   request: DeviceRunRequest,
@@ -94,7 +115,7 @@ export const freezeDevice = (
 ): Frozen => {
   const { verb, arrayId, targets, args } = request;
   const findings = new Findings();
-  const refused = () => ({ problems: findings.problems, warnings: findings.warnings });
+  const refused = () => ({ problems: findings.problems, ...findings.told });
   const step = registry.get(`device-${verb}`);
   const remote = inventory.get(arrayId)?.remote;
   if (step === undefined) findings.problem('verb', `no device run does "${verb}"`);
@@ -117,6 +138,7 @@ export const freezeDevice = (
   const items = targets.map((target, i) =>
     itemOf(world, arrayId, target, `targets[${i}]`, findings),
   );
+  checkFree(request, remote.siteId, items, context, findings);
   const workgroups: FrozenWorkgroup[] = [];
   for (let start = 0; start < items.length; start += deviceWorkgroupMax) {
     const slice = items.slice(start, start + deviceWorkgroupMax);
@@ -140,5 +162,5 @@ export const freezeDevice = (
     inFlightMax: { [arrayId]: inFlightPerRemoteDefault },
     args,
   };
-  return { frozen, warnings: findings.warnings };
+  return { frozen, ...findings.told };
 };

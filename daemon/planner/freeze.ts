@@ -28,6 +28,8 @@ import { checkDirections } from './directions.ts';
 import { Findings } from './findings.ts';
 import { freezeStep, type GivenPolicy, type VerbCapability } from './freeze-steps.ts';
 import { formGates } from './gates.ts';
+import { checkGuards } from './guards.ts';
+import { checkInUse, type OpenRun } from './in-use.ts';
 import { resolveGroups } from './resolve-groups.ts';
 import { resolveVms } from './resolve-vms.ts';
 import { checkStretched, pathsOf } from './stretched.ts';
@@ -39,6 +41,10 @@ export interface FreezeContext {
   /** Remote id -> what its plugin offers; leave out a remote whose plugin does not work. */
   readonly capabilities: ReadonlyMap<string, readonly VerbCapability[]>;
   readonly lostSites: ReadonlySet<string>;
+  /** Against which the age of copies is judged. */
+  readonly now: number;
+  /** Runs that are not ended, the plan's own included; absent: none. */
+  readonly openRuns?: readonly OpenRun[];
   /** Step name -> policy given when the run is started; over the plan's. */
   readonly policies?: Readonly<Record<string, Policy>>;
   /** Other steps for the modes than the registry's: benches measure the engine with them. */
@@ -48,10 +54,19 @@ export interface FreezeContext {
 /** Mode -> names of its steps, in order. */
 export type ModeSteps = Readonly<Record<Mode, readonly string[]>>;
 
-/** Either the frozen run or every problem that was found; warnings in any case. */
-export type Frozen =
-  | { readonly frozen: FrozenRun; readonly warnings: readonly Violation[] }
-  | { readonly problems: readonly Violation[]; readonly warnings: readonly Violation[] };
+/** Either the frozen run or every problem that was found; what else was found in any case. */
+export type Frozen = FrozenFound | (Found & { readonly problems: readonly Violation[] });
+
+export interface FrozenFound extends Found {
+  readonly frozen: FrozenRun;
+}
+
+/** What does not keep a plan from being frozen. */
+export interface Found {
+  /** With any of these the run must not start now; the plan itself is sound. */
+  readonly obstacles: readonly Violation[];
+  readonly warnings: readonly Violation[];
+}
 
 const stepsOf = (mode: Mode, names: ModeSteps = modeSteps): Step[] =>
   names[mode].flatMap((name) => {
@@ -98,6 +113,7 @@ const resolve = (
   mode: Mode,
   taken: readonly Step[],
   world: World,
+  context: FreezeContext,
   findings: Findings,
 ): Resolved | undefined => {
   const groups = resolveGroups(world, plan, mode, findings);
@@ -109,6 +125,9 @@ const resolve = (
   const recoveryComputes = world.computesAt(plan.recoverySiteId);
   const computes = [...protectedComputes, ...recoveryComputes];
   const paths = pathsOf(mode, groups, findings);
+  checkGuards({ plan, mode, groups, paths, now: context.now, findings });
+  const intent = { mode, planId: plan.id, protectedSiteId: plan.protectedSiteId };
+  checkInUse(intent, groups, context.openRuns ?? [], findings);
   const placement = placeDatastores(groups, computes, findings);
   const sides = { protectedComputes, recoveryComputes };
   const question = { plan, mode, groups, paths, placement, ...sides, findings };
@@ -218,12 +237,12 @@ export const freeze = (
   checkPlanInto(plan, findings);
   checkPolicies(overrides, 'policies', findings);
   checkSites(plan, mode, context, findings);
-  const refused = () => ({ problems: findings.problems, warnings: findings.warnings });
+  const refused = () => ({ problems: findings.problems, ...findings.told });
   if (!findings.clean) return refused();
 
   const world = new World(inventory, [plan.protectedSiteId, plan.recoverySiteId]);
   const taken = stepsOf(mode, context.modeSteps);
-  const resolved = resolve(plan, mode, taken, world, findings);
+  const resolved = resolve(plan, mode, taken, world, context, findings);
   if (resolved !== undefined) checkTies(resolved, findings);
   if (resolved === undefined || !findings.clean) return refused();
 
@@ -251,5 +270,5 @@ export const freeze = (
     gates: formGates({ steps, workgroups, options: plan.options }),
     inFlightMax: limitsOf(steps, workgroups.all, plan.options.limits),
   };
-  return { frozen, warnings: findings.warnings };
+  return { frozen, ...findings.told };
 };

@@ -8,8 +8,8 @@ import { checkPlan } from '../planner/check-plan.ts';
 import type { Catalog } from './catalog.ts';
 import { Lines } from './lines.ts';
 import type { Runs } from './runs.ts';
-import type { StoredPlan } from './service.ts';
-import type { Starts } from './starts.ts';
+import type { PlanFindings, StoredPlan } from './service.ts';
+import { refusal, type Starts } from './starts.ts';
 
 interface PlansParts {
   readonly catalog: Catalog;
@@ -88,10 +88,8 @@ export class Plans {
     return [...this.#parts.catalog.state.plans.keys()].sort().map((planId) => this.get(planId));
   }
 
-  /** Every problem at once. A plan that has failed over is checked as far as its state allows. */
-  async validate(
-    plan: Plan,
-  ): Promise<{ problems: readonly Violation[]; warnings: readonly Violation[] }> {
+  /** Every finding at once. A plan that has failed over is checked as far as its state allows. */
+  async validate(plan: Plan): Promise<PlanFindings> {
     const warnings: Violation[] = [];
     if (plan.protectedSiteId === this.#parts.ownSiteId) {
       warnings.push({
@@ -102,25 +100,27 @@ export class Plans {
       });
     }
     try {
-      return { problems: await this.#problemsOf(plan), warnings };
+      const found = await this.#findingsOf(plan);
+      return { ...found, warnings: [...warnings, ...found.warnings] };
     } catch (error) {
       if (!(error instanceof SiteswapError)) throw error;
-      return { problems: [{ field: '', message: error.message }], warnings };
+      return { problems: [{ field: '', message: error.message }], obstacles: [], warnings };
     }
   }
 
   /** Throws what is no fault of the plan: a remote that does not answer, a plugin that fails. */
-  async #problemsOf(plan: Plan): Promise<readonly Violation[]> {
+  async #findingsOf(plan: Plan): Promise<PlanFindings> {
     const { catalog, starts } = this.#parts;
     const problems = [...this.#siteProblems(plan), ...checkPlan(plan)];
-    if (problems.length > 0 || planStateOf(catalog.state, plan.id) !== 'ready') return problems;
+    const nothing = { problems, obstacles: [], warnings: [] };
+    if (problems.length > 0 || planStateOf(catalog.state, plan.id) !== 'ready') return nothing;
     const lost = catalog.state.lostSites.has(plan.protectedSiteId);
     try {
-      await starts.freeze(plan, lost ? 'disaster' : 'planned');
-      return [];
+      const { obstacles, warnings } = await starts.freeze(plan, lost ? 'disaster' : 'planned');
+      return { problems, obstacles, warnings };
     } catch (error) {
-      if (error instanceof SiteswapError && error.violations.length > 0) return error.violations;
-      throw error;
+      if (!(error instanceof SiteswapError && error.violations.length > 0)) throw error;
+      return { ...nothing, problems: error.violations };
     }
   }
 
@@ -136,15 +136,8 @@ export class Plans {
   }
 
   async #expectSound(plan: Plan): Promise<void> {
-    const problems = await this.#problemsOf(plan);
-    const first = problems[0];
-    if (first === undefined) return;
-    const where = first.field === '' ? '' : `${first.field}: `;
-    const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
-    throw new SiteswapError('PLAN_INVALID', `${where}${first.message}${more}`, {
-      subject: plan.id,
-      violations: problems,
-    });
+    const { problems } = await this.#findingsOf(plan);
+    if (problems.length > 0) throw refusal('PLAN_INVALID', problems, plan.id);
   }
 
   #expectCurrent(planId: string, etag: string): void {

@@ -3,13 +3,13 @@ import type { Device } from '../../sdk/plugin/model.ts';
 import type { SyncStatus, ValueAnswer } from '../../sdk/plugin/verbs.ts';
 import type { Decision } from '../core/entries.ts';
 import type { Violation } from '../core/errors.ts';
-import type { FrozenRun } from '../core/frozen.ts';
 import type { RemoteEvidence } from '../core/inventory.ts';
 import type { Mode, Plan } from '../core/plan.ts';
 import type { Policy } from '../core/policy.ts';
 import type { RunReport, RunSummary, RunView } from '../core/view.ts';
 import type { EventPage } from '../feed/page.ts';
 import type { JournalHealth } from '../journal/journal.ts';
+import type { Found, FrozenFound } from '../planner/freeze.ts';
 import type { DeviceVerb } from '../steps/device.ts';
 import type { PluginDescription, PoolHealth } from '../workers/pool.ts';
 
@@ -59,6 +59,18 @@ export interface StartRequest {
   readonly policies: Readonly<Record<string, Policy>>;
 }
 
+export interface StartedRun {
+  readonly runId: string;
+  readonly existing: boolean;
+  /** What the caller should know; empty when the run was there already. */
+  readonly warnings: readonly Violation[];
+}
+
+export interface PlanFindings extends Found {
+  /** With any of these the plan cannot be stored or run. */
+  readonly problems: readonly Violation[];
+}
+
 export interface DeviceRequest {
   readonly verb: DeviceVerb;
   readonly arrayId: string;
@@ -97,15 +109,12 @@ export interface Engine {
   deletePlan(planId: string, etag: string): Promise<void>;
   getPlan(planId: string): StoredPlan;
   listPlans(): readonly StoredPlan[];
-  /** Every problem at once, and warnings; touches nothing but discovery. */
-  validatePlan(plan: Plan): Promise<{
-    readonly problems: readonly Violation[];
-    readonly warnings: readonly Violation[];
-  }>;
-  /** What a run would do; touches nothing but discovery. */
-  previewPlan(planId: string, mode: Mode): Promise<FrozenRun>;
+  /** Every finding at once; touches nothing but discovery. */
+  validatePlan(plan: Plan): Promise<PlanFindings>;
+  /** What a run would do, and what is in its way now; touches nothing but discovery. */
+  previewPlan(planId: string, mode: Mode): Promise<FrozenFound>;
 
-  startRun(request: StartRequest): Promise<{ readonly runId: string; readonly existing: boolean }>;
+  startRun(request: StartRequest): Promise<StartedRun>;
   startDeviceRun(
     request: DeviceRequest,
   ): Promise<{ readonly runId: string; readonly existing: boolean }>;

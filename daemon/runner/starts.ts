@@ -5,20 +5,25 @@
  */
 import type { Clock } from '../core/clock.ts';
 import type { RunStarted } from '../core/entries.ts';
-import { SiteswapError } from '../core/errors.ts';
-import type { FrozenRun } from '../core/frozen.ts';
+import { SiteswapError, type Violation } from '../core/errors.ts';
 import type { Mode, Plan } from '../core/plan.ts';
 import type { Random } from '../core/random.ts';
 import { expectFresh } from '../core/retention.ts';
 import { modesFrom, openRunOf, planStateOf, requestOf } from '../core/system.ts';
-import { type Frozen, freeze, type ModeSteps } from '../planner/freeze.ts';
+import {
+  type Found,
+  type Frozen,
+  type FrozenFound,
+  freeze,
+  type ModeSteps,
+} from '../planner/freeze.ts';
 import { freezeDevice } from '../planner/freeze-device.ts';
 import type { Agent } from './agent.ts';
 import type { Catalog } from './catalog.ts';
 import { Lines } from './lines.ts';
 import type { Runs } from './runs.ts';
 import type { Scout } from './scout.ts';
-import type { DeviceRequest, StartRequest } from './service.ts';
+import type { DeviceRequest, StartedRun, StartRequest } from './service.ts';
 
 interface StartsParts {
   readonly catalog: Catalog;
@@ -29,10 +34,7 @@ interface StartsParts {
   readonly modeSteps?: ModeSteps;
 }
 
-interface Started {
-  readonly runId: string;
-  readonly existing: boolean;
-}
+type Opened = Omit<StartedRun, 'existing'>;
 
 export class Starts {
   readonly #parts: StartsParts;
@@ -42,20 +44,21 @@ export class Starts {
     this.#parts = parts;
   }
 
-  async run(request: StartRequest): Promise<Started> {
+  async run(request: StartRequest): Promise<StartedRun> {
     const asked = JSON.stringify([request.planId, request.mode, request.policies]);
     return this.#once(request, asked, `plan ${request.planId}`, async (requestKey) => {
       const plan = this.plan(request.planId);
       this.#expectReady(plan, request.mode);
-      const frozen = await this.freeze(plan, request.mode, request.policies);
+      const made = await this.freeze(plan, request.mode, request.policies);
+      expectNoObstacle(made, plan.id);
       const runId = this.#parts.random.id();
       const superseded = await this.#stop(plan, request.requester);
       const wanted = { ...request, requestKey, initiatorId: '' };
-      return this.#open(runId, frozen, wanted, asked, superseded);
+      return this.#open(runId, made, wanted, asked, superseded);
     });
   }
 
-  async deviceRun(request: DeviceRequest): Promise<Started> {
+  async deviceRun(request: DeviceRequest): Promise<StartedRun> {
     const { verb, arrayId, targets, args, initiatorId } = request;
     const asked = JSON.stringify([verb, arrayId, targets, args, initiatorId]);
     return this.#once(request, asked, `array ${arrayId}`, async (requestKey) => {
@@ -65,9 +68,10 @@ export class Starts {
         throw new SiteswapError('SITE_LOST', message, { subject: remote.siteId });
       }
       await this.#parts.scout.evidence(arrayId, true);
-      const frozen = await this.#freezeDevice(request);
+      const made = await this.#freezeDevice(request);
+      expectNoObstacle(made, arrayId);
       const runId = this.#parts.random.id();
-      return this.#open(runId, frozen, { ...request, requestKey }, asked);
+      return this.#open(runId, made, { ...request, requestKey }, asked);
     });
   }
 
@@ -84,7 +88,7 @@ export class Starts {
     plan: Plan,
     mode: Mode,
     policies: StartRequest['policies'] = {},
-  ): Promise<FrozenRun> {
+  ): Promise<FrozenFound> {
     this.#expectSites(plan, mode);
     const { scout } = this.#parts;
     const sites = [plan.recoverySiteId, plan.protectedSiteId];
@@ -99,27 +103,26 @@ export class Starts {
   }
 
   async #context(policies: StartRequest['policies'], remoteIds: ReadonlySet<string>) {
-    const { scout, catalog, modeSteps } = this.#parts;
+    const { scout, catalog, modeSteps, clock, runs } = this.#parts;
     return {
       ...(modeSteps === undefined ? {} : { modeSteps }),
       capabilities: await scout.capabilities(remoteIds),
       lostSites: new Set(catalog.state.lostSites.keys()),
+      now: clock.now(),
+      openRuns: runs.openAgents().map(({ state }) => ({
+        runId: state.started.runId,
+        frozen: state.frozen,
+      })),
       policies,
     };
   }
 
-  #expectFrozen(made: Frozen, subject: string): FrozenRun {
-    if ('frozen' in made) return made.frozen;
-    const first = made.problems[0];
-    const where = first?.field === '' ? '' : `${first?.field}: `;
-    const more = made.problems.length > 1 ? ` (and ${made.problems.length - 1} more)` : '';
-    throw new SiteswapError('PLAN_INVALID', `${where}${first?.message}${more}`, {
-      subject,
-      violations: made.problems,
-    });
+  #expectFrozen(made: Frozen, subject: string): FrozenFound {
+    if ('frozen' in made) return made;
+    throw refusal('PLAN_INVALID', made.problems, subject);
   }
 
-  async #freezeDevice(request: DeviceRequest): Promise<FrozenRun> {
+  async #freezeDevice(request: DeviceRequest): Promise<FrozenFound> {
     const { scout } = this.#parts;
     const { devices } = await scout.evidence(request.arrayId, false);
     const known = new Set(devices.flatMap(({ id, groupId }) => [id, groupId ?? id]));
@@ -141,8 +144,8 @@ export class Starts {
     request: { readonly requester: string; readonly requestKey: string },
     asked: string,
     line: string,
-    start: (requestKey: string) => Promise<string>,
-  ): Promise<Started> {
+    start: (requestKey: string) => Promise<Opened>,
+  ): Promise<StartedRun> {
     const { catalog, random } = this.#parts;
     const requestKey = request.requestKey === '' ? random.id() : request.requestKey;
     const key = requestOf(request.requester, requestKey);
@@ -150,7 +153,7 @@ export class Starts {
       const known = catalog.state.requests.get(key);
       if (known !== undefined) {
         const opened = catalog.state.runs.get(known)?.opened;
-        if (opened?.request === asked) return { runId: known, existing: true };
+        if (opened?.request === asked) return { runId: known, existing: true, warnings: [] };
         throw new SiteswapError(
           'REQUEST_KEY_REUSED',
           `"${request.requester}" used request key "${requestKey}" for run ${known}, ` +
@@ -160,8 +163,7 @@ export class Starts {
       }
       expectFresh(catalog.state, request.requester, requestKey);
       catalog.expectNotHeld();
-      const runId = await this.#lines.run(line, () => start(requestKey));
-      return { runId, existing: false };
+      return { ...(await this.#lines.run(line, () => start(requestKey))), existing: false };
     });
   }
 
@@ -214,7 +216,7 @@ export class Starts {
 
   async #open(
     runId: string,
-    frozen: FrozenRun,
+    { frozen, warnings }: FrozenFound,
     request: {
       readonly requester: string;
       readonly requestKey: string;
@@ -222,7 +224,7 @@ export class Starts {
     },
     asked: string,
     superseded?: Agent,
-  ): Promise<string> {
+  ): Promise<Opened> {
     const { random, clock, runs, catalog } = this.#parts;
     const at = clock.now();
     const { requester, requestKey } = request;
@@ -242,6 +244,22 @@ export class Starts {
       started,
       superseded,
     );
-    return runId;
+    return { runId, warnings };
   }
 }
+
+/** One error for all that was found: the message tells the first, the violations tell them all. */
+export const refusal = (
+  reason: 'PLAN_INVALID' | 'RUN_REFUSED',
+  violations: readonly Violation[],
+  subject: string,
+): SiteswapError => {
+  const [first] = violations;
+  const where = first?.field === '' ? '' : `${first?.field}: `;
+  const more = violations.length > 1 ? ` (and ${violations.length - 1} more)` : '';
+  return new SiteswapError(reason, `${where}${first?.message}${more}`, { subject, violations });
+};
+
+const expectNoObstacle = ({ obstacles }: Found, subject: string): void => {
+  if (obstacles.length > 0) throw refusal('RUN_REFUSED', obstacles, subject);
+};

@@ -114,6 +114,10 @@ const anyPlan: fc.Arbitrary<Plan> = fc.record({
       perStep: fc.dictionary(stepNames, atLeastOne, { maxKeys: 3, noNullPrototype: true }),
     }),
     liveMigration: fc.boolean(),
+    lag: fc.record({
+      rpoTimesMax: fc.integer({ min: 1, max: 1_000 }),
+      beyond: fc.constantFrom('refuse' as const, 'warn' as const),
+    }),
   }),
 });
 

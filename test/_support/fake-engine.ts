@@ -5,9 +5,9 @@
 
 import type { Entry } from '../../daemon/core/entries.ts';
 import { SiteswapError } from '../../daemon/core/errors.ts';
-import type { FrozenRun } from '../../daemon/core/frozen.ts';
 import type { RemoteEvidence } from '../../daemon/core/inventory.ts';
 import type { ItemReport, RunReport, RunView } from '../../daemon/core/view.ts';
+import type { FrozenFound } from '../../daemon/planner/freeze.ts';
 import type {
   DeviceRequest,
   Engine,
@@ -106,12 +106,12 @@ export class FakeEngine implements Engine {
       plan.protectionGroups.length === 0
         ? [{ field: 'protectionGroups', message: 'is empty: nothing would move' }]
         : [];
-    return { problems, warnings: [{ field: 'name', message: 'is short' }] };
+    return { problems, obstacles: [], warnings: [{ field: 'name', message: 'is short' }] };
   }
 
-  async previewPlan(planId: string): Promise<FrozenRun> {
+  async previewPlan(planId: string): Promise<FrozenFound> {
     this.#planOf(planId);
-    return frozenRun(planId);
+    return { frozen: frozenRun(planId), obstacles: [], warnings: [] };
   }
 
   async startRun(request: StartRequest) {
@@ -119,10 +119,10 @@ export class FakeEngine implements Engine {
     this.#planOf(request.planId);
     const { planId, mode, requester, requestKey } = request;
     const known = this.#sameRequest(requester, requestKey);
-    if (known) return { runId: known, existing: true };
+    if (known) return { runId: known, existing: true, warnings: [] };
     const runId = this.addRun({ planId, mode, requester, requestKey });
     queueMicrotask(() => this.finish(runId));
-    return { runId, existing: false };
+    return { runId, existing: false, warnings: [] };
   }
 
   async startDeviceRun(request: DeviceRequest) {

@@ -148,6 +148,7 @@ export const contextFor = (
     ]),
   ),
   lostSites: new Set(),
+  now: 0,
   ...more,
 });
 

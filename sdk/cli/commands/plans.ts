@@ -66,9 +66,9 @@ const apply = async (cli: Cli, file: string): Promise<void> => {
 const validate = async (cli: Cli, file: string, offline: boolean): Promise<void> => {
   const parsed = await readPlan(file);
   const answer = offline
-    ? { problems: [], warnings: [] }
+    ? { problems: [], obstacles: [], warnings: [] }
     : await cli.client.plans.validate(planMessage(parsed.value));
-  const { problems, warnings } = answer;
+  const { problems, obstacles, warnings } = answer;
   if (problems.length > 0) {
     const lines = atLines(file, parsed, problems);
     const what = `${file}: ${count(problems.length, 'problem')}`;
@@ -80,6 +80,9 @@ const validate = async (cli: Cli, file: string, offline: boolean): Promise<void>
       ...(warnings.length === 0 ? [] : atLines(file, parsed, warnings)),
       `${terminal.tone('good', '✔')} ${file} can be applied` +
         (offline ? ' (not asked a daemon)' : ''),
+      ...(obstacles.length === 0
+        ? []
+        : ['a run of it would be refused now:', ...atLines(file, parsed, obstacles)]),
     ].join('\n'),
   );
 };

@@ -12,6 +12,7 @@ import type { Cli } from '../cli.ts';
 import { wordOf, wordsOf } from '../enums.ts';
 import { follow } from '../follow.ts';
 import { table } from '../terminal.ts';
+import { findingsText } from '../views/preview.ts';
 import { reportText } from '../views/report.ts';
 import { outcomeOf, statusTone } from '../views/run.ts';
 import { dateTime, duration } from '../words.ts';
@@ -53,6 +54,9 @@ const start = async (cli: Cli, planId: string, options: StartOptions): Promise<v
     requestKey: options.key ?? '',
     policies: await readPolicyOptions(options.policy),
   });
+  for (const line of findingsText({ warnings: started.warnings }, cli.terminal)) {
+    cli.terminal.note(line);
+  }
   if (cli.json) cli.line(started);
   else if (options.detach) cli.terminal.print(started.runId);
   else if (started.existing) cli.terminal.note(`run ${started.runId} was started earlier`);

@@ -7,7 +7,13 @@ import {
   PolicyActionType,
   Reach,
 } from '../../../proto/gen/siteswap/v1/common.ts';
-import type { Plan, PlanOptions, PlanVm } from '../../../proto/gen/siteswap/v1/plan.ts';
+import {
+  LagAction,
+  type LagGuard,
+  type Plan,
+  type PlanOptions,
+  type PlanVm,
+} from '../../../proto/gen/siteswap/v1/plan.ts';
 import { fromWord, wordOf } from '../enums.ts';
 import type { Action, PlanFile, PolicyFile } from './schema.ts';
 
@@ -49,6 +55,7 @@ const optionsMessage = ({
   release = 'each',
   priorityGates,
   liveMigration = false,
+  lag,
   limits,
 }: PlanFile['options']): PlanOptions => ({
   vmWorkgroupMax,
@@ -64,6 +71,10 @@ const optionsMessage = ({
           perStep: limits.perStep,
         },
   liveMigration,
+  lag: lag && {
+    rpoTimesMax: lag.rpoTimesMax ?? 0,
+    beyond: fromWord(LagAction, lag.beyond ?? '') ?? LagAction.UNSPECIFIED,
+  },
 });
 
 /** A checked plan file as the contract's plan. */
@@ -115,6 +126,11 @@ const vmYaml = ({ id, priority, dependsOn }: PlanVm): unknown =>
     ? id
     : { id, ...(priority > 0 && { priority }), ...(dependsOn.length > 0 && { dependsOn }) };
 
+const lagYaml = ({ rpoTimesMax, beyond }: LagGuard): Record<string, unknown> => ({
+  ...(rpoTimesMax > 0 && { rpoTimesMax }),
+  ...(beyond !== LagAction.UNSPECIFIED && { beyond: wordOf(LagAction, beyond) }),
+});
+
 const optionsYaml = (options: PlanOptions): Record<string, unknown> => {
   const { perArray = 0, perCompute = 0, perStep = {} } = options.limits ?? {};
   const limits = {
@@ -128,6 +144,7 @@ const optionsYaml = (options: PlanOptions): Record<string, unknown> => {
     ...(options.releaseBatchSize > 0 && { release: { batch: options.releaseBatchSize } }),
     ...(options.priorityGates !== undefined && { priorityGates: options.priorityGates }),
     ...(options.liveMigration && { liveMigration: true }),
+    ...(options.lag && { lag: lagYaml(options.lag) }),
     ...(Object.keys(limits).length > 0 && { limits }),
   };
 };

@@ -159,6 +159,12 @@ const options = z.strictObject({
     .describe('each, or {batch: SIZE}')
     .optional(),
   priorityGates: z.boolean().optional(),
+  lag: z
+    .strictObject({
+      rpoTimesMax: whole(1, 1_000).optional(),
+      beyond: z.enum(['refuse', 'warn']).optional(),
+    })
+    .optional(),
   liveMigration: z.boolean().optional(),
   limits: z
     .strictObject({

@@ -9,6 +9,7 @@ import {
   Side,
   Unit,
 } from '../../../proto/gen/siteswap/v1/common.ts';
+import type { Violation } from '../../../proto/gen/siteswap/v1/error.ts';
 import {
   GateKind,
   Path,
@@ -111,6 +112,18 @@ const gateLine = ({ kind, waits, holds }: PreviewGate, ink: Ink): string => {
 const more = (amount: number, ink: Ink): string[] =>
   amount > 0 ? [ink.tone('quiet', `  and ${amount} more: --json shows them`)] : [];
 
+/** What is in the way of a run, then what its author should know. */
+export const findingsText = (
+  { obstacles, warnings }: Partial<Pick<PreviewPlanResponse, 'obstacles' | 'warnings'>>,
+  ink: Ink,
+): string[] => {
+  const line = ({ field, message }: Violation) => `${field === '' ? '' : `${field}: `}${message}`;
+  return [
+    ...(obstacles ?? []).map((found) => `${ink.tone('bad', '✘')} ${line(found)}`),
+    ...(warnings ?? []).map((found) => `${ink.tone('warn', '!')} ${line(found)}`),
+  ];
+};
+
 /** The whole preview. */
 export const previewText = (preview: PreviewPlanResponse, ink: Ink): string => {
   const mode = wordOf(Mode, preview.mode);
@@ -126,6 +139,7 @@ export const previewText = (preview: PreviewPlanResponse, ink: Ink): string => {
   return [
     `${title}  ${way}  ${amounts}`,
     ink.tone('quiet', 'a preview: nothing is touched'),
+    ...findingsText(preview, ink),
     '',
     steps(preview, ink),
     '',

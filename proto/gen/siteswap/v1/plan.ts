@@ -39,6 +39,58 @@ export const protobufFileName = "siteswap/v1/plan.proto";
 
 /** Plans: what moves where, in which order, with which policies. */
 
+/** What a pair that lags too far, or is not copied in full yet, leads to. */
+export const LagAction = {
+  /** UNSPECIFIED - REFUSE. */
+  UNSPECIFIED: "LAG_ACTION_UNSPECIFIED",
+  /** REFUSE - The run does not start. */
+  REFUSE: "LAG_ACTION_REFUSE",
+  /** WARN - It starts with a warning. */
+  WARN: "LAG_ACTION_WARN",
+  UNRECOGNIZED: "UNRECOGNIZED",
+} as const;
+
+export type LagAction = typeof LagAction[keyof typeof LagAction];
+
+export namespace LagAction {
+  export type UNSPECIFIED = typeof LagAction.UNSPECIFIED;
+  export type REFUSE = typeof LagAction.REFUSE;
+  export type WARN = typeof LagAction.WARN;
+  export type UNRECOGNIZED = typeof LagAction.UNRECOGNIZED;
+}
+
+export function lagActionFromJSON(object: any): LagAction {
+  switch (object) {
+    case 0:
+    case "LAG_ACTION_UNSPECIFIED":
+      return LagAction.UNSPECIFIED;
+    case 1:
+    case "LAG_ACTION_REFUSE":
+      return LagAction.REFUSE;
+    case 2:
+    case "LAG_ACTION_WARN":
+      return LagAction.WARN;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return LagAction.UNRECOGNIZED;
+  }
+}
+
+export function lagActionToNumber(object: LagAction): number {
+  switch (object) {
+    case LagAction.UNSPECIFIED:
+      return 0;
+    case LagAction.REFUSE:
+      return 1;
+    case LagAction.WARN:
+      return 2;
+    case LagAction.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
 /** What may be run next, by the plan's own history. */
 export const PlanState = {
   UNSPECIFIED: "PLAN_STATE_UNSPECIFIED",
@@ -383,6 +435,18 @@ export interface PlanOptions {
    * they are off, they are stopped and started like all others.
    */
   liveMigration: boolean;
+  /** How far replication may have fallen behind when a planned run starts; absent: the defaults. */
+  lag: LagGuard | undefined;
+}
+
+/** What replication that has fallen behind leads to when a planned run starts. */
+export interface LagGuard {
+  /**
+   * A copy may be older than its RPO this many times; 0: the default of 3. Copies whose storage
+   * names no RPO are not judged.
+   */
+  rpoTimesMax: number;
+  beyond: LagAction;
 }
 
 /** Tasks in flight at the most. */
@@ -481,6 +545,8 @@ export interface ValidatePlanResponse {
   problems: Violation[];
   /** It can, but it will not be what its author wants. */
   warnings: Violation[];
+  /** It can be stored, but a run of it would be refused as things stand now. */
+  obstacles: Violation[];
 }
 
 /** Asks what a run would do. */
@@ -502,6 +568,10 @@ export interface PreviewPlanResponse {
   gates: PreviewGate[];
   /** Array or compute id → tasks in flight there at the most. */
   inFlightMax: { [key: string]: number };
+  /** With any of these StartRun is refused with RUN_REFUSED, as things stand now. */
+  obstacles: Violation[];
+  /** What StartRun would tell. */
+  warnings: Violation[];
 }
 
 export interface PreviewPlanResponse_InFlightMaxEntry {
@@ -1065,6 +1135,7 @@ function createBasePlanOptions(): PlanOptions {
     priorityGates: undefined,
     limits: undefined,
     liveMigration: false,
+    lag: undefined,
   };
 }
 
@@ -1087,6 +1158,9 @@ export const PlanOptions: MessageFns<PlanOptions> = {
     }
     if (message.liveMigration !== false) {
       writer.uint32(48).bool(message.liveMigration);
+    }
+    if (message.lag !== undefined) {
+      LagGuard.encode(message.lag, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -1152,6 +1226,14 @@ export const PlanOptions: MessageFns<PlanOptions> = {
             message.liveMigration = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.lag = LagGuard.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1177,6 +1259,74 @@ export const PlanOptions: MessageFns<PlanOptions> = {
       ? PlanLimits.fromPartial(object.limits)
       : undefined;
     message.liveMigration = object.liveMigration ?? false;
+    message.lag = (object.lag !== undefined && object.lag !== null) ? LagGuard.fromPartial(object.lag) : undefined;
+    return message;
+  },
+};
+
+function createBaseLagGuard(): LagGuard {
+  return { rpoTimesMax: 0, beyond: LagAction.UNSPECIFIED };
+}
+
+export const LagGuard: MessageFns<LagGuard> = {
+  encode(message: LagGuard, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rpoTimesMax !== 0) {
+      writer.uint32(8).uint32(message.rpoTimesMax);
+    }
+    if (message.beyond !== LagAction.UNSPECIFIED) {
+      writer.uint32(16).int32(lagActionToNumber(message.beyond));
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LagGuard {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLagGuard();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.rpoTimesMax = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.beyond = lagActionFromJSON(reader.int32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LagGuard>): LagGuard {
+    return LagGuard.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LagGuard>): LagGuard {
+    const message = createBaseLagGuard();
+    message.rpoTimesMax = object.rpoTimesMax ?? 0;
+    message.beyond = object.beyond ?? LagAction.UNSPECIFIED;
     return message;
   },
 };
@@ -2089,7 +2239,7 @@ export const ValidatePlanRequest: MessageFns<ValidatePlanRequest> = {
 };
 
 function createBaseValidatePlanResponse(): ValidatePlanResponse {
-  return { problems: [], warnings: [] };
+  return { problems: [], warnings: [], obstacles: [] };
 }
 
 export const ValidatePlanResponse: MessageFns<ValidatePlanResponse> = {
@@ -2099,6 +2249,9 @@ export const ValidatePlanResponse: MessageFns<ValidatePlanResponse> = {
     }
     for (const v of message.warnings) {
       Violation.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.obstacles) {
+      Violation.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -2132,6 +2285,14 @@ export const ValidatePlanResponse: MessageFns<ValidatePlanResponse> = {
             message.warnings.push(Violation.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.obstacles.push(Violation.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2151,6 +2312,7 @@ export const ValidatePlanResponse: MessageFns<ValidatePlanResponse> = {
     const message = createBaseValidatePlanResponse();
     message.problems = object.problems?.map((e) => Violation.fromPartial(e)) || [];
     message.warnings = object.warnings?.map((e) => Violation.fromPartial(e)) || [];
+    message.obstacles = object.obstacles?.map((e) => Violation.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2232,6 +2394,8 @@ function createBasePreviewPlanResponse(): PreviewPlanResponse {
     workgroups: [],
     gates: [],
     inFlightMax: {},
+    obstacles: [],
+    warnings: [],
   };
 }
 
@@ -2261,6 +2425,12 @@ export const PreviewPlanResponse: MessageFns<PreviewPlanResponse> = {
     globalThis.Object.entries(message.inFlightMax).forEach(([key, value]: [string, number]) => {
       PreviewPlanResponse_InFlightMaxEntry.encode({ key: key as any, value }, writer.uint32(66).fork()).join();
     });
+    for (const v of message.obstacles) {
+      Violation.encode(v!, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.warnings) {
+      Violation.encode(v!, writer.uint32(82).fork()).join();
+    }
     return writer;
   },
 
@@ -2344,6 +2514,22 @@ export const PreviewPlanResponse: MessageFns<PreviewPlanResponse> = {
             }
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.obstacles.push(Violation.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.warnings.push(Violation.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2377,6 +2563,8 @@ export const PreviewPlanResponse: MessageFns<PreviewPlanResponse> = {
       },
       {},
     );
+    message.obstacles = object.obstacles?.map((e) => Violation.fromPartial(e)) || [];
+    message.warnings = object.warnings?.map((e) => Violation.fromPartial(e)) || [];
     return message;
   },
 };

@@ -2300,8 +2300,8 @@ export const RestoreResponse: MessageFns<RestoreResponse> = {
  * subject, and the same request key asks for its results again.
  *
  * Errors of every changing call: INVALID_REQUEST, REMOTE_NOT_FOUND, DEVICE_NOT_FOUND, SITE_LOST,
- * VERB_UNSUPPORTED, REQUEST_KEY_REUSED, REQUEST_EXPIRED, TOO_MANY_RUNS, JOURNAL_HELD,
- * DEADLINE.
+ * VERB_UNSUPPORTED, RUN_REFUSED (a plan run has the target in its hands), REQUEST_KEY_REUSED,
+ * REQUEST_EXPIRED, TOO_MANY_RUNS, JOURNAL_HELD, DEADLINE.
  */
 export type ReplicationServiceService = typeof ReplicationServiceService;
 export const ReplicationServiceService = {

@@ -40,6 +40,7 @@ import {
   unitFromJSON,
   unitToNumber,
 } from "./common.ts";
+import { Violation } from "./error.ts";
 
 export const protobufPackage = "siteswap.v1";
 
@@ -891,6 +892,8 @@ export interface StartRunResponse {
   runId: string;
   /** It was started earlier, by the same request. */
   existing: boolean;
+  /** What the caller should know; empty when it was started earlier. */
+  warnings: Violation[];
 }
 
 /** Asks for a run. */
@@ -2309,7 +2312,7 @@ export const StartRunRequest_PoliciesEntry: MessageFns<StartRunRequest_PoliciesE
 };
 
 function createBaseStartRunResponse(): StartRunResponse {
-  return { runId: "", existing: false };
+  return { runId: "", existing: false, warnings: [] };
 }
 
 export const StartRunResponse: MessageFns<StartRunResponse> = {
@@ -2319,6 +2322,9 @@ export const StartRunResponse: MessageFns<StartRunResponse> = {
     }
     if (message.existing !== false) {
       writer.uint32(16).bool(message.existing);
+    }
+    for (const v of message.warnings) {
+      Violation.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -2352,6 +2358,14 @@ export const StartRunResponse: MessageFns<StartRunResponse> = {
             message.existing = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.warnings.push(Violation.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2371,6 +2385,7 @@ export const StartRunResponse: MessageFns<StartRunResponse> = {
     const message = createBaseStartRunResponse();
     message.runId = object.runId ?? "";
     message.existing = object.existing ?? false;
+    message.warnings = object.warnings?.map((e) => Violation.fromPartial(e)) || [];
     return message;
   },
 };
@@ -4537,7 +4552,7 @@ export const RunServiceService = {
    * Starts a run. The same request key from the same requester returns the same run, also after a
    * restart: a caller that got no answer repeats the request.
    *
-   * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_IN_USE, PLAN_STATE,
+   * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_IN_USE, PLAN_STATE, RUN_REFUSED,
    * REQUEST_KEY_REUSED, REQUEST_EXPIRED, SITE_LOST, SITE_NOT_LOST, REMOTE_UNREACHABLE, PLUGIN_FAILED,
    * TOO_MANY_RUNS, JOURNAL_HELD.
    */
@@ -4645,7 +4660,7 @@ export interface RunServiceServer extends UntypedServiceImplementation {
    * Starts a run. The same request key from the same requester returns the same run, also after a
    * restart: a caller that got no answer repeats the request.
    *
-   * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_IN_USE, PLAN_STATE,
+   * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_IN_USE, PLAN_STATE, RUN_REFUSED,
    * REQUEST_KEY_REUSED, REQUEST_EXPIRED, SITE_LOST, SITE_NOT_LOST, REMOTE_UNREACHABLE, PLUGIN_FAILED,
    * TOO_MANY_RUNS, JOURNAL_HELD.
    */
@@ -4697,7 +4712,7 @@ export interface RunServiceClient extends Client {
    * Starts a run. The same request key from the same requester returns the same run, also after a
    * restart: a caller that got no answer repeats the request.
    *
-   * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_IN_USE, PLAN_STATE,
+   * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_IN_USE, PLAN_STATE, RUN_REFUSED,
    * REQUEST_KEY_REUSED, REQUEST_EXPIRED, SITE_LOST, SITE_NOT_LOST, REMOTE_UNREACHABLE, PLUGIN_FAILED,
    * TOO_MANY_RUNS, JOURNAL_HELD.
    */

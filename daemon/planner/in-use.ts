@@ -1,0 +1,90 @@
+/**
+ * Which groups other runs have in their hands. Two runs that pull one group in different ways would
+ * undo each other's work; two that pull it the same way meet in the same place.
+ */
+import type { FrozenRun, StorageItem } from '../core/frozen.ts';
+import type { Findings } from './findings.ts';
+import type { Group } from './resolve-groups.ts';
+
+/** A run that is not ended. */
+export interface OpenRun {
+  readonly runId: string;
+  readonly frozen: FrozenRun;
+}
+
+/** What the run to come would do, as far as it matters to others. */
+export type Intent = Pick<FrozenRun, 'mode' | 'planId' | 'protectedSiteId'>;
+
+interface Used {
+  readonly arrayId: string;
+  readonly devices: readonly string[];
+}
+
+const keyOf = (arrayId: string, deviceId: string): string => JSON.stringify([arrayId, deviceId]);
+
+/** A device run whose only step changes no role: it is in nobody's way. */
+const isHarmless = ({ mode, steps }: FrozenRun): boolean =>
+  mode === 'device' && steps.every(({ name }) => name === 'device-sync');
+
+const usedBy = function* ({ workgroups }: FrozenRun): Generator<Used> {
+  for (const group of workgroups) {
+    if (group.unit !== 'storage') continue;
+    for (const item of group.items as readonly StorageItem[]) {
+      yield { arrayId: group.protectedArrayId, devices: item.protected.devices };
+      yield { arrayId: group.recoveryArrayId, devices: item.recovery.devices };
+    }
+  }
+};
+
+/** The groups (by position) that the run has in its hands. */
+const sharedWith = (frozen: FrozenRun, owners: ReadonlyMap<string, number>): Set<number> => {
+  const shared = new Set<number>();
+  for (const { arrayId, devices } of usedBy(frozen)) {
+    for (const id of devices) {
+      const group = owners.get(keyOf(arrayId, id));
+      if (group !== undefined) shared.add(group);
+    }
+  }
+  return shared;
+};
+
+/** Adds what is in use. The plan's own open run is not looked at: that is the caller's affair. */
+export const checkInUse = (
+  intent: Intent,
+  groups: readonly Omit<Group, 'protectionGroup'>[],
+  openRuns: readonly OpenRun[],
+  findings: Findings,
+): void => {
+  const others = openRuns.filter(
+    ({ frozen }) =>
+      !isHarmless(frozen) && (intent.planId === '' || frozen.planId !== intent.planId),
+  );
+  if (others.length === 0) return;
+  const owners = new Map<string, number>();
+  groups.forEach(({ protected: here, recovery }, position) => {
+    for (const { arrayId, target } of [here, recovery]) {
+      for (const id of target.devices) owners.set(keyOf(arrayId, id), position);
+    }
+  });
+  for (const { runId, frozen } of others) {
+    const same = frozen.mode === intent.mode && frozen.protectedSiteId === intent.protectedSiteId;
+    const what =
+      frozen.mode === 'device' ? 'a device run' : `${frozen.mode}, plan "${frozen.planId}"`;
+    for (const position of sharedWith(frozen, owners)) {
+      const { id, field } = groups[position] as (typeof groups)[number];
+      if (same) {
+        findings.warn(
+          field,
+          `"${id}" is in the hands of run ${runId} (${what}) too, which goes the same way: ` +
+            'both will find done what the other one did',
+        );
+      } else {
+        findings.obstacle(
+          field,
+          `"${id}" is in the hands of run ${runId} (${what}), which does something else with ` +
+            'it: wait until that run has ended, or resume or cancel it',
+        );
+      }
+    }
+  }
+};

@@ -1,0 +1,60 @@
+/** The guards in the engine: what validate and preview show is what a start is refused for. */
+import test from 'ava';
+import { SiteswapError } from '../../daemon/core/errors.ts';
+import type { Mode } from '../../daemon/core/plan.ts';
+import { fault } from '../../sdk/plugin/fault.ts';
+import { planFor, type Rig, rig, untilRest } from '../_support/engine-on-lab.ts';
+
+const request = (mode: Mode, planId = 'payroll') => ({
+  planId,
+  mode,
+  requester: 'tester',
+  requestKey: '',
+  policies: {},
+});
+
+const refusedOf = async ({ engine }: Rig, mode: Mode, planId?: string): Promise<SiteswapError> => {
+  try {
+    await engine.startRun(request(mode, planId));
+  } catch (error) {
+    if (error instanceof SiteswapError) return error;
+  }
+  throw new Error('it was not refused');
+};
+
+test('link down: validate, preview and start tell the same, and nothing is touched', async (t) => {
+  const made = await rig();
+  await made.engine.createPlan(planFor(2));
+  await made.lab.cutLink('site-a', 'site-b');
+  const before = await made.lab.effects();
+  const judged = await made.engine.validatePlan(planFor(2));
+  const preview = await made.engine.previewPlan('payroll', 'planned');
+  const refusal = await refusedOf(made, 'planned');
+  t.is(refusal.reason, 'RUN_REFUSED');
+  t.is(judged.obstacles.length, 2);
+  t.deepEqual(judged.problems, []);
+  t.deepEqual(preview.obstacles, judged.obstacles);
+  t.deepEqual(refusal.violations, judged.obstacles);
+  t.regex(refusal.message, /^protectionGroups\[0\]\.groups\[0\]: .*partitioned: the arrays do not/);
+  t.deepEqual(await made.lab.effects(), before);
+  t.deepEqual(made.engine.listRuns({ openOnly: false }), []);
+  await made.lab.healLink('site-a', 'site-b');
+  await untilRest(made.engine, (await made.engine.startRun(request('planned'))).runId);
+  t.is(made.engine.getPlan('payroll').state, 'failed-over');
+});
+
+test('a group in the hands of a parked run: another mode is refused, the same mode is warned', async (t) => {
+  const effect = { effect: 'error', fault: fault('refused', 'no') } as const;
+  const made = await rig({ rules: [{ name: 'no', step: 'mount', budget: 2, effect }] });
+  const { engine } = made;
+  await engine.createPlan(planFor(2));
+  await engine.createPlan(planFor(1, 3, { id: 'other' }));
+  const { runId } = await engine.startRun(request('test'));
+  await untilRest(engine, runId);
+  const refusal = await refusedOf(made, 'planned', 'other');
+  t.is(refusal.reason, 'RUN_REFUSED');
+  t.regex(refusal.message, new RegExp(`in the hands of run ${runId} \\(test, plan "payroll"\\)`));
+  const shared = await engine.startRun(request('test', 'other'));
+  t.regex(shared.warnings[0]?.message ?? '', /which goes the same way/);
+  t.deepEqual((await engine.previewPlan('other', 'test')).obstacles, []);
+});
