@@ -1,4 +1,7 @@
-/** How near to ideal: verbs that take 5 ms, 64 of them in flight, and the same with barriers. */
+/**
+ * How near to ideal: 64 calls in flight that take 5 ms for each of their VMs, so that every size of
+ * workgroup is some four seconds of work; and the same with barriers.
+ */
 import { chainsOfWaits } from './bare/timers.ts';
 import type { Figure } from './figures.ts';
 import { median } from './numbers.ts';
@@ -6,7 +9,7 @@ import type { Scale } from './scale.ts';
 import { type Timed, vmsPerGroup, World } from './world.ts';
 
 const steps = 5;
-const latencyMs = 5;
+const latencyMsPerVm = 5;
 /** The default limit of one compute. */
 const slots = 64;
 
@@ -15,6 +18,7 @@ const span = async (
   vmWorkgroupMax: number,
   barrier: boolean,
 ): Promise<number> => {
+  const latencyMs = latencyMsPerVm * vmWorkgroupMax;
   const world = await World.open({ groups, steps, faultRate: 0.01, latencyMs, syncDelayMs: 0 });
   try {
     const workgroups = groups * Math.ceil(vmsPerGroup / vmWorkgroupMax);
@@ -33,6 +37,7 @@ const span = async (
 };
 
 const figuresAt = async (scale: Scale, vmWorkgroupMax: number): Promise<readonly Figure[]> => {
+  const latencyMs = latencyMsPerVm * vmWorkgroupMax;
   const chains = (scale.groups * vmsPerGroup) / vmWorkgroupMax;
   const idealMs = Math.max(steps, (chains * steps) / slots) * latencyMs;
   const name = `workgroups of ${vmWorkgroupMax}, verbs of ${latencyMs} ms, ${slots} in flight`;

@@ -8,7 +8,7 @@
  */
 
 import type { Clock } from '../core/clock.ts';
-import { decide, isWanted } from '../core/engine/decide.ts';
+import { decide, intents, isWanted } from '../core/engine/decide.ts';
 import { fold } from '../core/engine/fold.ts';
 import { type Group, type RunState, siteOf } from '../core/engine/state.ts';
 import type { Entry, ItemFaults, RunEnded, TaskStarted } from '../core/entries.ts';
@@ -21,9 +21,10 @@ import type { JobFault, Pool, TaskJob, TaskResult } from '../workers/pool.ts';
 import { Asker } from './asker.ts';
 import type { Catalog } from './catalog.ts';
 import type { Draws } from './draws.ts';
+import { Flight, type Heard } from './flight.ts';
 import { type Errand, errandOf, JobMaker, outcomeEntries, refusalEntries } from './jobs.ts';
 import type { RunLog } from './log.ts';
-import type { RunSlots, Turn } from './slots.ts';
+import type { RunSlots } from './slots.ts';
 import { encode } from './streams.ts';
 
 export interface AgentParts {
@@ -36,12 +37,6 @@ export interface AgentParts {
   readonly slots: RunSlots;
   readonly log: RunLog;
   readonly presentations: Presentations;
-}
-
-/** An attempt whose intent is durable: its call is under way, or waits for its turn. */
-interface Flight {
-  readonly errand: Errand;
-  readonly turn: Turn;
 }
 
 /** What lands with the end of a run: the beginning of the one that takes over. */
@@ -152,8 +147,9 @@ export class Agent {
     this.#asker.stop();
     // What waits goes first: an ended call would begin it.
     const { slots } = this.#parts;
-    const begun = [...this.#inFlight.values()].filter(({ turn }) => !slots.leave(turn));
-    for (const { turn } of begun) slots.end(turn);
+    const flights = [...this.#inFlight.values()];
+    for (const flight of flights) flight.recall();
+    for (const flight of flights.filter((one) => !slots.leave(one))) slots.abandon(flight);
     this.#inFlight.clear();
     this.#finishRest();
   }
@@ -184,8 +180,7 @@ export class Agent {
   async #turns(): Promise<void> {
     try {
       while (!this.#killed) {
-        const batch = upToEnd(this.#outbox);
-        this.#outbox = [];
+        const batch = this.#nextBatch();
         if (batch.length > 0) await this.#append(batch);
         if (this.#killed) break;
         for (const entry of batch) this.#absorb(entry);
@@ -202,6 +197,18 @@ export class Agent {
     this.#turning = false;
     if (this.state.result !== undefined) this.#over.resolve();
     this.#finishRest();
+  }
+
+  /**
+   * What is to be appended. Beside mere outcomes go intents for the slots that their calls have
+   * left: they depend on nothing that is not folded yet, and need no sync of their own.
+   */
+  #nextBatch(): readonly Entry[] {
+    const batch = upToEnd(this.#outbox);
+    this.#outbox = [];
+    if (batch.length === 0 || batch.some(({ type }) => type !== 'task-outcome')) return batch;
+    const made = intents(this.state, this.#parts.clock.now(), this.#parts.slots);
+    return [...made.map((entry) => this.#withDraws(entry)), ...batch];
   }
 
   #finishRest(): void {
@@ -266,53 +273,48 @@ export class Agent {
     const group = this.state.groups[entry.group] as Group;
     const injections = (entry.injections ?? []) as Errand['injections'];
     const errand = errandOf(this.state, group, entry.direction, injections);
-    const phase = entry.direction === 'undo' ? 'undo' : errand.step.before ? 'before' : 'run';
-    const positions = group.task.due;
-    const turn: Turn = {
-      remoteId: errand.remoteId,
-      step: errand.at,
-      begin: () => {
-        this.#queued.delete(group.index);
-        this.#run(errand, phase, positions);
-      },
-    };
-    this.#inFlight.set(group.index, { errand, turn });
+    const flight = new Flight(errand, group.task.due, {
+      pool: this.#parts.pool,
+      make: (phase, positions) => this.#jobs.make(errand, phase, positions),
+      began: () => this.#queued.delete(group.index),
+      answered: (phase, result) => this.#heard(flight, phase, result),
+    });
+    this.#inFlight.set(group.index, flight);
     this.#queued.add(group.index);
-    this.#parts.slots.enter(turn);
+    this.#parts.slots.enter(flight);
   }
 
   /** Calls that wait and should no longer be made are given up: nothing of them is in doubt. */
   #withdraw(): void {
-    const at = this.#parts.clock.now();
     for (const index of this.#queued) {
       if (isWanted(this.state, this.state.groups[index] as Group)) continue;
-      const { errand, turn } = this.#inFlight.get(index) as Flight;
-      this.#parts.slots.leave(turn);
-      this.#queued.delete(index);
-      this.#inFlight.delete(index);
-      const { direction, attempt } = errand;
-      this.#outbox.push({
-        type: 'task-withdrawn',
-        at,
-        group: index,
-        step: errand.at,
-        direction,
-        attempt,
-      });
+      const flight = this.#inFlight.get(index) as Flight;
+      if (!flight.recall()) this.#withdrawn(flight);
     }
+  }
+
+  #withdrawn(flight: Flight): void {
+    const { group, at: step, direction, attempt } = flight.errand;
+    if (!this.#parts.slots.leave(flight)) this.#parts.slots.end(flight);
+    this.#queued.delete(group.index);
+    this.#inFlight.delete(group.index);
+    const at = this.#parts.clock.now();
+    this.#outbox.push({ type: 'task-withdrawn', at, group: group.index, step, direction, attempt });
   }
 
   /** What was there before is durable: make the change. */
   #change(index: number, found: readonly number[]): void {
-    const flight = this.#inFlight.get(index);
-    if (flight !== undefined) this.#run(flight.errand, 'run', found);
+    this.#inFlight.get(index)?.run('run', found);
   }
 
-  #run(errand: Errand, phase: TaskJob['phase'], positions: readonly number[]): void {
-    void this.#parts.pool.run(this.#jobs.make(errand, phase, positions)).then((result) => {
-      if (this.#killed || this.#inFlight.get(errand.group.index)?.errand !== errand) return;
-      this.#answered(errand, phase, positions, result);
-    });
+  #heard(flight: Flight, phase: TaskJob['phase'], result: Heard): void {
+    if (this.#killed || this.#inFlight.get(flight.errand.group.index) !== flight) return;
+    if (result.kind !== 'recalled') {
+      this.#answered(flight.errand, phase, flight.positions, result);
+      return;
+    }
+    this.#withdrawn(flight);
+    this.wake();
   }
 
   #answered(
@@ -357,7 +359,7 @@ export class Agent {
     const { index } = errand.group;
     const flight = this.#inFlight.get(index);
     this.#inFlight.delete(index);
-    if (flight !== undefined) this.#parts.slots.end(flight.turn);
+    if (flight !== undefined) this.#parts.slots.end(flight);
     const faults = this.#early.get(index) ?? [];
     this.#early.delete(index);
     const now = this.#parts.clock.now();

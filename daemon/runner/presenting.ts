@@ -60,6 +60,11 @@ class PresentingPool implements Pool {
     return this.#run(job) as Promise<ResultOf<J>>;
   }
 
+  /** What a job has to be translated by is looked up when it is run. */
+  stage(): undefined {
+    return undefined;
+  }
+
   setSiteLost(siteId: string, lost: boolean): void {
     this.#parts.pool.setSiteLost(siteId, lost);
   }

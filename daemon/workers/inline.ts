@@ -53,6 +53,8 @@ export const createInlinePool = (options: InlinePoolOptions): Pool => {
   };
 
   return {
+    // There is no way to a thread that could be saved.
+    stage: () => undefined,
     run: <J extends Job>(job: J) => run(job) as Promise<ResultOf<J>>,
     setSiteLost: (siteId, isLost) => {
       if (!isLost) lost.delete(siteId);

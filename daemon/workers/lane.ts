@@ -39,11 +39,30 @@ export class Lane {
     return this.#waiting.size;
   }
 
-  ask(message: ThreadMessage, asker: Asker): void {
+  /** The number under which it is asked; `behind`: that of the message that it is staged behind. */
+  ask(message: ThreadMessage, asker: Asker, behind?: number): number {
     const id = ++this.#ids;
-    if (this.#sent.length === 0) queueMicrotask(() => this.#post());
-    this.#sent.push(this.#written(id, message));
+    this.#soon();
+    this.#sent.push(this.#written(id, message, behind));
     this.#waiting.set(id, asker);
+    return id;
+  }
+
+  /** True while the message is not answered. */
+  isOpen(id: number): boolean {
+    return this.#waiting.has(id);
+  }
+
+  /** Lets a staged message begin now. */
+  begin(id: number): void {
+    this.#soon();
+    this.#sent.push(`${id}`);
+  }
+
+  /** Takes a staged message back; its answer says whether that came in time. */
+  recall(id: number): void {
+    this.#soon();
+    this.#sent.push(`-${id}`);
   }
 
   /** The thread has ended: whatever it was asked is answered by that. */
@@ -54,12 +73,19 @@ export class Lane {
     for (const asker of waiting) asker.failed(error);
   }
 
-  #written(id: number, message: ThreadMessage): string {
+  /** What is said in one turn of the event loop is posted together. */
+  #soon(): void {
+    if (this.#sent.length === 0) queueMicrotask(() => this.#post());
+  }
+
+  #written(id: number, message: ThreadMessage, behind: number | undefined): string {
     if (message.kind === 'probe' || message.job.kind !== 'task') {
       return JSON.stringify([id, message]);
     }
     const { items, ...job } = message.job;
-    return JSON.stringify([id, { ...message, job }, this.#numberOf(items)]);
+    const number = this.#numberOf(items);
+    const sent = [id, { ...message, job }, number];
+    return JSON.stringify(behind === undefined ? sent : [...sent, behind]);
   }
 
   #numberOf(text: string): number {

@@ -54,14 +54,29 @@ export interface Batch {
   readonly forget: boolean;
   /** Texts of items with the numbers that jobs name them by from now on. */
   readonly items: readonly (readonly [number, string])[];
-  /** JSON of `Sent[]`. */
+  /** JSON of `(Sent | Order)[]`, to be taken in this order. */
   readonly sent: string;
 }
 
-/** A message under its number; the items of a task's job stand for the number of their text. */
+/**
+ * About a staged message, by its number: it begins now, whatever it stands behind; or, the number
+ * being negative, it is taken back, unless it has begun.
+ */
+export type Order = number;
+
+/**
+ * A message under its number; the items of a task's job stand for the number of their text. Staged
+ * behind another one, it begins when that has ended (at once if it has ended already), and its time
+ * runs from then on.
+ */
 export type Sent =
   | readonly [id: number, message: ProbeMessage | (JobMessage & { readonly job: OtherJob })]
-  | readonly [id: number, message: JobMessage & { readonly job: BareTaskJob }, items: number];
+  | readonly [
+      id: number,
+      message: JobMessage & { readonly job: BareTaskJob },
+      items: number,
+      behind?: number,
+    ];
 
 type OtherJob = Exclude<RemoteJob, TaskJob>;
 type BareTaskJob = Omit<TaskJob, 'items'>;

@@ -136,7 +136,30 @@ export interface PoolHealth {
   readonly blocked: Readonly<Record<string, string>>;
 }
 
+/** A staged job that was recalled before it began: nothing was done. */
+export interface Recalled {
+  readonly kind: 'recalled';
+}
+
+/** A job that is in its thread already and has not been told to begin. */
+export interface Staged {
+  /** As `run`'s; or `recalled`. */
+  readonly result: Promise<TaskResult | JobFault | Recalled>;
+  /** Lets it begin now, whatever it stands behind. */
+  begin(): void;
+  /** What it stood behind has ended: it has begun by itself. */
+  begun(): void;
+  /** Takes it back, if it has not begun. */
+  recall(): void;
+}
+
 export interface Pool {
+  /**
+   * Sends a job ahead. It begins by itself in the moment in which `behind`, a job in flight, ends;
+   * or when it is told to. The answer of `behind` always comes before its own. Undefined: not
+   * possible here, or no longer.
+   */
+  stage(job: TaskJob, behind: TaskJob): Staged | undefined;
   /** Never rejects. Resolves at the job's deadline at the latest (plus a small grace). */
   run<J extends Job>(job: J): Promise<ResultOf<J>>;
   /**

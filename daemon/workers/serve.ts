@@ -3,22 +3,45 @@
  * leave while the rest is being worked on.
  */
 import { servedAtOnceMax } from './limits.ts';
-import type { Answers, Batch, Sent, ServeTask, ThreadMessage } from './messages.ts';
-import type { TaskJob } from './pool.ts';
+import type {
+  Answers,
+  Batch,
+  JobMessage,
+  Order,
+  Sent,
+  ServeTask,
+  ThreadMessage,
+} from './messages.ts';
+import type { Recalled, TaskJob } from './pool.ts';
 
 type Handle = (message: ThreadMessage) => Promise<string>;
 
+/** A message that may begin. */
+interface Due {
+  readonly id: number;
+  readonly message: ThreadMessage;
+}
+
+const recalled = JSON.stringify({ kind: 'recalled' } satisfies Recalled);
+
 export class Server {
   readonly #handle: Handle;
+  readonly #now: () => number;
   readonly #port: ServeTask['port'];
   readonly #items = new Map<number, string>();
-  readonly #queue: (readonly [number, ThreadMessage])[] = [];
+  readonly #queue: Due[] = [];
   #next = 0;
+  /** Taken and not answered, those that are staged excepted. */
+  readonly #open = new Set<number>();
+  /** Staged messages, by their own number and by that of the one before. */
+  readonly #staged = new Map<number, Due & { readonly behind: number }>();
+  readonly #successors = new Map<number, number>();
   #answers: string[] = [];
   #turning = false;
 
-  constructor(handle: Handle, { port }: ServeTask) {
+  constructor(handle: Handle, { port }: ServeTask, now: () => number) {
     this.#handle = handle;
+    this.#now = now;
     this.#port = port;
     port.on('message', (batch: Batch) => this.#take(batch));
   }
@@ -26,15 +49,54 @@ export class Server {
   #take({ forget, items, sent }: Batch): void {
     if (forget) this.#items.clear();
     for (const [number, text] of items) this.#items.set(number, text);
-    for (const one of JSON.parse(sent) as readonly Sent[]) this.#queue.push(this.#read(one));
+    for (const one of JSON.parse(sent) as readonly (Sent | Order)[]) {
+      if (typeof one === 'object') this.#place(one);
+      else if (one > 0) this.#beginStaged(one);
+      else if (this.#unstage(-one) !== undefined) this.#say(-one, recalled);
+    }
     this.#turn();
   }
 
-  #read(one: Sent): readonly [number, ThreadMessage] {
-    if (one.length === 2) return one;
-    const [id, message, number] = one;
-    const items = this.#items.get(number) as string;
-    return [id, { ...message, job: { ...message.job, items } as TaskJob }];
+  #place(one: Sent): void {
+    const due = this.#read(one);
+    const behind = one.length === 2 ? undefined : one[3];
+    if (behind === undefined) this.#enqueue(due);
+    else if (!this.#open.has(behind) && !this.#staged.has(behind)) this.#beginNow(due);
+    else {
+      this.#staged.set(due.id, { ...due, behind });
+      this.#successors.set(behind, due.id);
+    }
+  }
+
+  #read(one: Sent): Due {
+    const [id, message] = one;
+    if (one.length === 2) return { id, message: message as ThreadMessage };
+    const items = this.#items.get(one[2]) as string;
+    return { id, message: { ...one[1], job: { ...one[1].job, items } as TaskJob } };
+  }
+
+  #enqueue(due: Due): void {
+    this.#open.add(due.id);
+    this.#queue.push(due);
+  }
+
+  /** Its time runs from now on. */
+  #beginNow({ id, message }: Due): void {
+    const { job } = message as JobMessage;
+    this.#enqueue({ id, message: { kind: 'job', job, dueMs: this.#now() + job.timeoutMs } });
+  }
+
+  #beginStaged(id: number): void {
+    const due = this.#unstage(id);
+    if (due !== undefined) this.#beginNow(due);
+  }
+
+  #unstage(id: number): Due | undefined {
+    const staged = this.#staged.get(id);
+    if (staged === undefined) return undefined;
+    this.#staged.delete(id);
+    this.#successors.delete(staged.behind);
+    return staged;
   }
 
   #turn(): void {
@@ -50,18 +112,24 @@ export class Server {
 
   #begin(): void {
     const end = Math.min(this.#next + servedAtOnceMax, this.#queue.length);
-    for (; this.#next < end; this.#next++) {
-      const [id, message] = this.#queue[this.#next] as readonly [number, ThreadMessage];
-      void this.#handle(message).then((text) => this.#answer(id, text));
-    }
+    for (; this.#next < end; this.#next++) this.#serve(this.#queue[this.#next] as Due);
     if (this.#next < this.#queue.length) return;
     this.#queue.length = 0;
     this.#next = 0;
   }
 
-  #answer(id: number, text: string): void {
+  #serve({ id, message }: Due): void {
+    void this.#handle(message).then((text) => {
+      this.#open.delete(id);
+      this.#say(id, text);
+      const successor = this.#successors.get(id);
+      if (successor !== undefined) this.#beginStaged(successor);
+      this.#turn();
+    });
+  }
+
+  #say(id: number, text: string): void {
     this.#answers.push(`${id} ${text}`);
-    this.#turn();
   }
 
   #flush(): void {

@@ -22,6 +22,12 @@ export interface GroupOptions {
   readonly hear: (said: Said) => void;
 }
 
+/** Where a message is. */
+export interface Place {
+  readonly lane: Lane;
+  readonly id: number;
+}
+
 /** A thread that ended. */
 export interface Death {
   /** Words that go on from "plugin so-and-so …". */
@@ -77,11 +83,15 @@ export class ThreadGroup {
     return this.#piscina?.threads ?? [];
   }
 
-  /** Asks a thread; when it ends before it answers, `reap` tells why. */
-  run(message: ThreadMessage, asker: Asker): void {
+  /**
+   * Asks a thread; when it ends before it answers, `reap` tells why. Answers where the message is,
+   * if it has a lane already.
+   */
+  run(message: ThreadMessage, asker: Asker): Place | undefined {
     const lane = this.#queue.length === 0 ? this.#laneWithRoom() : undefined;
-    if (lane === undefined) this.#queue.push([message, asker]);
-    else lane.ask(message, asker);
+    if (lane !== undefined) return { lane, id: lane.ask(message, asker) };
+    this.#queue.push([message, asker]);
+    return undefined;
   }
 
   /** Messages under way or waiting. */

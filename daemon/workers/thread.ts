@@ -102,6 +102,6 @@ const handle = async (message: ThreadMessage): Promise<string> =>
 
 /** The thread's one task, which lasts as long as the thread. */
 export const serve = (task: ServeTask): Promise<never> => {
-  new Server(handle, task);
+  new Server(handle, task, () => clock.now());
   return new Promise(() => {});
 };

@@ -21,10 +21,10 @@ import type { Asker } from './lane.ts';
 import { graceMsMax, threadHeapMbMax, threadSilentMsMax } from './limits.ts';
 import type { ProbeResult } from './messages.ts';
 import { Placement } from './placement.ts';
-import type { Job, JobFault, Pool, ResultOf } from './pool.ts';
+import type { Job, JobFault, Pool, Recalled, ResultOf, Staged, TaskJob } from './pool.ts';
 import { SiteFlags } from './site-flags.ts';
 import { clockOffsetMs, systemClock } from './system-clock.ts';
-import { lookEveryMs, ThreadGroup } from './thread-group.ts';
+import { lookEveryMs, type Place, ThreadGroup } from './thread-group.ts';
 
 /** What the pool tells the log; the daemon hands in a writer. */
 export interface PluginLog {
@@ -53,8 +53,9 @@ type AnyResult = ResultOf<Job>;
 /** A job whose answer somebody waits for. */
 interface Flight {
   readonly job: Job;
-  readonly dueMs: number;
-  readonly answer: (result: AnyResult) => void;
+  /** For ever, while it is staged. */
+  dueMs: number;
+  readonly answer: (result: AnyResult | Recalled) => void;
 }
 
 class ThreadPool implements Pool {
@@ -64,6 +65,8 @@ class ThreadPool implements Pool {
   readonly #blocked: Blocked;
   readonly #placement: Placement;
   readonly #flights = new Set<Flight>();
+  /** Where the jobs in flight are, as far as they have a lane. */
+  readonly #places = new Map<Job, Place>();
   readonly #timer: NodeJS.Timeout;
   readonly #hide: (text: string) => string;
   readonly #silentMsMax: number;
@@ -106,19 +109,48 @@ class ThreadPool implements Pool {
   }
 
   run<J extends Job>(job: J): Promise<ResultOf<J>> {
-    const dueMs = this.#clock.now() + job.timeoutMs;
-    return new Promise<AnyResult>((resolve) => {
-      const flight: Flight = {
-        job,
-        dueMs,
-        answer: (result) => {
-          this.#flights.delete(flight);
-          resolve(result);
-        },
-      };
-      this.#flights.add(flight);
-      this.#begin(flight);
-    }) as Promise<ResultOf<J>>;
+    const { flight, result } = this.#takeOff(job, this.#clock.now() + job.timeoutMs);
+    this.#begin(flight);
+    return result as Promise<ResultOf<J>>;
+  }
+
+  stage(job: TaskJob, behind: TaskJob): Staged | undefined {
+    const place = this.#places.get(behind);
+    const remote = this.#remotes.get(job.remoteId);
+    if (place === undefined || remote === undefined || !place.lane.isOpen(place.id)) return;
+    const { flight, result } = this.#takeOff(job, Number.POSITIVE_INFINITY);
+    const group = this.#placement.groupFor(job.remoteId, remote.pluginId);
+    const asker = this.#asker(group, remote.pluginId, flight.answer);
+    const { lane } = place;
+    const id = lane.ask({ kind: 'job', job, dueMs: 0 }, asker, place.id);
+    this.#places.set(job, { lane, id });
+    const begun = (): void => {
+      flight.dueMs = this.#clock.now() + job.timeoutMs;
+    };
+    return {
+      result: result as Staged['result'],
+      begun,
+      begin: () => {
+        begun();
+        lane.begin(id);
+      },
+      recall: () => lane.recall(id),
+    };
+  }
+
+  #takeOff(job: Job, dueMs: number) {
+    const { promise, resolve } = Promise.withResolvers<AnyResult | Recalled>();
+    const flight: Flight = {
+      job,
+      dueMs,
+      answer: (result) => {
+        this.#flights.delete(flight);
+        this.#places.delete(job);
+        resolve(result);
+      },
+    };
+    this.#flights.add(flight);
+    return { flight, result: promise };
   }
 
   setSiteLost(siteId: string, lost: boolean): void {
@@ -170,7 +202,11 @@ class ThreadPool implements Pool {
     else {
       const group = this.#placement.groupFor(job.remoteId, pluginId);
       if (group.inFlight >= group.inFlightMax) answer(poolFull(group.inFlightMax));
-      else group.run({ kind: 'job', job, dueMs }, this.#asker(group, pluginId, answer));
+      else {
+        const asker = this.#asker(group, pluginId, answer);
+        const place = group.run({ kind: 'job', job, dueMs }, asker);
+        if (place !== undefined) this.#places.set(job, place);
+      }
     }
   }
 

@@ -64,6 +64,10 @@ export class SimPool implements Pool {
     thread.life.die();
   }
 
+  stage(): undefined {
+    return undefined;
+  }
+
   setSiteLost(siteId: string, lost: boolean): void {
     if (lost) this.#lost.add(siteId);
     else this.#lost.delete(siteId);

@@ -12,13 +12,24 @@ const frozen = (remoteMax: number, stepMax = 1_000): FrozenRun => ({
   inFlightMax: { remote: remoteMax },
 });
 
+const never = (name: string): never => {
+  throw new Error(`${name} was never staged`);
+};
+
 /** Takes, in the order given, and tells which calls have begun. */
 const desk = (load: RemoteLoad, run: FrozenRun, begun: string[]) => {
   const slots = new RunSlots(run, load, 64);
   const take = (name: string, at = 0): Turn | undefined => {
     if (!slots.room('remote', at)) return undefined;
     slots.take('remote', at);
-    const turn = { remoteId: 'remote', step: at, begin: () => void begun.push(name) };
+    const turn: Turn = {
+      remoteId: 'remote',
+      step: at,
+      passesOn: true,
+      begin: () => void begun.push(name),
+      begun: () => never(name),
+      stage: () => false,
+    };
     slots.enter(turn);
     return turn;
   };
@@ -70,4 +81,99 @@ test('slots: two runs share a remote → oldest intent first, whosever it is', (
   t.is(one.take('one b'), undefined, 'the intent ahead is taken');
   one.slots.end(first);
   t.deepEqual(begun, ['one a', 'other a']);
+});
+
+/** A desk whose turns can be staged; tells what was staged behind what. */
+const stagingDesk = (run: FrozenRun, more: { passesOn?: boolean } = {}) => {
+  const told: string[] = [];
+  const load = new RemoteLoad();
+  const slots = new RunSlots(run, load, 64);
+  const names = new Map<Turn, string>();
+  const take = (name: string, at = 0): Turn => {
+    slots.take('remote', at);
+    const turn: Turn = {
+      remoteId: 'remote',
+      step: at,
+      passesOn: more.passesOn ?? true,
+      begin: () => void told.push(`${name} begins`),
+      begun: () => void told.push(`${name} has begun`),
+      stage: (behind) => {
+        told.push(`${name} behind ${names.get(behind)}`);
+        return true;
+      },
+    };
+    names.set(turn, name);
+    slots.enter(turn);
+    return turn;
+  };
+  return { slots, take, told, calls: () => load.at('remote').calls };
+};
+
+test('slots: limit 2 → those that wait are staged, oldest behind oldest, and take the slot over', (t) => {
+  const { slots, take, told, calls } = stagingDesk(frozen(2));
+  const turns = ['a', 'b', 'c', 'd'].map((name) => take(name));
+  t.deepEqual(told, ['a begins', 'b begins', 'c behind a', 'd behind b']);
+  slots.end(turns[1] as Turn);
+  t.deepEqual(told.slice(4), ['d has begun']);
+  t.is(calls(), 2);
+});
+
+test('slots: another slot is free first → a staged call begins there, and its place is open again', (t) => {
+  const { slots, take, told, calls } = stagingDesk(frozen(2));
+  const [first, second] = [take('a'), take('b')] as [Turn, Turn];
+  take('c');
+  slots.end(second);
+  t.deepEqual(told, ['a begins', 'b begins', 'c behind a', 'c begins']);
+  take('d');
+  t.is(told.at(-1), 'd behind a');
+  slots.end(first);
+  t.is(told.at(-1), 'd has begun');
+  t.is(calls(), 2);
+});
+
+test('slots: a staged call is given up → the next one is staged in its place', (t) => {
+  const { slots, take, told } = stagingDesk(frozen(1));
+  const first = take('a');
+  const second = take('b');
+  t.true(slots.leave(second));
+  take('c');
+  t.is(told.at(-1), 'c behind a');
+  slots.end(first);
+  t.is(told.at(-1), 'c has begun');
+});
+
+test('slots: a call that nobody waits for → what was staged behind it is told to begin', (t) => {
+  const { slots, take, told, calls } = stagingDesk(frozen(1));
+  const first = take('a');
+  take('b');
+  slots.abandon(first);
+  t.is(told.at(-1), 'b begins');
+  t.is(calls(), 1);
+});
+
+test('slots: a step near its limit, or a call that keeps its slot → nothing is staged', (t) => {
+  const narrow = stagingDesk(frozen(3, 1));
+  narrow.take('a');
+  narrow.take('b');
+  t.deepEqual(narrow.told, ['a begins']);
+  const keeping = stagingDesk(frozen(1), { passesOn: false });
+  keeping.take('a');
+  keeping.take('b');
+  t.deepEqual(keeping.told, ['a begins']);
+});
+
+test('slots: whatever ends, is given up or abandoned, calls stay within the limit and none is lost', (t) => {
+  const { slots, take, calls } = stagingDesk(frozen(3));
+  const inside: Turn[] = [];
+  let draw = 7;
+  for (let turn = 0; turn < 5_000; turn++) {
+    draw = (draw * 48_271) % 2_147_483_647;
+    const one = inside[draw % Math.max(inside.length, 1)];
+    if (slots.room('remote', 0) && draw % 3 !== 0) inside.push(take(String(turn)));
+    else if (one !== undefined) {
+      inside.splice(inside.indexOf(one), 1);
+      if (!slots.leave(one)) draw % 5 === 0 ? slots.abandon(one) : slots.end(one);
+    }
+    t.is(calls(), Math.min(3, inside.length));
+  }
 });

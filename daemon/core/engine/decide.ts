@@ -43,13 +43,20 @@ export const decide = (state: RunState, now: number, slots: Slots): Decisions =>
     // or hold, what this turn would otherwise go on with.
     if (reachesOut(draft.entries.at(-1))) return draft;
   }
-  for (let next = state.ready.take(slots); next !== undefined; next = state.ready.take(slots)) {
-    draft.entries.push(intent(state.groups[next] as Group, now));
-  }
+  draft.entries.push(...intents(state, now, slots));
   const end = draft.entries.length === 0 ? rest(state, now, draft) : undefined;
   if (end !== undefined) draft.entries.push(end);
   const wakeAtMs = state.delayed.first?.rank;
   return wakeAtMs === undefined ? draft : { ...draft, wakeAtMs };
+};
+
+/** Intents for as many ready workgroups as there is room for. */
+export const intents = (state: RunState, now: number, slots: Slots): TaskStarted[] => {
+  const made: TaskStarted[] = [];
+  for (let next = state.ready.take(slots); next !== undefined; next = state.ready.take(slots)) {
+    made.push(intent(state.groups[next] as Group, now));
+  }
+  return made;
 };
 
 const reachesOut = (entry: Entry | undefined): boolean => {
