@@ -241,7 +241,9 @@ export class Agent {
     fold(this.state, entry);
     this.#parts.log.entry(this.state, entry);
     if (entry.type === 'task-started') this.#call(entry);
-    else if (entry.type === 'task-prepared') {
+    else if (entry.type === 'task-settled' || entry.type === 'task-outcome') {
+      this.#asker.heard(entry.group);
+    } else if (entry.type === 'task-prepared') {
       this.#change(entry.group, decodePositions(entry.before));
     }
   }
@@ -252,7 +254,10 @@ export class Agent {
     this.#cancelWake?.();
     this.#cancelWake = undefined;
     // Ahead of answers that came in meanwhile: those were not known when this was decided.
-    this.#outbox.unshift(...decisions.entries.map((entry) => this.#withDraws(entry)));
+    const decided = decisions.entries.filter(
+      (entry) => entry.type !== 'task-settled' || this.#asker.preempt(entry.group),
+    );
+    this.#outbox.unshift(...decided.map((entry) => this.#withDraws(entry)));
     for (const index of decisions.settle) this.#asker.settle(this.state.groups[index] as Group);
     for (const index of decisions.poll) this.#asker.poll(this.state.groups[index] as Group);
     if (decisions.wakeAtMs !== undefined) {

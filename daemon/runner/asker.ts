@@ -35,10 +35,14 @@ const pollDelay = { delayMsMin: pollDelayMsMin, delayMsMax: pollDelayMsMax };
 
 type Operations = NonNullable<TaskResult['accepted']>;
 
+interface Question {
+  answered: boolean;
+}
+
 export class Asker {
   readonly #parts: AskerParts;
-  /** Workgroups that are being asked about: one question at a time for each. */
-  readonly #asking = new Set<number>();
+  /** One question at a time for each workgroup; it stands until its answer is folded. */
+  readonly #asking = new Map<number, Question>();
   #stopped = false;
 
   constructor(parts: AskerParts) {
@@ -51,26 +55,53 @@ export class Asker {
 
   /** Settles what is in doubt in a workgroup; the answers come as entries. */
   settle(group: Group): void {
-    if (this.#asking.has(group.index)) return;
-    this.#asking.add(group.index);
-    void this.#settling(group).finally(() => this.#asking.delete(group.index));
+    this.#ask(group, (question) => this.#settling(group, question));
   }
 
   /** Follows a workgroup's accepted operations until none is left. */
   poll(group: Group): void {
-    if (this.#asking.has(group.index)) return;
-    this.#asking.add(group.index);
-    void this.#polling(group).finally(() => this.#asking.delete(group.index));
+    this.#ask(group, (question) => this.#polling(group, question));
   }
 
-  async #settling(group: Group): Promise<void> {
+  /**
+   * Takes the answer upon the caller, who knows it without asking. False: one is on its way to the
+   * journal already, and another would speak of what is settled by then.
+   */
+  preempt(index: number): boolean {
+    const question = this.#asking.get(index);
+    if (question?.answered) return false;
+    if (question !== undefined) question.answered = true;
+    else this.#asking.set(index, { answered: true });
+    return true;
+  }
+
+  /** The answer is folded: from now on the workgroup may be asked about again. */
+  heard(index: number): void {
+    if (this.#asking.get(index)?.answered) this.#asking.delete(index);
+  }
+
+  #ask(group: Group, asking: (question: Question) => Promise<void>): void {
+    if (this.#asking.has(group.index)) return;
+    const question = { answered: false };
+    this.#asking.set(group.index, question);
+    void asking(question).finally(() => {
+      if (!question.answered) this.#asking.delete(group.index);
+    });
+  }
+
+  #answer(question: Question, entries: readonly Entry[]): void {
+    question.answered = true;
+    this.#parts.offer(entries);
+  }
+
+  async #settling(group: Group, question: Question): Promise<void> {
     const errand = errandOf(this.#parts.state, group, 'run');
     let doubtful = [...group.task.doubt.keys()].sort((one, other) => one - other);
     const since = this.#parts.clock.now();
     for (let tries = 1; doubtful.length > 0; tries++) {
       const job = this.#parts.jobs.make(errand, 'settle', doubtful);
       const result = await this.#parts.pool.run(job);
-      if (this.#over(group, 'doubt')) return;
+      if (this.#over(question, group, 'doubt')) return;
       const outOfTime = this.#parts.clock.now() - since > stallMsMax;
       const running = new Set(
         result.kind === 'task' ? (result.running ?? []).map(({ item }) => item) : [],
@@ -78,13 +109,12 @@ export class Asker {
       const giveUp = outOfTime || (running.size === 0 && tries >= settleAttemptsMax);
       const answer = this.#settlement(errand, result, doubtful, giveUp);
       if (answer.entry !== undefined) {
-        this.#asking.delete(group.index);
-        this.#parts.offer([answer.entry]);
+        this.#answer(question, [answer.entry]);
         return;
       }
       doubtful = answer.open;
       await this.#pause(retryDelayMs(tries, settleDelay, `${group.id}/settle`));
-      if (this.#over(group, 'doubt')) return;
+      if (this.#over(question, group, 'doubt')) return;
     }
   }
 
@@ -147,15 +177,15 @@ export class Asker {
     }));
   }
 
-  async #polling(group: Group): Promise<void> {
+  async #polling(group: Group, question: Question): Promise<void> {
     const errand = errandOf(this.#parts.state, group, 'run');
     const watch = new StallWatch(this.#parts.clock);
     for (let tries = 1; group.task.accepted.size > 0; tries++) {
       await this.#pause(retryDelayMs(tries, pollDelay, `${group.id}/poll`));
-      if (this.#over(group, 'accepted') || this.#parts.state.cancelling) return;
+      if (this.#over(question, group, 'accepted') || this.#parts.state.cancelling) return;
       const operations = [...group.task.accepted].map(([item, operation]) => ({ item, operation }));
       const result = await this.#parts.pool.run(this.#pollJob(errand, operations));
-      if (this.#over(group, 'accepted')) return;
+      if (this.#over(question, group, 'accepted')) return;
       this.#tellProgress(errand, result);
       const ended = watch.judge(result, operations, errand.remoteId);
       const positions = operations.map(({ item }) => item);
@@ -163,8 +193,7 @@ export class Asker {
         now: this.#parts.clock.now(),
       });
       if (entries.length > 0) {
-        this.#asking.delete(group.index);
-        this.#parts.offer(entries);
+        this.#answer(question, entries);
         return;
       }
     }
@@ -209,8 +238,8 @@ export class Asker {
     }
   }
 
-  #over(group: Group, standing: Group['standing']): boolean {
-    return this.#stopped || group.standing !== standing;
+  #over(question: Question, group: Group, standing: Group['standing']): boolean {
+    return this.#stopped || question.answered || group.standing !== standing;
   }
 
   #pause(ms: number): Promise<void> {

@@ -102,7 +102,7 @@ export class Checker {
     }
     const listed = new Set(
       notesOf(state, Number.POSITIVE_INFINITY)
-        .filter((note) => note.state === 'in-doubt')
+        .filter((note) => note.state === 'in-doubt' || note.state === 'not-undone')
         .map(({ itemId }) => itemId),
     );
     for (const place of truth.places) {

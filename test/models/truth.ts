@@ -6,7 +6,7 @@
 import type { Entry, ItemFaults } from '../../daemon/core/entries.ts';
 import type { FrozenRun, FrozenWorkgroup } from '../../daemon/core/frozen.ts';
 import { decodeRanges } from '../../daemon/core/ranges.ts';
-import { type Fault, inDoubt } from '../../sdk/plugin/fault.ts';
+import { inDoubt } from '../../sdk/plugin/fault.ts';
 
 /** `failed`: the remote said no; `doubt`: nobody knows; `undone`: it was done, and is no more. */
 export type Effect = 'none' | 'failed' | 'doubt' | 'done' | 'undone';
@@ -33,6 +33,8 @@ export class Truth {
   /** Workgroup (parts of a split one too) → the call that is in flight. */
   readonly inFlight = new Map<number, Call>();
   readonly #effects: Effect[];
+  /** Where an undo may have had its effect, or may still. */
+  readonly #openUndos = new Set<number>();
   readonly #offsets: number[] = [];
   readonly #chains: readonly (readonly number[])[];
 
@@ -68,7 +70,8 @@ export class Truth {
   }
 
   isDone(place: Place): boolean {
-    return this.chainOf(place.group).every((step) => this.effect(place, step) === 'done');
+    const done = this.chainOf(place.group).every((step) => this.effect(place, step) === 'done');
+    return done && this.doubts(place).length === 0;
   }
 
   /** Steps of an item that an undo would take back and that stand, or may stand. */
@@ -81,7 +84,9 @@ export class Truth {
 
   /** Steps of an item of which nobody knows. */
   doubts(place: Place): number[] {
-    return this.chainOf(place.group).filter((step) => this.effect(place, step) === 'doubt');
+    return this.chainOf(place.group).filter(
+      (step) => this.effect(place, step) === 'doubt' || this.#openUndos.has(this.#at(place, step)),
+    );
   }
 
   start(entry: TaskEntry, places: readonly Place[]): void {
@@ -98,14 +103,14 @@ export class Truth {
   /** To be told of each entry after `task-started`; `origin`: where the workgroup was frozen. */
   learn(entry: TaskEntry, origin: number): void {
     const call = this.inFlight.get(entry.group);
-    const set = (position: number, effect: Effect) =>
-      this.#set(this.place(origin, position), entry.step, effect);
     switch (entry.type) {
       case 'task-prepared':
         if (call !== undefined) call.changing = true;
         return;
       case 'task-accepted':
-        for (const { item } of entry.operations) set(item, 'doubt');
+        for (const { item } of entry.operations) {
+          this.#set(this.place(origin, item), entry.step, 'doubt');
+        }
         if (entry.operations.length === call?.places.length) this.inFlight.delete(entry.group);
         return;
       case 'task-withdrawn':
@@ -113,14 +118,17 @@ export class Truth {
         return;
       case 'task-interrupted':
         this.inFlight.delete(entry.group);
-        if (!call?.changing || entry.direction === 'undo') return;
-        for (const place of call.places) this.#set(place, call.step, 'doubt');
+        if (!call?.changing) return;
+        for (const place of call.places) {
+          if (entry.direction === 'undo') this.#openUndos.add(this.#at(place, call.step));
+          else this.#set(place, call.step, 'doubt');
+        }
         return;
       case 'task-outcome':
       case 'task-settled':
         this.inFlight.delete(entry.group);
         this.#end(entry, entry.type === 'task-settled' ? entry.absent : entry.faults, {
-          set,
+          origin,
           mayDoubt: entry.type === 'task-outcome' && call?.changing !== false,
         });
         return;
@@ -131,19 +139,25 @@ export class Truth {
   #end(
     entry: TaskEntry & { readonly done: string },
     faults: readonly ItemFaults[],
-    to: { set(position: number, effect: Effect): void; mayDoubt: boolean },
+    to: { readonly origin: number; readonly mayDoubt: boolean },
   ): void {
     const undo = entry.direction === 'undo';
-    for (const position of decodeRanges(entry.done)) to.set(position, undo ? 'undone' : 'done');
-    if (undo) return;
-    const effectOf = (fault: Fault): Effect => (to.mayDoubt && inDoubt(fault) ? 'doubt' : 'failed');
+    const placesOf = (items: string) => decodeRanges(items).map((at) => this.place(to.origin, at));
+    for (const place of placesOf(entry.done)) {
+      this.#set(place, entry.step, undo ? 'undone' : 'done');
+    }
     for (const { items, fault } of faults) {
-      for (const position of decodeRanges(items)) to.set(position, effectOf(fault));
+      const doubt = to.mayDoubt && inDoubt(fault);
+      for (const place of placesOf(items)) {
+        if (!undo) this.#set(place, entry.step, doubt ? 'doubt' : 'failed');
+        else if (doubt) this.#openUndos.add(this.#at(place, entry.step));
+      }
     }
   }
 
   #set(place: Place, step: number, effect: Effect): void {
     this.#effects[this.#at(place, step)] = effect;
+    if (effect === 'undone') this.#openUndos.delete(this.#at(place, step));
   }
 
   #at({ group, position }: Place, step: number): number {

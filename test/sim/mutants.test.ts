@@ -3,6 +3,7 @@
  * caught by the checker that is named beside it.
  */
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { type CheckerName, checkers } from './checkers/index.ts';
@@ -34,6 +35,15 @@ test(`mutation: each planted defect → caught by its checker (${seeds})`, async
     }
   };
   await Promise.all(Array.from({ length: lanes }, work));
+});
+
+test('mutation: each planted defect → finds its one place in the product as it is', async (t) => {
+  for (const { defect, patches } of mutants) {
+    for (const { module, find } of patches) {
+      const text = await readFile(new URL(`../../${module}.js`, import.meta.url), 'utf8');
+      t.is(text.split(find).length - 1, 1, `${defect}: ${module}`);
+    }
+  }
 });
 
 test('mutation: every checker has a defect that it must catch', (t) => {

@@ -48,8 +48,8 @@ const syncNothing: Patch = {
 
 const seeNothing: Patch = {
   module: 'daemon/steps/verify',
-  find: "'fault' in answer ? answer : judge(answer.id, answer.value, call.instance)",
-  put: '({ id: answer.id, ok: true })',
+  find: "'fault' in answer ? answer : judge(item, answer.value, call.instance)",
+  put: '{ id: item.id, ok: true }',
 };
 
 export const mutants: readonly Mutant[] = [
@@ -90,8 +90,8 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         module: 'daemon/planner/gates',
-        find: 'registry.get(name)?.dependencies !== true',
-        put: 'registry.get(name)?.dependencies !== "never"',
+        find: 'registry.get(step.name)?.dependencies !== true',
+        put: 'registry.get(step.name)?.dependencies !== "never"',
       },
     ],
     caughtBy: 'dependencies-first',
@@ -122,8 +122,8 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         module: 'daemon/steps/power-on',
-        find: 'run: startVms',
-        put: 'run: async (call) => call.items.map(({ id }) => ({ id, ok: true }))',
+        find: 'await startVms(toStart(call))',
+        put: 'call.items.map(({ id }) => ({ id, ok: true }))',
       },
       seeNothing,
     ],

@@ -8,4 +8,6 @@ export const seedsKept: readonly { readonly seed: number; readonly found: string
   { seed: 422, found: 'a rollback did not wait for operations that were accepted before' },
   { seed: 527, found: 'a workgroup that was about to start was stopped and started at once' },
   { seed: 551, found: 'a run was resumed after a disaster run had taken over' },
+  { seed: 759, found: 'a site was lost while the answer about a task in doubt was landing' },
+  { seed: 1606, found: 'a run was superseded while an undo that had timed out could still land' },
 ];

@@ -2,6 +2,7 @@
  * fold: (state, entry) → state. The state is updated in place; one entry costs what it touches.
  * Live running and recovery after a crash are this same function over the same entries.
  */
+import { type Fault, inDoubt } from '../../../sdk/plugin/fault.ts';
 import type {
   CallRefused,
   Entry,
@@ -168,7 +169,10 @@ const afterRest = (state: RunState, group: Group): RunState => {
 
 const foldUndoOutcome = (state: RunState, group: Group, entry: TaskOutcome): RunState => {
   const { task } = group;
-  task.due = without(task.due, new Set(decodeRanges(entry.done)));
+  const done = new Set(decodeRanges(entry.done));
+  task.due = without(task.due, done);
+  for (const position of done) group.undoFaults.delete(position);
+  for (const { items, fault } of entry.faults) noteUndoFault(group, decodeRanges(items), fault);
   if (task.due.length === 0) {
     undoDone(state, group);
     return state;
@@ -177,6 +181,14 @@ const foldUndoOutcome = (state: RunState, group: Group, entry: TaskOutcome): Run
   noteFault(group, entry.faults[0]?.fault);
   retryUndo(state, group, entry.at);
   return state;
+};
+
+/** What can still land is not forgotten over a later attempt that was refused. */
+const noteUndoFault = (group: Group, items: readonly number[], fault: Fault): void => {
+  for (const position of items) {
+    const earlier = group.undoFaults.get(position);
+    if (earlier === undefined || !inDoubt(earlier)) group.undoFaults.set(position, fault);
+  }
 };
 
 /** What is still to be undone of the step: a person's retry does not undo the others again. */
@@ -207,18 +219,19 @@ const noteUnknowable = (group: Group, { why, cause }: Unknowable): void => {
 
 /** The call died with its worker or with the daemon. */
 const foldInterrupted = (state: RunState, group: Group, entry: TaskInterrupted): RunState => {
+  const fault: Fault = {
+    kind: 'unknown',
+    owner: 'engine',
+    code: 'INTERRUPTED',
+    message: entry.reason,
+  };
   if (entry.direction === 'undo') {
+    noteUndoFault(group, group.task.due, fault);
     retryUndo(state, group, entry.at);
     return state;
   }
   const preparing = group.standing === 'started' && state.steps[entry.step]?.before === true;
   if (!preparing) {
-    const fault = {
-      kind: 'unknown',
-      owner: 'engine',
-      code: 'INTERRUPTED',
-      message: entry.reason,
-    } as const;
     for (const position of group.task.due) group.task.doubt.set(position, fault);
     group.task.due = [];
     conclude(state, group);

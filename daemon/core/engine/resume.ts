@@ -1,7 +1,7 @@
 /**
  * A person's decision for a parked run: what was stopped, stuck or in doubt goes on as they say.
  */
-import type { Fault } from '../../../sdk/plugin/fault.ts';
+import { type Fault, inDoubt } from '../../../sdk/plugin/fault.ts';
 import type { RunResumed } from '../entries.ts';
 import { conclude, isOver, leaveUnknowable } from './flow.ts';
 import { startRollback, turnBack } from './rollback.ts';
@@ -71,8 +71,12 @@ const resumeStuck = (state: RunState, group: Group, how: 'retry' | 'skip'): void
   if (group.standing !== 'stuck') return;
   group.undoAttempt = 0;
   if (how === 'skip') {
-    const why = `undo skipped: ${group.note?.why ?? 'it failed'}`;
-    for (const position of group.task.due) group.kept.set(position, { why, doubt: false });
+    for (const position of group.task.due) {
+      const fault = group.undoFaults.get(position);
+      const why = `undo skipped: ${fault?.message ?? 'it failed'}`;
+      group.kept.set(position, { why, doubt: fault !== undefined && inDoubt(fault) });
+    }
+    group.undoFaults.clear();
     group.completed.pop();
   }
   // Its turn comes again when the rollback comes to its step.

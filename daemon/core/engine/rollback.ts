@@ -155,6 +155,7 @@ export const settleUndone = (state: RunState, group: Group): void => {
 /** The undo of the top step has ended for every item. */
 export const undoDone = (state: RunState, group: Group): void => {
   group.completed.pop();
+  group.undoFaults.clear();
   group.undoAttempt = 0;
   group.note = undefined;
   stand(state, group, 'undo-waiting');

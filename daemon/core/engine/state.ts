@@ -116,6 +116,8 @@ export interface Group {
   completed: Completed[];
   /** Items that failed in the step from which the workgroup was rolled back. */
   causes: Lot<Fault>;
+  /** Items whose undo was tried and is not known to be done: the fault that leaves most open. */
+  undoFaults: Lot<Fault>;
   /** Items whose undo failed or was skipped: left as they are. */
   kept: Lot<Kept>;
   /** Items that a step which `stays` has changed, or may have, and that were to be rolled back. */
@@ -216,6 +218,7 @@ export const newGroup = (
   causes: new Lot(),
   task: newTask(more.live),
   completed: [],
+  undoFaults: new Lot(),
   kept: new Lot(),
   stayed: none,
   note: undefined,

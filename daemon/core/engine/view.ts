@@ -1,4 +1,5 @@
 /** What a person can see of a run, derived from its state: nothing is stored for the sake of it. */
+import { inDoubt } from '../../../sdk/plugin/fault.ts';
 import type { Decision } from '../entries.ts';
 import { remoteOf } from '../frozen.ts';
 import type {
@@ -209,26 +210,34 @@ const groupNotes = (state: RunState, group: Group): ItemNote[] => {
       notes.push({ ...at(position, stepAt(group)), state: 'in-doubt', why: fault.message, fault });
     }
   }
-  if (group.standing === 'stuck') {
-    const why = `undo failed: ${group.note?.why ?? ''}`;
-    const step = group.completed.at(-1)?.step ?? 0;
-    const fault = group.note?.fault === undefined ? {} : { fault: group.note.fault };
-    for (const position of task.due) {
-      notes.push({ ...at(position, step), state: 'not-undone', why, ...fault });
-    }
-  }
-  const { standing } = group;
-  if (standing !== 'stopped' && standing !== 'stuck') return notes;
+  notes.push(...undoNotes(state, group));
+  if (group.standing !== 'stopped') return notes;
   for (const position of task.due) {
     const { why = '', fault } = task.notes.get(position) ?? group.note ?? {};
     notes.push({
-      ...at(position, presentStep(group)),
-      state: standing === 'stuck' ? 'not-undone' : 'stopped',
+      ...at(position, stepAt(group)),
+      state: 'stopped',
       why,
       ...(fault === undefined ? {} : { fault }),
     });
   }
   return notes;
+};
+
+/** Of undoing that failed: at rest nobody tries again, and what was in doubt can still land. */
+const undoNotes = (state: RunState, group: Group): ItemNote[] => {
+  const stuck = group.standing === 'stuck';
+  if (!stuck && state.parked === undefined && state.result === undefined) return [];
+  return [...group.undoFaults]
+    .filter(([position]) => !group.kept.has(position))
+    .map(([position, fault]) => ({
+      itemId: itemId(group, position),
+      workgroupId: group.id,
+      step: state.steps[presentStep(group)]?.name ?? '',
+      state: !stuck && inDoubt(fault) ? 'in-doubt' : 'not-undone',
+      why: `undo failed: ${fault.message}`,
+      fault,
+    }));
 };
 
 const attentionOf = (state: RunState): string => {
