@@ -2,9 +2,10 @@
  * Which devices of an array stand behind the ids that are shown: asked for each command anew. One
  * listing serves all commands that came before it began, so a thousand at once cost two.
  */
-import type { Fault } from '../../sdk/plugin/fault.ts';
+import { type Fault, inDoubt } from '../../sdk/plugin/fault.ts';
 import type { Device } from '../../sdk/plugin/model.ts';
 import type { Presentation, Presentations } from '../core/presentation.ts';
+import { codes } from '../host/faults.ts';
 import { Ends, endOf } from '../present/ends.ts';
 import type { JobFault, ListingResult, Pool } from '../workers/pool.ts';
 
@@ -71,8 +72,10 @@ export class Lookups {
   }
 }
 
+/** Nothing was sent, so nothing is in doubt: what would leave a call in doubt is tried again. */
 const notFound = (arrayId: string, fault: Fault): Fault => ({
   ...fault,
+  kind: inDoubt(fault) && fault.code !== codes.siteLost ? 'busy' : fault.kind,
   message: `pairs of ${arrayId} were not looked up, and nothing was sent: ${fault.message}`,
 });
 

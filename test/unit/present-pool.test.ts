@@ -101,6 +101,16 @@ test('presented pair: its site is lost → nothing is sent, not even a lookup', 
   t.is(other.done, '0', 'the other site is lost: nothing of it is needed');
 });
 
+test('presented pair: its array does not answer the lookup → busy, for nothing was sent', async (t) => {
+  const stage = stageOf(['1', 'one']);
+  const fault = { kind: 'unreachable', owner: 'array', message: 'no route' } as const;
+  stage.at('b').says = (verb, { id }) => (verb === 'discoverDevices' ? { id, fault } : undefined);
+  const result = await stage.pool.run(task(['1']));
+  const message = 'pairs of b were not looked up, and nothing was sent: no route';
+  t.deepEqual(result, { kind: 'fault', fault: { ...fault, kind: 'busy', message } });
+  t.deepEqual(steps(stage), []);
+});
+
 test('presented pair: an injection names real ids → it hits the device that it names', async (t) => {
   const stage = stageOf(['1', 'one'], ['one', 'two']);
   const fault = { kind: 'busy', owner: 'array', message: 'one is busy' } as const;

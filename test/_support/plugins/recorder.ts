@@ -9,6 +9,7 @@ import {
   type Device,
   definePlugin,
   type Fault,
+  FaultError,
   type GroupTarget,
   type TargetVerb,
   z,
@@ -118,7 +119,9 @@ class Recording {
   /** Two devices a page. */
   devices(session: string, token = '0') {
     this.heard.push({ remoteId: session, verb: 'discoverDevices', targets: [], args: {} });
-    const { devices } = this.at(session);
+    const { devices, says } = this.at(session);
+    const said = says('discoverDevices', { id: session });
+    if (said !== undefined && 'fault' in said) throw new FaultError(said.fault);
     const to = Number(token) + 2;
     return {
       items: devices.slice(to - 2, to),
