@@ -4,8 +4,10 @@
  */
 
 import type { DaemonConfig } from '../../daemon/config.ts';
+import type { PresentedAs } from '../../daemon/core/presentation.ts';
 import { retentionDefault } from '../../daemon/core/retention.ts';
 import { createDaemon } from '../../daemon/daemon.ts';
+import type { RemoteConfig } from '../../daemon/host/remote.ts';
 import { createLog } from '../../daemon/log.ts';
 import type { InjectionRule } from '../../daemon/runner/draws.ts';
 import type { RunningEngine } from '../../daemon/runner/engine.ts';
@@ -34,7 +36,7 @@ const remote = (id: string, kind: 'array' | 'compute', siteId: string) => ({
   config: { world: { inline: 'simulated' } },
 });
 
-const remotes = [
+const plainRemotes: readonly RemoteConfig[] = [
   remote('lab-a', 'array', 'site-a'),
   remote('lab-b', 'array', 'site-b'),
   remote('lab-compute-a', 'compute', 'site-a'),
@@ -43,7 +45,15 @@ const remotes = [
 
 /** Site at which a remote stands. */
 export const siteOfRemote = (remoteId: string): string =>
-  remotes.find(({ id }) => id === remoteId)?.siteId ?? '';
+  plainRemotes.find(({ id }) => id === remoteId)?.siteId ?? '';
+
+/** The remotes, lab-a and its pairs shown as something else if that is wanted. */
+const remotesOf = (as: PresentedAs | undefined): readonly RemoteConfig[] =>
+  as === undefined
+    ? plainRemotes
+    : plainRemotes.map((one) =>
+        one.id === 'lab-a' ? { ...one, present: { as, peerArrayId: 'lab-b' } } : one,
+      );
 
 export interface ComputerParts {
   readonly time: SimTime;
@@ -53,6 +63,7 @@ export interface ComputerParts {
   readonly farEnd: FarEnd;
   readonly injections: readonly InjectionRule[];
   readonly threads: number;
+  readonly present: PresentedAs | undefined;
   /** How long a dead daemon stays away. */
   readonly restartMsMax: number;
   /** How far the wall clock may be off after a restart. */
@@ -82,6 +93,7 @@ export class Computer {
 
   async start(): Promise<void> {
     const { time, chance, history, disk, farEnd, injections, threads } = this.#parts;
+    const remotes = remotesOf(this.#parts.present);
     const life = new Mortal(`daemon ${++this.#lives}`);
     this.#life = life;
     history.note({ kind: 'daemon', what: 'starts', life: life.name });
@@ -89,7 +101,7 @@ export class Computer {
     const offsetMs = epochMs + chance.between(-jump, jump);
     const pool = new SimPool(life, { remotes, farEnd, history, time, offsetMs, threads });
     this.#pool = pool;
-    const daemon = await createDaemon(configOf(injections), {
+    const daemon = await createDaemon(configOf(injections, remotes), {
       journal: new DiskJournal(disk, life),
       pool,
       clock: life.clock(time, offsetMs),
@@ -121,7 +133,10 @@ export class Computer {
   }
 }
 
-const configOf = (injections: readonly InjectionRule[]): DaemonConfig => ({
+const configOf = (
+  injections: readonly InjectionRule[],
+  remotes: readonly RemoteConfig[],
+): DaemonConfig => ({
   file: '/simulated/siteswap.yaml',
   site: 'site-b',
   listen: [],

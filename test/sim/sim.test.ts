@@ -3,6 +3,7 @@
  * with `npm run sim -- --seed N --story`.
  */
 import test from 'ava';
+import type { PresentedAs } from '../../daemon/core/presentation.ts';
 import { seedsKept } from './seeds.ts';
 import { simulate } from './simulate.ts';
 import { story } from './story.ts';
@@ -10,8 +11,8 @@ import { story } from './story.ts';
 /** Seeds of a plain `npm test`; `.ci/run` goes through many more. */
 const seeds = { from: 1, to: 100 };
 
-const accused = async (seed: number): Promise<string[]> => {
-  const simulated = await simulate(seed);
+const accused = async (seed: number, present?: PresentedAs): Promise<string[]> => {
+  const simulated = await simulate(seed, present);
   if (simulated.accusations.length === 0) return [];
   const said = simulated.accusations.map(({ checker, message }) => `${checker}: ${message}`);
   return [
@@ -24,6 +25,10 @@ const accused = async (seed: number): Promise<string[]> => {
 
 test(`simulation: seeds ${seeds.from} to ${seeds.to} → no checker accuses`, async (t) => {
   for (let seed = seeds.from; seed <= seeds.to; seed++) t.deepEqual(await accused(seed), []);
+});
+
+test('simulation: pairs shown as stretched, seeds 1 to 30 → no checker accuses', async (t) => {
+  for (let seed = 1; seed <= 30; seed++) t.deepEqual(await accused(seed, 'pair-as-stretched'), []);
 });
 
 test('simulation: seeds that once failed → no checker accuses', async (t) => {

@@ -2,6 +2,7 @@
  * One simulation: a seed in, what happened and what must not have happened out. Everything is in
  * this thread and lives by one virtual time, so the same seed and commit give the same history.
  */
+import type { PresentedAs } from '../../daemon/core/presentation.ts';
 import { Chance } from './chance.ts';
 import { checkers } from './checkers/index.ts';
 import { Computer } from './computer.ts';
@@ -35,7 +36,8 @@ const landMs = 24 * 3_600_000;
 /** A defect that shows at every moment is told so often. */
 const accusationsMax = 10;
 
-export const simulate = async (seed: number): Promise<Simulated> => {
+/** `present`: the same seed, with lab-a's pairs shown as something else than they are. */
+export const simulate = async (seed: number, present?: PresentedAs): Promise<Simulated> => {
   const scenario = drawScenario(seed);
   const chance = new Chance(`simulation ${seed}`);
   const time = new SimTime();
@@ -43,7 +45,7 @@ export const simulate = async (seed: number): Promise<Simulated> => {
   const { faults, world, syncMsMax, threads } = scenario;
   const farEnd = new FarEnd({ time, chance: chance.fork('network'), history, world });
   const disk = new Disk({ time, chance: chance.fork('disk'), history, syncMsMax });
-  const parts = { time, history, disk, farEnd, scenario, threads, ...faults };
+  const parts = { time, history, disk, farEnd, scenario, threads, present, ...faults };
   const computer = new Computer({ ...parts, chance: chance.fork('computer') });
   const mend = (): void => troubles.mend();
   const person = new Person({ ...parts, chance: chance.fork('person'), computer, mend });

@@ -1,5 +1,6 @@
 /** Where an item stands at the far end: roles, mounts, registrations, power. */
 import type { Lab } from '../../../plugins/lab/lab.ts';
+import type { LabDevice } from '../../../plugins/lab/model.ts';
 import { type Item, isStorage } from './runs.ts';
 
 const vmAt = (lab: Lab, siteId: string, id: string, instance: 'production' | 'test'): string => {
@@ -27,10 +28,15 @@ const mountsAt = (
   return 'unknown';
 };
 
+/** By its id at either array: a presented pair has one id for both of its ends. */
+const deviceAt = (lab: Lab, siteId: string, id: string): LabDevice | undefined => {
+  const known = [...lab.world.storages.values()].flatMap(({ devices }) => devices.get(id) ?? []);
+  const ends = known.flatMap((device) => [device, device.peer]);
+  return ends.find((device) => device?.storage.siteId === siteId);
+};
+
 const rolesAt = (lab: Lab, siteId: string, deviceIds: readonly string[]) => {
-  const devices = [...lab.world.storages.values()]
-    .filter((storage) => storage.siteId === siteId)
-    .flatMap((storage) => deviceIds.flatMap((id) => storage.devices.get(id) ?? []));
+  const devices = deviceIds.flatMap((id) => deviceAt(lab, siteId, id) ?? []);
   const roles = new Set(devices.map(({ role }) => role));
   const copies = new Set(devices.map(({ copy }) => (copy === undefined ? 'no copy' : 'copy')));
   return { role: [...roles].sort().join(' and '), copy: [...copies].sort().join(' and ') };
