@@ -5,7 +5,7 @@
  *
  * A lookup is a listing that begins after its command came, so nothing is ever known from before a
  * change of roles; commands that come while one is under way share the next. The remote of a job is
- * never changed: limits and lost sites are those of the array that does the work (decision 0015).
+ * never changed: limits and lost sites are those of the array that does the work (decision 0018).
  */
 import type { Datastore, Device } from '../../sdk/plugin/model.ts';
 import type { Clock } from '../core/clock.ts';
@@ -22,6 +22,7 @@ import type {
   QueryJob,
   RemoteConfig,
   ResultOf,
+  Staged,
   TaskJob,
 } from '../workers/pool.ts';
 import { Lookups } from './lookups.ts';
@@ -60,9 +61,9 @@ class PresentingPool implements Pool {
     return this.#run(job) as Promise<ResultOf<J>>;
   }
 
-  /** What a job has to be translated by is looked up when it is run. */
-  stage(): undefined {
-    return undefined;
+  /** What a job has to be translated by is looked up when it is run, and not ahead. */
+  stage(job: TaskJob, behind: TaskJob): Staged | undefined {
+    return this.#named(job).size > 0 ? undefined : this.#parts.pool.stage(job, behind);
   }
 
   setSiteLost(siteId: string, lost: boolean): void {
