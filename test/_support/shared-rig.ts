@@ -14,6 +14,12 @@ import { device, type Recorder, recorder } from './plugins/recorder.ts';
 
 const arrayOf: Readonly<Record<string, string>> = { 'hosts-a': 'a', 'hosts-b': 'b' };
 
+const done = {
+  run: ({ targets }: { readonly targets: readonly { readonly id: string }[] }) =>
+    targets.map(({ id }) => ({ id, ok: true }) as const),
+  repeatable: true,
+} as const;
+
 /** One VM, `vm`, on a datastore on the shared device; it runs at hosts-a. */
 const hosts = (note: (verb: string) => void) => {
   let at = 'hosts-a';
@@ -51,12 +57,14 @@ const hosts = (note: (verb: string) => void) => {
           const power = running(session) ? 'on' : 'off';
           return { id, value: { id, registered: running(session), power } };
         }),
-      mount: {
-        run: ({ targets }) => targets.map(({ id }) => ({ id, ok: true })),
-        repeatable: true,
-      },
-      unmount: {
-        run: ({ targets }) => targets.map(({ id }) => ({ id, ok: true })),
+      mount: done,
+      unmount: done,
+      register: done,
+      powerOn: {
+        run: ({ session, targets }) => {
+          at = session;
+          return targets.map(({ id }) => ({ id, ok: true }));
+        },
         repeatable: true,
       },
       migrateLive: {

@@ -1,6 +1,7 @@
 /** One device that both sites share, shown as its own peer, and which site is its source. */
 import test from 'ava';
 import { sourcesPerEntryMax } from '../../daemon/core/limits.ts';
+import type { Mode } from '../../daemon/core/plan.ts';
 import { type Presentation, presentationsOf } from '../../daemon/core/presentation.ts';
 import { bookEntries, sourceOf, turningSteps } from '../../daemon/core/sources.ts';
 import { emptySystem, foldSystem } from '../../daemon/core/system.ts';
@@ -158,8 +159,8 @@ test('shared device: storage that tells the source → believed, and recorded by
   t.is(await rig.sources(), 'site-a site-a');
 });
 
-test('shared device: planned with live migration, from discovery alone → preference, then the VM', async (t) => {
-  const rig = await sharedRig();
+/** A plan over the shared device, to be run in any mode. */
+const planned = async (rig: Awaited<ReturnType<typeof sharedRig>>) => {
   await rig.engine.createPlan({
     id: 'shop',
     name: 'Shop',
@@ -169,12 +170,17 @@ test('shared device: planned with live migration, from discovery alone → prefe
     policies: {},
     options: { ...defaultOptions, liveMigration: true },
   });
-  const run = async (mode: 'planned' | 'reprotect') => {
+  return async (mode: Mode) => {
     const asked = { planId: 'shop', mode, requester: 'tester', requestKey: '', policies: {} };
     const { runId } = await rig.engine.startRun(asked);
     await untilRest(rig.engine, runId);
     return rig.engine.getRun(runId, 'full');
   };
+};
+
+test('shared device: planned with live migration, from discovery alone → preference, then the VM', async (t) => {
+  const rig = await sharedRig();
+  const run = await planned(rig);
   for (const [site, other] of [
     ['site-b', 'b'],
     ['site-a', 'a'],
@@ -189,6 +195,24 @@ test('shared device: planned with live migration, from discovery alone → prefe
     t.is(await rig.sources(), `${site} ${site}`);
     t.is((await run('reprotect')).result, 'succeeded');
   }
+});
+
+test('shared device: its source is lost → the other side fences, and is the source', async (t) => {
+  const rig = await sharedRig();
+  const run = await planned(rig);
+  await rig.sources();
+  await rig.engine.previewPlan('shop', 'planned');
+  await rig.engine.declareLost('site-a', 'tester', 'fire');
+  rig.heard.length = 0;
+  const view = await run('disaster');
+  t.is(view.result, 'succeeded', `${view.attention} ${JSON.stringify(view.notes)}`);
+  t.deepEqual(
+    rig.heard.filter(({ remoteId }) => remoteId === 'a'),
+    [],
+  );
+  t.true(rig.heard.some(({ verb, remoteId }) => verb === 'fence' && remoteId === 'b'));
+  const [atB] = await rig.shown('b');
+  t.is(atB?.preferredSiteId, 'site-b');
 });
 
 test('sources: every step that turns a device round is a step', (t) => {
