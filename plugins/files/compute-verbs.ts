@@ -25,13 +25,20 @@ import {
 import { listFilesIn, readFileIn, writeFileIn } from './datastore-files.ts';
 import { mount, register, statusOfVm, unmount, unregister } from './machines.ts';
 import { type Licence, recall } from './memory.ts';
+import {
+  cancelMigration,
+  migrateLive,
+  migrationStatus,
+  settleCancel,
+  settleMigrate,
+} from './migrate.ts';
 import { powerOff, powerOn, settleOff, settlePowerOn, shutDown } from './power.ts';
 import type { ComputeSession, Session } from './session.ts';
 
 type Call<V extends TargetVerb> = VerbCall<Session, V>;
 type Place = Pick<VmTarget, 'id' | 'instance'>;
 type RecordVerb = 'mount' | 'unmount' | 'register' | 'unregister';
-type PowerVerb = 'powerOn' | 'shutDown' | 'powerOff';
+type VmVerb = 'powerOn' | 'shutDown' | 'powerOff' | 'migrateLive' | 'cancelMigration';
 
 const whatOf = (verb: string, { instance, id }: Place): string =>
   `${verb}/${placeOf(instance, id)}`;
@@ -65,12 +72,12 @@ const recordVerb = <V extends RecordVerb, T extends Place>(
   return { run, settle, repeatable: true } as ChangingVerb<Session, V>;
 };
 
-type PowerWork<A> = (compute: ComputeSession, call: Licence, target: VmTarget) => Promise<A>;
+type VmWork<C, A> = (compute: ComputeSession, call: C, target: VmTarget) => Promise<A>;
 
-/** A verb that starts or ends a process. */
-const powerVerb = <V extends PowerVerb>(
-  change: PowerWork<Evidence>,
-  ask: PowerWork<Settlement>,
+/** A verb that starts or ends a process, or lets another one go on. */
+const vmVerb = <V extends VmVerb>(
+  change: VmWork<Call<V>, Evidence>,
+  ask: VmWork<Licence, Settlement>,
 ): ChangingVerb<Session, V> => {
   const run = async (call: Call<V>) => {
     const compute = await computeOf(call.session, call.signal);
@@ -117,9 +124,18 @@ export const computeVerbs = {
   unmount: recordVerb<'unmount', DatastoreTarget>('unmount', unmount),
   register: recordVerb<'register', VmTarget>('register', register),
   unregister: recordVerb<'unregister', VmTarget>('unregister', unregister),
-  powerOn: powerVerb(powerOn, settlePowerOn),
-  shutDown: powerVerb(shutDown, settleOff),
-  powerOff: powerVerb(powerOff, settleOff),
+  powerOn: vmVerb(powerOn, settlePowerOn),
+  shutDown: vmVerb(shutDown, settleOff),
+  powerOff: vmVerb(powerOff, settleOff),
+  migrateLive: vmVerb<'migrateLive'>(
+    (compute, call, target) => migrateLive(compute, call, target, call.args.toComputeId),
+    settleMigrate,
+  ),
+  cancelMigration: vmVerb(cancelMigration, settleCancel),
+  migrationStatus: async (call: Call<'migrationStatus'>) => {
+    const compute = await computeOf(call.session, call.signal);
+    return valueEach(call.targets, (target) => migrationStatus(compute, target));
+  },
   readFile: async (call: Call<'readFile'>) => {
     const state = await stateOf(call);
     return valueEach<FileTarget, { content: string }>(call.targets, (target) =>

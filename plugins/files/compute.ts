@@ -91,25 +91,38 @@ export const readCompute = async (directory: string): Promise<ComputeState> =>
 /** One lock for one directory, whatever path leads to it. */
 const lockOf = async (directory: string): Promise<string> => `compute ${await realpath(directory)}`;
 
+const hold = async (directory: string, licence: Licence): Promise<HeldCompute> => {
+  let state = await readCompute(directory);
+  return {
+    directory,
+    get state() {
+      return state;
+    },
+    commit: async (next) => {
+      checkDeadline(licence);
+      await writeJson(computeFile(directory), next);
+      state = next;
+    },
+  };
+};
+
 export const withCompute = async <T>(
   directory: string,
   licence: Licence,
   body: (held: HeldCompute) => Promise<T>,
 ): Promise<T> =>
-  withLocks([await lockOf(directory)], licence, async () => {
-    let state = await readCompute(directory);
-    return body({
-      directory,
-      get state() {
-        return state;
-      },
-      commit: async (next) => {
-        checkDeadline(licence);
-        await writeJson(computeFile(directory), next);
-        state = next;
-      },
-    });
-  });
+  withLocks([await lockOf(directory)], licence, async () => body(await hold(directory, licence)));
+
+/** The same with two: for a VM that goes from one to the other. */
+export const withComputes = async <T>(
+  here: string,
+  there: string,
+  licence: Licence,
+  body: (here: HeldCompute, there: HeldCompute) => Promise<T>,
+): Promise<T> =>
+  withLocks([await lockOf(here), await lockOf(there)], licence, async () =>
+    body(await hold(here, licence), await hold(there, licence)),
+  );
 
 /** One change under one key: done once, remembered with the change itself. */
 export const changeOnce = (

@@ -10,6 +10,10 @@ export const configSchema = z
     directory: text().describe('directory of the array, or of the compute'),
     peers: directories.optional().describe('array: peer array id → its directory'),
     arrays: directories.optional().describe('compute: array id → its directory'),
+    computes: z
+      .record(text(), z.strictObject({ directory: text(), arrays: directories }))
+      .optional()
+      .describe('compute: those that its VMs can be migrated to, as they are configured'),
     token: secret().optional().describe('array: shown to it, when it was provisioned with one'),
     heartbeatMs: z
       .int()

@@ -129,7 +129,8 @@ export const countLoss = (boots: readonly Acknowledged[]): LossCount => {
     if (next.lineage === boot.lineage) duplicates += overlap;
     interruptionMsMax = Math.max(interruptionMsMax, next.firstAtMs - boot.lastAtMs);
   }
-  return { boots: boots.length, lost, duplicates, interruptionMsMax };
+  const ids = new Set(boots.map(({ bootId }) => bootId));
+  return { boots: ids.size, lost, duplicates, interruptionMsMax };
 };
 
 export interface RunningVm extends VmProcess {

@@ -13,6 +13,7 @@
  *     <array or compute>/slow.json            every call takes at least this long: for tests
  *     <compute>/compute.json                  mounts, registrations, boots
  *     <compute>/vms/<instance>/<vm>/          the VM's process, and what it acknowledged
+ *     <compute>/vms/…/<vm>/migration.json     its newest live migration away from here
  */
 import { join } from 'node:path';
 import type { Instance } from '@siteswap/sdk/plugin';
@@ -56,6 +57,7 @@ export const computeFile = (directory: string): string => join(directory, 'compu
 export const vmDirectory = (directory: string, instance: Instance, vmId: string): string =>
   join(directory, 'vms', instance, nameOf(vmId));
 export const processFile = (vm: string): string => join(vm, 'process.json');
+export const migrationFile = (vm: string): string => join(vm, 'migration.json');
 export const bootsIn = (vm: string): string => join(vm, 'boots');
 export const bootFile = (vm: string, bootId: string): string => join(bootsIn(vm), bootId);
 export const vmLog = (vm: string): string => join(vm, 'vm.log');

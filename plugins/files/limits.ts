@@ -40,6 +40,15 @@ export const bootMsMax = 30_000;
 /** A guest that was asked stops within one write; one that has not by then will not. */
 export const guestMsMax = 10_000;
 
+/** A VM that was offered writes at the target within a few writes; one that has not will not. */
+export const handOverMsMax = 10_000;
+
+/** Between two looks of a VM that waits for the offer: part of the interruption of its service. */
+export const arrivalPollMs = 3;
+
+/** A live migration: the start of a process, and the hand-over. */
+export const migrateMsMax = bootMsMax + 2 * handOverMsMax;
+
 /** From the kill of a process to its end. */
 export const killMsMax = 10_000;
 

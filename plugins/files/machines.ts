@@ -145,7 +145,7 @@ export const statusOfVm = (
   const power = runningVm(directory, instance, id) === undefined ? 'off' : 'on';
   if (last === undefined) return { id, registered, power };
   const { bootId, resumedAt } = last;
-  const boot = readBoot(vmDirectory(directory, instance, id), bootId);
+  const boot = readBoot(vmDirectory(directory, instance, id), last.acks ?? bootId);
   return {
     id,
     registered,

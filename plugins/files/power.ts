@@ -19,6 +19,7 @@ import { failure } from './faults.ts';
 import { vmDirectory, vmLog } from './layout.ts';
 import { bootMsMax, drainMsMax, guestMsMax, killMsMax } from './limits.ts';
 import { admit, type Licence, recall, remember, unbound } from './memory.ts';
+import { withdraw } from './migration.ts';
 import { isAlive, type ProcessRef, signalProcess, startDetached, waitUntil } from './processes.ts';
 import { licenceOf } from './seats.ts';
 import type { ComputeSession } from './session.ts';
@@ -172,6 +173,13 @@ export const settlePowerOn = (
     return { id, verdict: 'absent' };
   });
 
+/** A VM that is to end goes nowhere; one that was handed over ends at the other compute. */
+const stay = async ({ directory }: ComputeSession, target: VmTarget): Promise<void> => {
+  const left = await withdraw({ directory, instance: target.instance, id: target.id });
+  if (left?.state !== 'taken') return;
+  throw failure('busy', `VM ${target.id} goes over to ${left.to.computeId} right now`);
+};
+
 interface Ending {
   readonly verb: 'shutDown' | 'powerOff';
   readonly signal: NodeJS.Signals;
@@ -191,6 +199,7 @@ const end = async (
     admit(held.state, call);
     registeredOf(held, target);
     const found = running(compute, target);
+    await stay(compute, target);
     if (found !== undefined) signalProcess(found, signal);
     return found;
   });

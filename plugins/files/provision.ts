@@ -306,7 +306,14 @@ export const startVms = async (site: SiteSpec): Promise<string[]> => {
   const { heartbeatMs = heartbeatMsDefault } = site;
   const directory = resolve(site.directory);
   const arrays = resolveAll(site.arrays);
-  const session = { kind: 'compute', id: directory, directory, arrays, heartbeatMs } as const;
+  const session = {
+    kind: 'compute',
+    id: directory,
+    directory,
+    arrays,
+    heartbeatMs,
+    computes: {},
+  } as const;
   const licence = unbound({ key: `start-${randomUUID()}`, epoch: 0 });
   const compute = await computeOf(session, licence.signal);
   const { vms } = await readCompute(directory);

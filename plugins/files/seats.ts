@@ -102,8 +102,29 @@ export const sitDown = async (
   return lineage;
 };
 
-/** Gives this process's seat back. */
+/** The VM goes on in another process, at the other end; the caller writes no more. */
+export const handSeat = async (
+  { at, state }: HeldGroup,
+  instance: Instance,
+  writer: Pick<Seat, 'vmId' | 'bootId'> & ProcessRef,
+): Promise<void> => {
+  const lineage = licenceOf(state, instance);
+  const arrayId = state.peerArrayId ?? at.storage.id;
+  const seat: Seat = { format, ...writer, arrayId, lineage };
+  await writeWhole(seatFile(at.directory, instance, writer.vmId), JSON.stringify(seat));
+};
+
+const isOwn = (file: string): boolean => {
+  try {
+    return (JSON.parse(readFileSync(file, 'utf8')) as Seat).pid === process.pid;
+  } catch {
+    return false;
+  }
+};
+
+/** Gives this process's seat back; one that was handed on is another's. */
 export const standUp = (group: string, instance: Instance, vmId: string): void => {
+  if (!isOwn(seatFile(group, instance, vmId))) return;
   rmSync(seatFile(group, instance, vmId), { force: true });
   rmSync(pausedFile(group, vmId), { force: true });
 };

@@ -27,6 +27,14 @@ export interface ComputeSession {
   readonly directory: string;
   readonly arrays: Readonly<Record<string, string>>;
   readonly heartbeatMs: number;
+  /** Where its VMs can be migrated to. */
+  readonly computes: Readonly<Record<string, ComputeAt>>;
+}
+
+/** Another compute: its directory, and those of the arrays that it sees. */
+export interface ComputeAt {
+  readonly directory: string;
+  readonly arrays: Readonly<Record<string, string>>;
 }
 
 export type Session = ArraySession | ComputeSession;
@@ -39,11 +47,17 @@ export const openSession = ({ config, remoteId }: OpenContext<Config>): Session 
   if (process.platform !== 'linux') {
     throw failure('unsupported', 'the files plugin needs Linux: its locks and processes are its');
   }
-  const { peers = {}, arrays, token, heartbeatMs } = config;
+  const { peers = {}, arrays, computes = {}, token, heartbeatMs } = config;
   const directory = resolve(config.directory);
-  return arrays === undefined
-    ? { kind: 'array', id: remoteId, directory, peers: resolveAll(peers), token }
-    : { kind: 'compute', id: remoteId, directory, arrays: resolveAll(arrays), heartbeatMs };
+  if (arrays === undefined) {
+    return { kind: 'array', id: remoteId, directory, peers: resolveAll(peers), token };
+  }
+  const whole = Object.entries(computes).map(([id, at]): [string, ComputeAt] => [
+    id,
+    { directory: resolve(at.directory), arrays: resolveAll(at.arrays) },
+  ]);
+  const known = { arrays: resolveAll(arrays), computes: Object.fromEntries(whole) };
+  return { kind: 'compute', id: remoteId, directory, heartbeatMs, ...known };
 };
 
 export const asArray = (session: Session): ArraySession => {

@@ -19,14 +19,19 @@ import { isAlive, type ProcessRef } from './processes.ts';
 
 export interface VmProcess extends ProcessRef {
   readonly bootId: string;
-  readonly phase: 'starting' | 'running' | 'ended';
+  /** `arriving`: ready to take over from the process that still runs at another compute. */
+  readonly phase: 'starting' | 'arriving' | 'running' | 'ended';
+  /** The migration that it came by, and the directory of the compute that it came from. */
+  readonly arrival?: { readonly id: string; readonly directory: string };
+  /** Name of its acknowledgements; default: the boot's id. */
+  readonly acks?: string;
   /** Last heartbeat that its disks held when it started. */
   readonly resumedAt?: number;
   /** Why it ended by itself. */
   readonly reason?: string;
 }
 
-/** What one boot of a VM acknowledged: heartbeats `first` to `last`, without a gap. */
+/** What one process of a VM acknowledged: heartbeats `first` to `last`, without a gap. */
 export interface Acknowledged {
   readonly bootId: string;
   readonly lineage: string;
@@ -63,7 +68,8 @@ export const runningVm = (
   vmId: string,
 ): VmProcess | undefined => {
   const found = readVmProcess(directory, instance, vmId);
-  return found !== undefined && found.phase !== 'ended' && isAlive(found) ? found : undefined;
+  const counts = found?.phase === 'starting' || found?.phase === 'running';
+  return counts && isAlive(found) ? found : undefined;
 };
 
 /** Whole for readers at any time; durable enough: what it says dies with the machine anyway. */
@@ -83,10 +89,11 @@ export interface AckLog {
 
 export const openAckLog = (
   vm: string,
+  name: string,
   boot: Pick<Acknowledged, 'bootId' | 'lineage' | 'resumedAt'>,
 ): AckLog => {
   mkdirSync(bootsIn(vm), { recursive: true, mode: 0o700 });
-  const fd = openSync(bootFile(vm, boot.bootId), 'w', 0o600);
+  const fd = openSync(bootFile(vm, name), 'w', 0o600);
   let first: Pick<Acknowledged, 'first' | 'firstAtMs'> | undefined;
   return {
     note: (sequence, atMs) => {
@@ -97,8 +104,9 @@ export const openAckLog = (
   };
 };
 
-export const readBoot = (vm: string, bootId: string): Acknowledged | undefined => {
-  const text = readIfThere(bootFile(vm, bootId))?.trim() ?? '';
+/** `name`: the boot's id, or what the process says. */
+export const readBoot = (vm: string, name: string): Acknowledged | undefined => {
+  const text = readIfThere(bootFile(vm, name))?.trim() ?? '';
   return text === '' ? undefined : (JSON.parse(text) as Acknowledged);
 };
 
@@ -112,7 +120,7 @@ export const readBoots = (vm: string): Acknowledged[] => {
     throw error;
   }
   return names
-    .flatMap((bootId) => readBoot(vm, bootId) ?? [])
+    .flatMap((name) => readBoot(vm, name) ?? [])
     .sort((a, b) => a.firstAtMs - b.firstAtMs);
 };
 

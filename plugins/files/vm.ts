@@ -1,23 +1,27 @@
 /**
  * A VM: a process that writes numbered heartbeats to its devices until it is told to stop.
  *
- *     node vm.js <compute directory> <instance> <vm> <boot id>
+ *     node vm.js <compute directory> <instance> <vm> <boot id> [<source directory> <migration>]
  *
  * It needs no daemon. It writes only while it is the boot that its compute named, has a seat at
  * each group that it stands on, and each group still accepts its lineage; otherwise it ends itself
- * and says why.
+ * and says why. With a migration it takes over a boot that runs at another compute; and it hands
+ * its own boot on when it finds one that leads away from here.
  */
 import { mkdirSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Instance } from '@siteswap/sdk/plugin';
+import { openMigration, takeOver } from './arrival.ts';
 import { type Boot, placeOf as placeOfVm, withCompute } from './compute.ts';
+import { makeDeparture, type Seats, type Went } from './departure.ts';
 import { failure, faultOrUnknown } from './faults.ts';
 import { type GroupAt, groupAt, ownLicence, withGroup } from './group.ts';
 import { type Extent, encodeHeartbeat, placeOf, readExtent } from './heartbeat.ts';
 import { imageFile, vmDirectory } from './layout.ts';
 import { writerPollMs } from './limits.ts';
+import { conclude, type VmAt } from './migration.ts';
 import { thisProcess } from './processes.ts';
-import { makeLookout, type Sight, sitDown, standUp } from './seats.ts';
+import { handSeat, makeLookout, type Sight, sitDown, standUp } from './seats.ts';
 import { reachStorage } from './storage.ts';
 import {
   type AckLog,
@@ -27,13 +31,26 @@ import {
   writeVmProcess,
 } from './vm-process.ts';
 
-const [directory, instance, vmId, bootId] = process.argv.slice(2) as [
+const [directory, instance, vmId, bootId, sourceDirectory, migrationId] = process.argv.slice(2) as [
   string,
   Instance,
   string,
   string,
+  string | undefined,
+  string | undefined,
 ];
 const vm = vmDirectory(directory, instance, vmId);
+const here: VmAt = { directory, instance, id: vmId };
+
+/** What this process says of itself from the start on. */
+const self: Pick<VmProcess, 'bootId' | 'arrival' | 'acks'> =
+  sourceDirectory === undefined || migrationId === undefined
+    ? { bootId }
+    : {
+        bootId,
+        arrival: { id: migrationId, directory: sourceDirectory },
+        acks: `${bootId}.${migrationId}`,
+      };
 
 let stopping = false;
 process.on('SIGTERM', () => {
@@ -48,9 +65,20 @@ const claimBoot = (): Promise<Boot> =>
       throw failure('fenced', `boot ${bootId} of VM ${vmId} was given up`);
     }
     mkdirSync(vm, { recursive: true, mode: 0o700 });
-    writeVmProcess(vm, { ...thisProcess(), bootId, phase: 'starting' });
+    writeVmProcess(vm, { ...thisProcess(), ...self, phase: 'starting' });
     return boot;
   });
+
+/** Claims the place beside the process that still writes. */
+const claimArrival = async ({
+  id,
+  directory: from,
+}: NonNullable<VmProcess['arrival']>): Promise<Boot> => {
+  const { vm: coming } = await openMigration({ ...here, directory: from }, id);
+  mkdirSync(vm, { recursive: true, mode: 0o700 });
+  writeVmProcess(vm, { ...thisProcess(), ...self, phase: 'arriving' });
+  return coming.boot;
+};
 
 /** The groups that the VM stands on, each once. */
 const groupsOf = async ({ disks }: Boot): Promise<GroupAt[]> => {
@@ -89,14 +117,17 @@ interface Writing {
   readonly ignoresShutDown: boolean;
   /** May it write, at every group it stands on? */
   readonly look: () => Sight;
+  /** Does it go on here? */
+  readonly depart: (lastAtMs: number) => Promise<Went>;
 }
 
-const beat = ({ disks, acks }: Writing, lineage: string, sequence: number): void => {
+const beat = ({ disks, acks }: Writing, lineage: string, sequence: number): number => {
   const atMs = Date.now();
   const { disk, offset } = placeOf(sequence, disks.extents);
   const record = encodeHeartbeat({ sequence, atMs, lineage, bootId });
   writeThrough(disks.fds[disk] as number, record, offset);
   acks.note(sequence, atMs);
+  return atMs;
 };
 
 /** A VM on several groups writes only while each of them lets it. */
@@ -105,22 +136,52 @@ const worstOf = (sights: readonly Sight[]): Sight => {
   return worst ?? (sights.at(-1) as Sight);
 };
 
-const write = async (writing: Writing, from: number, started: () => void): Promise<void> => {
+/** Answers how it ended: asked to stop, or gone to another compute. */
+const write = async (
+  writing: Writing,
+  from: number,
+  started: () => void,
+): Promise<'stopped' | 'gone'> => {
   let dueAt = 0;
+  let lastAtMs = 0;
   for (let sequence = from; !stopping || writing.ignoresShutDown; ) {
     const { go, lineage, extraMs } = writing.look();
     if (go === 'stop') throw failure('fenced', `VM ${vmId} lost the right to write`);
     if (go === 'write' && performance.now() >= dueAt) {
-      beat(writing, lineage, sequence);
+      lastAtMs = beat(writing, lineage, sequence);
       if (sequence === from) started();
       sequence++;
       dueAt = performance.now() + writing.heartbeatMs + extraMs;
     }
     await sleep(Math.max(1, Math.min(writerPollMs, dueAt - performance.now())));
+    if (lastAtMs === 0) continue;
+    const went = await writing.depart(lastAtMs);
+    if (went === 'gone') return went;
+    if (went === 'returned') sequence = lastOn(writing.disks) + 1;
   }
+  return 'stopped';
 };
 
-const run = async (boot: Boot, say: (what: Partial<VmProcess>) => void): Promise<void> => {
+/** The seats of this process at every group that it stands on. */
+const seatsAt = (groups: readonly GroupAt[]): Seats => ({
+  handTo: async (process) => {
+    for (const at of groups) {
+      await withGroup(at, ownLicence(), (held) =>
+        handSeat(held, instance, { vmId, bootId, ...process }),
+      );
+    }
+  },
+  takeBack: async () => {
+    for (const at of groups) {
+      await withGroup(at, ownLicence(), (held) => sitDown(held, instance, { vmId, bootId }));
+    }
+  },
+});
+
+const run = async (
+  boot: Boot,
+  say: (what: Partial<VmProcess>) => void,
+): Promise<'stopped' | 'gone'> => {
   const groups = await groupsOf(boot);
   try {
     const lookouts: (() => Sight)[] = [];
@@ -133,26 +194,36 @@ const run = async (boot: Boot, say: (what: Partial<VmProcess>) => void): Promise
     }
     const disks = await openDisks(boot);
     const resumedAt = lastOn(disks);
-    const acks = openAckLog(vm, { bootId, lineage, resumedAt });
+    const acks = openAckLog(vm, self.acks ?? bootId, { bootId, lineage, resumedAt });
     const look = () => worstOf(lookouts.map((one) => one()));
     const { heartbeatMs, ignoresShutDown } = boot;
-    const writing = { disks, acks, heartbeatMs, ignoresShutDown, look };
-    await write(writing, resumedAt + 1, () => say({ phase: 'running', resumedAt }));
+    const depart = makeDeparture(here, seatsAt(groups));
+    const writing = { disks, acks, heartbeatMs, ignoresShutDown, look, depart };
+    return await write(writing, resumedAt + 1, () => say({ phase: 'running', resumedAt }));
   } finally {
     for (const at of groups) standUp(at.directory, instance, vmId);
   }
 };
 
 const main = async (): Promise<void> => {
-  const boot = await claimBoot();
-  let said: VmProcess = { ...thisProcess(), bootId, phase: 'starting' };
+  const boot = await (self.arrival === undefined ? claimBoot() : claimArrival(self.arrival));
+  let said: VmProcess = {
+    ...thisProcess(),
+    ...self,
+    phase: self.arrival === undefined ? 'starting' : 'arriving',
+  };
   const say = (what: Partial<VmProcess>): void => {
     said = { ...said, ...what };
     writeVmProcess(vm, said);
   };
   try {
-    await run(boot, say);
+    if (self.arrival !== undefined) {
+      const source: VmAt = { ...here, directory: self.arrival.directory };
+      await takeOver(source, self.arrival.id, await groupsOf(boot));
+    }
+    const ended = await run(boot, say);
     say({ phase: 'ended' });
+    if (ended === 'gone') await conclude(here);
   } catch (error) {
     const { kind, message } = faultOrUnknown(error);
     say({ phase: 'ended', reason: `${kind}: ${message}` });

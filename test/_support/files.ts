@@ -205,11 +205,13 @@ export const makeSites = async (
     computeA: await openRemote('ca', {
       directory: compute.a,
       arrays: { a: directory.a },
+      computes: { cb: { directory: compute.b, arrays: { b: directory.b } } },
       heartbeatMs,
     }),
     computeB: await openRemote('cb', {
       directory: compute.b,
       arrays: { b: directory.b },
+      computes: { ca: { directory: compute.a, arrays: { a: directory.a } } },
       heartbeatMs,
     }),
     open: openRemote,

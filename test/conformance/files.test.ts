@@ -112,7 +112,4 @@ const fixture = async (): Promise<Fixture> => {
   };
 };
 
-await conformance({
-  fixture,
-  lacks: ['verb migrateLive', 'verb cancelMigration', 'verb migrationStatus'],
-});
+await conformance({ fixture });
