@@ -71,6 +71,17 @@ const changing = [
   'reverse',
 ] as const satisfies readonly TargetVerb[];
 
+/** With what is called where storage is stretched; elsewhere every seed means what it meant. */
+const changingStretched = [
+  ...changing,
+  'setSitePreference',
+  'migrateLive',
+  'migrateLive',
+  'fence',
+] as const satisfies readonly TargetVerb[];
+
+type Verbs = readonly TargetVerb[];
+
 const entryTypes = [
   'task-started',
   'task-prepared',
@@ -86,10 +97,10 @@ const entryTypes = [
   'run-closed',
 ] as const;
 
-const drawTrigger = (chance: Chance): Trigger => {
+const drawTrigger = (chance: Chance, verbs: Verbs): Trigger => {
   const kind = chance.pick(['landed', 'landed', 'call', 'answer'] as const);
   if (chance.hit(0.4)) return { kind, nth: chance.spread(1, 250) };
-  const of = kind === 'landed' ? chance.pick(entryTypes) : chance.pick(changing);
+  const of = kind === 'landed' ? chance.pick(entryTypes) : chance.pick(verbs);
   return { kind, of, nth: chance.spread(1, 12) };
 };
 
@@ -109,7 +120,7 @@ const drawEffect = (chance: Chance): Effect =>
     (): Effect => ({ do: 'start-again' }),
   ])();
 
-const drawInjection = (chance: Chance, at: number): InjectionRule => {
+const drawInjection = (chance: Chance, verbs: Verbs, at: number): InjectionRule => {
   const effect = chance.pick([
     () => ({
       effect: 'error' as const,
@@ -127,7 +138,7 @@ const drawInjection = (chance: Chance, at: number): InjectionRule => {
   ])();
   return {
     name: `rule ${at + 1}`,
-    ...(chance.hit(0.8) ? { verb: chance.pick(changing) } : {}),
+    ...(chance.hit(0.8) ? { verb: chance.pick(verbs) } : {}),
     ...(chance.hit(0.3) ? { direction: chance.pick(['run', 'undo'] as const) } : {}),
     ...(chance.hit(0.5) ? { nth: chance.spread(1, 20) } : {}),
     budget: chance.spread(1, 8),
@@ -137,8 +148,8 @@ const drawInjection = (chance: Chance, at: number): InjectionRule => {
 
 const hard: readonly FaultKind[] = ['refused', 'conflict', 'missing', 'busy', 'unknown', 'timeout'];
 
-const drawOrder = (chance: Chance, groups: number): FailureOrder | HangOrder => {
-  const verb = chance.pick(changing);
+const drawOrder = (chance: Chance, verbs: Verbs, groups: number): FailureOrder | HangOrder => {
+  const verb = chance.pick(verbs);
   const order: HangOrder = {
     verb,
     ...(chance.hit(0.3) && isStorage(verb)
@@ -155,13 +166,31 @@ const drawOrder = (chance: Chance, groups: number): FailureOrder | HangOrder => 
 const kindFor = (chance: Chance, effect: HangOrder['effect']): FaultKind =>
   effect === 'none' ? chance.pick(hard) : 'timeout';
 
-const isStorage = (verb: TargetVerb): boolean =>
-  ['sync', 'prepareFailover', 'failover', 'restoreReplication', 'reverse'].includes(verb);
+const storage: ReadonlySet<TargetVerb> = new Set([
+  'sync',
+  'prepareFailover',
+  'failover',
+  'restoreReplication',
+  'reverse',
+  'setSitePreference',
+  'fence',
+]);
+
+const isStorage = (verb: TargetVerb): boolean => storage.has(verb);
 
 const times = <T>(count: number, make: (at: number) => T): T[] =>
   Array.from({ length: count }, (_, at) => make(at));
 
-export const drawFaults = (chance: Chance, calm: boolean, groups: number): Faults => {
+export interface FaultQuestion {
+  readonly calm: boolean;
+  /** Of any kind. */
+  readonly groups: number;
+  readonly stretched: boolean;
+}
+
+export const drawFaults = (chance: Chance, question: FaultQuestion): Faults => {
+  const { calm, groups } = question;
+  const verbs = question.stretched ? changingStretched : changing;
   const restartMsMax = chance.spread(10, 60_000);
   if (calm) {
     return {
@@ -178,7 +207,7 @@ export const drawFaults = (chance: Chance, calm: boolean, groups: number): Fault
   const loss: Trouble[] = chance.hit(0.25)
     ? [
         {
-          on: drawTrigger(chance),
+          on: drawTrigger(chance, verbs),
           effect: { do: 'lose-site', vms: chance.pick(['crash', 'keep', 'alive'] as const) },
         },
       ]
@@ -186,15 +215,15 @@ export const drawFaults = (chance: Chance, calm: boolean, groups: number): Fault
   return {
     troubles: [
       ...times(chance.between(0, 4), () => ({
-        on: drawTrigger(chance),
+        on: drawTrigger(chance, verbs),
         effect: drawEffect(chance),
       })),
       ...loss,
     ],
-    injections: times(chance.between(0, 3), (at) => drawInjection(chance, at)),
-    orders: times(chance.between(0, 3), () => drawOrder(chance, groups)),
+    injections: times(chance.between(0, 3), (at) => drawInjection(chance, verbs, at)),
+    orders: times(chance.between(0, 3), () => drawOrder(chance, verbs, groups)),
     shares: times(chance.between(0, 2), () => ({
-      verb: chance.pick(changing),
+      verb: chance.pick(verbs),
       rate: chance.fraction() * 0.3,
       kind: chance.pick(hard),
       seed: chance.between(1, 1_000),

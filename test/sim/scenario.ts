@@ -95,18 +95,43 @@ const drawPlan = (chance: Chance, world: LabOptions, calm: boolean): Plan => {
   };
 };
 
+/** Some groups, or all, are served by both sites; their VMs may go over live. */
+const drawStretched = (chance: Chance, world: LabOptions, plan: Plan) => {
+  const { groups = 1 } = world;
+  const stretched = chance.hit(0.4) ? chance.between(1, groups) : 0;
+  const migrateLive = chance.hit(0.5) ? chance.spread(100, 60_000) : 0;
+  if (stretched === 0) return { world, plan };
+  const { operationMs } = world;
+  return {
+    world: {
+      ...world,
+      groups: groups - stretched,
+      stretched,
+      operationMs: { ...operationMs, migrateLive },
+    },
+    plan: { ...plan, options: { ...plan.options, liveMigration: chance.hit(0.75) } },
+  };
+};
+
 export const drawScenario = (seed: number): Scenario => {
   const chance = new Chance(`scenario ${seed}`);
   const calm = chance.hit(0.1);
-  const world = drawWorld(chance.fork('world'), calm);
+  const replicated = drawWorld(chance.fork('world'), calm);
   const script = chance.pick(scripts);
+  const cold = drawPlan(chance.fork('plan'), replicated, calm);
+  const { world, plan } = drawStretched(chance.fork('stretched'), replicated, cold);
+  const { groups = 1 } = replicated;
   return {
     seed,
     calm,
     world,
-    plan: drawPlan(chance.fork('plan'), world, calm),
+    plan,
     script,
-    faults: drawFaults(chance.fork('faults'), calm, world.groups ?? 1),
+    faults: drawFaults(chance.fork('faults'), {
+      calm,
+      groups,
+      stretched: world.stretched !== undefined,
+    }),
     threads: chance.between(1, 3),
     syncMsMax: chance.pick([2, 20, 500]),
   };

@@ -26,10 +26,27 @@ const expectedOf: Readonly<Record<Mode, { readonly storage: Expected; readonly v
   },
 };
 
+/** What is other where both sites serve the storage; until they lose each other, that is. */
+const stretchedOf = (siteId: string): typeof expectedOf => ({
+  ...expectedOf,
+  planned: { ...expectedOf.planned, storage: { recovery: `prefers ${siteId}, mounted` } },
+  disaster: { ...expectedOf.disaster, storage: { recovery: `prefers ${siteId}, mounted` } },
+  reprotect: { ...expectedOf.reprotect, storage: { recovery: `prefers ${siteId}` } },
+});
+
+const live: Expected = { protected: 'unregistered', recovery: 'on' };
+
+const expectedFor = (run: Run, item: Item, mode: Mode): Expected => {
+  const path = run.pathOf(item.id);
+  if (path === 'live') return live;
+  const table = path === 'cold' ? expectedOf : stretchedOf(run.started.frozen.recoverySiteId);
+  return table[mode][isStorage(item) ? 'storage' : 'vm'];
+};
+
 const compare = (scene: Scene, run: Run, item: Item): string | undefined => {
   const { mode, protectedSiteId, recoverySiteId } = run.started.frozen;
   if (mode === 'device') return undefined;
-  const expected = expectedOf[mode][isStorage(item) ? 'storage' : 'vm'];
+  const expected = expectedFor(run, item, mode);
   const here = placeOf(scene.lab, protectedSiteId, item, devicesOf(item, 'protected'));
   const there = placeOf(scene.lab, recoverySiteId, item, devicesOf(item, 'recovery'));
   const pairs: readonly (readonly [string | undefined, string])[] = [

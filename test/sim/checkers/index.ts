@@ -15,6 +15,7 @@ import { noCallToLostSite } from './lost-sites.ts';
 import { noDefect } from './no-defect.ts';
 import { oneRunPerRequest } from './one-run.ts';
 import { parkedIsAtRest } from './parked.ts';
+import { preferenceFirst } from './preference.ts';
 import { rollbackRestores } from './rollback.ts';
 import { neverTwoWriters } from './two-writers.ts';
 
@@ -27,6 +28,7 @@ export const checkers = {
   'dependencies-first': dependenciesFirst,
   'no-call-to-lost-site': noCallToLostSite,
   'no-writer-at-final-sync': noWriterAtFinalSync,
+  'preference-first': preferenceFirst,
   'every-vm-once-or-reported': everyVmOnceOrReported,
   'parked-is-at-rest': parkedIsAtRest,
   'not-built-upon': notBuiltUpon,

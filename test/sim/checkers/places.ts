@@ -38,8 +38,13 @@ const deviceAt = (lab: Lab, siteId: string, id: string): LabDevice | undefined =
 const rolesAt = (lab: Lab, siteId: string, deviceIds: readonly string[]) => {
   const devices = deviceIds.flatMap((id) => deviceAt(lab, siteId, id) ?? []);
   const roles = new Set(devices.map(({ role }) => role));
+  const preferred = new Set(devices.flatMap((device) => device.preferredSiteId ?? []));
   const copies = new Set(devices.map(({ copy }) => (copy === undefined ? 'no copy' : 'copy')));
-  return { role: [...roles].sort().join(' and '), copy: [...copies].sort().join(' and ') };
+  return {
+    role: [...roles].sort().join(' and '),
+    copy: [...copies].sort().join(' and '),
+    preferred: [...preferred].sort().join(' and '),
+  };
 };
 
 /** A few words for each side: the same words mean the same place. */
@@ -62,9 +67,11 @@ export const placeOf = (
     };
   }
   const ids = item.datastores.map(({ id }) => id);
-  const { role, copy } = rolesAt(lab, siteId, deviceIds);
+  const { role, copy, preferred } = rolesAt(lab, siteId, deviceIds);
+  const mounts = mountsAt(lab, siteId, ids, 'production');
   return {
-    production: `${role}, ${mountsAt(lab, siteId, ids, 'production')}`,
+    // Which end serves it alone, when both cannot, is the storage's affair.
+    production: preferred === '' ? `${role}, ${mounts}` : `prefers ${preferred}, ${mounts}`,
     test: `${copy}, ${mountsAt(lab, siteId, ids, 'test')}`,
   };
 };

@@ -3,7 +3,7 @@
  * position means, and which objects at the far end belong to an item.
  */
 import type { RunStarted } from '../../../daemon/core/entries.ts';
-import type { StorageItem, VmItem } from '../../../daemon/core/frozen.ts';
+import type { Path, StorageItem, VmItem } from '../../../daemon/core/frozen.ts';
 import { decodeRanges } from '../../../daemon/core/ranges.ts';
 import type { Moment } from '../history.ts';
 
@@ -45,6 +45,13 @@ export class Run {
     const { workgroups } = this.started.frozen;
     const items = workgroups[this.#origins.get(group) ?? group]?.items ?? [];
     return decodeRanges(positions).flatMap((at) => items[at] ?? []);
+  }
+
+  /** The way that an item goes. */
+  pathOf(itemId: string): Path {
+    const { workgroups } = this.started.frozen;
+    const group = workgroups.find(({ items }) => items.some(({ id }) => id === itemId));
+    return group?.path ?? 'cold';
   }
 
   stepName(step: number): string {
