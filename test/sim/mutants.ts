@@ -52,7 +52,18 @@ const seeNothing: Patch = {
   put: '{ id: item.id, ok: true }',
 };
 
+const preferNothing: Patch = {
+  module: 'daemon/steps/switch-site-preference',
+  find: "run: (call) => changeGroups(call, 'setSitePreference', target(call))",
+  put: 'run: async (call) => call.items.map(({ id }) => ({ id, ok: true }))',
+};
+
 export const mutants: readonly Mutant[] = [
+  {
+    defect: 'the preference of a device is not switched, and its VMs go over',
+    patches: [preferNothing],
+    caughtBy: 'preference-first',
+  },
   {
     defect: 'the source is not demoted, and its copy promoted by force',
     patches: [demoteNothing, alwaysForce],
