@@ -172,3 +172,66 @@ test('rollback of a run in doubt: nobody knows of the item in doubt, the others 
   t.is(drive.state.result, 'incomplete');
   t.deepEqual(outcomes(drive), ['v0a in-doubt', 'v0b undone']);
 });
+
+/** v0a fails half done in `mount`; v1 has nothing to do with it. */
+const halfMounted = (action: PolicyAction, kind: 'refused' | 'missing', pieces?: string[]) => {
+  const no = { ...fault(kind, 'no'), ...(pieces === undefined ? {} : { members: pieces }) };
+  return new Drive(frozenRun([withPolicy('mount', action)], [alone('v0', 0)]), {
+    answer: ({ item, direction }) => (item === 'v0a' && direction === 'run' ? no : 'ok'),
+  });
+};
+
+const undone = (drive: Drive) =>
+  drive.entries.findLast((entry) => entry.type === 'task-outcome' && entry.direction === 'undo');
+
+test('STOP, then a rollback by a person: what had failed is undone too, it may be half done', (t) => {
+  const drive = halfMounted(stop(), 'refused').run().resume('rollback').run();
+  t.like(undone(drive), { done: '0-1' });
+});
+
+test('ROLLBACK: of an item that is missing in part the rest is undone, one that is missing is not', (t) => {
+  const part = halfMounted(rollback('run'), 'missing', ['ds-1', 'ds-2']).run();
+  t.like(undone(part), { done: '0-1' });
+  t.like(undone(halfMounted(rollback('run'), 'missing').run()), { done: '1' });
+});
+
+const cancelNow = (drive: Drive): Drive => {
+  drive.apply({ type: 'run-cancel-requested', at: drive.now, requester: 'me', reason: 'late' });
+  return drive.run();
+};
+
+const supersededNow = (drive: Drive): Drive => {
+  const end = { at: drive.now, result: 'superseded', byRunId: 'disaster' } as const;
+  drive.apply({ type: 'run-ended', ...end });
+  return drive;
+};
+
+test('superseded while it undoes: what an undo that timed out may still do is in doubt', (t) => {
+  const steps = [step('mount'), withPolicy('register', rollback('run'))];
+  const drive = new Drive(frozenRun(steps, [alone('v0', 0)]), {
+    answer: ({ step: name, item, direction }) => {
+      if (direction === 'undo') return item === 'v0a' ? fault('timeout', 'no answer') : 'ok';
+      return name === 'register' ? fault('refused', 'no') : 'ok';
+    },
+  });
+  while (undone(drive) === undefined) drive.turn();
+  cancelNow(drive);
+  t.is(drive.state.parked, 'cancelled');
+  t.deepEqual(outcomes(drive), ['v0a in-doubt', 'v0b stopped']);
+  t.deepEqual(outcomes(supersededNow(drive)), ['v0a in-doubt', 'v0b stopped']);
+});
+
+test('superseded with calls in flight at the lost site: what they may have done is in doubt', (t) => {
+  const drive = new Drive(
+    frozenRun([step('shut-down', { side: 'protected' })], [alone('v0', 0), alone('v1', 1)]),
+    { answer: ({ group }) => (group === 'v0' ? fault('unreachable', 'site lost') : 'ok') },
+    'ascending',
+  );
+  while (drive.state.tally.started < 2) drive.turn();
+  drive.apply({ type: 'run-site-lost', at: drive.now, siteId: 'site-a' });
+  cancelNow(drive);
+  t.is(drive.state.parked, 'cancelled');
+  const told = ['v0a in-doubt', 'v0b in-doubt', 'v1a done', 'v1b done'];
+  t.deepEqual(outcomes(drive), told);
+  t.deepEqual(outcomes(supersededNow(drive)), told);
+});

@@ -113,12 +113,12 @@ export const beginUndo = (state: RunState, group: Group): void => {
   const { task } = group;
   dropUnknowable(state, group);
   for (const [position, fault] of task.faulted) group.causes.set(position, fault);
-  // An item that failed may be half changed; undoing converges, so it is undone with the others.
-  const mayBeHalf = task.attempt > 0 && !staysAt(state, group);
-  const touched = [...task.faulted].filter(([, fault]) => mayBeHalf && fault.kind !== 'missing');
-  const items = [...task.done, ...touched.map(([at]) => at)];
+  // An item that failed may be half changed, also one that was to be tried again, or was stopped;
+  // undoing converges, so it is undone with the others.
+  const half = staysAt(state, group) ? [] : task.half.keys();
+  const touched = new Set([...task.done, ...half]);
+  const items = group.live.filter((position) => touched.has(position));
   if (items.length > 0) {
-    items.sort((one, other) => one - other);
     group.completed.push({ step: stepAt(group), items, before: task.before });
   }
   group.task = newTask([], task.attempt);

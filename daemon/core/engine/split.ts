@@ -27,7 +27,10 @@ export const split = (state: RunState, group: Group, positions: readonly number[
   group.live = without(group.live, away);
   group.liveText = encodeRanges(group.live);
   group.task.due = without(group.task.due, away);
-  for (const position of positions) group.task.faulted.delete(position);
+  for (const position of positions) {
+    if (group.task.half.has(position)) part.task.half.set(position, true);
+    group.task.faulted.delete(position);
+  }
   inherit(state.gates, group.index, part.index);
   state.groups.push(part);
   const parts = state.parts.get(part.origin);

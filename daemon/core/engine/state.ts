@@ -60,6 +60,8 @@ export interface Task {
   due: readonly number[];
   done: readonly number[];
   faulted: Lot<Fault>;
+  /** Failed here once, whatever was made of it: may be half changed until it is done. */
+  half: Lot<true>;
   doubt: Lot<Fault>;
   accepted: Lot<string>;
   unknowable: Lot<Unknowable>;
@@ -188,6 +190,7 @@ export const newTask = (due: readonly number[], attempt = 0): Task => ({
   due,
   done: none,
   faulted: new Lot(),
+  half: new Lot(),
   doubt: new Lot(),
   accepted: new Lot(),
   unknowable: new Lot(),

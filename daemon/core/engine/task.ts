@@ -25,6 +25,10 @@ const wholeAndClean = (group: Group, outcome: TaskOutcome): boolean =>
   group.task.due.length === group.live.length &&
   group.task.accepted.size === 0;
 
+/** What is missing was not changed; of several parts, the others may have been. */
+const leavesHalf = ({ kind, members }: Fault): boolean =>
+  kind !== 'missing' || members !== undefined;
+
 const sortFaults = (
   task: Task,
   faults: readonly ItemFaults[],
@@ -35,6 +39,7 @@ const sortFaults = (
     for (const position of decodeRanges(items)) {
       release(task, position);
       lotOf(fault).set(position, fault);
+      if (leavesHalf(fault)) task.half.set(position, true);
       named.add(position);
     }
   }
