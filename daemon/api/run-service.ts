@@ -1,6 +1,7 @@
 /** RunService: runs are started, watched, steered and reported. */
 import {
   type CancelRunRequest,
+  DivergedChoice,
   type ReportRunRequest,
   type ResumeRunRequest,
   RunDetail,
@@ -16,7 +17,7 @@ import { pageOf, sortedBy } from './pages.ts';
 import { EventEncoder } from './translate-events.ts';
 import { policiesFrom } from './translate-policy.ts';
 import { reportTo, runTo, summaryTo } from './translate-run.ts';
-import { decisions, planModes } from './vocabulary.ts';
+import { decisions, divergedChoices, planModes } from './vocabulary.ts';
 
 const start = (engine: Engine, request: StartRunRequest) => {
   const { planId, requester, requestKey } = request;
@@ -26,8 +27,11 @@ const start = (engine: Engine, request: StartRunRequest) => {
   problems.optionalText('requestKey', requestKey);
   const mode = problems.word('mode', planModes.decode(request.mode), request.mode, 'planned');
   const policies = policiesFrom('policies', request.policies, problems);
+  const changes = divergedChoices.decode(request.diverged);
+  if (request.diverged === DivergedChoice.UNRECOGNIZED) problems.add('diverged', 'is unknown');
   problems.end(planId);
-  return engine.startRun({ planId, mode, requester, requestKey, policies });
+  const choice = changes === undefined ? {} : { changes };
+  return engine.startRun({ planId, mode, requester, requestKey, policies, ...choice });
 };
 
 const resume = (engine: Engine, request: ResumeRunRequest): Promise<void> => {

@@ -4,6 +4,7 @@ import type { Engine } from '../runner/service.ts';
 import type { Calls, Service } from './calls.ts';
 import { Problems } from './check.ts';
 import { siteTo } from './translate-inventory.ts';
+import { recoveryTo } from './translate-recovery.ts';
 
 interface Declaration {
   readonly siteId: string;
@@ -30,6 +31,16 @@ export const siteService = (engine: Engine, calls: Calls): Service =>
     declareReachable: async (request) => {
       check(request);
       const { siteId, requester, reason } = request;
-      return { site: siteTo(await engine.declareReachable(siteId, requester, reason)) };
+      const site = siteTo(await engine.declareReachable(siteId, requester, reason));
+      const recoveries = await engine.listRecoveries({ siteId, recorded: true });
+      return { site, recoveries: recoveries.map(recoveryTo) };
+    },
+    listRecoveries: async ({ planId, siteId }) => {
+      const problems = new Problems();
+      problems.optionalText('planId', planId);
+      problems.optionalText('siteId', siteId);
+      problems.end();
+      const wanted = { ...(planId !== '' && { planId }), ...(siteId !== '' && { siteId }) };
+      return { recoveries: (await engine.listRecoveries(wanted)).map(recoveryTo) };
     },
   });

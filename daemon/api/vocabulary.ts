@@ -5,6 +5,7 @@ import { decisions as decisionWords, runResults } from '../core/entries.ts';
 import { paths as pathWords } from '../core/frozen.ts';
 import { modes as modeWords } from '../core/plan.ts';
 import { reaches as reachWords } from '../core/policy.ts';
+import { divergedChoices as divergedWords } from '../core/recovery.ts';
 import { runStatuses, taskStatuses } from '../core/view.ts';
 import { words } from './words.ts';
 
@@ -54,7 +55,10 @@ export const planStates = words('PLAN_STATE', [
   'failed-over',
   'running',
   'parked',
+  'recovery-required',
 ] as const);
+export const recoveryStates = words('RECOVERY_STATE', ['site-lost', 'required', 'fenced'] as const);
+export const divergedChoices = words('DIVERGED_CHOICE', divergedWords);
 export const undos = words('UNDO', ['undo', 'nothing-to-undo', 'stays', 'no-return'] as const);
 export const paths = words('PATH', pathWords);
 export const lagActions = words('LAG_ACTION', ['refuse', 'warn'] as const);

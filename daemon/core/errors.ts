@@ -80,6 +80,13 @@ export const errorTable = {
       'a pair is sick or lags, or another run has its groups.',
     next: 'Do what the message says, then start it again; `plan preview` shows every obstacle.',
   },
+  DATA_DIVERGED: {
+    code: 'FAILED_PRECONDITION',
+    owner: 'engine',
+    meaning:
+      'The site that was lost holds data that the other one does not: a reprotect overwrites it.',
+    next: 'Choose: `keep` leaves a snapshot of it there, `discard` lets it go.',
+  },
   RUN_NOT_FOUND: {
     code: 'NOT_FOUND',
     owner: 'engine',

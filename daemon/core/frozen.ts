@@ -113,7 +113,7 @@ export interface FrozenRun {
   readonly gates: readonly Gate[];
   /** Remote id → tasks in flight there at the most. */
   readonly inFlightMax: Readonly<Record<string, number>>;
-  /** Arguments of a device run's single verb. */
+  /** Arguments of a device run's single verb; what was chosen for data that diverged. */
   readonly args?: Readonly<Record<string, unknown>>;
 }
 

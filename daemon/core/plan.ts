@@ -1,7 +1,7 @@
 /** A plan as its author wrote it: what moves where, in which order, with which policies. */
 import type { Policy } from './policy.ts';
 
-export const modes = ['test', 'cleanup', 'planned', 'disaster', 'reprotect'] as const;
+export const modes = ['test', 'cleanup', 'planned', 'disaster', 'fence', 'reprotect'] as const;
 /** How a run executes its plan; `device` is one storage verb asked for by a recovery manager. */
 export type Mode = (typeof modes)[number];
 

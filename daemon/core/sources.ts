@@ -58,6 +58,7 @@ export const bookEntries = (book: SourceBook, at: number): readonly SourceSet[] 
 export const turningSteps: ReadonlySet<string> = new Set([
   'promote-target',
   'reverse',
+  'resync-diverged',
   'switch-site-preference',
   'fence-lost-side',
   'device-failover',

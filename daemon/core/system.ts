@@ -12,6 +12,14 @@ import type { RemoteEvidence } from './inventory.ts';
 import { printsKeptMax } from './limits.ts';
 import type { Mode, Plan } from './plan.ts';
 import { requestPrint, runPrint } from './prints.ts';
+import {
+  foldDisaster,
+  foldReturn,
+  foldRunEnd,
+  type RecoveriesKept,
+  type RecoveryBook,
+  recoveryStateOf,
+} from './recovery.ts';
 import { foldSource, type SourceBook, type SourceSet } from './sources.ts';
 
 export interface PlanSaved {
@@ -97,6 +105,7 @@ export type SystemEntry =
   | SiteDeclared
   | InventoryRecorded
   | SourceSet
+  | RecoveriesKept
   | RunOpened
   | RunClosed
   | RunsForgotten
@@ -120,6 +129,7 @@ export interface SystemState {
   readonly lostSites: Map<string, SiteDeclared>;
   readonly inventory: Map<string, RemoteEvidence>;
   readonly sources: SourceBook;
+  readonly recoveries: RecoveryBook;
   /** In order of opening. */
   readonly runs: Map<string, RunRecord>;
   /** `requester\n request key` → run id. */
@@ -137,6 +147,7 @@ export const emptySystem = (): SystemState => ({
   lostSites: new Map(),
   inventory: new Map(),
   sources: new Map(),
+  recoveries: new Map(),
   runs: new Map(),
   requests: new Map(),
   runsOf: new Map(),
@@ -159,12 +170,15 @@ export const foldSystem = (state: SystemState, entry: SystemEntry): SystemState 
       break;
     case 'plan-deleted':
       state.plans.delete(entry.planId);
+      state.recoveries.delete(entry.planId);
       break;
     case 'site-lost':
       state.lostSites.set(entry.siteId, entry);
+      foldReturn(state.recoveries, entry);
       break;
     case 'site-reachable':
       state.lostSites.delete(entry.siteId);
+      foldReturn(state.recoveries, entry);
       break;
     case 'inventory-recorded':
       state.inventory.set(entry.evidence.remote.id, entry.evidence);
@@ -172,8 +186,13 @@ export const foldSystem = (state: SystemState, entry: SystemEntry): SystemState 
     case 'source-set':
       foldSource(state.sources, entry);
       break;
+    case 'recoveries-kept':
+      state.recoveries.clear();
+      for (const record of entry.recoveries) state.recoveries.set(record.planId, record);
+      break;
     case 'run-opened':
       openRunRecord(state, entry);
+      foldDisaster(state.recoveries, entry, state.plans.get(entry.planId)?.plan);
       break;
     case 'run-closed':
       closeRunRecord(state, entry);
@@ -234,6 +253,7 @@ const closeRunRecord = (state: SystemState, closed: RunClosed): void => {
   const record = state.runs.get(closed.runId);
   if (record === undefined) return;
   record.closed = closed;
+  foldRunEnd(state.recoveries, record.opened, closed);
   if (record.opened.mode !== 'reprotect' || closed.result !== 'succeeded') return;
   const saved = state.plans.get(record.opened.planId);
   if (saved === undefined) return;
@@ -247,20 +267,22 @@ const closeRunRecord = (state: SystemState, closed: RunClosed): void => {
 };
 
 /** What a plan is ready for, by the history of its runs. */
-export type PlanState = 'ready' | 'tested' | 'failed-over';
+export type PlanState = 'ready' | 'tested' | 'failed-over' | 'recovery-required';
 
 /** Modes that may start from each state; the API's words say which to run first. */
 export const modesFrom: Readonly<Record<PlanState, readonly Mode[]>> = {
   ready: ['test', 'planned', 'disaster'],
   tested: ['cleanup', 'disaster'],
   'failed-over': ['reprotect'],
+  'recovery-required': ['fence'],
 };
 
-/** The newest ended run of a plan that changed something. */
+/** The newest ended run of a plan that changed something; a fence only cuts off what was left. */
 export const decidingRunOf = (state: SystemState, planId: string): RunRecord | undefined => {
   for (const runId of (state.runsOf.get(planId) ?? []).toReversed()) {
     const record = state.runs.get(runId);
-    if (record?.closed === undefined || record.opened.mode === 'device') continue;
+    if (record?.closed === undefined) continue;
+    if (record.opened.mode === 'device' || record.opened.mode === 'fence') continue;
     if (record.closed.result !== 'rolled-back') return record;
   }
   return undefined;
@@ -268,9 +290,14 @@ export const decidingRunOf = (state: SystemState, planId: string): RunRecord | u
 
 /**
  * The newest run that changed something decides. A planned or disaster run that was begun and did
- * not end well may be run again; cleanup and reprotect likewise.
+ * not end well may be run again; cleanup and reprotect likewise. While two sites may both have
+ * writers, nothing comes before cutting the old ones off.
  */
 export const planStateOf = (state: SystemState, planId: string): PlanState => {
+  const recovery = state.recoveries.get(planId);
+  if (recovery !== undefined && recoveryStateOf(recovery) === 'required') {
+    return 'recovery-required';
+  }
   const { opened, closed } = decidingRunOf(state, planId) ?? {};
   if (opened === undefined || closed === undefined) return 'ready';
   const { mode } = opened;

@@ -16,6 +16,7 @@ import {
 import type { Inventory, RemoteEvidence } from '../core/inventory.ts';
 import type { Mode, Plan, PlanLimits } from '../core/plan.ts';
 import type { Policy } from '../core/policy.ts';
+import type { DivergedChoice } from '../core/recovery.ts';
 import { modeSteps, steps as registry } from '../steps/registry.ts';
 import type { Step } from '../steps/step.ts';
 import { checkPlanInto } from './check-plan.ts';
@@ -49,6 +50,8 @@ export interface FreezeContext {
   readonly policies?: Readonly<Record<string, Policy>>;
   /** Other steps for the modes than the registry's: benches measure the engine with them. */
   readonly modeSteps?: ModeSteps;
+  /** The sites' data went different ways: what becomes of the old site's. */
+  readonly changes?: DivergedChoice;
 }
 
 /** Mode -> names of its steps, in order. */
@@ -68,10 +71,11 @@ export interface Found {
   readonly warnings: readonly Violation[];
 }
 
-const stepsOf = (mode: Mode, names: ModeSteps = modeSteps): Step[] =>
+const stepsOf = (mode: Mode, { modeSteps: names = modeSteps, changes }: FreezeContext): Step[] =>
   names[mode].flatMap((name) => {
     const step = registry.get(name);
-    return step === undefined ? [] : [step];
+    const leftOut = changes === undefined ? 'diverged' : 'in-line';
+    return step === undefined || step.when === leftOut ? [] : [step];
   });
 
 const checkSites = (plan: Plan, mode: Mode, context: FreezeContext, findings: Findings): void => {
@@ -82,7 +86,7 @@ const checkSites = (plan: Plan, mode: Mode, context: FreezeContext, findings: Fi
         'declare it reachable once it is',
     );
   }
-  const bothNeeded = mode === 'planned' || mode === 'reprotect';
+  const bothNeeded = mode === 'planned' || mode === 'reprotect' || mode === 'fence';
   if (bothNeeded && context.lostSites.has(plan.protectedSiteId)) {
     const way = mode === 'planned' ? 'run in disaster mode, or declare' : 'declare';
     findings.problem(
@@ -241,7 +245,7 @@ export const freeze = (
   if (!findings.clean) return refused();
 
   const world = new World(inventory, [plan.protectedSiteId, plan.recoverySiteId]);
-  const taken = stepsOf(mode, context.modeSteps);
+  const taken = stepsOf(mode, context);
   const resolved = resolve(plan, mode, taken, world, context, findings);
   if (resolved !== undefined) checkTies(resolved, findings);
   if (resolved === undefined || !findings.clean) return refused();
@@ -269,6 +273,7 @@ export const freeze = (
     workgroups: workgroups.all,
     gates: formGates({ steps, workgroups, options: plan.options }),
     inFlightMax: limitsOf(steps, workgroups.all, plan.options.limits),
+    ...(context.changes === undefined ? {} : { args: { changes: context.changes } }),
   };
   return { frozen, ...findings.told };
 };

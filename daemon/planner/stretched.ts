@@ -139,7 +139,8 @@ export const checkStretched = (
     );
   }
   return groups.map((group, position) => {
-    if (paths[position] !== 'stretched' || mode === 'disaster') return undefined;
+    if (paths[position] !== 'stretched') return undefined;
+    if (mode === 'disaster' || mode === 'fence') return undefined;
     if (mode === 'reprotect') return { from: to, to };
     checkServed(group, findings);
     return { from: checkPreference(question, position), to };

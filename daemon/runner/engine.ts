@@ -14,6 +14,7 @@ import { EndedRuns } from './ended.ts';
 import type { RunLog } from './log.ts';
 import { Plans } from './plans.ts';
 import { presentingPool } from './presenting.ts';
+import { Recoveries } from './recoveries.ts';
 import { Keeper } from './retention.ts';
 import { Runs } from './runs.ts';
 import { type PluginRef, Scout } from './scout.ts';
@@ -69,16 +70,17 @@ const assemble = async (given: EngineParts) => {
   const runs = new Runs({ ...parts, catalog, ended, keeper });
   const scout = new Scout({ ...parts, catalog });
   const sites = new Sites({ ...parts, catalog, runs });
-  const starts = new Starts({ ...parts, catalog, runs, scout });
+  const recoveries = new Recoveries({ catalog, scout });
+  const starts = new Starts({ ...parts, catalog, runs, scout, recoveries });
   const siteIds = new Set(parts.sites.map(({ id }) => id));
   const plans = new Plans({ ...parts, catalog, runs, starts, siteIds });
-  return { ...parts, catalog, keeper, runs, scout, sites, starts, plans };
+  return { ...parts, catalog, keeper, recoveries, runs, scout, sites, starts, plans };
 };
 
 /** Reads the journal, picks up what is not ended, and answers. */
 export const openEngine = async (given: EngineParts): Promise<RunningEngine> => {
   const parts = await assemble(given);
-  const { catalog, journal, keeper, plans, pool, runs, scout, sites, starts } = parts;
+  const { catalog, journal, keeper, plans, pool, recoveries, runs, scout, sites, starts } = parts;
   for (const siteId of catalog.state.lostSites.keys()) pool.setSiteLost(siteId, true);
   await runs.recover();
   sites.restore();
@@ -91,7 +93,7 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
     getPlan: (planId) => plans.get(planId),
     listPlans: () => plans.list(),
     validatePlan: (plan) => plans.validate(plan),
-    previewPlan: (planId, mode) => starts.freeze(starts.plan(planId), mode),
+    previewPlan: (planId, mode) => starts.preview(planId, mode),
 
     startRun: (request) => starts.run(request),
     startDeviceRun: (request) => starts.deviceRun(request),
@@ -111,6 +113,8 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
       sites.declare('site-lost', siteId, requester, reason),
     declareReachable: (siteId, requester, reason) =>
       sites.declare('site-reachable', siteId, requester, reason),
+
+    listRecoveries: (filter) => recoveries.list(filter),
 
     listPlugins: () => scout.plugins(),
     listRemotes: () => scout.remoteStates(),

@@ -151,6 +151,7 @@ function* factsOf(state: SystemState, at: number): Iterable<Facts> {
       return evidence === undefined ? [] : [{ type: 'inventory-recorded', at, evidence }];
     };
   }
+  yield ({ recoveries }) => [{ type: 'recoveries-kept', at, recoveries: [...recoveries.values()] }];
   yield ({ sources }) => [...bookEntries(sources, at)];
 }
 

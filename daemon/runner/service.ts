@@ -6,10 +6,13 @@ import type { Violation } from '../core/errors.ts';
 import type { RemoteEvidence } from '../core/inventory.ts';
 import type { Mode, Plan } from '../core/plan.ts';
 import type { Policy } from '../core/policy.ts';
+import type { DivergedChoice, RecoveryRecord, RecoveryState } from '../core/recovery.ts';
+import type { PlanState } from '../core/system.ts';
 import type { RunReport, RunSummary, RunView } from '../core/view.ts';
 import type { EventPage } from '../feed/page.ts';
 import type { JournalHealth } from '../journal/journal.ts';
 import type { Found, FrozenFound } from '../planner/freeze.ts';
+import type { Writer } from '../planner/writers.ts';
 import type { DeviceVerb } from '../steps/device.ts';
 import type { PluginDescription, PoolHealth } from '../workers/pool.ts';
 
@@ -18,7 +21,7 @@ export interface StoredPlan {
   readonly etag: string;
   readonly savedAtMs: number;
   /** What may be run next, by the plan's own history. */
-  readonly state: 'ready' | 'testing' | 'tested' | 'failed-over' | 'running' | 'parked';
+  readonly state: PlanState | 'testing' | 'running' | 'parked';
   readonly openRunId?: string;
 }
 
@@ -29,6 +32,21 @@ export interface SiteState {
   readonly reason: string;
   readonly sinceMs: number;
   readonly declaredBy: string;
+}
+
+/** A plan whose sites were parted by a disaster run: who writes where, and what to do next. */
+export interface Recovery extends RecoveryRecord {
+  readonly state: RecoveryState;
+  readonly oldWriter: Writer;
+  readonly newWriter: Writer;
+  readonly nextActions: readonly string[];
+}
+
+export interface RecoveryFilter {
+  readonly planId?: string;
+  readonly siteId?: string;
+  /** Tell what was recorded last; else the sites that can be asked are asked. */
+  readonly recorded?: boolean;
 }
 
 export interface RemoteState {
@@ -57,6 +75,8 @@ export interface StartRequest {
   readonly requestKey: string;
   /** Step name → policy, over the plan's. */
   readonly policies: Readonly<Record<string, Policy>>;
+  /** What becomes of data that only a returned site holds. */
+  readonly changes?: DivergedChoice;
 }
 
 export interface StartedRun {
@@ -139,6 +159,9 @@ export interface Engine {
   listSites(): readonly SiteState[];
   declareLost(siteId: string, requester: string, reason: string): Promise<SiteState>;
   declareReachable(siteId: string, requester: string, reason: string): Promise<SiteState>;
+
+  /** Changes nothing. Ordered by plan id. */
+  listRecoveries(filter: RecoveryFilter): Promise<readonly Recovery[]>;
 
   listPlugins(): Promise<readonly PluginState[]>;
   listRemotes(): readonly RemoteState[];

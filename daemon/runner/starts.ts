@@ -8,6 +8,7 @@ import type { RunStarted } from '../core/entries.ts';
 import { SiteswapError, type Violation } from '../core/errors.ts';
 import type { Mode, Plan } from '../core/plan.ts';
 import type { Random } from '../core/random.ts';
+import type { DivergedChoice } from '../core/recovery.ts';
 import { expectFresh } from '../core/retention.ts';
 import { modesFrom, openRunOf, planStateOf, requestOf } from '../core/system.ts';
 import {
@@ -21,6 +22,7 @@ import { freezeDevice } from '../planner/freeze-device.ts';
 import type { Agent } from './agent.ts';
 import type { Catalog } from './catalog.ts';
 import { Lines } from './lines.ts';
+import type { Recoveries } from './recoveries.ts';
 import type { Runs } from './runs.ts';
 import type { Scout } from './scout.ts';
 import type { DeviceRequest, StartedRun, StartRequest } from './service.ts';
@@ -31,6 +33,7 @@ interface StartsParts {
   readonly random: Random;
   readonly runs: Runs;
   readonly scout: Scout;
+  readonly recoveries: Recoveries;
   readonly modeSteps?: ModeSteps;
 }
 
@@ -45,12 +48,17 @@ export class Starts {
   }
 
   async run(request: StartRequest): Promise<StartedRun> {
-    const asked = JSON.stringify([request.planId, request.mode, request.policies]);
-    return this.#once(request, asked, `plan ${request.planId}`, async (requestKey) => {
-      const plan = this.plan(request.planId);
-      this.#expectReady(plan, request.mode);
-      const made = await this.freeze(plan, request.mode, request.policies);
+    const { planId, mode, policies, changes } = request;
+    // A request without a choice reads as it did before there was one.
+    const choice = changes === undefined ? [] : [changes];
+    const asked = JSON.stringify([planId, mode, policies, ...choice]);
+    return this.#once(request, asked, `plan ${planId}`, async (requestKey) => {
+      const plan = this.plan(planId);
+      this.#expectReady(plan, mode);
+      this.#parts.recoveries.expectChoosable(plan, mode, changes);
+      const made = await this.freeze(plan, mode, policies, changes);
       expectNoObstacle(made, plan.id);
+      this.#parts.recoveries.expectChosen(plan, mode, changes);
       const runId = this.#parts.random.id();
       const superseded = await this.#stop(plan, request.requester);
       const wanted = { ...request, requestKey, initiatorId: '' };
@@ -83,11 +91,17 @@ export class Starts {
     });
   }
 
+  preview(planId: string, mode: Mode): Promise<FrozenFound> {
+    const plan = this.plan(planId);
+    return this.freeze(plan, mode, {}, this.#parts.recoveries.assumed(plan, mode));
+  }
+
   /** The run that a plan would make now; asks both sites (those that are not lost) first. */
   async freeze(
     plan: Plan,
     mode: Mode,
     policies: StartRequest['policies'] = {},
+    changes?: DivergedChoice,
   ): Promise<FrozenFound> {
     this.#expectSites(plan, mode);
     const { scout } = this.#parts;
@@ -96,10 +110,11 @@ export class Starts {
       groups.map(({ arrayId }) => arrayId),
     );
     const asked = await scout.refresh(mode === 'cleanup' ? sites.slice(0, 1) : sites, arrayIds);
-    return this.#expectFrozen(
-      freeze(plan, scout.inventory(), mode, await this.#context(policies, asked)),
-      plan.id,
-    );
+    const context = {
+      ...(await this.#context(policies, asked)),
+      ...(changes === undefined ? {} : { changes }),
+    };
+    return this.#expectFrozen(freeze(plan, scout.inventory(), mode, context), plan.id);
   }
 
   async #context(policies: StartRequest['policies'], remoteIds: ReadonlySet<string>) {
@@ -192,7 +207,8 @@ export class Starts {
   /** What a mode needs must not be declared lost: that is no fault of the plan. */
   #expectSites(plan: Plan, mode: Mode): void {
     const { lostSites } = this.#parts.catalog.state;
-    const needed = mode === 'planned' || mode === 'reprotect' ? [plan.protectedSiteId] : [];
+    const both = mode === 'planned' || mode === 'reprotect' || mode === 'fence';
+    const needed = both ? [plan.protectedSiteId] : [];
     for (const siteId of [...needed, plan.recoverySiteId]) {
       if (!lostSites.has(siteId)) continue;
       const message = `site "${siteId}" is declared lost, and ${mode} mode needs it`;

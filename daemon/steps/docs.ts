@@ -158,6 +158,7 @@ const meaning: Record<Mode, string> = {
   cleanup: 'Everything that a test run made is taken away again.',
   planned: 'Both sites are well: the VMs stop, the last bytes are copied, the other site goes on.',
   disaster: 'The protected site is declared lost: no call goes there, the copies are forced open.',
+  fence: 'A lost site is back: what still writes there in the old lineage is cut off and stopped.',
   reprotect: 'After a failover the flow turns round; when it ends well the sites change places.',
 };
 

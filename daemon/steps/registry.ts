@@ -3,15 +3,18 @@ import type { Mode } from '../core/plan.ts';
 import { demoteSource } from './demote-source.ts';
 import { deviceSteps } from './device.ts';
 import { fenceLostSide } from './fence-lost-side.ts';
+import { fenceReturnedSide } from './fence-returned-side.ts';
 import { finalSync } from './final-sync.ts';
 import { liveMigrate } from './live-migrate.ts';
 import { mount } from './mount.ts';
+import { powerOffReturned } from './power-off-returned.ts';
 import { powerOffTest } from './power-off-test.ts';
 import { powerOn } from './power-on.ts';
 import { promoteTarget } from './promote-target.ts';
 import { register } from './register.ts';
 import { registerProtection } from './register-protection.ts';
 import { removeTestCopy } from './remove-test-copy.ts';
+import { resyncDiverged } from './resync-diverged.ts';
 import { reverse } from './reverse.ts';
 import { shutDown } from './shut-down.ts';
 import type { Step } from './step.ts';
@@ -20,6 +23,7 @@ import { sync } from './sync.ts';
 import { syncBack } from './sync-back.ts';
 import { testCopy } from './test-copy.ts';
 import { unmount } from './unmount.ts';
+import { unmountReturned } from './unmount-returned.ts';
 import { unmountTest } from './unmount-test.ts';
 import { unregisterTest } from './unregister-test.ts';
 import { verify } from './verify.ts';
@@ -42,7 +46,8 @@ const byMode: Record<Mode, readonly Step[]> = {
     verify,
   ],
   disaster: [fenceLostSide, promoteTarget, mount, register, powerOn, verify],
-  reprotect: [reverse, syncBack, registerProtection],
+  fence: [fenceReturnedSide, powerOffReturned, unmountReturned],
+  reprotect: [reverse, resyncDiverged, syncBack, registerProtection],
 };
 
 /** Step name → step, those of device runs (`device-<verb>`) included. */
@@ -58,5 +63,6 @@ export const modeSteps: Record<Mode, readonly string[]> = {
   cleanup: namesOf('cleanup'),
   planned: namesOf('planned'),
   disaster: namesOf('disaster'),
+  fence: namesOf('fence'),
   reprotect: namesOf('reprotect'),
 };

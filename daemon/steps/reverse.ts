@@ -6,6 +6,7 @@ import { changeGroups, settleGroups } from './targets.ts';
 
 export const reverse = defineStorageStep({
   name: 'reverse',
+  when: 'in-line',
   paths: ['cold'],
   side: 'recovery',
   remote: 'array',

@@ -37,7 +37,7 @@ export interface StepCall<Item> {
   readonly mode: Mode | 'device';
   /** `test` in test and cleanup runs. */
   readonly instance: Instance;
-  /** Arguments of a device run's single verb. */
+  /** Arguments of a device run's single verb; what was chosen for data that diverged. */
   readonly args?: Readonly<Record<string, unknown>>;
 }
 
@@ -57,6 +57,8 @@ export interface StepDefinition<Item> {
   readonly unit: Unit;
   /** The workgroups that it is for, by their path; absent: for all. */
   readonly paths?: readonly Path[];
+  /** Only where the sites' data went different ways, or only where it did not; absent: always. */
+  readonly when?: 'diverged' | 'in-line';
   readonly side: Side;
   readonly remote: 'array' | 'compute';
   /** Deadline of one phase (before, run, settle, undo) with all its calls. */

@@ -99,6 +99,8 @@ export interface Job {
   readonly verb: 'sync' | 'reverse' | 'resync';
   readonly sender: GroupAt;
   readonly receiver: GroupAt;
+  /** Resync: what becomes of the snapshot of what the receiver held. */
+  readonly changes?: 'keep' | 'discard';
 }
 
 const endOf = ({ storage }: GroupAt): End => ({
@@ -122,10 +124,11 @@ export const acceptOnce = (
     const operation = operationIdOf(call.key, what);
     if (held.state.operation !== operation) {
       checkIdle(held.state);
-      const { sender, receiver } = await prepare(held);
+      const { sender, receiver, changes } = await prepare(held);
       await held.commit({ ...admit(held.state, call), operation });
       const ends = { home: endOf(at), sender: endOf(sender), receiver: endOf(receiver) };
-      await beginOperation(at.storage, { verb, key: call.key, what, groupId: at.id, ...ends });
+      const job = { verb, key: call.key, what, groupId: at.id, ...ends };
+      await beginOperation(at.storage, changes === undefined ? job : { ...job, changes });
     }
     return { operation };
   });

@@ -4,7 +4,7 @@ import { rename, rm } from 'node:fs/promises';
 import type { RecoveryPoint } from '@siteswap/sdk/plugin';
 import { makeDirectory, syncDirectory } from './durable.ts';
 import { failure } from './faults.ts';
-import { acceptsWriters, type GroupAt, type HeldGroup } from './group.ts';
+import { acceptsWriters, type GroupAt, type HeldGroup, ownLicence, withGroup } from './group.ts';
 import { cloneImages } from './image.ts';
 import { devicesIn, snapshotIn, snapshotsIn, testIn } from './layout.ts';
 import { snapshotsMax } from './limits.ts';
@@ -62,6 +62,25 @@ export const stopTest = async ({ at, state }: HeldGroup): Promise<Changed> => {
 
 export const dropTestBytes = ({ directory }: GroupAt): Promise<void> =>
   rm(testIn(directory), { recursive: true, force: true });
+
+/**
+ * What the end holds that a resync is about to overwrite, under a name. Its writers have ended. A
+ * resync that was begun again finds the first one's.
+ */
+export const keepApart = (at: GroupAt, name: string): Promise<void> =>
+  withGroup(at, ownLicence(), async (held) => {
+    if (held.state.snapshots.some((snapshot) => snapshot.name === name)) return;
+    const { next } = await takeSnapshot(held, name);
+    await held.commit(next);
+  });
+
+/** Forgets a snapshot; its bytes go once that is durable. */
+export const dropSnapshot = async (at: GroupAt, name: string): Promise<void> => {
+  await withGroup(at, ownLicence(), ({ state, commit }) =>
+    commit({ ...state, snapshots: state.snapshots.filter((one) => one.name !== name) }),
+  );
+  await rm(snapshotIn(at.directory, name), { recursive: true, force: true });
+};
 
 /** A named copy of the group's bytes of this moment. */
 export const takeSnapshot = async (held: HeldGroup, name: string): Promise<Changed> => {

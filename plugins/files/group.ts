@@ -1,6 +1,7 @@
 /**
  * A consistency group at one array: its durable state, changed only under its lock, whole.
  */
+import { randomBytes } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RecoveryPoint } from '@siteswap/sdk/plugin';
@@ -100,6 +101,10 @@ const writable: ReadonlySet<Role> = new Set(['source', 'promoted', 'single', 'st
 
 export const acceptsWriters = (state: GroupState): boolean =>
   !state.fenced && !standsStill(state) && writable.has(state.role);
+
+/** A licence of its own, whoever else gives out the same ordinal. */
+export const newLineage = (ordinal: number): string =>
+  `${ordinal}-${randomBytes(4).toString('hex')}`;
 
 export const ordinalOf = (lineage: string): number => Number(lineage.split('-', 1)[0]);
 

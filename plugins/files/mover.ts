@@ -6,6 +6,7 @@
  * It is started by whoever accepts or polls an operation, and needs nobody afterwards.
  */
 import type { Evidence } from '@siteswap/sdk/plugin';
+import { dropSnapshot, keepApart } from './copies.ts';
 import { failure, faultOrUnknown } from './faults.ts';
 import { type GroupAt, groupAt, ownLicence, withGroup } from './group.ts';
 import { blockBytes, moverLanes, moverStartsMax, progressMsMin } from './limits.ts';
@@ -29,14 +30,19 @@ const at = async (end: End, groupId: string): Promise<GroupAt> =>
 const perform = async (storage: Storage, operation: Operation): Promise<Evidence> => {
   const sender = await at(operation.sender, operation.groupId);
   const receiver = await at(operation.receiver, operation.groupId);
-  if (operation.verb !== 'sync') await turnPair(sender, receiver);
+  const { id, verb, changes } = operation;
+  if (verb !== 'sync') await turnPair(sender, receiver);
+  const snapshot = verb === 'resync' ? `before-resync-${id.slice(0, 12)}` : undefined;
+  if (snapshot !== undefined) await keepApart(receiver, snapshot);
   let reportedAt = 0;
   const { point, blocks } = await replicate(sender, receiver, async (progress) => {
     if (performance.now() - reportedAt < progressMsMin) return;
     reportedAt = performance.now();
     await reportOperation(storage, { ...operation, progress });
   });
+  if (snapshot !== undefined && changes === 'discard') await dropSnapshot(receiver, snapshot);
   return {
+    ...(snapshot === undefined ? {} : { snapshot }),
     recoveryPoint: point.id,
     recoveryPointAtMs: point.atMs,
     lineage: point.lineage,

@@ -33,6 +33,8 @@ export interface Operation {
   readonly home: End;
   readonly sender: End;
   readonly receiver: End;
+  /** Resync: what becomes of the snapshot of what the receiver held. */
+  readonly changes?: 'keep' | 'discard';
   readonly startedAtMs: number;
   /** Times that a mover began it. */
   readonly starts: number;

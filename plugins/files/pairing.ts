@@ -7,6 +7,8 @@ import { failure } from './faults.ts';
 import {
   type GroupAt,
   type GroupState,
+  type HeldGroup,
+  newLineage,
   ordinalOf,
   ownLicence,
   readGroup,
@@ -33,13 +35,26 @@ export const checkMaySend = (sender: GroupState, receiver: GroupState): void => 
     throw failure(
       'fenced',
       `group ${sender.id}: lineage ${sender.lineage} has lost to ${receiver.lineage}`,
-      { hint: 'Resync with `discard` here, or reverse from the other array.' },
+      { hint: 'Reverse or resync from the other array.' },
     );
   }
   const rival = receiver.role === 'promoted' || receiver.role === 'source';
   if (rival && !receiver.fenced && sender.lineage === receiver.lineage) {
     throw failure('conflict', `group ${sender.id} accepts writers at both ends in one lineage`);
   }
+};
+
+/**
+ * Somebody says that this end's data counts, though its licence is the older one: it gets a newer
+ * one. An end that was fenced stays so.
+ */
+export const licenseAnew = async (
+  { state, commit }: HeldGroup,
+  peer: GroupState,
+): Promise<void> => {
+  if (state.fenced || ordinalOf(state.lineage) >= ordinalOf(peer.lineage)) return;
+  const lineageMax = Math.max(state.lineageMax, peer.lineageMax) + 1;
+  await commit({ ...state, lineage: newLineage(lineageMax), lineageMax });
 };
 
 /** The peer becomes the replica: its writers end, and what it holds will be overwritten. */

@@ -2,10 +2,9 @@
  * Who may write where: demote, promote, fence, restore, suspend. Each works on a held group and
  * leaves one commit to its caller, so that a role and the memory of the call change together.
  */
-import { randomBytes } from 'node:crypto';
 import type { Direction, Evidence } from '@siteswap/sdk/plugin';
 import { failure } from './faults.ts';
-import { acceptsWriters, type GroupState, type HeldGroup, ordinalOf } from './group.ts';
+import { acceptsWriters, type GroupState, type HeldGroup, newLineage, ordinalOf } from './group.ts';
 import { actualDigest, finishApplying, verifyReplica } from './replica.ts';
 import { checkNoWriter } from './seats.ts';
 
@@ -74,7 +73,7 @@ export const promoteByForce = async (held: HeldGroup): Promise<Changed> => {
   checkReplica(held.state);
   await finishApplying(held);
   await verifyReplica(held.at, held.state);
-  const lineage = `${held.state.lineageMax + 1}-${randomBytes(4).toString('hex')}`;
+  const lineage = newLineage(held.state.lineageMax + 1);
   return promoted(held.state, lineage);
 };
 
@@ -134,7 +133,7 @@ export const wantedDirection = (
 const lost = (state: GroupState): Error =>
   failure('conflict', `group ${state.id} was written since: its bytes would be lost`, {
     code: 'FILES_WRITTEN_SINCE',
-    hint: 'Keep them (reverse), or resync with `discard`.',
+    hint: 'Keep them (reverse), or resync from the other array.',
   });
 
 /** Back to the replica that it was before it was promoted, or before the pair was reversed. */

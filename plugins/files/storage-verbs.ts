@@ -30,7 +30,7 @@ import {
   withGroup,
   withPair,
 } from './group.ts';
-import { checkMaySend } from './pairing.ts';
+import { checkMaySend, licenseAnew } from './pairing.ts';
 import { actualDigest } from './replica.ts';
 import { checkSender, replicate } from './replicate.ts';
 import {
@@ -210,10 +210,12 @@ const jobOf = async (call: Call<Job['verb']>, verb: Job['verb'], held: HeldGroup
     throw failure('conflict', `group ${at.id} is ${state.role} here: only a promoted one reverses`);
   }
   const peer = await peerOf(asArray(call.session), state);
-  const discard = verb === 'resync' && (call.args as { changes?: string }).changes === 'discard';
-  const [sender, receiver] = discard ? [peer, at] : [at, peer];
-  if (verb !== 'sync') checkMaySend(await readGroup(sender), await readGroup(receiver));
-  return { verb, sender, receiver };
+  const there = await readGroup(peer);
+  if (verb === 'resync') await licenseAnew(held, there);
+  if (verb !== 'sync') checkMaySend(held.state, there);
+  if (verb !== 'resync') return { verb, sender: at, receiver: peer };
+  const { changes } = call.args as { readonly changes: 'keep' | 'discard' };
+  return { verb, sender: at, receiver: peer, changes };
 };
 
 const longVerb = <V extends Job['verb']>(verb: V): ChangingVerb<Session, V> =>

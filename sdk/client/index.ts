@@ -89,6 +89,7 @@ export {
   type AcceptedOperation,
   type CancelRunRequest,
   Decision,
+  DivergedChoice,
   type ItemEvidence,
   type ItemNote,
   ItemOutcome,
@@ -113,7 +114,13 @@ export {
   type WatchRunResponse,
   type Workgroup,
 } from '../../proto/gen/siteswap/v1/run.ts';
-export type { Site } from '../../proto/gen/siteswap/v1/site.ts';
+export {
+  type Recovery,
+  RecoveryState,
+  type Site,
+  type Writer,
+  type WriterDevice,
+} from '../../proto/gen/siteswap/v1/site.ts';
 export type { CallOptions } from './channel.ts';
 export { type ConnectOptions, connect, Serving, SiteswapClient } from './connect.ts';
 export { CallError, type StatusName } from './errors.ts';

@@ -2,7 +2,10 @@
 import {
   DeclareLostRequest,
   DeclareReachableRequest,
+  type DeepPartial,
+  ListRecoveriesRequest,
   SiteServiceService as methods,
+  type Recovery,
   type Site,
 } from '../../proto/gen/siteswap/v1/site.ts';
 import { type CallOptions, type Channel, present } from './channel.ts';
@@ -49,5 +52,24 @@ export class Sites {
     const request = DeclareReachableRequest.fromPartial(declaration);
     const answer = await this.#channel.unary(methods.declareReachable, request, options);
     return present(answer.site, 'site');
+  }
+
+  /**
+   * What disaster runs have left behind: who may write where, since when, and what can safely be
+   * done next. Only looks.
+   *
+   * @example
+   * ```ts
+   * for (const { planId, state, nextActions } of await client.sites.recoveries()) {
+   *   if (state === RecoveryState.REQUIRED) console.log(planId, nextActions[0]);
+   * }
+   * ```
+   */
+  async recoveries(
+    filter: DeepPartial<ListRecoveriesRequest> = {},
+    options?: CallOptions,
+  ): Promise<readonly Recovery[]> {
+    const request = ListRecoveriesRequest.fromPartial(filter);
+    return (await this.#channel.unary(methods.listRecoveries, request, options)).recoveries;
   }
 }

@@ -247,7 +247,7 @@ export class World {
   /** Written to since it was promoted: past undo. The source went on alone, or was handed over. */
   async #returnWritten(group: GroupFixture): Promise<void> {
     if (await this.every('source', group, ({ access }) => access === 'read-write')) {
-      await this.array('target').must('resync', [group.target], { args: { changes: 'discard' } });
+      await this.array('source').must('resync', [group.source], { args: { changes: 'discard' } });
     } else {
       await this.array('target').must('reverse', [group.target]);
       await this.#failBack(group);

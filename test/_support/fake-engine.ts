@@ -12,6 +12,7 @@ import type {
   DeviceRequest,
   Engine,
   EventPage,
+  Recovery,
   RemoteState,
   RunDescription,
   SiteState,
@@ -35,6 +36,7 @@ export interface FakeRun {
 
 export class FakeEngine implements Engine {
   readonly plans = new Map<string, StoredPlan>();
+  readonly listRecoveries = async (): Promise<readonly Recovery[]> => [];
   readonly runs = new Map<string, FakeRun>();
   readonly requests: (StartRequest | DeviceRequest)[] = [];
   readonly cancelled: string[] = [];

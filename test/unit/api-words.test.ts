@@ -8,6 +8,7 @@ import * as inventory from '../../proto/gen/siteswap/v1/inventory.ts';
 import * as plan from '../../proto/gen/siteswap/v1/plan.ts';
 import * as replication from '../../proto/gen/siteswap/v1/replication.ts';
 import * as run from '../../proto/gen/siteswap/v1/run.ts';
+import * as site from '../../proto/gen/siteswap/v1/site.ts';
 
 test('words: every word has its enum value, and every value but the two unknowns its word', (t) => {
   const pairs = [
@@ -27,6 +28,8 @@ test('words: every word has its enum value, and every value but the two unknowns
     [vocabulary.powers, inventory.PowerState],
     [vocabulary.instances, inventory.Instance],
     [vocabulary.planStates, plan.PlanState],
+    [vocabulary.recoveryStates, site.RecoveryState],
+    [vocabulary.divergedChoices, run.DivergedChoice],
     [vocabulary.undos, plan.Undo],
     [vocabulary.paths, plan.Path],
     [vocabulary.gateKinds, plan.GateKind],

@@ -55,7 +55,7 @@ test('a mistyped command or option → exit 2 and the likely word', async (t) =>
 test('a wrong mode, a missing option, a wrong number → exit 2 and what is allowed', async (t) => {
   const mode = await siteswap('run', 'p', '--mode', 'fast');
   t.is(mode.exit, 2);
-  t.regex(mode.err, /Allowed choices are test, cleanup, planned, disaster, reprotect/);
+  t.regex(mode.err, /Allowed choices are test, cleanup, planned, disaster, reprotect, fence/);
   t.regex((await siteswap('site', 'lost', 'east')).err, /required option '--reason <text>'/);
   t.regex((await siteswap('site', 'lost', '--help')).out, /why; journaled \(required\)/);
   const json = await siteswap('plan', 'get', '--json');

@@ -130,7 +130,19 @@ test('fence at the returned source → its writer ends, writes are refused', asy
   t.is(wordOf(await sites.a.done('sync', g1.a)), 'fenced');
   t.is(wordOf(await sites.a.done('prepareFailover', g1.a)), 'fenced');
   t.is(wordOf(await sites.a.done('resync', g1.a, { changes: 'keep' })), 'fenced');
-  t.is(wordOf(await sites.a.done('resync', g1.a, { changes: 'discard' })), 'ok');
+  const held = await checksumOfDevice({ directory: sites.directory.a, groupId: 'g1' }, 'd1');
+  const kept = await sites.b.done('resync', g1.b, { changes: 'keep' });
+  t.is(wordOf(kept), 'ok', JSON.stringify(kept));
+  const b = await checksumOfDevice({ directory: sites.directory.b, groupId: 'g1' }, 'r1');
+  t.is(await checksumOfDevice({ directory: sites.directory.a, groupId: 'g1' }, 'd1'), b);
+  t.not(b, held);
+  const points = await sites.a.call('recoveryPoints', g1.a);
+  const name = `snapshot:${evidenceOf(kept).snapshot}`;
+  t.true('value' in points && points.value.some(({ id }) => id === name));
+  const again = await sites.b.done('resync', g1.b, { changes: 'discard' });
+  const left = await sites.a.call('recoveryPoints', g1.a);
+  const gone = `snapshot:${evidenceOf(again).snapshot}`;
+  t.false('value' in left && left.value.some(({ id }) => id === gone));
 });
 
 test('a writer of an old lineage, where a new one counts → ends itself, fenced', async (t) => {

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { Mode } from '../../../proto/gen/siteswap/v1/common.ts';
 import {
   Decision,
+  DivergedChoice,
   RunDetail,
   RunStatus,
   type RunSummary,
@@ -43,6 +44,7 @@ interface StartOptions {
   readonly mode: string;
   readonly key?: string;
   readonly policy?: string[];
+  readonly diverged?: string;
   readonly detach?: true;
 }
 
@@ -53,6 +55,7 @@ const start = async (cli: Cli, planId: string, options: StartOptions): Promise<v
     requester: cli.requester,
     requestKey: options.key ?? '',
     policies: await readPolicyOptions(options.policy),
+    ...(options.diverged !== undefined && { diverged: chosen(DivergedChoice, options.diverged) }),
   });
   for (const line of findingsText({ warnings: started.warnings }, cli.terminal)) {
     cli.terminal.note(line);
@@ -75,6 +78,12 @@ const addRun = (program: Command, cli: Cli): void => {
     .addOption(modeOption())
     .option('--key <key>', 'your name for this request: repeating it returns the same run')
     .addOption(policyOption())
+    .addOption(
+      new Option(
+        '--diverged <choice>',
+        'reprotect after a disaster: what becomes of data that only the returned site holds',
+      ).choices(wordsOf(DivergedChoice)),
+    )
     .option('--detach', 'print the run id and return at once')
     .addHelpText(
       'after',
@@ -83,7 +92,9 @@ Examples:
   siteswap run billing --mode test
   siteswap run billing --mode planned --key "move of 3 May"
   siteswap run billing --mode planned --policy power-on=continue --policy sync=rerun:3
-  siteswap run billing --mode disaster --detach`,
+  siteswap run billing --mode disaster --detach
+  siteswap run billing --mode fence
+  siteswap run billing --mode reprotect --diverged keep`,
     )
     .action((planId: string, options: StartOptions) => start(cli, planId, options));
 };

@@ -68,6 +68,7 @@ const tones: Readonly<Record<string, Tone>> = {
   lost: 'bad',
   broken: 'bad',
   invalid: 'bad',
+  'recovery-required': 'bad',
 };
 
 /** The colour of a status word: what needs no eye is green or quiet, what needs a person is red. */
@@ -82,6 +83,7 @@ const titles: Readonly<Record<string, string>> = {
   disaster: 'disaster failover',
   test: 'test failover',
   cleanup: 'cleanup of the test',
+  fence: 'fencing of the returned site',
   reprotect: 'reprotect',
   device: 'device operation',
 };

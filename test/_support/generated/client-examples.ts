@@ -7,6 +7,7 @@ import {
   Mode,
   PolicyActionType,
   Reach,
+  RecoveryState,
   RemoteKind,
   RunDetail,
   RunStatus,
@@ -252,5 +253,10 @@ export const examples: Readonly<Record<string, (client: SiteswapClient) => Promi
   },
   'sites.ts declareReachable': async (client) => {
     await client.sites.declareReachable({ siteId: 'east', requester: 'me', reason: 'rebuilt' });
+  },
+  'sites.ts recoveries': async (client) => {
+    for (const { planId, state, nextActions } of await client.sites.recoveries()) {
+      if (state === RecoveryState.REQUIRED) console.log(planId, nextActions[0]);
+    }
   },
 };

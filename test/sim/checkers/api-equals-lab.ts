@@ -20,6 +20,7 @@ const expectedOf: Readonly<Record<Mode, { readonly storage: Expected; readonly v
   disaster: { storage: { recovery: 'promoted, mounted' }, vm: { recovery: 'on' } },
   test: { storage: { test: 'copy, mounted' }, vm: { test: 'on' } },
   cleanup: { storage: { test: 'no copy, unmounted' }, vm: { test: 'unregistered' } },
+  fence: { storage: { protected: 'source, unmounted' }, vm: { protected: 'off' } },
   reprotect: {
     storage: { protected: 'replica', recovery: 'source' },
     vm: {},

@@ -225,6 +225,8 @@ export const Mode = {
   REPROTECT: "MODE_REPROTECT",
   /** DEVICE - One verb of ReplicationService; it has no plan. Never given to StartRun. */
   DEVICE: "MODE_DEVICE",
+  /** FENCE - A lost site is back after a disaster run: cut off and stop what still writes there. */
+  FENCE: "MODE_FENCE",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
 
@@ -238,6 +240,7 @@ export namespace Mode {
   export type DISASTER = typeof Mode.DISASTER;
   export type REPROTECT = typeof Mode.REPROTECT;
   export type DEVICE = typeof Mode.DEVICE;
+  export type FENCE = typeof Mode.FENCE;
   export type UNRECOGNIZED = typeof Mode.UNRECOGNIZED;
 }
 
@@ -264,6 +267,9 @@ export function modeFromJSON(object: any): Mode {
     case 6:
     case "MODE_DEVICE":
       return Mode.DEVICE;
+    case 7:
+    case "MODE_FENCE":
+      return Mode.FENCE;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -287,6 +293,8 @@ export function modeToNumber(object: Mode): number {
       return 5;
     case Mode.DEVICE:
       return 6;
+    case Mode.FENCE:
+      return 7;
     case Mode.UNRECOGNIZED:
     default:
       return -1;

@@ -105,6 +105,11 @@ export const PlanState = {
   RUNNING: "PLAN_STATE_RUNNING",
   /** PARKED - A run waits for a person. */
   PARKED: "PLAN_STATE_PARKED",
+  /**
+   * RECOVERY_REQUIRED - Split brain possible: a site that a disaster run left behind is back, and what writes there in
+   * the old lineage is not cut off. Fence next; SiteService.ListRecoveries tells all.
+   */
+  RECOVERY_REQUIRED: "PLAN_STATE_RECOVERY_REQUIRED",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
 
@@ -118,6 +123,7 @@ export namespace PlanState {
   export type FAILED_OVER = typeof PlanState.FAILED_OVER;
   export type RUNNING = typeof PlanState.RUNNING;
   export type PARKED = typeof PlanState.PARKED;
+  export type RECOVERY_REQUIRED = typeof PlanState.RECOVERY_REQUIRED;
   export type UNRECOGNIZED = typeof PlanState.UNRECOGNIZED;
 }
 
@@ -144,6 +150,9 @@ export function planStateFromJSON(object: any): PlanState {
     case 6:
     case "PLAN_STATE_PARKED":
       return PlanState.PARKED;
+    case 7:
+    case "PLAN_STATE_RECOVERY_REQUIRED":
+      return PlanState.RECOVERY_REQUIRED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -167,6 +176,8 @@ export function planStateToNumber(object: PlanState): number {
       return 5;
     case PlanState.PARKED:
       return 6;
+    case PlanState.RECOVERY_REQUIRED:
+      return 7;
     case PlanState.UNRECOGNIZED:
     default:
       return -1;

@@ -491,6 +491,57 @@ export function itemOutcomeToNumber(object: ItemOutcome): number {
   }
 }
 
+/** What becomes of data that only the returned site holds. A snapshot of it is made there first. */
+export const DivergedChoice = {
+  UNSPECIFIED: "DIVERGED_CHOICE_UNSPECIFIED",
+  /** KEEP - The snapshot stays there, for people to look at. */
+  KEEP: "DIVERGED_CHOICE_KEEP",
+  /** DISCARD - The snapshot goes once the copies are equal. */
+  DISCARD: "DIVERGED_CHOICE_DISCARD",
+  UNRECOGNIZED: "UNRECOGNIZED",
+} as const;
+
+export type DivergedChoice = typeof DivergedChoice[keyof typeof DivergedChoice];
+
+export namespace DivergedChoice {
+  export type UNSPECIFIED = typeof DivergedChoice.UNSPECIFIED;
+  export type KEEP = typeof DivergedChoice.KEEP;
+  export type DISCARD = typeof DivergedChoice.DISCARD;
+  export type UNRECOGNIZED = typeof DivergedChoice.UNRECOGNIZED;
+}
+
+export function divergedChoiceFromJSON(object: any): DivergedChoice {
+  switch (object) {
+    case 0:
+    case "DIVERGED_CHOICE_UNSPECIFIED":
+      return DivergedChoice.UNSPECIFIED;
+    case 1:
+    case "DIVERGED_CHOICE_KEEP":
+      return DivergedChoice.KEEP;
+    case 2:
+    case "DIVERGED_CHOICE_DISCARD":
+      return DivergedChoice.DISCARD;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return DivergedChoice.UNRECOGNIZED;
+  }
+}
+
+export function divergedChoiceToNumber(object: DivergedChoice): number {
+  switch (object) {
+    case DivergedChoice.UNSPECIFIED:
+      return 0;
+    case DivergedChoice.KEEP:
+      return 1;
+    case DivergedChoice.DISCARD:
+      return 2;
+    case DivergedChoice.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
 /** How much GetRun tells. */
 export const RunDetail = {
   /** UNSPECIFIED - FULL. */
@@ -880,6 +931,11 @@ export interface StartRunRequest {
   requestKey: string;
   /** Step name → policy for this run, over the plan's. */
   policies: { [key: string]: Policy };
+  /**
+   * A reprotect after a disaster run: what becomes of data that only the returned site holds.
+   * Required when there is any, refused otherwise.
+   */
+  diverged: DivergedChoice;
 }
 
 export interface StartRunRequest_PoliciesEntry {
@@ -2129,7 +2185,14 @@ export const ItemNote: MessageFns<ItemNote> = {
 };
 
 function createBaseStartRunRequest(): StartRunRequest {
-  return { planId: "", mode: Mode.UNSPECIFIED, requester: "", requestKey: "", policies: {} };
+  return {
+    planId: "",
+    mode: Mode.UNSPECIFIED,
+    requester: "",
+    requestKey: "",
+    policies: {},
+    diverged: DivergedChoice.UNSPECIFIED,
+  };
 }
 
 export const StartRunRequest: MessageFns<StartRunRequest> = {
@@ -2149,6 +2212,9 @@ export const StartRunRequest: MessageFns<StartRunRequest> = {
     globalThis.Object.entries(message.policies).forEach(([key, value]: [string, Policy]) => {
       StartRunRequest_PoliciesEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
     });
+    if (message.diverged !== DivergedChoice.UNSPECIFIED) {
+      writer.uint32(48).int32(divergedChoiceToNumber(message.diverged));
+    }
     return writer;
   },
 
@@ -2208,6 +2274,14 @@ export const StartRunRequest: MessageFns<StartRunRequest> = {
             }
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.diverged = divergedChoiceFromJSON(reader.int32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2238,6 +2312,7 @@ export const StartRunRequest: MessageFns<StartRunRequest> = {
       },
       {},
     );
+    message.diverged = object.diverged ?? DivergedChoice.UNSPECIFIED;
     return message;
   },
 };
@@ -4553,7 +4628,8 @@ export const RunServiceService = {
    * restart: a caller that got no answer repeats the request.
    *
    * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_IN_USE, PLAN_STATE, RUN_REFUSED,
-   * REQUEST_KEY_REUSED, REQUEST_EXPIRED, SITE_LOST, SITE_NOT_LOST, REMOTE_UNREACHABLE, PLUGIN_FAILED,
+   * DATA_DIVERGED, REQUEST_KEY_REUSED, REQUEST_EXPIRED, SITE_LOST, SITE_NOT_LOST,
+   * REMOTE_UNREACHABLE, PLUGIN_FAILED,
    * TOO_MANY_RUNS, JOURNAL_HELD.
    */
   startRun: {
@@ -4661,7 +4737,8 @@ export interface RunServiceServer extends UntypedServiceImplementation {
    * restart: a caller that got no answer repeats the request.
    *
    * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_IN_USE, PLAN_STATE, RUN_REFUSED,
-   * REQUEST_KEY_REUSED, REQUEST_EXPIRED, SITE_LOST, SITE_NOT_LOST, REMOTE_UNREACHABLE, PLUGIN_FAILED,
+   * DATA_DIVERGED, REQUEST_KEY_REUSED, REQUEST_EXPIRED, SITE_LOST, SITE_NOT_LOST,
+   * REMOTE_UNREACHABLE, PLUGIN_FAILED,
    * TOO_MANY_RUNS, JOURNAL_HELD.
    */
   startRun: handleUnaryCall<StartRunRequest, StartRunResponse>;
@@ -4713,7 +4790,8 @@ export interface RunServiceClient extends Client {
    * restart: a caller that got no answer repeats the request.
    *
    * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_IN_USE, PLAN_STATE, RUN_REFUSED,
-   * REQUEST_KEY_REUSED, REQUEST_EXPIRED, SITE_LOST, SITE_NOT_LOST, REMOTE_UNREACHABLE, PLUGIN_FAILED,
+   * DATA_DIVERGED, REQUEST_KEY_REUSED, REQUEST_EXPIRED, SITE_LOST, SITE_NOT_LOST,
+   * REMOTE_UNREACHABLE, PLUGIN_FAILED,
    * TOO_MANY_RUNS, JOURNAL_HELD.
    */
   startRun(

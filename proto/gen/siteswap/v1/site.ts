@@ -26,6 +26,68 @@ export const protobufFileName = "siteswap/v1/site.proto";
 
 /** Sites, and the word of a person that one of them is lost. */
 
+/** How far a plan is on its way back from a disaster run. */
+export const RecoveryState = {
+  UNSPECIFIED: "RECOVERY_STATE_UNSPECIFIED",
+  /** SITE_LOST - The old site is still declared lost. */
+  SITE_LOST: "RECOVERY_STATE_SITE_LOST",
+  /**
+   * REQUIRED - Recovery required, split brain possible: the old site is back, and what writes there is not cut
+   * off.
+   */
+  REQUIRED: "RECOVERY_STATE_REQUIRED",
+  /** FENCED - The old writers are cut off. Data that only the old site holds is there until a reprotect. */
+  FENCED: "RECOVERY_STATE_FENCED",
+  UNRECOGNIZED: "UNRECOGNIZED",
+} as const;
+
+export type RecoveryState = typeof RecoveryState[keyof typeof RecoveryState];
+
+export namespace RecoveryState {
+  export type UNSPECIFIED = typeof RecoveryState.UNSPECIFIED;
+  export type SITE_LOST = typeof RecoveryState.SITE_LOST;
+  export type REQUIRED = typeof RecoveryState.REQUIRED;
+  export type FENCED = typeof RecoveryState.FENCED;
+  export type UNRECOGNIZED = typeof RecoveryState.UNRECOGNIZED;
+}
+
+export function recoveryStateFromJSON(object: any): RecoveryState {
+  switch (object) {
+    case 0:
+    case "RECOVERY_STATE_UNSPECIFIED":
+      return RecoveryState.UNSPECIFIED;
+    case 1:
+    case "RECOVERY_STATE_SITE_LOST":
+      return RecoveryState.SITE_LOST;
+    case 2:
+    case "RECOVERY_STATE_REQUIRED":
+      return RecoveryState.REQUIRED;
+    case 3:
+    case "RECOVERY_STATE_FENCED":
+      return RecoveryState.FENCED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return RecoveryState.UNRECOGNIZED;
+  }
+}
+
+export function recoveryStateToNumber(object: RecoveryState): number {
+  switch (object) {
+    case RecoveryState.UNSPECIFIED:
+      return 0;
+    case RecoveryState.SITE_LOST:
+      return 1;
+    case RecoveryState.REQUIRED:
+      return 2;
+    case RecoveryState.FENCED:
+      return 3;
+    case RecoveryState.UNRECOGNIZED:
+    default:
+      return -1;
+  }
+}
+
 /**
  * A place, as the daemon's configuration names it. "Protected" and "recovery" are roles that plans
  * give to sites.
@@ -70,7 +132,79 @@ export interface DeclareReachableRequest {
 
 /** The site as it is now. */
 export interface DeclareReachableResponse {
-  site: Site | undefined;
+  site:
+    | Site
+    | undefined;
+  /** What disaster runs have left behind there: nothing of it is started by itself. */
+  recoveries: Recovery[];
+}
+
+/** Asks what disaster runs have left behind. */
+export interface ListRecoveriesRequest {
+  /** Only of this plan; empty: of all. */
+  planId: string;
+  /** Only where this site is one of the two; empty: of all. */
+  siteId: string;
+}
+
+/** By plan id; at most one for each plan. */
+export interface ListRecoveriesResponse {
+  recoveries: Recovery[];
+}
+
+/** A plan whose sites were parted by a disaster run, and are not equal again. */
+export interface Recovery {
+  planId: string;
+  /** The disaster run. */
+  runId: string;
+  state: RecoveryState;
+  /** When that run began: both sites may have been written to since. */
+  since:
+    | Date
+    | undefined;
+  /** When the old site was declared reachable; absent while it is lost. */
+  returnedTime:
+    | Date
+    | undefined;
+  /** When the old writers had been cut off; absent while they are not. */
+  fencedTime:
+    | Date
+    | undefined;
+  /** At the site that was lost, in the old lineage. */
+  oldWriter:
+    | Writer
+    | undefined;
+  /** At the recovery site, in the new lineage. */
+  newWriter:
+    | Writer
+    | undefined;
+  /** What can safely be done next, the first thing first. */
+  nextActions: string[];
+}
+
+/** One of two sites that may both be written to, by the newest evidence of it. */
+export interface Writer {
+  siteId: string;
+  devices: WriterDevice[];
+  /** VMs of the plan's groups that run there. */
+  vmIds: string[];
+  /** When the site was last heard of, in all its parts; absent when it never was. */
+  observedTime: Date | undefined;
+}
+
+/** A device of the plan at one site. */
+export interface WriterDevice {
+  arrayId: string;
+  deviceId: string;
+  /** The licence of those who write to it; empty where the array does not say. */
+  lineage: string;
+  /** It accepts writers. */
+  writable: boolean;
+  /**
+   * Written here since the sites parted, and not at the other end; absent where the array does not
+   * know.
+   */
+  divergedBytes?: number | undefined;
 }
 
 function createBaseSite(): Site {
@@ -402,13 +536,16 @@ export const DeclareReachableRequest: MessageFns<DeclareReachableRequest> = {
 };
 
 function createBaseDeclareReachableResponse(): DeclareReachableResponse {
-  return { site: undefined };
+  return { site: undefined, recoveries: [] };
 }
 
 export const DeclareReachableResponse: MessageFns<DeclareReachableResponse> = {
   encode(message: DeclareReachableResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.site !== undefined) {
       Site.encode(message.site, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.recoveries) {
+      Recovery.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -434,6 +571,14 @@ export const DeclareReachableResponse: MessageFns<DeclareReachableResponse> = {
             message.site = Site.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.recoveries.push(Recovery.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -452,11 +597,493 @@ export const DeclareReachableResponse: MessageFns<DeclareReachableResponse> = {
   fromPartial(object: DeepPartial<DeclareReachableResponse>): DeclareReachableResponse {
     const message = createBaseDeclareReachableResponse();
     message.site = (object.site !== undefined && object.site !== null) ? Site.fromPartial(object.site) : undefined;
+    message.recoveries = object.recoveries?.map((e) => Recovery.fromPartial(e)) || [];
     return message;
   },
 };
 
-/** Declares sites lost and reachable. The list of sites is `InventoryService.ListSites`. */
+function createBaseListRecoveriesRequest(): ListRecoveriesRequest {
+  return { planId: "", siteId: "" };
+}
+
+export const ListRecoveriesRequest: MessageFns<ListRecoveriesRequest> = {
+  encode(message: ListRecoveriesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.planId !== "") {
+      writer.uint32(10).string(message.planId);
+    }
+    if (message.siteId !== "") {
+      writer.uint32(18).string(message.siteId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRecoveriesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRecoveriesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.planId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.siteId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListRecoveriesRequest>): ListRecoveriesRequest {
+    return ListRecoveriesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListRecoveriesRequest>): ListRecoveriesRequest {
+    const message = createBaseListRecoveriesRequest();
+    message.planId = object.planId ?? "";
+    message.siteId = object.siteId ?? "";
+    return message;
+  },
+};
+
+function createBaseListRecoveriesResponse(): ListRecoveriesResponse {
+  return { recoveries: [] };
+}
+
+export const ListRecoveriesResponse: MessageFns<ListRecoveriesResponse> = {
+  encode(message: ListRecoveriesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.recoveries) {
+      Recovery.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRecoveriesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRecoveriesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.recoveries.push(Recovery.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListRecoveriesResponse>): ListRecoveriesResponse {
+    return ListRecoveriesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListRecoveriesResponse>): ListRecoveriesResponse {
+    const message = createBaseListRecoveriesResponse();
+    message.recoveries = object.recoveries?.map((e) => Recovery.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRecovery(): Recovery {
+  return {
+    planId: "",
+    runId: "",
+    state: RecoveryState.UNSPECIFIED,
+    since: undefined,
+    returnedTime: undefined,
+    fencedTime: undefined,
+    oldWriter: undefined,
+    newWriter: undefined,
+    nextActions: [],
+  };
+}
+
+export const Recovery: MessageFns<Recovery> = {
+  encode(message: Recovery, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.planId !== "") {
+      writer.uint32(10).string(message.planId);
+    }
+    if (message.runId !== "") {
+      writer.uint32(18).string(message.runId);
+    }
+    if (message.state !== RecoveryState.UNSPECIFIED) {
+      writer.uint32(24).int32(recoveryStateToNumber(message.state));
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(toTimestamp(message.since), writer.uint32(34).fork()).join();
+    }
+    if (message.returnedTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.returnedTime), writer.uint32(42).fork()).join();
+    }
+    if (message.fencedTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.fencedTime), writer.uint32(50).fork()).join();
+    }
+    if (message.oldWriter !== undefined) {
+      Writer.encode(message.oldWriter, writer.uint32(58).fork()).join();
+    }
+    if (message.newWriter !== undefined) {
+      Writer.encode(message.newWriter, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.nextActions) {
+      writer.uint32(74).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Recovery {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecovery();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.planId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.state = recoveryStateFromJSON(reader.int32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.since = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.returnedTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.fencedTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.oldWriter = Writer.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.newWriter = Writer.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.nextActions.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Recovery>): Recovery {
+    return Recovery.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Recovery>): Recovery {
+    const message = createBaseRecovery();
+    message.planId = object.planId ?? "";
+    message.runId = object.runId ?? "";
+    message.state = object.state ?? RecoveryState.UNSPECIFIED;
+    message.since = object.since ?? undefined;
+    message.returnedTime = object.returnedTime ?? undefined;
+    message.fencedTime = object.fencedTime ?? undefined;
+    message.oldWriter = (object.oldWriter !== undefined && object.oldWriter !== null)
+      ? Writer.fromPartial(object.oldWriter)
+      : undefined;
+    message.newWriter = (object.newWriter !== undefined && object.newWriter !== null)
+      ? Writer.fromPartial(object.newWriter)
+      : undefined;
+    message.nextActions = object.nextActions?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseWriter(): Writer {
+  return { siteId: "", devices: [], vmIds: [], observedTime: undefined };
+}
+
+export const Writer: MessageFns<Writer> = {
+  encode(message: Writer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.siteId !== "") {
+      writer.uint32(10).string(message.siteId);
+    }
+    for (const v of message.devices) {
+      WriterDevice.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.vmIds) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.observedTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.observedTime), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Writer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWriter();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.siteId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.devices.push(WriterDevice.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.vmIds.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.observedTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Writer>): Writer {
+    return Writer.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Writer>): Writer {
+    const message = createBaseWriter();
+    message.siteId = object.siteId ?? "";
+    message.devices = object.devices?.map((e) => WriterDevice.fromPartial(e)) || [];
+    message.vmIds = object.vmIds?.map((e) => e) || [];
+    message.observedTime = object.observedTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseWriterDevice(): WriterDevice {
+  return { arrayId: "", deviceId: "", lineage: "", writable: false, divergedBytes: undefined };
+}
+
+export const WriterDevice: MessageFns<WriterDevice> = {
+  encode(message: WriterDevice, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.arrayId !== "") {
+      writer.uint32(10).string(message.arrayId);
+    }
+    if (message.deviceId !== "") {
+      writer.uint32(18).string(message.deviceId);
+    }
+    if (message.lineage !== "") {
+      writer.uint32(26).string(message.lineage);
+    }
+    if (message.writable !== false) {
+      writer.uint32(32).bool(message.writable);
+    }
+    if (message.divergedBytes !== undefined) {
+      writer.uint32(40).uint64(message.divergedBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WriterDevice {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWriterDevice();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.arrayId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.deviceId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.lineage = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.writable = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.divergedBytes = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WriterDevice>): WriterDevice {
+    return WriterDevice.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WriterDevice>): WriterDevice {
+    const message = createBaseWriterDevice();
+    message.arrayId = object.arrayId ?? "";
+    message.deviceId = object.deviceId ?? "";
+    message.lineage = object.lineage ?? "";
+    message.writable = object.writable ?? false;
+    message.divergedBytes = object.divergedBytes ?? undefined;
+    return message;
+  },
+};
+
+/** Declares sites lost and reachable, and tells what losses have left behind. The list of sites is `InventoryService.ListSites`. */
 export type SiteServiceService = typeof SiteServiceService;
 export const SiteServiceService = {
   /**
@@ -491,6 +1118,23 @@ export const SiteServiceService = {
       Buffer.from(DeclareReachableResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeclareReachableResponse => DeclareReachableResponse.decode(value),
   },
+  /**
+   * What disaster runs have left behind: per plan, the two sites that may both have writers, since
+   * when, and what can safely be done next. Sites that can be asked are asked; nothing is changed.
+   *
+   * Errors: INVALID_REQUEST.
+   */
+  listRecoveries: {
+    path: "/siteswap.v1.SiteService/ListRecoveries" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListRecoveriesRequest): Buffer =>
+      Buffer.from(ListRecoveriesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListRecoveriesRequest => ListRecoveriesRequest.decode(value),
+    responseSerialize: (value: ListRecoveriesResponse): Buffer =>
+      Buffer.from(ListRecoveriesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListRecoveriesResponse => ListRecoveriesResponse.decode(value),
+  },
 } as const;
 
 export interface SiteServiceServer extends UntypedServiceImplementation {
@@ -508,6 +1152,13 @@ export interface SiteServiceServer extends UntypedServiceImplementation {
    * Errors: INVALID_REQUEST, SITE_NOT_FOUND, JOURNAL_HELD.
    */
   declareReachable: handleUnaryCall<DeclareReachableRequest, DeclareReachableResponse>;
+  /**
+   * What disaster runs have left behind: per plan, the two sites that may both have writers, since
+   * when, and what can safely be done next. Sites that can be asked are asked; nothing is changed.
+   *
+   * Errors: INVALID_REQUEST.
+   */
+  listRecoveries: handleUnaryCall<ListRecoveriesRequest, ListRecoveriesResponse>;
 }
 
 export interface SiteServiceClient extends Client {
@@ -553,6 +1204,27 @@ export interface SiteServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeclareReachableResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * What disaster runs have left behind: per plan, the two sites that may both have writers, since
+   * when, and what can safely be done next. Sites that can be asked are asked; nothing is changed.
+   *
+   * Errors: INVALID_REQUEST.
+   */
+  listRecoveries(
+    request: ListRecoveriesRequest,
+    callback: (error: ServiceError | null, response: ListRecoveriesResponse) => void,
+  ): ClientUnaryCall;
+  listRecoveries(
+    request: ListRecoveriesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListRecoveriesResponse) => void,
+  ): ClientUnaryCall;
+  listRecoveries(
+    request: ListRecoveriesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListRecoveriesResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const SiteServiceClient = makeGenericClientConstructor(
@@ -583,6 +1255,17 @@ function fromTimestamp(t: Timestamp): Date {
   let millis = (t.seconds || 0) * 1_000;
   millis += (t.nanos || 0) / 1_000_000;
   return new globalThis.Date(millis);
+}
+
+function longToNumber(int64: { toString(): string }): number {
+  const num = globalThis.Number(int64.toString());
+  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
+  }
+  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
+  }
+  return num;
 }
 
 export interface MessageFns<T> {

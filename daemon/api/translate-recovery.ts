@@ -1,0 +1,28 @@
+/** What disaster runs have left behind: core → contract. */
+import type {
+  Recovery as RecoveryMessage,
+  Writer as WriterMessage,
+} from '../../proto/gen/siteswap/v1/site.ts';
+import type { Writer } from '../planner/writers.ts';
+import type { Recovery } from '../runner/service.ts';
+import { momentTo } from './translate-inventory.ts';
+import { recoveryStates } from './vocabulary.ts';
+
+const writerTo = ({ siteId, devices, vmIds, observedAtMs }: Writer): WriterMessage => ({
+  siteId,
+  devices: devices.map((device) => ({ ...device, divergedBytes: device.divergedBytes })),
+  vmIds: [...vmIds],
+  observedTime: momentTo(observedAtMs),
+});
+
+export const recoveryTo = (recovery: Recovery): RecoveryMessage => ({
+  planId: recovery.planId,
+  runId: recovery.runId,
+  state: recoveryStates.encode(recovery.state),
+  since: momentTo(recovery.sinceMs),
+  returnedTime: momentTo(recovery.returnedAtMs),
+  fencedTime: momentTo(recovery.fencedAtMs),
+  oldWriter: writerTo(recovery.oldWriter),
+  newWriter: writerTo(recovery.newWriter),
+  nextActions: [...recovery.nextActions],
+});

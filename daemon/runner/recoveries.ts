@@ -1,0 +1,135 @@
+/**
+ * What disaster runs have left behind, told from the catalog and the newest evidence. Looking is
+ * all that happens here: what is done about it is a run that somebody starts.
+ */
+import { SiteswapError } from '../core/errors.ts';
+import type { Mode, Plan } from '../core/plan.ts';
+import {
+  type DivergedChoice,
+  divergedChoices,
+  type RecoveryRecord,
+  recoveryStateOf,
+} from '../core/recovery.ts';
+import { planStateOf } from '../core/system.ts';
+import { type Writer, writerAt } from '../planner/writers.ts';
+import type { Catalog } from './catalog.ts';
+import type { Scout } from './scout.ts';
+import type { Recovery, RecoveryFilter } from './service.ts';
+
+interface RecoveriesParts {
+  readonly catalog: Catalog;
+  readonly scout: Scout;
+}
+
+const nextActions = (record: RecoveryRecord, old: Writer): string[] => {
+  const { planId, oldSiteId } = record;
+  const choices = divergedChoices.join('|');
+  const reprotect = `siteswap run ${planId} --mode reprotect --diverged ${choices}`;
+  const fence = `siteswap run ${planId} --mode fence`;
+  const running = old.vmIds.length === 0 ? '' : `: ${old.vmIds.length} VMs run there`;
+  switch (recoveryStateOf(record)) {
+    case 'site-lost':
+      return [
+        `Nothing while site ${oldSiteId} is lost. Keep its VMs from starting when it comes back.`,
+        `When it answers again: siteswap site reachable ${oldSiteId} --reason …`,
+      ];
+    case 'required':
+      return [
+        `Cut off and stop what writes at ${oldSiteId}${running}: ${fence}`,
+        `Then look at what only ${oldSiteId} holds, and choose: ${reprotect}`,
+      ];
+    case 'fenced':
+      return [`Look at what only ${oldSiteId} holds, and choose: ${reprotect}`];
+  }
+};
+
+/** Bytes that only this side holds; undefined where one of its arrays does not know. */
+const divergedBytesOf = ({ devices }: Writer): number | undefined =>
+  devices.reduce<number | undefined>(
+    (sum, { divergedBytes }) =>
+      sum === undefined || divergedBytes === undefined ? undefined : sum + divergedBytes,
+    0,
+  );
+
+export class Recoveries {
+  readonly #parts: RecoveriesParts;
+
+  constructor(parts: RecoveriesParts) {
+    this.#parts = parts;
+  }
+
+  async list(filter: RecoveryFilter): Promise<readonly Recovery[]> {
+    const { state } = this.#parts.catalog;
+    const wanted = [...state.recoveries.values()]
+      .filter(({ planId }) => filter.planId === undefined || planId === filter.planId)
+      .filter((record) => [undefined, record.oldSiteId, record.newSiteId].includes(filter.siteId))
+      .sort((a, b) => (a.planId < b.planId ? -1 : 1));
+    const told: Recovery[] = [];
+    for (const { planId } of wanted) {
+      const plan = state.plans.get(planId)?.plan;
+      if (plan === undefined) continue;
+      if (filter.recorded !== true) await this.#look(plan);
+      // It may have been settled while the sites were asked.
+      const record = state.recoveries.get(planId);
+      if (record !== undefined) told.push(this.#tell(record, plan));
+    }
+    return told;
+  }
+
+  /** What cannot be asked is told from what was recorded. */
+  async #look(plan: Plan): Promise<void> {
+    const sites = [plan.protectedSiteId, plan.recoverySiteId];
+    const arrayIds = plan.protectionGroups.flatMap(({ groups }) =>
+      groups.map(({ arrayId }) => arrayId),
+    );
+    try {
+      await this.#parts.scout.refresh(sites, arrayIds);
+    } catch (error) {
+      if (!(error instanceof SiteswapError)) throw error;
+    }
+  }
+
+  #tell(record: RecoveryRecord, plan: Plan): Recovery {
+    const inventory = this.#parts.scout.inventory();
+    const sites = { ...plan, protectedSiteId: record.oldSiteId, recoverySiteId: record.newSiteId };
+    const oldWriter = writerAt(sites, inventory, 'protected');
+    const newWriter = writerAt(sites, inventory, 'recovery');
+    return {
+      ...record,
+      state: recoveryStateOf(record),
+      oldWriter,
+      newWriter,
+      nextActions: nextActions(record, oldWriter),
+    };
+  }
+
+  /** What a preview goes by where nobody has chosen yet. */
+  assumed(plan: Plan, mode: Mode): DivergedChoice | undefined {
+    const { recoveries } = this.#parts.catalog.state;
+    return mode === 'reprotect' && recoveries.has(plan.id) ? 'keep' : undefined;
+  }
+
+  /** Refuses a choice where there is nothing to choose about. */
+  expectChoosable(plan: Plan, mode: Mode, changes: DivergedChoice | undefined): void {
+    if (changes === undefined) return;
+    const { state } = this.#parts.catalog;
+    if (mode === 'reprotect' && state.recoveries.has(plan.id)) return;
+    const message =
+      `there is nothing to ${changes}: plan "${plan.id}" is ${planStateOf(state, plan.id)}, and ` +
+      'only a reprotect after a disaster run finds data that went different ways';
+    throw new SiteswapError('INVALID_REQUEST', message, { subject: plan.id });
+  }
+
+  /** Refuses a reprotect that would overwrite what nobody decided about. Evidence is fresh here. */
+  expectChosen(plan: Plan, mode: Mode, changes: DivergedChoice | undefined): void {
+    const record = this.#parts.catalog.state.recoveries.get(plan.id);
+    if (mode !== 'reprotect' || record === undefined || changes !== undefined) return;
+    const { oldWriter } = this.#tell(record, plan);
+    const bytes = divergedBytesOf(oldWriter);
+    if (bytes === 0) return;
+    const size = bytes === undefined ? 'data of a size that is not known' : `${bytes} bytes`;
+    const message = `site "${record.oldSiteId}" may hold ${size} that "${record.newSiteId}" lacks`;
+    const hint = `siteswap run ${plan.id} --mode reprotect --diverged keep, or discard.`;
+    throw new SiteswapError('DATA_DIVERGED', message, { subject: plan.id, hint });
+  }
+}

@@ -1,0 +1,144 @@
+/** A lost site comes back with its VMs still writing: who says so, who stops it, who decides. */
+import test from 'ava';
+import type { Mode } from '../../daemon/core/plan.ts';
+import type { StartRequest } from '../../daemon/runner/service.ts';
+import { planFor, type Rig, rig, untilRest } from '../_support/engine-on-lab.ts';
+
+const vmIds = ['vm-00001', 'vm-00002', 'vm-00003'];
+
+const start = async ({ engine }: Rig, mode: Mode, changes?: StartRequest['changes']) => {
+  const request = { planId: 'payroll', mode, requester: 'ann', requestKey: '', policies: {} };
+  const { runId } = await engine.startRun({ ...request, ...(changes && { changes }) });
+  await untilRest(engine, runId);
+  return engine.getRun(runId, 'full');
+};
+
+/** The site is cut off and its VMs go on writing there; the disaster run starts them elsewhere. */
+const parted = async (more: Parameters<typeof rig>[0] = {}): Promise<Rig> => {
+  const made = await rig({ groups: 1, vms: 3, ...more });
+  await made.engine.createPlan(planFor(1, 3));
+  await made.lab.loseSite('site-a', { vms: 'keep' });
+  await made.engine.declareLost('site-a', 'ann', 'fire');
+  await start(made, 'disaster');
+  return made;
+};
+
+const back = async (made: Rig): Promise<Rig> => {
+  await made.lab.returnSite('site-a');
+  await made.engine.declareReachable('site-a', 'ann', 'power is back');
+  return made;
+};
+
+const recoveryOf = async ({ engine }: Rig) =>
+  (await engine.listRecoveries({ planId: 'payroll' })).map(
+    ({ state, oldWriter, newWriter, nextActions, fencedByRunId }) => ({
+      state,
+      old: [oldWriter.siteId, oldWriter.vmIds, oldWriter.devices[0]?.writable],
+      new: [newWriter.siteId, newWriter.vmIds, newWriter.devices[0]?.writable],
+      lineages: oldWriter.devices[0]?.lineage === newWriter.devices[0]?.lineage ? 1 : 2,
+      next: nextActions.join('\n').match(/--mode \w+/g)?.[0] ?? '',
+      fenced: fencedByRunId !== undefined,
+    }),
+  );
+
+const both = {
+  old: ['site-a', vmIds, true],
+  new: ['site-b', vmIds, true],
+  lineages: 2,
+  fenced: false,
+};
+
+test('the site is back with its VMs on → both writers named, and nothing is started', async (t) => {
+  const made = await parted();
+  t.like(await recoveryOf(made), [{ state: 'site-lost', next: '' }]);
+  t.is(made.engine.getPlan('payroll').state, 'failed-over');
+  await back(made);
+  const effects = (await made.lab.effects()).length;
+  t.deepEqual(await recoveryOf(made), [{ ...both, state: 'required', next: '--mode fence' }]);
+  t.is(made.engine.getPlan('payroll').state, 'recovery-required');
+  t.is((await made.lab.effects()).length, effects);
+  await made.restart();
+  t.deepEqual(await recoveryOf(made), [{ ...both, state: 'required', next: '--mode fence' }]);
+  const early = await t.throwsAsync(start(made, 'reprotect', 'keep'));
+  t.like(early, { reason: 'PLAN_STATE' });
+  t.regex(early?.message ?? '', /recovery-required: it can run fence/);
+});
+
+test('fence → the old writers are cut off and stopped, the new ones go on', async (t) => {
+  const made = await back(await parted());
+  const run = await start(made, 'fence');
+  t.is(run.result, 'succeeded', `${run.attention} ${JSON.stringify(run.notes)}`);
+  t.deepEqual(await recoveryOf(made), [
+    {
+      ...both,
+      state: 'fenced',
+      old: ['site-a', [], false],
+      next: '--mode reprotect',
+      fenced: true,
+    },
+  ]);
+  for (const vmId of vmIds) {
+    t.like(await made.lab.runs(vmId), [{ computeId: 'lab-compute-b', writes: true }]);
+  }
+  t.is(made.engine.getPlan('payroll').state, 'failed-over');
+  t.deepEqual(await made.lab.verify(), []);
+});
+
+test('a fence that a crash cut short at any entry → ends well, and is known to have', async (t) => {
+  const whole = await back(await parted());
+  const { runId } = await start(whole, 'fence');
+  const total = (await whole.journal.read(runId, 1, 1_000)).length;
+  for (let cut = 1; cut < total; cut += 3) {
+    const made = await back(await parted());
+    const request = { planId: 'payroll', mode: 'fence' as const, requester: 'ann' };
+    const started = await made.engine.startRun({ ...request, requestKey: '', policies: {} });
+    for await (const page of made.engine.watchRun(started.runId, 0, new AbortController().signal)) {
+      if ((page.events.at(-1)?.seq ?? 0) >= cut) break;
+    }
+    await made.restart();
+    await untilRest(made.engine, started.runId);
+    t.like(await recoveryOf(made), [{ state: 'fenced', old: ['site-a', [], false] }], `${cut}`);
+  }
+});
+
+test('reprotect without a choice → refused with its size; a choice without need → refused', async (t) => {
+  const made = await back(await parted());
+  await start(made, 'fence');
+  const error = await t.throwsAsync(start(made, 'reprotect'));
+  t.like(error, { reason: 'DATA_DIVERGED', subject: 'payroll' });
+  t.regex(error?.message ?? '', /may hold [1-9]\d* bytes that "site-b" lacks/);
+  const sound = await rig({ groups: 1, vms: 3 });
+  await sound.engine.createPlan(planFor(1, 3));
+  await start(sound, 'planned');
+  const needless = await t.throwsAsync(start(sound, 'reprotect', 'discard'));
+  t.like(needless, { reason: 'INVALID_REQUEST' });
+  t.regex(needless?.message ?? '', /nothing to discard/);
+});
+
+for (const changes of ['keep', 'discard'] as const) {
+  test(`reprotect, ${changes} → a snapshot first, then home again by a planned run`, async (t) => {
+    const made = await back(await parted());
+    await start(made, 'fence');
+    const { frozen: preview } = await made.engine.previewPlan('payroll', 'reprotect');
+    t.is(preview.steps[0]?.name, 'resync-diverged');
+    const run = await start(made, 'reprotect', changes);
+    t.is(run.result, 'succeeded', `${run.attention} ${JSON.stringify(run.notes)}`);
+    t.deepEqual(await recoveryOf(made), []);
+    const { state, plan } = made.engine.getPlan('payroll');
+    t.deepEqual([state, plan.protectedSiteId], ['ready', 'site-b']);
+    for (const mode of ['planned', 'reprotect'] as const) {
+      const way = await start(made, mode);
+      t.is(way.result, 'succeeded', `${mode}: ${way.attention} ${JSON.stringify(way.notes)}`);
+    }
+    t.is(made.engine.getPlan('payroll').plan.protectedSiteId, 'site-a');
+    t.deepEqual(await made.lab.verify(), []);
+  });
+}
+
+test('runs that are forgotten and a restated catalog → what is left behind stays known', async (t) => {
+  const made = await parted({ retention: { runsMax: 0, ageMsMax: 0 } });
+  await made.engine.tidied();
+  await made.restart();
+  await back(made);
+  t.like(await recoveryOf(made), [{ state: 'required' }]);
+});
