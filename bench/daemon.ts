@@ -17,17 +17,24 @@ export interface BenchDaemon {
   readonly faultRate: number;
   readonly latencyMs: number;
   readonly syncDelayMs: number;
+  /**
+   * True: both sites serve all groups, every verb takes `latencyMs`, and every mode takes its real
+   * steps: then a failover is what is measured.
+   */
+  readonly stretched?: boolean;
 }
 
 const bench = JSON.parse(process.argv[2] ?? '{}') as BenchDaemon;
 
-const configOf = ({ state, groups, vmsPerGroup, faultRate, latencyMs }: BenchDaemon): string => {
+const configOf = (bench: BenchDaemon): string => {
+  const { state, groups, vmsPerGroup, faultRate, latencyMs, stretched } = bench;
   const remoteId = 'lab-compute-b';
+  const slow = stretched ? {} : { remoteId, verb: 'vmStatus' };
   const spec = {
-    groups,
+    ...(stretched ? { groups: 0, stretched: groups } : { groups }),
     vmsPerGroup,
     heartbeatMs: 0.001,
-    latencies: latencyMs > 0 ? [{ remoteId, verb: 'vmStatus', ms: latencyMs }] : [],
+    latencies: latencyMs > 0 ? [{ ...slow, ms: latencyMs }] : [],
     faults: faultRate > 0 ? [{ remoteId, verb: 'vmStatus', rate: faultRate, kind: 'refused' }] : [],
   };
   const config = { world: { inline: 'bench', spec } };
@@ -54,7 +61,7 @@ const looking = Array.from({ length: bench.steps }, () => 'verify');
 const { syncDelayMs } = bench;
 const daemon = await createDaemon(config, {
   // After a real failover the VMs run at the recovery side, where `verify` looks.
-  modeSteps: { ...modeSteps, reprotect: looking },
+  modeSteps: bench.stretched ? modeSteps : { ...modeSteps, reprotect: looking },
   journal: await openSqliteJournal({ path: join(config.state, 'journal.db'), syncDelayMs }),
 });
 process.stdout.write(`ready ${daemon.addresses[0]} ${process.uptime()}\n`);

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { answers } from './answers.ts';
 import { type Figure, holds, ratioOf, tableOf } from './figures.ts';
 import { makespan } from './makespan.ts';
+import { migrations } from './migrations.ts';
 import { rates } from './rates.ts';
 import { restarts } from './restarts.ts';
 import { fullScale, type Scale, smokeScale } from './scale.ts';
@@ -16,6 +17,7 @@ const measures: Readonly<Record<string, (scale: Scale) => Promise<readonly Figur
   restarts,
   rates,
   makespan,
+  migrations,
   answers,
 };
 

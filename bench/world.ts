@@ -17,6 +17,7 @@ export interface Sizes {
   readonly vmWorkgroupMax: number;
   /** 0: workgroups flow; else batches of that many, all of which is a barrier after each step. */
   readonly releaseBatchSize?: number;
+  readonly liveMigration?: boolean;
 }
 
 /** One run, from StartRun to the last event at a watcher. */
@@ -49,7 +50,7 @@ export class World {
   }
 
   /** Makes the plan and fails over, in ten real steps. */
-  async failOver({ groups, vmWorkgroupMax, releaseBatchSize = 0 }: Sizes): Promise<Timed> {
+  async failOver({ groups, releaseBatchSize = 0, ...options }: Sizes): Promise<Timed> {
     const names = Array.from({ length: groups }, (_, at) => String(at + 1).padStart(4, '0'));
     await this.client.plans.create({
       id: planId,
@@ -60,7 +61,7 @@ export class World {
         id: `pg-${name}`,
         groups: [{ arrayId: 'lab-a', id: `cg-${name}` }],
       })),
-      options: { vmWorkgroupMax, releaseBatchSize },
+      options: { ...options, releaseBatchSize },
     });
     return this.run(Mode.PLANNED);
   }
