@@ -26,7 +26,7 @@ policies:
       - codes: [4711]
         then: {rollback: protection-group}
   power-on: {stop: item}
-options: {release: {batch: 4}, limits: {perArray: 8}}
+options: {release: {batch: 4}, limits: {perArray: 8}, liveMigration: true}
 `);
   if ('problems' in result) return t.fail(formatProblems(result.problems));
   const { protectionGroups, policies, options } = result.value;
@@ -54,7 +54,11 @@ options: {release: {batch: 4}, limits: {perArray: 8}}
     },
     'power-on': { rules: [], otherwise: { action: 'stop', reach: 'item' } },
   });
-  t.deepEqual(options, { release: { batch: 4 }, limits: { perArray: 8, perStep: {} } });
+  t.deepEqual(options, {
+    release: { batch: 4 },
+    limits: { perArray: 8, perStep: {} },
+    liveMigration: true,
+  });
 });
 
 test('plan file: a group without its array → its line and the right form', (t) => {
