@@ -53,6 +53,8 @@ export interface StorageItem {
   readonly datastores: readonly DatastoreOf[];
   /** Stretched: the site that must be preferred before the run changes that, and after. */
   readonly preference?: { readonly from: string; readonly to: string };
+  /** True: an earlier run brought it over, and nothing is left to do at its arrays. */
+  readonly handedOver?: boolean;
 }
 
 export interface VmItem {

@@ -269,8 +269,7 @@ const closeRunRecord = (state: SystemState, closed: RunClosed): void => {
 /** What a plan is ready for, by the history of its runs. */
 export type PlanState = 'ready' | 'tested' | 'failed-over' | 'recovery-required';
 
-/** Modes that may start from each state; the API's words say which to run first. */
-export const modesFrom: Readonly<Record<PlanState, readonly Mode[]>> = {
+const modesFrom: Readonly<Record<PlanState, readonly Mode[]>> = {
   ready: ['test', 'planned', 'disaster'],
   tested: ['cleanup', 'disaster'],
   'failed-over': ['reprotect'],
@@ -307,6 +306,20 @@ export const planStateOf = (state: SystemState, planId: string): PlanState => {
   if (mode === 'cleanup') return ended ? 'ready' : 'tested';
   if (mode === 'reprotect') return result === 'succeeded' ? 'ready' : 'failed-over';
   return ended ? 'failed-over' : 'ready';
+};
+
+/**
+ * Modes in which a plan may be run now. A failover that did not end well may be run again, which
+ * goes on from where that one left it; what it has brought over may be protected as it is.
+ */
+export const modesOf = (state: SystemState, planId: string): readonly Mode[] => {
+  const modes = modesFrom[planStateOf(state, planId)];
+  const { opened, closed } = decidingRunOf(state, planId) ?? {};
+  const mode = opened?.mode;
+  if (mode !== 'planned' && mode !== 'disaster') return modes;
+  return closed?.result === 'succeeded'
+    ? modes
+    : [...new Set([...modes, mode, 'reprotect' as const])];
 };
 
 /** The run of a plan that has not ended, if there is one. */

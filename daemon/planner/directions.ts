@@ -20,6 +20,13 @@ const flowOf = (source: Device | undefined, target: Device | undefined): Flow =>
   return forward ? 'forward' : backward ? 'backward' : 'none';
 };
 
+/** An earlier run brought it over: nobody can write to its source, and its copy is open. */
+export const isHandedOver = (group: Group): boolean =>
+  group.protected.devices.every((device) => device?.access === 'read-only') &&
+  group.recovery.devices.every(
+    (device) => device?.access === 'read-write' && device.direction !== 'stretched',
+  );
+
 interface Flowing {
   readonly group: Group;
   readonly flow: Flow;
@@ -73,7 +80,8 @@ const warnOfPromoted = (all: readonly Flowing[], findings: Findings): void => {
     findings.warn(
       group.field,
       `device "${open.id}" of array "${group.recovery.arrayId}" accepts writers already: an ` +
-        'earlier run promoted it; restore its replication first if that was not meant to last',
+        'earlier run promoted it, this one goes on from there; restore its replication first ' +
+        'if that was not meant to last',
     );
   }
 };

@@ -25,13 +25,13 @@ import { chooseComputes } from './choose-computes.ts';
 import { placeDatastores } from './datastores.ts';
 import { inFlightPerStepDefault } from './defaults.ts';
 import { checkDependencies } from './dependencies.ts';
-import { checkDirections } from './directions.ts';
+import { checkDirections, isHandedOver } from './directions.ts';
 import { Findings } from './findings.ts';
 import { freezeStep, type GivenPolicy, type VerbCapability } from './freeze-steps.ts';
 import { formGates } from './gates.ts';
 import { checkGuards } from './guards.ts';
 import { checkInUse, type OpenRun } from './in-use.ts';
-import { resolveGroups } from './resolve-groups.ts';
+import { type Group, resolveGroups } from './resolve-groups.ts';
 import { resolveVms } from './resolve-vms.ts';
 import { checkStretched, pathsOf } from './stretched.ts';
 import { formWorkgroups, type Shape } from './workgroups.ts';
@@ -155,7 +155,9 @@ const resolve = (
     paths,
     preferences,
     datastores: placement.datastores.map((list, i) =>
-      paths[i] === 'stretched' ? list.map((store) => noteMounted(store, mounted)) : list,
+      paths[i] === 'stretched' || isHandedOver(groups[i] as Group)
+        ? list.map((store) => noteMounted(store, mounted))
+        : list,
     ),
     protectedComputes: choose('protected'),
     recoveryComputes: choose('recovery'),

@@ -7,6 +7,7 @@ import type { Device, PairState } from '../../sdk/plugin/model.ts';
 import type { Path } from '../core/frozen.ts';
 import type { Mode, Plan } from '../core/plan.ts';
 import { defaultLag } from './defaults.ts';
+import { isHandedOver } from './directions.ts';
 import type { Findings } from './findings.ts';
 import type { Group, GroupEnd } from './resolve-groups.ts';
 
@@ -156,7 +157,7 @@ export const checkGuards = (question: GuardQuestion): void => {
   groups.forEach((group, position) => {
     if (mode === 'planned') checkStates(question, group);
     if (mode === 'test') checkTestable(question, group);
-    const copied = paths[position] === 'cold';
+    const copied = paths[position] === 'cold' && !isHandedOver(group);
     if (copied && (mode === 'planned' || mode === 'test')) checkLag(question, group);
   });
 };

@@ -7,6 +7,7 @@
  */
 import type { DatastoreOf, FrozenWorkgroup, Path, StorageItem, VmItem } from '../core/frozen.ts';
 import { type Mode, type Plan, priorityDefault } from '../core/plan.ts';
+import { isHandedOver } from './directions.ts';
 import type { Group } from './resolve-groups.ts';
 import type { Member } from './resolve-vms.ts';
 import { pathOfVm } from './stretched.ts';
@@ -126,6 +127,7 @@ const storageItem = (shape: Shape, position: number): StorageItem => {
     recovery: group.recovery.target,
     datastores: shape.datastores[position] ?? [],
     ...(preference === undefined ? {} : { preference }),
+    ...(shape.mode === 'planned' && isHandedOver(group) ? { handedOver: true } : {}),
   };
 };
 

@@ -10,7 +10,7 @@ import type { Mode, Plan } from '../core/plan.ts';
 import type { Random } from '../core/random.ts';
 import type { DivergedChoice } from '../core/recovery.ts';
 import { expectFresh } from '../core/retention.ts';
-import { modesFrom, openRunOf, planStateOf, requestOf } from '../core/system.ts';
+import { modesOf, openRunOf, planStateOf, requestOf } from '../core/system.ts';
 import {
   type Found,
   type Frozen,
@@ -197,9 +197,10 @@ export class Starts {
       throw new SiteswapError('SITE_NOT_LOST', message, { subject: plan.protectedSiteId, hint });
     }
     this.#expectSites(plan, mode);
-    const stands = planStateOf(state, plan.id);
-    if (open === undefined && !modesFrom[stands].includes(mode)) {
-      const message = `plan "${plan.id}" is ${stands}: it can run ${modesFrom[stands].join(', ')}`;
+    const modes = modesOf(state, plan.id);
+    if (open === undefined && !modes.includes(mode)) {
+      const stands = planStateOf(state, plan.id);
+      const message = `plan "${plan.id}" is ${stands}: it can run ${modes.join(', ')}`;
       throw new SiteswapError('PLAN_STATE', message, { subject: plan.id });
     }
   }

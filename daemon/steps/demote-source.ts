@@ -3,6 +3,7 @@
  *
  * `before` is journaled ahead of the change, so undo restores the roles that we found.
  */
+import { findUnlessOver, runUnlessOver, settleUnlessOver, undoUnlessOver } from './handed-over.ts';
 import { changeMsMax } from './limits.ts';
 import { allOrNothing } from './policies.ts';
 import { defineStorageStep } from './step.ts';
@@ -17,9 +18,9 @@ export const demoteSource = defineStorageStep({
   verbs: ['prepareFailover', 'deviceStatus'],
   helpers: ['restoreReplication'],
 
-  before: findRoles,
-  run: (call) => changeGroups(call, 'prepareFailover'),
-  settle: (call) => settleGroups(call, 'prepareFailover'),
-  undo: restoreRoles,
+  before: findUnlessOver(findRoles),
+  run: runUnlessOver((call) => changeGroups(call, 'prepareFailover')),
+  settle: settleUnlessOver((call) => settleGroups(call, 'prepareFailover')),
+  undo: undoUnlessOver(restoreRoles),
   onFault: allOrNothing,
 });

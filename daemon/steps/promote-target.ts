@@ -6,6 +6,7 @@
  * crash in mid-promote, when asking again would show the devices as already promoted.
  */
 import type { StorageItem } from '../core/frozen.ts';
+import { findUnlessOver, runUnlessOver, settleUnlessOver, undoUnlessOver } from './handed-over.ts';
 import { changeMsMax } from './limits.ts';
 import { allOrNothing } from './policies.ts';
 import { defineStorageStep, type StepCall } from './step.ts';
@@ -22,9 +23,9 @@ export const promoteTarget = defineStorageStep({
   verbs: ['failover', 'deviceStatus'],
   helpers: ['restoreReplication'],
 
-  before: findRoles,
-  run: (call) => changeGroups(call, 'failover', force(call)),
-  settle: (call) => settleGroups(call, 'failover', force(call)),
-  undo: restoreRoles,
+  before: findUnlessOver(findRoles),
+  run: runUnlessOver((call) => changeGroups(call, 'failover', force(call))),
+  settle: settleUnlessOver((call) => settleGroups(call, 'failover', force(call))),
+  undo: undoUnlessOver(restoreRoles),
   onFault: allOrNothing,
 });

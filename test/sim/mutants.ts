@@ -24,8 +24,8 @@ export const seedsMax = 150;
 
 const demoteNothing: Patch = {
   module: 'daemon/steps/demote-source',
-  find: "run: (call) => changeGroups(call, 'prepareFailover')",
-  put: 'run: async (call) => call.items.map(({ id }) => ({ id, ok: true }))',
+  find: "(call) => changeGroups(call, 'prepareFailover')",
+  put: 'async (call) => call.items.map(({ id }) => ({ id, ok: true }))',
 };
 
 const alwaysForce: Patch = {
@@ -42,8 +42,8 @@ const stopNothing: Patch = {
 
 const syncNothing: Patch = {
   module: 'daemon/steps/syncing',
-  find: "run: (call) => changeGroups(call, 'sync')",
-  put: 'run: async (call) => call.items.map(({ id }) => ({ id, ok: true }))',
+  find: "(call) => changeGroups(call, 'sync')",
+  put: 'async (call) => call.items.map(({ id }) => ({ id, ok: true }))',
 };
 
 const seeNothing: Patch = {

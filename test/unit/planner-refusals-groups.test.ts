@@ -230,8 +230,8 @@ test('warned: planned over a group that an earlier run promoted → the device n
     {
       field: group1,
       message:
-        'device "b-d0r" of array "ar" accepts writers already: an earlier run promoted it; ' +
-        'restore its replication first if that was not meant to last',
+        'device "b-d0r" of array "ar" accepts writers already: an earlier run promoted it, ' +
+        'this one goes on from there; restore its replication first if that was not meant to last',
     },
   ]);
 });

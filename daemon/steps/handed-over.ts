@@ -1,0 +1,39 @@
+/**
+ * Groups that an earlier run has brought over already: their source is closed and their copy open.
+ * The run that takes up from there has nothing to copy or to change at their arrays, and takes back
+ * nothing that it did not change.
+ */
+import type { Answer, Settlement } from '../../sdk/plugin/verbs.ts';
+import type { StorageItem } from '../core/frozen.ts';
+import type { Found, StepCall } from './step.ts';
+
+/** `spared` answers for those groups, `act` for the others; in the order of the items. */
+const sparing =
+  <C extends StepCall<StorageItem>, A extends { readonly id: string }>(
+    spared: (id: string) => A,
+    act: (call: C) => Promise<readonly A[]>,
+  ) =>
+  async (call: C): Promise<readonly A[]> => {
+    const items = call.items.filter(({ handedOver }) => handedOver !== true);
+    const answers = items.length === 0 ? [] : await act({ ...call, items });
+    if (items.length === call.items.length) return answers;
+    const answerOf = new Map(answers.map((answer) => [answer.id, answer]));
+    return call.items.flatMap(({ id, handedOver }) =>
+      handedOver === true ? spared(id) : (answerOf.get(id) ?? []),
+    );
+  };
+
+type Act<A> = (call: StepCall<StorageItem>) => Promise<readonly A[]>;
+
+export const runUnlessOver = (act: Act<Answer>): Act<Answer> =>
+  sparing((id): Answer => ({ id, ok: true, evidence: { handedOver: true } }), act);
+
+export const settleUnlessOver = (act: Act<Settlement>): Act<Settlement> =>
+  sparing((id): Settlement => ({ id, verdict: 'done' }), act);
+
+export const findUnlessOver = (act: Act<Found>): Act<Found> =>
+  sparing((id): Found => ({ id, value: {} }), act);
+
+export const undoUnlessOver = <C extends StepCall<StorageItem>>(
+  act: (call: C) => Promise<readonly Answer[]>,
+): ((call: C) => Promise<readonly Answer[]>) => sparing((id): Answer => ({ id, ok: true }), act);
