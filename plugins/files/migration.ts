@@ -8,7 +8,7 @@
  * The process at the source starts the one at the target, goes on until that is ready, hands it its
  * seats between two writes (`offered`) and waits. The process at the target writes once it has made
  * the record `taken`. Whatever goes wrong, the source ends the other process first and goes on from
- * what the disks hold. Both need no daemon, and what a dead process left is concluded by whoever asks.
+ * what the disks hold. Both need no daemon; what a dead process left is concluded by whoever asks.
  */
 import { access } from 'node:fs/promises';
 import type { Evidence, Instance, MigrationStatus } from '@siteswap/sdk/plugin';
@@ -152,10 +152,14 @@ const complete = async (
   return done;
 };
 
-/** Nobody will end it any more: the process at the source is gone, and it never arrived. */
-const isLost = (migration: Migration): boolean => {
+/** The process at the source is still there, and ends it: before its last word nobody else may. */
+const isItsOwn = (migration: Migration): boolean => {
   const { directory, instance, id } = atSource(migration);
-  if (runningVm(directory, instance, id) !== undefined) return false;
+  return runningVm(directory, instance, id) !== undefined;
+};
+
+/** It never arrived, and the process at the target cannot take it over any more. */
+const isLost = (migration: Migration): boolean => {
   const arrival = arrivalOf(migration);
   return migration.state === 'asked' || arrival === undefined || !isAlive(arrival);
 };
@@ -164,14 +168,14 @@ const isLost = (migration: Migration): boolean => {
 export const conclude = async (at: VmAt): Promise<Migration | undefined> => {
   const known = await readMigration(at);
   if (known === undefined || !isOpen(known)) return known;
-  if (!hasArrived(known) && !isLost(known)) return known;
+  if (isItsOwn(known) || (!hasArrived(known) && !isLost(known))) return known;
   const { from, to } = known;
   await access(to.directory).catch(() => {
     throw failure('unreachable', `compute ${to.computeId} does not answer for VM ${at.id}`);
   });
   return withComputes(from.directory, to.directory, ownLicence(), async (here, there) => {
     const now = await readMigration(at);
-    if (now === undefined || !isOpen(now)) return now;
+    if (now === undefined || !isOpen(now) || isItsOwn(now)) return now;
     if (hasArrived(now)) return complete(now, here, there);
     if (!isLost(now)) return now;
     const lost: Migration = { ...now, state: 'failed', reason: 'the VM ended on its way' };

@@ -6,6 +6,7 @@ import {
   type Fault,
   faultKinds,
   faultOwners,
+  migrationStates,
   pairStates,
   readingVerbs,
   type Verb,
@@ -33,7 +34,19 @@ const instance = z.enum(['production', 'test']);
 const power = z.enum(['on', 'off']);
 const deviceRef = z.object({ arrayId: id, deviceId: id });
 
-const deviceStatus = z.object({ id, direction, access, pairState, lineage: id.optional() });
+const stretchedFields = {
+  stretched: z.boolean().optional(),
+  preferredSiteId: id.optional(),
+  divergedBytes: z.number().int().nonnegative().optional(),
+};
+const deviceStatus = z.object({
+  id,
+  direction,
+  access,
+  pairState,
+  lineage: id.optional(),
+  ...stretchedFields,
+});
 const vmStatus = z.object({
   id,
   registered: z.boolean(),
@@ -54,7 +67,12 @@ const values: Readonly<Record<string, z.ZodType>> = {
     recoveryPoint: recoveryPoint.optional(),
   }),
   vmStatus,
-  migrationStatus: z.object({ state: z.string().min(1) }),
+  migrationStatus: z.object({
+    state: z.enum(migrationStates),
+    fromComputeId: id.optional(),
+    toComputeId: id.optional(),
+    progress: z.number().min(0).max(1).optional(),
+  }),
   readFile: z.object({ content: z.string() }),
   listFiles: z.array(z.string()),
 };
@@ -82,6 +100,7 @@ const items: Readonly<Record<string, z.ZodType>> = {
     lastRecoveryPoint: recoveryPoint.optional(),
     hostIdentity: z.string().optional(),
     lineage: id.optional(),
+    ...stretchedFields,
   }),
   listVms: z.object({ id, name: z.string(), datastoreIds: z.array(id), power, instance }),
   listDatastores: z.object({

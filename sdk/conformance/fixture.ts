@@ -38,6 +38,16 @@ export interface VmFixture {
   readonly datastoreIds: readonly string[];
 }
 
+/**
+ * A stretched group with what lives on it. It starts served by both sides, the source's site
+ * preferred, its datastores and VMs the source's.
+ */
+export interface StretchedFixture {
+  readonly group: GroupFixture;
+  readonly datastores: readonly DatastoreFixture[];
+  readonly vms: readonly VmFixture[];
+}
+
 /** Ways to break or look at the remotes from outside. Each one given lets more claims run. */
 export interface FixtureHooks {
   /** Every call at the remote takes at least this long; 0: as usual. */
@@ -50,6 +60,8 @@ export interface FixtureHooks {
     deviceId: string,
     lineage?: string,
   ) => Promise<'written' | 'refused'>;
+  /** The sites lose sight of each other (true), or find each other again (false). */
+  readonly part?: (parted: boolean) => Promise<void>;
   /** Lets time pass: for remotes that live by a simulated clock. Default: really waits. */
   readonly wait?: (ms: number) => Promise<void>;
 }
@@ -66,6 +78,8 @@ export interface Fixture {
   /** On the groups' devices. */
   readonly datastores?: readonly DatastoreFixture[];
   readonly vms?: readonly VmFixture[];
+  /** Beside the groups above, for a plugin that has stretched devices. */
+  readonly stretched?: StretchedFixture;
   /** Verbs that answer `accepted` here (an operation long enough to be polled). */
   readonly accepts?: readonly TargetVerb[];
   readonly hooks?: FixtureHooks;

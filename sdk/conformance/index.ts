@@ -10,6 +10,7 @@ import { listingClaims } from './claims/listings.ts';
 import { propertyClaims } from './claims/properties.ts';
 import { sessionClaims } from './claims/sessions.ts';
 import { stateClaims } from './claims/states.ts';
+import { stretchedClaims } from './claims/stretched.ts';
 import { verbClaims } from './claims/verbs.ts';
 import { doing } from './doing.ts';
 import { ClaimFailure } from './failure.ts';
@@ -39,6 +40,7 @@ const allClaims: readonly ClaimDefinition[] = [
   ...stateClaims,
   ...propertyClaims,
   ...failoverClaims,
+  ...stretchedClaims,
   ...faultClaims,
 ];
 

@@ -23,7 +23,8 @@ export type Need =
         | 'two groups'
         | 'large group'
         | 'datastores'
-        | 'vms';
+        | 'vms'
+        | 'stretched';
     };
 
 export const verbs = (...names: readonly Verb[]): readonly Need[] =>
@@ -34,6 +35,14 @@ export const storage: readonly Need[] = [
   { fixture: 'arrays' },
   { fixture: 'groups' },
   { verb: 'deviceStatus' },
+];
+
+/** What every claim about stretched devices needs. */
+export const stretched: readonly Need[] = [
+  { property: 'stretched' },
+  { fixture: 'arrays' },
+  { fixture: 'stretched' },
+  ...verbs('deviceStatus', 'setSitePreference'),
 ];
 
 /** What every claim about VMs needs. */

@@ -14,7 +14,14 @@ import type {
   VmStatus,
 } from '../plugin/index.ts';
 import { claim, show } from './failure.ts';
-import type { DatastoreFixture, Fixture, GroupFixture, Side, VmFixture } from './fixture.ts';
+import type {
+  DatastoreFixture,
+  Fixture,
+  GroupFixture,
+  Side,
+  StretchedFixture,
+  VmFixture,
+} from './fixture.ts';
 import { type Bounds, boundsDefault, pageItemsMax } from './limits.ts';
 import { offers } from './plugin.ts';
 import { Remote } from './remote.ts';
@@ -25,6 +32,11 @@ export const computeStates = ['bare', 'mounted', 'registered', 'running'] as con
 export type ComputeState = (typeof computeStates)[number];
 
 export const sides = ['source', 'target'] as const satisfies readonly Side[];
+
+export const otherSide = (side: Side): Side => (side === 'source' ? 'target' : 'source');
+
+/** What lives on groups. */
+type Inhabitants = Pick<Fixture, 'datastores' | 'vms'>;
 
 export class World {
   readonly definition: PluginDefinition;
@@ -75,6 +87,12 @@ export class World {
     const [group] = this.groups;
     claim(group !== undefined, 'the fixture names no groups');
     return group;
+  }
+
+  get stretched(): StretchedFixture {
+    const { stretched } = this.fixture;
+    claim(stretched !== undefined, 'the fixture names no stretched group');
+    return stretched;
   }
 
   get vm(): VmFixture {
@@ -142,9 +160,9 @@ export class World {
   }
 
   /** Brings datastores and VMs of one side into a state, from whatever they are in. */
-  async bring(side: Side, wanted: ComputeState): Promise<void> {
-    const { computes, datastores = [], vms = [] } = this.fixture;
-    if (computes === undefined || !this.offers('listDatastores')) return;
+  async bring(side: Side, wanted: ComputeState, on: Inhabitants = this.fixture): Promise<void> {
+    const { datastores = [], vms = [] } = on;
+    if (this.fixture.computes === undefined || !this.offers('listDatastores')) return;
     const rank = computeStates.indexOf(wanted);
     const compute = this.compute(side);
     for (const vm of vms) await this.#lower(side, vm, rank);
@@ -206,6 +224,25 @@ export class World {
     );
   }
 
+  /** The sites see each other, both ends serve, and nothing lives on the target's. */
+  async #restoreStretched(): Promise<void> {
+    const { group } = this.stretched;
+    await this.fixture.hooks?.part?.(false);
+    for (const side of ['target', 'source'] as const)
+      await this.bring(side, 'bare', this.stretched);
+    for (const side of sides) {
+      if (!(await this.every(side, group, ({ direction }) => direction === 'outgoing'))) continue;
+      await this.array(side).must('resync', [group[side]], { args: { changes: 'discard' } });
+    }
+    const args = { siteId: this.array('source').fixture.siteId };
+    await this.array('source').must('setSitePreference', [group.source], { args });
+  }
+
+  get #hasStretched(): boolean {
+    const { stretched } = this.definition.properties ?? {};
+    return this.fixture.stretched !== undefined && stretched === true;
+  }
+
   /** Back to the starting state, by the fixture's `reset` or by verbs. */
   async restore(): Promise<void> {
     if (this.fixture.reset) {
@@ -214,6 +251,7 @@ export class World {
     } else {
       await this.bare();
       if (this.groups.length > 0) await this.#restoreRoles();
+      if (this.#hasStretched) await this.#restoreStretched();
     }
     await this.checkStart();
   }
@@ -274,6 +312,19 @@ export class World {
             show(await this.status(side, group)),
         );
       }
+    }
+    if (this.#hasStretched) await this.#checkStretched();
+  }
+
+  async #checkStretched(): Promise<void> {
+    const preferred = this.array('source').fixture.siteId;
+    for (const side of sides) {
+      const devices = await this.status(side, this.stretched.group);
+      const ready = devices.every(
+        ({ direction, access, preferredSiteId }) =>
+          direction === 'stretched' && access === 'read-write' && preferredSiteId === preferred,
+      );
+      claim(ready, `the stretched group does not start at the ${side}: ${show(devices)}`);
     }
   }
 }

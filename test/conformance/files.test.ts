@@ -2,7 +2,7 @@
 import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeSlow, moverIdle, stopVms, writeAs } from '@siteswap/plugin-files/inspect';
+import { makeSlow, moverIdle, partSites, stopVms, writeAs } from '@siteswap/plugin-files/inspect';
 import { provisionPair } from '@siteswap/plugin-files/provision';
 import type { Fixture, RemoteFixture } from '../../sdk/conformance/index.ts';
 import { conformance } from './_harness.ts';
@@ -22,24 +22,28 @@ const remotesIn = (root: string) => {
     siteId: id,
     config: { directory: directories[id], peers: { [peer]: directories[peer] }, token },
   });
-  const compute = (id: string, arrayId: string): RemoteFixture => ({
+  const seenBy = (id: string, arrayId: string) => ({
+    directory: directories[id],
+    arrays: { [arrayId]: directories[arrayId] },
+  });
+  const compute = (id: string, arrayId: string, peer: string): RemoteFixture => ({
     id,
     siteId: arrayId,
     config: {
-      directory: directories[id],
-      arrays: { [arrayId]: directories[arrayId] },
+      ...seenBy(id, arrayId),
+      computes: { [`compute-${peer}`]: seenBy(`compute-${peer}`, peer) },
       heartbeatMs,
     },
   });
   return {
     directoryOf: (id: string): string => directories[id] as string,
     arrays: { source: arrayAt('a', 'b'), target: arrayAt('b', 'a') },
-    computes: { source: compute('compute-a', 'a'), target: compute('compute-b', 'b') },
+    computes: { source: compute('compute-a', 'a', 'b'), target: compute('compute-b', 'b', 'a') },
   };
 };
 
-/** Two groups, one of them of two devices, with a VM on each. */
-const provision = (directoryOf: (id: string) => string) => {
+/** Two groups, one of them of two devices, and a stretched one, with a VM on each. */
+const provision = (directoryOf: (id: string) => string, shared: string) => {
   const spec = (id: string) => ({
     id,
     directory: directoryOf(id),
@@ -59,6 +63,12 @@ const provision = (directoryOf: (id: string) => string) => {
         vms: [{ id: 'vm1', devices: ['d1', 'd2'] }],
       },
       { id: 'g2', devices: [{ id: 'd3', peerId: 'r3', sizeBytes }], vms: ['vm2'] },
+      {
+        id: 'g3',
+        devices: [{ id: 'd4', peerId: 'r4', sizeBytes }],
+        vms: ['vm3'],
+        stretched: { directory: shared },
+      },
     ],
   });
 };
@@ -67,14 +77,15 @@ const fixture = async (): Promise<Fixture> => {
   const root = await mkdtemp(join(tmpdir(), 'siteswap-conformance-'));
   const { directoryOf, arrays, computes } = remotesIn(root);
   const directories = ['a', 'b', 'compute-a', 'compute-b'].map(directoryOf);
+  const shared = join(root, 'shared');
   const clear = async (): Promise<void> => {
     for (const id of ['compute-a', 'compute-b']) await stopVms(directoryOf(id));
     for (const id of ['a', 'b']) await moverIdle(directoryOf(id));
-    for (const directory of directories) {
+    for (const directory of [...directories, shared]) {
       await rm(directory, { recursive: true, force: true, maxRetries: 5 });
     }
   };
-  await provision(directoryOf);
+  await provision(directoryOf, shared);
   return {
     plugin: '@siteswap/plugin-files',
     arrays,
@@ -92,6 +103,11 @@ const fixture = async (): Promise<Fixture> => {
       { id: 'vm1', datastoreIds: ['ds-d1', 'ds-d2'] },
       { id: 'vm2', datastoreIds: ['ds-d3'] },
     ],
+    stretched: {
+      group: { source: { id: 'g3', devices: ['d4'] }, target: { id: 'g3', devices: ['r4'] } },
+      datastores: [{ id: 'ds-d4', devices: { source: at('a', ['d4']), target: at('b', ['r4']) } }],
+      vms: [{ id: 'vm3', datastoreIds: ['ds-d4'] }],
+    },
     accepts: ['sync', 'reverse', 'resync'],
     hooks: {
       slow: (remoteId, delayMs) => makeSlow(directoryOf(remoteId), delayMs),
@@ -99,11 +115,12 @@ const fixture = async (): Promise<Fixture> => {
         const here = directoryOf(remoteId);
         return broken ? rename(here, `${here}-away`) : rename(`${here}-away`, here);
       },
+      part: (parted) => partSites(directoryOf('a'), 'g3', parted),
       write: (arrayId, deviceId, lineage) => writeAs(directoryOf(arrayId), deviceId, lineage),
     },
     reset: async () => {
       await clear();
-      await provision(directoryOf);
+      await provision(directoryOf, shared);
     },
     close: async () => {
       await clear();

@@ -11,7 +11,13 @@ import {
   vmIdOf,
 } from '../../plugins/lab/control.ts';
 import plugin from '../../plugins/lab/index.ts';
-import type { Fixture, RemoteFixture, Side } from '../../sdk/conformance/index.ts';
+import type {
+  DatastoreFixture,
+  Fixture,
+  RemoteFixture,
+  Side,
+  VmFixture,
+} from '../../sdk/conformance/index.ts';
 import { conformance } from './_harness.ts';
 
 /** Of driven time: an operation is seen running, and nobody waits for it. */
@@ -19,6 +25,8 @@ const operationMs = 60;
 
 const siteIds = { source: 'site-a', target: 'site-b' };
 const groups = [1, 2];
+/** It comes behind the plain ones. */
+const stretched = 3;
 const devices = [1, 2];
 const vmsPerGroup = 2;
 
@@ -29,11 +37,24 @@ const both = <T>(make: (side: Side) => T) => ({ source: make('source'), target: 
 
 const suffixOf = (side: Side): string => siteIds[side].slice(-1);
 
+const datastoreOf = (group: number, device: number): DatastoreFixture => ({
+  id: datastoreIdOf(group, device),
+  devices: both((side) => [
+    { arrayId: `lab-${suffixOf(side)}`, deviceId: deviceIdOf(siteIds[side], group, device) },
+  ]),
+});
+
+const vmOf = (group: number, device: number): VmFixture => ({
+  id: vmIdOf((group - 1) * vmsPerGroup + device),
+  datastoreIds: [datastoreIdOf(group, device)],
+});
+
 const fixture = async (): Promise<Fixture> => {
   const folder = await mkdtemp(join(tmpdir(), 'siteswap-lab-'));
   const socket = join(folder, 'lab.sock');
   const spec = labSpec({
     groups: groups.length,
+    stretched: 1,
     devicesPerGroup: devices.length,
     vmsPerGroup,
     heartbeatMs: 1,
@@ -56,28 +77,20 @@ const fixture = async (): Promise<Fixture> => {
     groups: groups.map((group) =>
       both((side) => ({ id: `cg-000${group}`, devices: deviceIds(side, group) })),
     ),
-    datastores: groups.flatMap((group) =>
-      devices.map((device) => ({
-        id: datastoreIdOf(group, device),
-        devices: both((side) => [
-          {
-            arrayId: `lab-${suffixOf(side)}`,
-            deviceId: deviceIdOf(siteIds[side], group, device),
-          },
-        ]),
-      })),
-    ),
-    vms: groups.flatMap((group) =>
-      devices.map((device) => ({
-        id: vmIdOf((group - 1) * vmsPerGroup + device),
-        datastoreIds: [datastoreIdOf(group, device)],
-      })),
-    ),
+    datastores: groups.flatMap((group) => devices.map((device) => datastoreOf(group, device))),
+    vms: groups.flatMap((group) => devices.map((device) => vmOf(group, device))),
+    stretched: {
+      group: both((side) => ({ id: 'cg-0003', devices: deviceIds(side, stretched) })),
+      datastores: devices.map((device) => datastoreOf(stretched, device)),
+      vms: devices.map((device) => vmOf(stretched, device)),
+    },
     accepts: ['sync', 'reverse', 'resync'],
     hooks: {
       slow: (remoteId, ms) => lab.setLatency({ remoteId, ms }),
       unreachable: (remoteId, broken) => lab.setDown(remoteId, broken),
       wait: (ms) => lab.advance(ms),
+      part: (parted) =>
+        parted ? lab.cutLink('site-a', 'site-b') : lab.healLink('site-a', 'site-b'),
       write: (arrayId, deviceId, lineage) => lab.write(arrayId, deviceId, lineage),
     },
     reset: () => lab.reset(),

@@ -7,6 +7,7 @@ import { type Ended, freshKey, mustBeDone } from '../remote.ts';
 import { argsOf, remoteOf, type Scenario } from '../scenario.ts';
 import { computeScenarios } from '../scenarios-compute.ts';
 import { storageScenarios } from '../scenarios-storage.ts';
+import { stretchedScenarios } from '../scenarios-stretched.ts';
 import type { World } from '../world.ts';
 
 const over = (
@@ -222,7 +223,11 @@ const cancelledWhenSlow = (scenario: Scenario): ClaimDefinition =>
     },
   );
 
-export const scenarios: readonly Scenario[] = [...storageScenarios, ...computeScenarios];
+export const scenarios: readonly Scenario[] = [
+  ...storageScenarios,
+  ...computeScenarios,
+  ...stretchedScenarios,
+];
 
 export const verbClaims: readonly ClaimDefinition[] = [
   works,
