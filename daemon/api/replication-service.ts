@@ -1,4 +1,5 @@
 /** ReplicationService: each changing verb is a device run, waited for within the deadline. */
+import type { RecoveryPoint } from '../../proto/gen/siteswap/v1/inventory.ts';
 import {
   type GroupTarget,
   ReplicationServiceService,
@@ -14,7 +15,7 @@ import type { DeviceVerb } from '../steps/device.ts';
 import type { Call, Calls, Service } from './calls.ts';
 import { Problems } from './check.ts';
 import { deadlineMarginMs, replicationDeadlineMsMax, targetsPerRequestMax } from './limits.ts';
-import { recoveryPointTo } from './translate-inventory.ts';
+import { momentTo, recoveryPointTo } from './translate-inventory.ts';
 import { faultTo } from './translate-policy.ts';
 import { directions, syncStates } from './vocabulary.ts';
 
@@ -83,10 +84,28 @@ const untilSettled = async (engine: Engine, runId: string, call: Call): Promise<
   });
 };
 
+type Asked = Pick<DeviceRequest, 'verb' | 'arrayId'>;
+
+/** As of when the data is consistent, where the array has said so. */
+const pointIn = ({ evidence, recoveryPointBy }: ItemReport): RecoveryPoint | undefined => {
+  const { recoveryPoint, recoveryPointAtMs: atMs, recoveryPointBy: by } = evidence;
+  if (typeof atMs !== 'number') return undefined;
+  const id = recoveryPoint === undefined ? '' : String(recoveryPoint);
+  return recoveryPointTo({ id, atMs, by: String(by ?? recoveryPointBy ?? '') });
+};
+
 /** `ended`: nothing of the run is open any more, so what is not done has failed. */
-const resultOf = (targetId: string, item: ItemReport | undefined, run: RunView): TargetResult => {
+const resultOf = (
+  { verb, arrayId }: Asked,
+  targetId: string,
+  item: ItemReport | undefined,
+  run: RunView,
+): TargetResult => {
   if (item?.outcome === 'done') {
-    return { targetId, outcome: { $case: 'success', value: { evidence: { ...item.evidence } } } };
+    const operation = { verb, saidBy: arrayId, endTime: momentTo(item.doneAtMs) };
+    const consistent = pointIn(item);
+    const value = { evidence: { ...item.evidence }, operation, consistent };
+    return { targetId, outcome: { $case: 'success', value } };
   }
   const fault = item?.fault && faultTo(item.fault);
   const inDoubt = item?.outcome === 'in-doubt';
@@ -123,7 +142,9 @@ const operate = async (
   const run = await untilSettled(engine, started.runId, call);
   const { items } = await engine.reportRun(started.runId);
   const byId = new Map(items.map((item) => [item.itemId, item]));
-  return { ...started, results: targets.map(({ id }) => resultOf(id, byId.get(id), run)) };
+  const asked = { verb, arrayId };
+  const results = targets.map(({ id }) => resultOf(asked, id, byId.get(id), run));
+  return { runId: started.runId, existing: started.existing, results };
 };
 
 const rolesFrom = (given: Readonly<Record<string, string>>): DeviceRequest['args'] => {

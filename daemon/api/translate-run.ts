@@ -136,6 +136,9 @@ const itemTo = (item: ItemReport): ItemReportMessage => ({
   evidence: { ...item.evidence },
   fault: item.fault && faultTo(item.fault),
   why: item.why,
+  expectedLossMs: optionalMs(item.expectedLossMs),
+  doneTime: momentTo(item.doneAtMs),
+  recoveryPointSaidBy: item.recoveryPointBy ?? '',
 });
 
 const timingTo = (step: StepTiming) => ({
@@ -153,6 +156,7 @@ export const reportTo = (report: RunReport, items: readonly ItemReport[]): RunRe
   durationMs: wholeMs(report.durationMs),
   recoveryTimeMs: optionalMs(report.recoveryTimeMs),
   dataLossMs: optionalMs(report.dataLossMs),
+  expectedLossMs: optionalMs(report.expectedLossMs),
   items: items.map(itemTo),
   steps: report.steps.map(timingTo),
   refusedCalls: report.refusedCalls,

@@ -51,6 +51,8 @@ export interface StorageItem {
   readonly protected: GroupTarget;
   readonly recovery: GroupTarget;
   readonly datastores: readonly DatastoreOf[];
+  /** Disaster: how old its copy was when the run was frozen, as far as anybody had said. */
+  readonly expectedLossMs?: number;
   /** Stretched: the site that must be preferred before the run changes that, and after. */
   readonly preference?: { readonly from: string; readonly to: string };
   /** True: an earlier run brought it over, and nothing is left to do at its arrays. */

@@ -130,6 +130,12 @@ export interface ItemReport {
   /** Groups that were promoted: as of when their data is, and how old that was at promotion. */
   readonly recoveryPointAtMs?: number;
   readonly dataLossMs?: number;
+  /** Array that said as of when the data is. */
+  readonly recoveryPointBy?: string;
+  /** Groups of disaster runs: how old their data was when the run was frozen. */
+  readonly expectedLossMs?: number;
+  /** When its last step was done. */
+  readonly doneAtMs?: number;
   readonly evidence: Readonly<Record<string, string | number | boolean>>;
   readonly fault?: Fault;
   readonly why: string;
@@ -153,6 +159,8 @@ export interface RunReport {
   readonly recoveryTimeMs?: number;
   /** Largest dataLossMs of its groups. */
   readonly dataLossMs?: number;
+  /** Largest expectedLossMs of its groups. */
+  readonly expectedLossMs?: number;
   readonly items: readonly ItemReport[];
   readonly steps: readonly StepTiming[];
   readonly refusedCalls: number;

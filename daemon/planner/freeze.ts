@@ -26,6 +26,7 @@ import { placeDatastores } from './datastores.ts';
 import { inFlightPerStepDefault } from './defaults.ts';
 import { checkDependencies } from './dependencies.ts';
 import { checkDirections, isHandedOver } from './directions.ts';
+import { expectLosses } from './expected-loss.ts';
 import { Findings } from './findings.ts';
 import { freezeStep, type GivenPolicy, type VerbCapability } from './freeze-steps.ts';
 import { formGates } from './gates.ts';
@@ -150,10 +151,13 @@ const resolve = (
       findings,
     });
   const mounted = mountedAt(recoveryComputes);
+  const { recoverySiteId } = plan;
+  const asking = { recoverySiteId, groups, paths, now: context.now, findings };
   return {
     groups,
     paths,
     preferences,
+    expectedLosses: mode === 'disaster' ? expectLosses(asking) : [],
     datastores: placement.datastores.map((list, i) =>
       paths[i] === 'stretched' || isHandedOver(groups[i] as Group)
         ? list.map((store) => noteMounted(store, mounted))

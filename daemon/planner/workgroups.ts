@@ -17,9 +17,10 @@ export interface Shape {
   readonly plan: Plan;
   readonly mode: Mode;
   readonly groups: readonly Group[];
-  /** Per group, as are the next four. */
+  /** Per group, as are the next five. */
   readonly paths: readonly Path[];
   readonly preferences: readonly (StorageItem['preference'] | undefined)[];
+  readonly expectedLosses: readonly (number | undefined)[];
   readonly datastores: readonly (readonly DatastoreOf[])[];
   readonly protectedComputes: readonly string[];
   readonly recoveryComputes: readonly string[];
@@ -121,11 +122,13 @@ const packBundles = (bundles: readonly Bundle[], max: number, nameOf: (i: number
 const storageItem = (shape: Shape, position: number): StorageItem => {
   const group = shape.groups[position] as Group;
   const preference = shape.preferences[position];
+  const expectedLossMs = shape.expectedLosses[position];
   return {
     id: group.id,
     protected: group.protected.target,
     recovery: group.recovery.target,
     datastores: shape.datastores[position] ?? [],
+    ...(expectedLossMs === undefined ? {} : { expectedLossMs }),
     ...(preference === undefined ? {} : { preference }),
     ...(shape.mode === 'planned' && isHandedOver(group) ? { handedOver: true } : {}),
   };

@@ -51,6 +51,9 @@ export type Found =
   | { readonly id: string; readonly value: unknown }
   | Extract<Answer, { fault: unknown }>;
 
+/** An item that came out done. */
+export type Done = Extract<Answer, { ok: true }>;
+
 /** Answers and settlements name items by id. */
 export interface StepDefinition<Item> {
   readonly name: string;
@@ -74,6 +77,11 @@ export interface StepDefinition<Item> {
 
   readonly before?: (call: StepCall<Item>) => Promise<readonly Found[]>;
   readonly run: (call: StepCall<Item>) => Promise<readonly Answer[]>;
+  /**
+   * Whether what the remote says it did has done what the step is for: asked of the items that
+   * come out done, before anybody hears of it. What is not proven has failed, with this fault.
+   */
+  readonly prove?: (call: StepCall<Item>, done: readonly Done[]) => Promise<readonly Answer[]>;
   readonly settle: (call: StepCall<Item>) => Promise<readonly Settlement[]>;
   readonly undo:
     | ((call: UndoCall<Item>) => Promise<readonly Answer[]>)

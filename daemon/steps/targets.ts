@@ -12,6 +12,7 @@ import type {
   Evidence,
   GroupTarget,
   Settlement,
+  SyncStatus,
   TargetVerb,
   TargetVerbs,
   ValueAnswer,
@@ -228,6 +229,18 @@ export const statusOfGroups = async (
 ): Promise<readonly ValueAnswer<readonly DeviceStatus[]>[]> => {
   const targets = call.items.map((item) => groupOf(call, item));
   const found = byId(await call.remote.deviceStatus(targets));
+  return call.items.map((item) => {
+    const { id } = groupOf(call, item);
+    return { ...(found.get(id) ?? { id, fault: unanswered(id) }), id: item.id };
+  });
+};
+
+/** How far the groups' syncs are, by the word of the side that is called, per item. */
+export const syncsOfGroups = async (
+  call: StepCall<StorageItem>,
+): Promise<readonly ValueAnswer<SyncStatus>[]> => {
+  const targets = call.items.map((item) => groupOf(call, item));
+  const found = byId(await call.remote.syncStatus(targets));
   return call.items.map((item) => {
     const { id } = groupOf(call, item);
     return { ...(found.get(id) ?? { id, fault: unanswered(id) }), id: item.id };

@@ -4,13 +4,14 @@
  * nothing is thrown.
  */
 import { type Fault, FaultError } from '../../sdk/plugin/fault.ts';
-import { readingVerbs } from '../../sdk/plugin/verbs.ts';
+import { type Answer, readingVerbs, type Settlement } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
 import { decodeRanges } from '../core/ranges.ts';
 import type { Calls, Door, Errand, Gateway } from '../gateway/gateway.ts';
 import { verbsOf } from '../gateway/verbs.ts';
 import type { Present } from '../present/present.ts';
-import type { Step, StepCall } from '../steps/step.ts';
+import type { ItemStatus } from '../steps/operations.ts';
+import type { Done, Step, StepCall } from '../steps/step.ts';
 import { type Asked, foldFound, foldPolled, foldRun, foldSettled } from './fold.ts';
 import { type Item, ItemsCache } from './items.ts';
 import { pollItems } from './poll.ts';
@@ -134,10 +135,56 @@ const undo = async (scene: Scene): Promise<TaskResult> => {
   return foldRun(asked, await step.undo({ ...callOf(scene), before: beforeById(scene) }));
 };
 
-const poll = async ({ job, asked, door }: Scene): Promise<TaskResult> => {
+/** Of what came out done, what the step's own proof says; in the order of `all`. */
+const proven = async <A extends { readonly id: string }>(
+  scene: Scene,
+  all: readonly A[],
+  doneOf: (one: A) => Done | undefined,
+  of: (answer: Answer) => A,
+): Promise<readonly A[]> => {
+  const done = all.flatMap((one) => doneOf(one) ?? []);
+  if (scene.step.prove === undefined || done.length === 0) return all;
+  const answers = await scene.step.prove(callOf(scene), done);
+  const byId = new Map(answers.map((answer) => [answer.id, answer]));
+  return all.map((one) => {
+    const answer = byId.get(one.id);
+    return answer === undefined ? one : of(answer);
+  });
+};
+
+const isDone = (answer: Answer | ItemStatus): Done | undefined =>
+  'ok' in answer ? answer : undefined;
+
+const run = async (scene: Scene): Promise<TaskResult> => {
+  const answers = await scene.step.run(callOf(scene));
+  return foldRun(scene.asked, await proven<Answer>(scene, answers, isDone, (answer) => answer));
+};
+
+const poll = async (scene: Scene): Promise<TaskResult> => {
+  const { job, asked, door } = scene;
   const operations = operationsOf(job) ?? [];
   const waiting = asked.ids.map((id, at) => ({ id, operation: operations[at]?.operation ?? '' }));
-  return foldPolled(asked, await pollItems(door, waiting));
+  const statuses = await pollItems(door, waiting);
+  const judged = await proven<ItemStatus>(scene, statuses, isDone, (answer) =>
+    'accepted' in answer ? { id: answer.id, running: true } : answer,
+  );
+  return foldPolled(asked, judged);
+};
+
+/** Done, but not proven: it is asked again, or a person has to look. */
+const unproven = (answer: Answer): Settlement => {
+  if ('ok' in answer) return { ...answer, verdict: 'done' };
+  if ('accepted' in answer || answer.fault.kind === 'busy') {
+    return { id: answer.id, verdict: 'running' };
+  }
+  return { id: answer.id, verdict: 'unknowable', why: answer.fault.message };
+};
+
+const settle = async (scene: Scene): Promise<TaskResult> => {
+  const settlements = await scene.step.settle(callOf(scene));
+  const doneOf = (found: Settlement): Done | undefined =>
+    found.verdict === 'done' ? { ...found, ok: true } : undefined;
+  return foldSettled(scene.asked, await proven<Settlement>(scene, settlements, doneOf, unproven));
 };
 
 const phases: Record<TaskJob['phase'], (scene: Scene) => Promise<TaskResult>> = {
@@ -146,8 +193,8 @@ const phases: Record<TaskJob['phase'], (scene: Scene) => Promise<TaskResult>> = 
     const found = await step.before?.(callOf(scene));
     return foldFound(asked, found ?? asked.ids.map((id) => ({ id, value: null })));
   },
-  run: async (scene) => foldRun(scene.asked, await scene.step.run(callOf(scene))),
-  settle: async (scene) => foldSettled(scene.asked, await scene.step.settle(callOf(scene))),
+  run,
+  settle,
   undo,
   poll,
 };

@@ -128,7 +128,11 @@ export interface TargetVerbs {
     args: object;
     answer: ValueAnswer<readonly RecoveryPoint[]>;
   };
-  /** Called at the source. Copies what changed and leaves a recovery point at the target. */
+  /**
+   * Called at the source. Copies what changed and leaves a recovery point at the target. Evidence:
+   * `recoveryPoint`, `recoveryPointAtMs`; without it `syncStatus` is asked, for nothing is promoted
+   * before somebody has said as of when the copy is consistent.
+   */
   sync: { target: GroupTarget; args: object; answer: Answer };
   syncStatus: { target: GroupTarget; args: object; answer: ValueAnswer<SyncStatus> };
   snapshot: { target: GroupTarget; args: { name: string }; answer: Answer };

@@ -120,7 +120,7 @@ test('device verbs: one row per target; one that fails → exit 1', async (t) =>
   await type('devices');
   const synced = await type('device', 'sync', 'cg-0001', 'cg-0002', '--array', 'lab-a');
   t.is(synced.exit, 0, synced.err);
-  t.regex(synced.out, /^cg-0002 +done/m);
+  t.regex(synced.out, /^cg-0002 +done +data consistent as of .+, says lab-a$/m);
   const wrong = await type('device', 'sync', 'cg-0001', '--array', 'lab-b');
   t.is(wrong.exit, 1);
   t.regex(wrong.out, /^cg-0001 +failed +conflict \(array\)/m);

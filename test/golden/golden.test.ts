@@ -51,7 +51,8 @@ for (const release of releases) {
       t.deepEqual(now.plans, told.plans);
       t.deepEqual(now.sites, told.sites);
       const still = ({ view }: Told['runs'][number]) => view.planId !== 'unfinished';
-      t.deepEqual(now.runs.filter(still), told.runs.filter(still));
+      // More may be told than then, never less and nothing else.
+      t.like(now.runs.filter(still), told.runs.filter(still));
       t.true(told.runs.filter(still).length > 0);
     }
   });

@@ -58,3 +58,25 @@ test('a group in the hands of a parked run: another mode is refused, the same mo
   t.regex(shared.warnings[0]?.message ?? '', /which goes the same way/);
   t.deepEqual((await engine.previewPlan('other', 'test')).obstacles, []);
 });
+
+test('disaster: told before, frozen, and in the report beside what was lost in fact', async (t) => {
+  const made = await rig();
+  const { engine } = made;
+  await engine.createPlan(planFor(2));
+  await made.lab.loseSite('site-a');
+  await engine.declareLost('site-a', 'tester', 'fire');
+  const { obstacles, warnings } = await engine.previewPlan('payroll', 'disaster');
+  t.deepEqual(obstacles, []);
+  t.is(warnings.filter(({ message }) => /s are expected to be lost/.test(message)).length, 2);
+  const started = await engine.startRun(request('disaster'));
+  t.is(started.warnings.filter(({ message }) => /expected to be lost/.test(message)).length, 2);
+  await untilRest(engine, started.runId);
+  const report = await engine.reportRun(started.runId);
+  const groups = report.items.filter(({ unit }) => unit === 'storage');
+  for (const { expectedLossMs, dataLossMs, recoveryPointBy } of groups) {
+    // Both count from the same recovery point; the run begins a moment after it was frozen.
+    t.true((dataLossMs ?? -1) >= (expectedLossMs ?? Number.POSITIVE_INFINITY));
+    t.is(recoveryPointBy, 'lab-b');
+  }
+  t.is(report.expectedLossMs, Math.max(...groups.map((item) => item.expectedLossMs ?? -1)));
+});

@@ -55,6 +55,7 @@ test('steps: every verb that a step calls is declared by it', async (t) => {
       vmStatus: (id) => statusOf({ registered: id !== 'away' })(id),
       migrationStatus: (id) => ({ id, value: { state: 'none' } }),
       deviceStatus: (id) => ({ id, value: [] }),
+      syncStatus: (id) => ({ id, value: { id, state: 'none' } }),
     };
     const declared: readonly string[] = [...step.verbs, ...(step.helpers ?? [])];
     const item = step.unit === 'storage' ? stretchedItem('g') : vmItem('v');
@@ -64,6 +65,7 @@ test('steps: every verb that a step calls is declared by it', async (t) => {
     });
     await step.before?.(call);
     await step.run(call);
+    await step.prove?.(call as never, [{ id: item.id, ok: true }]);
     await step.settle(call);
     if (typeof step.undo === 'function') await step.undo(call);
     const called = new Set(far.verbs().map((verb) => verb.replace('settle:', '')));

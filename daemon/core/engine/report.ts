@@ -4,6 +4,7 @@
  */
 import type { Evidence } from '../../../sdk/plugin/verbs.ts';
 import type { Entry, TaskOutcome, TaskSettled, TaskStarted } from '../entries.ts';
+import { remoteOf, type StorageItem, type VmItem } from '../frozen.ts';
 import { decodeRanges } from '../ranges.ts';
 import type { ItemReport, RunReport } from '../view.ts';
 import { type Group, itemId, type RunState } from './state.ts';
@@ -13,6 +14,8 @@ interface Trail {
   evidence: Record<string, string | number | boolean>;
   lastDoneMs: number;
   promotedAtMs: number;
+  /** Remote that spoke of the newest recovery point. */
+  pointBy: string;
 }
 
 interface Timing {
@@ -44,13 +47,14 @@ export const reportOf = (state: RunState, entries: Iterable<Entry>, now: number)
     durationMs: endMs - state.started.at,
     ...largest('recoveryTimeMs', items),
     ...largest('dataLossMs', items),
+    ...largest('expectedLossMs', items),
     items,
     steps: state.steps.map((step, at) => ({ name: step.name, ...(timings[at] as Timing) })),
     refusedCalls: state.refusedCalls,
   };
 };
 
-const largest = <Key extends 'recoveryTimeMs' | 'dataLossMs'>(
+const largest = <Key extends 'recoveryTimeMs' | 'dataLossMs' | 'expectedLossMs'>(
   key: Key,
   items: readonly ItemReport[],
 ): Partial<Record<Key, number>> => {
@@ -94,12 +98,15 @@ const noteTrail = (
     const id = itemId(group, position);
     let trail = trails.get(id);
     if (trail === undefined) {
-      trail = { evidence: {}, lastDoneMs: 0, promotedAtMs: 0 };
+      trail = { evidence: {}, lastDoneMs: 0, promotedAtMs: 0, pointBy: '' };
       trails.set(id, trail);
     }
     trail.lastDoneMs = entry.at;
     const evidence: Evidence | undefined = entry.evidence?.[String(position)];
     if (evidence !== undefined) Object.assign(trail.evidence, evidence);
+    if (evidence?.recoveryPointAtMs !== undefined && step !== undefined) {
+      trail.pointBy = remoteOf(step, group.frozen);
+    }
     if (step?.name === 'promote-target') trail.promotedAtMs = entry.at;
   }
 };
@@ -125,6 +132,9 @@ const itemReports = (state: RunState, trails: ReadonlyMap<string, Trail>): ItemR
           ? { recoveryTimeMs: trail.lastDoneMs - state.started.at }
           : {}),
         ...lossOf(state, trail),
+        ...expectedOf(group.frozen.items[position]),
+        ...(trail === undefined ? {} : { doneAtMs: trail.lastDoneMs }),
+        ...(trail === undefined || trail.pointBy === '' ? {} : { recoveryPointBy: trail.pointBy }),
         evidence: trail?.evidence ?? {},
         ...(note?.fault === undefined ? {} : { fault: note.fault }),
         why: note?.why ?? '',
@@ -132,6 +142,11 @@ const itemReports = (state: RunState, trails: ReadonlyMap<string, Trail>): ItemR
     });
   });
 };
+
+const expectedOf = (item: StorageItem | VmItem | undefined): { expectedLossMs?: number } =>
+  item !== undefined && 'expectedLossMs' in item && item.expectedLossMs !== undefined
+    ? { expectedLossMs: item.expectedLossMs }
+    : {};
 
 /** Who has been through every step: of a workgroup that has stopped in its last one, some have. */
 const throughIn = (group: Group): ((position: number) => boolean) => {

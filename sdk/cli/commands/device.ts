@@ -4,6 +4,7 @@ import {
   type SyncResult,
   SyncState,
   type TargetResult,
+  type TargetSuccess,
 } from '../../../proto/gen/siteswap/v1/replication.ts';
 import type { Replication } from '../../client/index.ts';
 import type { Cli } from '../cli.ts';
@@ -80,10 +81,26 @@ const factsText = (facts: Readonly<Record<string, unknown>> | undefined): string
     )
     .join(', ');
 
+/** Done is one thing, as of when the data is consistent another. */
+const successText = ({ consistent, evidence }: TargetSuccess): string => {
+  const {
+    recoveryPoint: _id,
+    recoveryPointAtMs: _at,
+    recoveryPointBy: _by,
+    ...more
+  } = evidence ?? {};
+  const others = factsText(more);
+  const data =
+    consistent?.time === undefined
+      ? 'nothing said of the data'
+      : `data consistent as of ${dateTime(+consistent.time)}, says ${consistent.saidBy}`;
+  return others === '' ? data : `${data}, ${others}`;
+};
+
 const resultRow = ({ targetId, outcome }: TargetResult, { terminal }: Cli): string[] => {
   switch (outcome?.$case) {
     case 'success':
-      return [targetId, terminal.tone('good', 'done'), factsText(outcome.value.evidence)];
+      return [targetId, terminal.tone('good', 'done'), successText(outcome.value)];
     case 'fault':
       return [targetId, terminal.tone('bad', 'failed'), faultText(outcome.value)];
     case 'open': {

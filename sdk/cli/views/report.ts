@@ -21,6 +21,11 @@ const itemsShownMax = 40;
 const dash = '–';
 const maybe = (ms: number | undefined): string => (ms === undefined ? dash : duration(ms));
 
+const lossText = ({ dataLossMs, expectedLossMs }: RunReport): string =>
+  expectedLossMs === undefined
+    ? maybe(dataLossMs)
+    : `${maybe(dataLossMs)} (expected at the start: ${duration(expectedLossMs)})`;
+
 const facts = (report: RunReport, ink: Ink): string[] => {
   const { run } = report;
   if (run === undefined) return [];
@@ -40,7 +45,7 @@ const facts = (report: RunReport, ink: Ink): string[] => {
     ['started', dateTime(run.startTime?.getTime() ?? 0)],
     ['took', duration(report.durationMs)],
     ['recovery time', maybe(report.recoveryTimeMs)],
-    ['data loss', maybe(report.dataLossMs)],
+    ['data loss', lossText(report)],
     ['items', `${report.itemsTotal}${items === '' ? '' : `: ${items}`}`],
   ];
   if (report.refusedCalls > 0) {

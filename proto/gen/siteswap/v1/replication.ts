@@ -19,6 +19,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Struct } from "../../google/protobuf/struct.ts";
+import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { Fault } from "./common.ts";
 import { Direction, directionFromJSON, directionToNumber, RecoveryPoint } from "./inventory.ts";
 
@@ -108,10 +109,28 @@ export interface TargetResult {
     | undefined;
 }
 
-/** The storage did it. */
+/** The storage did it. That it is done says nothing of the data yet: `consistent` does. */
 export interface TargetSuccess {
   /** Small, flat facts that the plugin gave, such as the recovery point reached. */
   evidence: { [key: string]: any } | undefined;
+  operation:
+    | Operation
+    | undefined;
+  /**
+   * As of when the data at the target is consistent, and who said so. Absent: nobody said anything
+   * of the data.
+   */
+  consistent: RecoveryPoint | undefined;
+}
+
+/** What is done, by the word of an array. */
+export interface Operation {
+  /** Such as `failover`. */
+  verb: string;
+  /** The array that said so. */
+  saidBy: string;
+  /** When its answer was journaled. */
+  endTime: Date | undefined;
 }
 
 /** Not decided: the run is parked with it. */
@@ -487,13 +506,19 @@ export const TargetResult: MessageFns<TargetResult> = {
 };
 
 function createBaseTargetSuccess(): TargetSuccess {
-  return { evidence: undefined };
+  return { evidence: undefined, operation: undefined, consistent: undefined };
 }
 
 export const TargetSuccess: MessageFns<TargetSuccess> = {
   encode(message: TargetSuccess, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.evidence !== undefined) {
       Struct.encode(Struct.wrap(message.evidence), writer.uint32(10).fork()).join();
+    }
+    if (message.operation !== undefined) {
+      Operation.encode(message.operation, writer.uint32(18).fork()).join();
+    }
+    if (message.consistent !== undefined) {
+      RecoveryPoint.encode(message.consistent, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -519,6 +544,22 @@ export const TargetSuccess: MessageFns<TargetSuccess> = {
             message.evidence = Struct.unwrap(Struct.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.operation = Operation.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.consistent = RecoveryPoint.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -537,6 +578,91 @@ export const TargetSuccess: MessageFns<TargetSuccess> = {
   fromPartial(object: DeepPartial<TargetSuccess>): TargetSuccess {
     const message = createBaseTargetSuccess();
     message.evidence = object.evidence ?? undefined;
+    message.operation = (object.operation !== undefined && object.operation !== null)
+      ? Operation.fromPartial(object.operation)
+      : undefined;
+    message.consistent = (object.consistent !== undefined && object.consistent !== null)
+      ? RecoveryPoint.fromPartial(object.consistent)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseOperation(): Operation {
+  return { verb: "", saidBy: "", endTime: undefined };
+}
+
+export const Operation: MessageFns<Operation> = {
+  encode(message: Operation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.verb !== "") {
+      writer.uint32(10).string(message.verb);
+    }
+    if (message.saidBy !== "") {
+      writer.uint32(18).string(message.saidBy);
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Operation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOperation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.verb = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.saidBy = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Operation>): Operation {
+    return Operation.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Operation>): Operation {
+    const message = createBaseOperation();
+    message.verb = object.verb ?? "";
+    message.saidBy = object.saidBy ?? "";
+    message.endTime = object.endTime ?? undefined;
     return message;
   },
 };
@@ -2587,6 +2713,18 @@ export type DeepPartial<T> = T extends Builtin ? T
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = Math.trunc(date.getTime() / 1_000);
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (t.seconds || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
 
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;

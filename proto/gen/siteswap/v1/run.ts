@@ -1137,13 +1137,18 @@ export interface RunReport {
   recoveryTimeMs?:
     | number
     | undefined;
-  /** Largest data loss of its groups; absent when none was promoted. */
+  /** Largest data loss of its groups, as measured; absent when none was promoted. */
   dataLossMs?: number | undefined;
   items: ItemReport[];
   steps: StepTiming[];
   /** Calls that the gateway refused because their site was lost. */
   refusedCalls: number;
   itemsTotal: number;
+  /**
+   * Disaster runs: the largest data loss that was to be expected at the start, by what the arrays
+   * had said; absent when they had said nothing.
+   */
+  expectedLossMs?: number | undefined;
 }
 
 /** One item's way through a run. */
@@ -1172,6 +1177,16 @@ export interface ItemReport {
     | undefined;
   /** Why it is not done; empty when it is. */
   why: string;
+  /** Groups of disaster runs: how old their data was at the start, by what the arrays had said. */
+  expectedLossMs?:
+    | number
+    | undefined;
+  /** When its last step was done; absent when none was. */
+  doneTime:
+    | Date
+    | undefined;
+  /** Groups that were synced or promoted: the array that said as of when their data is. */
+  recoveryPointSaidBy: string;
 }
 
 /** Where the time went. */
@@ -4180,6 +4195,7 @@ function createBaseRunReport(): RunReport {
     steps: [],
     refusedCalls: 0,
     itemsTotal: 0,
+    expectedLossMs: undefined,
   };
 }
 
@@ -4208,6 +4224,9 @@ export const RunReport: MessageFns<RunReport> = {
     }
     if (message.itemsTotal !== 0) {
       writer.uint32(64).uint32(message.itemsTotal);
+    }
+    if (message.expectedLossMs !== undefined) {
+      writer.uint32(72).uint64(message.expectedLossMs);
     }
     return writer;
   },
@@ -4289,6 +4308,14 @@ export const RunReport: MessageFns<RunReport> = {
             message.itemsTotal = reader.uint32();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.expectedLossMs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4314,6 +4341,7 @@ export const RunReport: MessageFns<RunReport> = {
     message.steps = object.steps?.map((e) => StepTiming.fromPartial(e)) || [];
     message.refusedCalls = object.refusedCalls ?? 0;
     message.itemsTotal = object.itemsTotal ?? 0;
+    message.expectedLossMs = object.expectedLossMs ?? undefined;
     return message;
   },
 };
@@ -4331,6 +4359,9 @@ function createBaseItemReport(): ItemReport {
     evidence: undefined,
     fault: undefined,
     why: "",
+    expectedLossMs: undefined,
+    doneTime: undefined,
+    recoveryPointSaidBy: "",
   };
 }
 
@@ -4368,6 +4399,15 @@ export const ItemReport: MessageFns<ItemReport> = {
     }
     if (message.why !== "") {
       writer.uint32(90).string(message.why);
+    }
+    if (message.expectedLossMs !== undefined) {
+      writer.uint32(96).uint64(message.expectedLossMs);
+    }
+    if (message.doneTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.doneTime), writer.uint32(106).fork()).join();
+    }
+    if (message.recoveryPointSaidBy !== "") {
+      writer.uint32(114).string(message.recoveryPointSaidBy);
     }
     return writer;
   },
@@ -4473,6 +4513,30 @@ export const ItemReport: MessageFns<ItemReport> = {
             message.why = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.expectedLossMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.doneTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.recoveryPointSaidBy = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4501,6 +4565,9 @@ export const ItemReport: MessageFns<ItemReport> = {
     message.evidence = object.evidence ?? undefined;
     message.fault = (object.fault !== undefined && object.fault !== null) ? Fault.fromPartial(object.fault) : undefined;
     message.why = object.why ?? "";
+    message.expectedLossMs = object.expectedLossMs ?? undefined;
+    message.doneTime = object.doneTime ?? undefined;
+    message.recoveryPointSaidBy = object.recoveryPointSaidBy ?? "";
     return message;
   },
 };

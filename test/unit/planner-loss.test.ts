@@ -1,0 +1,45 @@
+/** A disaster run says how much it is going to lose, before it begins. */
+import test from 'ava';
+import type { StorageItem } from '../../daemon/core/frozen.ts';
+import type { Mode } from '../../daemon/core/plan.ts';
+import { freeze } from '../../daemon/planner/freeze.ts';
+import { contextFor, inventoryOf, type Sketch } from '../_support/inventory.ts';
+import { group0, group1, plan, withDevice, world } from '../_support/refusals.ts';
+
+const nowMs = 1_000_000;
+const aged = (id: string, ageMs: number, of = world()): Sketch =>
+  withDevice(id, { lastRecoveryPoint: { id: 'p', atMs: nowMs - ageMs, by: 'x' } }, of);
+
+const lossOf = (of: Sketch, mode: Mode = 'disaster') => {
+  const inventory = inventoryOf(of);
+  const made = freeze(plan(), inventory, mode, contextFor(inventory, { now: nowMs }));
+  if ('problems' in made) throw new Error(JSON.stringify(made.problems));
+  const items = made.frozen.workgroups
+    .filter(({ unit }) => unit === 'storage')
+    .flatMap((group) => group.items as readonly StorageItem[]);
+  const losses = Object.fromEntries(items.map(({ id, expectedLossMs }) => [id, expectedLossMs]));
+  const warnings = made.warnings.filter(({ message }) => /lost/.test(message));
+  return { losses, warnings };
+};
+
+test("disaster: the oldest device's age is the group's loss, told in seconds and frozen", (t) => {
+  const { losses, warnings } = lossOf(
+    aged('a-d0r', 2_000, aged('a-d1r', 12_500, aged('b-d0r', 400))),
+  );
+  t.deepEqual(losses, { 'ap/a-p': 12_500, 'ap/b-d0p': 400 });
+  t.deepEqual(
+    warnings.map(({ field }) => field),
+    [group0, group1],
+  );
+  t.regex(warnings[0]?.message ?? '', /the last 12\.5 s are expected to be lost/);
+});
+
+test('disaster: what the lost side claims does not count; who says nothing is told of', (t) => {
+  const { losses, warnings } = lossOf(aged('b-d0p', 0));
+  t.deepEqual(losses, { 'ap/a-p': undefined, 'ap/b-d0p': undefined });
+  t.regex(warnings[1]?.message ?? '', /nobody has said as of when the copy of "ap\/b-d0p"/);
+});
+
+test('planned: nothing is expected to be lost', (t) => {
+  t.deepEqual(lossOf(aged('b-d0r', 900), 'planned').warnings, []);
+});
