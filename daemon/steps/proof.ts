@@ -32,10 +32,10 @@ export const proveSync = async (
   done: readonly Done[],
 ): Promise<readonly Answer[]> => {
   const isProven = ({ evidence }: Done) => typeof evidence?.recoveryPointAtMs === 'number';
-  const silent = done.filter((each) => !isProven(each));
-  if (silent.length === 0) return done;
-  const ids = new Set(silent.map(({ id }) => id));
-  const items = call.items.filter(({ id }) => ids.has(id));
+  const ids = new Set(done.filter((each) => !isProven(each)).map(({ id }) => id));
+  // What an earlier run has brought over is promoted already: no sync was asked for.
+  const items = call.items.filter(({ id, handedOver }) => ids.has(id) && handedOver !== true);
+  if (items.length === 0) return done;
   const answers = new Map((await syncsOfGroups({ ...call, items })).map((one) => [one.id, one]));
   return done.map((each) => {
     const answer = answers.get(each.id);

@@ -46,6 +46,13 @@ test('final-sync: still copying → busy; no recovery point → conflict; its ne
   t.true('ok' in (copying.answers[1] as Answer));
 });
 
+test('final-sync: brought over by an earlier run → nobody is asked for a proof', async (t) => {
+  const { far, call } = callOf(finalSync, [{ ...groupItem('a'), handedOver: true }], {});
+  const done = [{ id: 'ap/a', ok: true } as const];
+  t.deepEqual(await finalSync.prove(call, done), done);
+  t.deepEqual(far.calls, []);
+});
+
 test('proof: of all steps only final-sync has one', (t) => {
   t.deepEqual(
     [...steps.values()].filter((step) => step.prove !== undefined).map(({ name }) => name),
