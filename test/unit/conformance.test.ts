@@ -43,6 +43,20 @@ const claimOf: Readonly<Record<Defect, string>> = {
   'test-stops-production': 'works: test failover of VMs',
   'leaves-test-copy': 'works: test failover of VMs',
   'undeclared-mode': 'update modes',
+  'one-sided-identity': 'identity: a stretched device',
+  'new-host-identities': 'identity: every device',
+  'one-host-identity': 'identity: two devices of one array',
+  'forgets-the-other-side': 'works: setSitePreference',
+  'prefers-anywhere': 'stretched: a preference for a site where the group does not stand',
+  'serves-while-parted': 'stretched: sites that lose each other',
+  'fences-in-old-lineage': 'fencing: one side of a stretched group',
+  'asks-the-fenced': 'fencing: the other array out of reach',
+  'starts-fenced-vms': 'fencing: a VM of the isolated side',
+  'lets-old-back': 'fencing: resync at the side that fenced',
+  'reboots-on-the-way': 'live migration: a VM that runs',
+  'runs-twice': 'live migration: a VM that runs',
+  'migrates-plain': 'live migration: a VM on a device that is not stretched',
+  'cancels-too-late': 'live migration: cancelled before it began',
 };
 
 const resultsOfSound = async (): Promise<readonly Result[]> => {

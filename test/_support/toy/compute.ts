@@ -1,7 +1,7 @@
 /** The toy's compute verbs: a VM is a counter that writes its value to its device. */
 import type { DatastoreTarget, Instance, Page, PluginVerbs, VmTarget } from '@siteswap/sdk/plugin';
 import { arrive, fail, type Has, missing, type ToySession, verb } from './plugin.ts';
-import { datastoreOf, type ToyDevice, type ToyVm, vmOn } from './store.ts';
+import { datastoreOf, isStretched, type ToyDevice, type ToyVm, vmOn } from './store.ts';
 
 const nameOf = (id: string, instance: Instance): string => `${instance} ${id}`;
 
@@ -116,6 +116,9 @@ const vms = (has: Has): PluginVerbs<ToySession> => ({
   powerOn: onVm(has, (session, vm, target) => {
     if (!vm.registered && !has('powers-on-unregistered')) fail('conflict', 'not registered');
     const device = deviceOf(session, vmOn[target.id] as string);
+    const isolated = isStretched(target.id) && device.access !== 'read-write';
+    if (isolated && !has('starts-fenced-vms')) fail('fenced', 'the device was isolated here');
+    session.store.migrated.delete(target.id);
     Object.assign(vm, { on: true, boot: session.store.next(), resumedAt: device.heartbeat });
     if (target.instance === 'production') device.heartbeat += 10;
   }),

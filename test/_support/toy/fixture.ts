@@ -2,14 +2,44 @@
 import { randomUUID } from 'node:crypto';
 import type { Fixture } from '@siteswap/sdk/conformance';
 import { type Defect, toyPlugin } from './plugin.ts';
-import { datastoreOf, groups, type Side, storeOf, vmOn } from './store.ts';
+import {
+  datastoreOf,
+  groups,
+  isStretched,
+  type Side,
+  siteOf,
+  storeOf,
+  type ToyStore,
+  vmOn,
+} from './store.ts';
+
+const isPlain = (id: string): boolean => !isStretched(id);
+
+const groupOf = (id: string) => {
+  const group = { id, devices: groups[id] ?? [] };
+  return { source: group, target: group };
+};
+
+const datastoreAt = (id: string) => {
+  const at = (arrayId: Side) => [{ arrayId, deviceId: datastoreOf[id] ?? '' }];
+  return { id, devices: { source: at('source'), target: at('target') } };
+};
+
+const vmAt = (id: string) => ({ id, datastoreIds: [vmOn[id] ?? ''] });
+
+/** The sites lose each other: the end that is not preferred takes no writers. */
+const part = (world: ToyStore, parted: boolean, broken: readonly Defect[]): void => {
+  if (broken.includes('serves-while-parted')) return;
+  const device = world.target.devices.get('s1');
+  if (device?.direction === 'stretched') device.access = parted ? 'read-only' : 'read-write';
+};
 
 export const toyFixture = (...broken: readonly Defect[]): Fixture => {
   const store = randomUUID();
   const world = storeOf(store);
   const remote = (side: Side) => ({
     id: side,
-    siteId: `site-${side}`,
+    siteId: siteOf(side),
     config: { store, side, token: 'right' },
   });
   const remotes = { source: remote('source'), target: remote('target') };
@@ -17,18 +47,10 @@ export const toyFixture = (...broken: readonly Defect[]): Fixture => {
     plugin: toyPlugin(...broken),
     arrays: remotes,
     computes: remotes,
-    groups: Object.entries(groups).map(([id, devices]) => ({
-      source: { id, devices },
-      target: { id, devices },
-    })),
-    datastores: Object.entries(datastoreOf).map(([id, deviceId]) => ({
-      id,
-      devices: {
-        source: [{ arrayId: 'source', deviceId }],
-        target: [{ arrayId: 'target', deviceId }],
-      },
-    })),
-    vms: Object.entries(vmOn).map(([id, datastoreId]) => ({ id, datastoreIds: [datastoreId] })),
+    groups: Object.keys(groups).filter(isPlain).map(groupOf),
+    datastores: Object.keys(datastoreOf).filter(isPlain).map(datastoreAt),
+    vms: Object.keys(vmOn).filter(isPlain).map(vmAt),
+    stretched: { group: groupOf('g3'), datastores: [datastoreAt('ds3')], vms: [vmAt('vm3')] },
     accepts: ['reverse'],
     bounds: { cancelMsMax: 1_000, pollDelayMs: 1, operationMsMax: 1_000 },
     hooks: {
@@ -38,6 +60,7 @@ export const toyFixture = (...broken: readonly Defect[]): Fixture => {
       unreachable: async (id, cut) => {
         world.side(id as Side).cut = cut;
       },
+      part: async (parted) => part(world, parted, broken),
       write: async (id, deviceId, lineage) => {
         const device = world.side(id as Side).devices.get(deviceId);
         const old = lineage !== undefined && lineage !== device?.lineage;

@@ -16,6 +16,7 @@ import {
 import { computeVerbsOf } from './compute.ts';
 import { storageVerbsOf } from './storage.ts';
 import { type Side, storeOf, type ToySide, type ToyStore } from './store.ts';
+import { stretchedVerbsOf } from './stretched.ts';
 
 export const defects = [
   'second-effect',
@@ -44,6 +45,20 @@ export const defects = [
   'test-stops-production',
   'leaves-test-copy',
   'undeclared-mode',
+  'one-sided-identity',
+  'new-host-identities',
+  'one-host-identity',
+  'forgets-the-other-side',
+  'prefers-anywhere',
+  'serves-while-parted',
+  'fences-in-old-lineage',
+  'asks-the-fenced',
+  'starts-fenced-vms',
+  'lets-old-back',
+  'reboots-on-the-way',
+  'runs-twice',
+  'migrates-plain',
+  'cancels-too-late',
 ] as const;
 export type Defect = (typeof defects)[number];
 
@@ -169,7 +184,8 @@ export const toyPlugin = (...broken: readonly Defect[]): PluginDefinition => {
       fences: true,
       atomicGroups: true,
       keepsRecoveryPoints: true,
-      updateModes: ['asynchronous'],
+      updateModes: ['active', 'asynchronous'],
+      stretched: true,
     },
     open: ({ config: { store, side, token } }): ToySession => {
       const found = storeOf(String(store));
@@ -194,7 +210,7 @@ export const toyPlugin = (...broken: readonly Defect[]): PluginDefinition => {
           ? { id, state: 'running', progress: 1 / (1 + left) }
           : { id, state: 'done' };
       }),
-    verbs: { ...storageVerbsOf(has), ...computeVerbsOf(has) },
+    verbs: { ...storageVerbsOf(has), ...computeVerbsOf(has), ...stretchedVerbsOf(has) },
   });
   return definition as unknown as PluginDefinition;
 };

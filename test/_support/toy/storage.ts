@@ -1,7 +1,7 @@
 /** The toy's storage verbs. */
 import type { Direction, GroupTarget, PluginVerbs } from '@siteswap/sdk/plugin';
 import { arrive, fail, type Has, missing, type ToySession, verb } from './plugin.ts';
-import { groups, type Side, type ToyDevice } from './store.ts';
+import { groups, isStretched, type Side, type ToyDevice } from './store.ts';
 
 const otherOf = (side: Side): Side => (side === 'source' ? 'target' : 'source');
 
@@ -102,6 +102,14 @@ const onGroup = <A>(
     return work(call.session, target, args);
   });
 
+/** As hosts see a device: a stretched one is one device at both sides. */
+const identityOf = (has: Has, { side, store }: ToySession, { id, groupId }: ToyDevice): string => {
+  if (has('one-host-identity')) return 'wwn';
+  if (has('new-host-identities')) return `wwn-${store.next()}`;
+  const isOne = isStretched(groupId) && !has('one-sided-identity');
+  return isOne ? `wwn-${id}` : `wwn-${side}-${id}`;
+};
+
 const reading = (has: Has): PluginVerbs<ToySession> => ({
   deviceStatus: async ({ session, targets, signal }) => {
     await arrive(session, signal, has);
@@ -118,12 +126,13 @@ const reading = (has: Has): PluginVerbs<ToySession> => ({
         : {
             id: target.id,
             value: found(has, session, target).map(
-              ({ id, direction, access, pairState, lineage }) => ({
+              ({ id, direction, access, pairState, lineage, preferredSiteId }) => ({
                 id,
                 direction,
                 access,
                 pairState,
                 lineage,
+                ...(preferredSiteId === undefined ? {} : { stretched: true, preferredSiteId }),
               }),
             ),
           },
@@ -149,6 +158,8 @@ const reading = (has: Has): PluginVerbs<ToySession> => ({
       pairState: device.pairState,
       groupId: device.groupId,
       updateMode: has('undeclared-mode') ? ('synchronous' as const) : ('asynchronous' as const),
+      ...(isStretched(device.groupId) ? { stretched: true, updateMode: 'active' as const } : {}),
+      hostIdentity: identityOf(has, session, device),
       peer: {
         arrayId: has('wrong-peer') ? session.side : otherOf(session.side),
         deviceId: device.id,
@@ -168,10 +179,6 @@ const changes = (has: Has): PluginVerbs<ToySession> => ({
   failover: onGroup<{ force: boolean }>(has, (session, target, { force }) =>
     promote(has, session, target, force),
   ),
-  fence: onGroup(has, (session, target) => {
-    found(has, session, target);
-    return undefined;
-  }),
   restoreReplication: onGroup<{ to?: Readonly<Record<string, Direction>> }>(
     has,
     (session, target, { to = {} }) => restore(has, session, target, to),

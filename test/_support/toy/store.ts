@@ -13,6 +13,8 @@ export interface ToyDevice {
   access: Access;
   pairState: PairState;
   lineage: string;
+  /** Of a stretched one. */
+  preferredSiteId?: string;
   /** Last heartbeat written to it, and as far as the pair copied it. */
   heartbeat: number;
 }
@@ -43,9 +45,20 @@ export interface ToySide {
 export const groups: Readonly<Record<string, readonly string[]>> = {
   g1: ['d1', 'd2'],
   g2: ['d3'],
+  g3: ['s1'],
 };
-export const datastoreOf: Readonly<Record<string, string>> = { ds1: 'd1', ds2: 'd3' };
-export const vmOn: Readonly<Record<string, string>> = { vm1: 'ds1', vm2: 'ds2' };
+export const datastoreOf: Readonly<Record<string, string>> = { ds1: 'd1', ds2: 'd3', ds3: 's1' };
+export const vmOn: Readonly<Record<string, string>> = { vm1: 'ds1', vm2: 'ds2', vm3: 'ds3' };
+
+/** `g3`, and what lives on it. */
+export const isStretched = (id: string): boolean => ['g3', 'ds3', 'vm3'].includes(id);
+export const siteOf = (side: Side): string => `site-${side}`;
+
+const bothServe = {
+  direction: 'stretched',
+  access: 'read-write',
+  preferredSiteId: siteOf('source'),
+} as const;
 
 const newSide = (side: Side): ToySide => ({
   devices: new Map(
@@ -60,6 +73,7 @@ const newSide = (side: Side): ToySide => ({
           pairState: 'synchronized',
           lineage: 'lineage-0',
           heartbeat: 0,
+          ...(isStretched(groupId) ? bothServe : {}),
         },
       ]),
     ),
@@ -79,6 +93,8 @@ const newSide = (side: Side): ToySide => ({
 export class ToyStore {
   source = newSide('source');
   target = newSide('target');
+  /** VMs that went over, and were not started since. */
+  readonly migrated = new Set<string>();
   #count = 0;
 
   /** A number that was never given before. */
