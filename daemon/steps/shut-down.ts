@@ -56,7 +56,8 @@ const stillOrdered = async (
 
 /**
  * Off is off, whoever did it, but not while an order of ours may still arrive: it would stop the VM
- * that an undo starts again. The plug may have been pulled for whatever did not shut down.
+ * that an undo starts again. The plug may have been pulled for any of them: a guest that is said to
+ * have stopped may have been too slow to say so.
  */
 const settleShutDown = async (call: StepCall<VmItem>): Promise<readonly Settlement[]> => {
   const off = new Set<string>();
@@ -64,9 +65,7 @@ const settleShutDown = async (call: StepCall<VmItem>): Promise<readonly Settleme
     if ('value' in answer && answer.value.power === 'off') off.add(answer.id);
   }
   const asked = await settleVms(call, 'shutDown');
-  const stopped = new Set(asked.flatMap(({ id, verdict }) => (verdict === 'done' ? [id] : [])));
-  const others = call.items.filter(({ id }) => !stopped.has(id));
-  const pulled = new Map((await settleVms({ ...call, items: others }, 'powerOff')).map(byId));
+  const pulled = new Map((await settleVms(call, 'powerOff')).map(byId));
   return asked.map((settlement) => {
     const { id, verdict } = settlement;
     const plug = pulled.get(id);

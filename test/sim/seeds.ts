@@ -10,4 +10,5 @@ export const seedsKept: readonly { readonly seed: number; readonly found: string
   { seed: 551, found: 'a run was resumed after a disaster run had taken over' },
   { seed: 759, found: 'a site was lost while the answer about a task in doubt was landing' },
   { seed: 1606, found: 'a run was superseded while an undo that had timed out could still land' },
+  { seed: 102810, found: 'a VM counted as stopped while the order to pull its plug could arrive' },
 ];

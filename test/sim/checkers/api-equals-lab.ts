@@ -40,6 +40,7 @@ const live: Expected = { protected: 'unregistered', recovery: 'on' };
 const expectedFor = (run: Run, item: Item, mode: Mode): Expected => {
   const path = run.pathOf(item.id);
   if (path === 'live') return live;
+  if (!isStorage(item) && item.leftOff === true) return { protected: 'off', recovery: 'off' };
   const table = path === 'cold' ? expectedOf : stretchedOf(run.started.frozen.recoverySiteId);
   return table[mode][isStorage(item) ? 'storage' : 'vm'];
 };
@@ -64,11 +65,15 @@ const done = (items: readonly ItemReport[]): ReadonlySet<string> =>
 
 export const apiEqualsLab: Checker = (scene) => {
   const runs = new Runs();
+  let siteGone = false;
   return (moment) => {
     runs.see(moment);
+    if (moment.kind === 'world' && moment.what.includes('lose-site')) siteGone = true;
     if (moment.kind !== 'rest' || moment.view.status !== 'ended') return undefined;
     const run = runs.of(moment.runId);
-    if (run === undefined) return undefined;
+    // What was done at a site that was lost since is not there any more.
+    const gone = siteGone && run?.started.frozen.recoverySiteId === 'site-a';
+    if (run === undefined || gone) return undefined;
     const told = done(moment.report.items);
     for (const item of run.items) {
       const odd = told.has(item.id) ? compare(scene, run, item) : undefined;

@@ -4,6 +4,8 @@ import type { Checker } from './checker.ts';
 
 export const everyVmOnceOrReported: Checker = ({ lab, scenario }) => {
   const reported = new Map<string, ItemReport['outcome']>();
+  /** Where it should run by now, of those that are done: not here who was off before. */
+  const broughtTo = new Map<string, string>();
   let siteGone = false;
   const running = (vmId: string): number =>
     [...lab.world.computes.values()].filter(
@@ -12,15 +14,22 @@ export const everyVmOnceOrReported: Checker = ({ lab, scenario }) => {
     ).length;
   return (moment) => {
     if (moment.kind === 'world' && moment.what.includes('lose-site')) siteGone = true;
-    // Whoever took over speaks for the VMs from then on.
-    if (moment.kind === 'rest' && moment.view.result !== 'superseded') {
-      for (const { itemId, outcome } of moment.report.items) reported.set(itemId, outcome);
+    // Whoever took over speaks for the VMs from then on; a test speaks for its copies.
+    const moves = moment.kind === 'rest' && !['test', 'cleanup'].includes(moment.view.mode);
+    if (moves && moment.view.result !== 'superseded') {
+      for (const { itemId, outcome, evidence } of moment.report.items) {
+        reported.set(itemId, outcome);
+        if (evidence.leftOff === true) broughtTo.delete(itemId);
+        else broughtTo.set(itemId, moment.view.recoverySiteId);
+      }
     }
     if (moment.kind !== 'end') return undefined;
     for (const { id } of scenario.plan.protectionGroups.flatMap(({ vms }) => vms ?? [])) {
       const count = running(id);
       const outcome = reported.get(id);
-      const told = outcome !== undefined && outcome !== 'done';
+      const at = broughtTo.get(id);
+      const told = outcome !== undefined && (outcome !== 'done' || at === undefined);
+      if (outcome === 'done' && siteGone && at === 'site-a' && count === 0) continue;
       if (count === 1 || told || (siteGone && outcome === undefined)) continue;
       return `${id} runs ${count} times, and is reported ${outcome ?? 'nowhere'}`;
     }

@@ -22,6 +22,8 @@ export const rollbackRestores: Checker = (scene) => {
     if (moment.kind === 'landed' && moment.entry.type === 'run-started') {
       const run = runs.of(moment.stream);
       const places = run?.items.map((item) => [item.id, whole(scene, run, item)] as const) ?? [];
+      // Where an earlier run left things is not how they stand once another has begun.
+      before.clear();
       before.set(moment.stream, new Map(places));
     }
     if (moment.kind === 'world' && moment.what.includes('lose-site')) before.clear();
