@@ -173,7 +173,8 @@ const fenceOther: Work<'fence'> = async (call, at, what) => {
   const evidence = await withGroup(at, call, (held) =>
     applyOnce(held, call, what, async () => isolateOther(held.state)),
   );
-  await drainWriters(at, isolatedBy(await readGroup(at)));
+  const other = isolatedBy(await readGroup(at));
+  if (other !== undefined) await drainWriters(at, other);
   return evidence;
 };
 
@@ -232,8 +233,9 @@ const rejoinEnds = async (
   verb: Job['verb'],
 ): Promise<Evidence> => {
   const state = await readGroup(at);
-  if (verb === 'resync' && isolatedBy(state) !== undefined) {
-    await drainWriters(await peerOf(asArray(call.session), state), isolatedBy(state));
+  const other = isolatedBy(state);
+  if (verb === 'resync' && other !== undefined) {
+    await drainWriters(await peerOf(asArray(call.session), state), other);
   }
   return withGroup(at, call, (held) =>
     applyOnce(held, call, `${verb}/${at.id}`, async () =>

@@ -173,6 +173,20 @@ test('the process at the target dies before it took over → failed, the VM goes
   await checkBeats(t, sites);
 });
 
+test('the process at the target hangs → it is ended first, then the VM goes on', async (t) => {
+  const sites = await running(t);
+  const { computeA, computeB, compute } = sites;
+  const moving = migrate(computeA);
+  await until(async () => (await runningVms(compute.b)).some(({ phase }) => phase === 'arriving'));
+  const { pid } = only(await runningVms(compute.b));
+  process.kill(pid, 'SIGSTOP');
+  const answer = await moving;
+  if (wordOf(answer) === 'ok') process.kill(pid, 'SIGCONT');
+  t.is((await runningVms(compute.a)).length + (await runningVms(compute.b)).length, 1);
+  await goesOn(wordOf(answer) === 'ok' ? computeB : computeA);
+  await checkBeats(t, sites);
+});
+
 test('cancelled on its way → the VM goes on where it was; later it can go', async (t) => {
   const sites = await running(t);
   const { computeA, computeB, compute } = sites;

@@ -1,4 +1,4 @@
-/** The toy's stretched group: two ends that are written as one, and VMs that go from one to the other. */
+/** The toy's stretched group: two ends that are written as one, and VMs that go over. */
 import type { GroupTarget, PluginVerbs, VmTarget } from '@siteswap/sdk/plugin';
 import { fail, type Has, missing, type ToySession, verb } from './plugin.ts';
 import {
