@@ -6,15 +6,22 @@ import {
   type DiscoveryProblem,
   InventoryServiceService,
   RemoteKind,
+  type WatchDevicesRequest,
+  type WatchDevicesResponse,
 } from '../../proto/gen/siteswap/v1/inventory.ts';
 import { SiteswapError } from '../core/errors.ts';
-import type { RemoteEvidence } from '../core/inventory.ts';
+import { type RemoteEvidence, staleAfterMs } from '../core/inventory.ts';
 import { devicesPerMessageMax } from '../core/limits.ts';
 import type { Engine } from '../runner/service.ts';
 import type { Call, Calls, Service } from './calls.ts';
 import { required } from './check.ts';
 import { detailOf, siteswapErrorOf } from './errors.ts';
-import { arraysAskedMax } from './limits.ts';
+import {
+  arraysAskedMax,
+  deviceWatchMsDefault,
+  deviceWatchMsMax,
+  deviceWatchMsMin,
+} from './limits.ts';
 import { merged } from './merged.ts';
 import { pageOf, sortedBy } from './pages.ts';
 import {
@@ -28,6 +35,7 @@ import {
   vmTo,
 } from './translate-inventory.ts';
 import { remoteKinds } from './vocabulary.ts';
+import { deviceWatchers, watchDevices } from './watch-devices.ts';
 
 /** Ids of the arrays that were asked for, or of all. */
 const arraysOf = (engine: Engine, wanted: readonly string[]): readonly string[] => {
@@ -72,8 +80,10 @@ async function* recordedDevices(
 ): AsyncGenerator<DiscoverDevicesResponse> {
   const { devices, observedAtMs } = await engine.evidence(arrayId, false);
   const observedTime = momentTo(observedAtMs);
+  const stale = Date.now() - observedAtMs > staleAfterMs;
   for (const portion of portions(devices)) {
-    yield { arrayId, devices: portion.map(deviceTo), problem: undefined, observedTime };
+    const told = portion.map((device) => deviceTo(device, stale));
+    yield { arrayId, devices: told, problem: undefined, observedTime };
   }
 }
 
@@ -85,7 +95,8 @@ async function* devicesNow(
   for await (const page of engine.discoverDevices(arrayId, call.signal)) {
     const observedTime = new Date();
     for (const portion of portions(page)) {
-      yield { arrayId, devices: portion.map(deviceTo), problem: undefined, observedTime };
+      const told = portion.map((device) => deviceTo(device, false));
+      yield { arrayId, devices: told, problem: undefined, observedTime };
     }
   }
 }
@@ -115,6 +126,26 @@ const devices = (
     arraysAskedMax,
   );
 
+const watched = (
+  engine: Engine,
+  { arrayIds, intervalMs: wanted }: WatchDevicesRequest,
+  call: Call,
+): AsyncGenerator<WatchDevicesResponse, void> => {
+  const intervalMs = wanted === 0 ? deviceWatchMsDefault : wanted;
+  if (intervalMs < deviceWatchMsMin || intervalMs > deviceWatchMsMax) {
+    const bounds = `${deviceWatchMsMin} to ${deviceWatchMsMax}`;
+    const message = `intervalMs: ${wanted}: give ${bounds}, or 0 for ${deviceWatchMsDefault}`;
+    throw new SiteswapError('INVALID_REQUEST', message);
+  }
+  const ids = arraysOf(engine, arrayIds);
+  const { signal } = call;
+  const problem = (id: string, thrown: unknown) => problemOf(id, thrown, call);
+  const streams = ids.map((arrayId) =>
+    watchDevices({ engine, arrayId, intervalMs, signal, problemOf: problem }),
+  );
+  return merged(streams, ids.length);
+};
+
 /** What a compute holds: asked for the first page, recorded for the others. */
 const computeSaid = async (
   engine: Engine,
@@ -128,8 +159,9 @@ const computeSaid = async (
   return engine.evidence(id, !request.recorded && request.pageToken === '');
 };
 
-export const inventoryService = (engine: Engine, calls: Calls): Service =>
-  calls.service(InventoryServiceService, {
+export const inventoryService = (engine: Engine, calls: Calls): Service => {
+  const admitted = deviceWatchers();
+  return calls.service(InventoryServiceService, {
     listPlugins: async () => ({ plugins: (await engine.listPlugins()).map(pluginTo) }),
     listSites: () => ({ sites: engine.listSites().map(siteTo) }),
     listRemotes: ({ siteId, kind }) => {
@@ -141,6 +173,7 @@ export const inventoryService = (engine: Engine, calls: Calls): Service =>
     },
     discoverArrays: (request, call) => arraysAsTheyAnswer(engine, request, call),
     discoverDevices: (request, call) => devices(engine, request, call),
+    watchDevices: (request, call) => admitted(() => watched(engine, request, call)),
     listVms: async (request) => {
       const { vms, observedAtMs } = await computeSaid(engine, request);
       const keyOf = ({ id, instance }: { id: string; instance: string }) => `${id}\n${instance}`;
@@ -163,3 +196,4 @@ export const inventoryService = (engine: Engine, calls: Calls): Service =>
       };
     },
   });
+};

@@ -45,5 +45,13 @@ export const stopMsMax = 5_000;
 /** How long a connection attempt tells whether a socket file is in use. */
 export const probeMsMax = 1_000;
 
+/** Watches of devices at once: each asks its arrays, as often as its caller wants. */
+export const deviceWatchersMax = 32;
+
+/** Between two looks of a watch of devices: as often as is decent, and as seldom as is useful. */
+export const deviceWatchMsMin = 1_000;
+export const deviceWatchMsDefault = 30_000;
+export const deviceWatchMsMax = 3_600_000;
+
 /** Arrays asked at once for their devices by one call: each may hold a page of them in memory. */
 export const arraysAskedMax = 8;

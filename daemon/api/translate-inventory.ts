@@ -1,8 +1,11 @@
 /** Plugins, sites, remotes and what they hold: core → contract. */
 import {
+  Access,
   type Array as ArrayMessage,
   type Datastore as DatastoreMessage,
   type Device as DeviceMessage,
+  Direction,
+  PairState,
   type Plugin,
   type RecoveryPoint as RecoveryPointMessage,
   type Remote,
@@ -89,13 +92,15 @@ export const recoveryPointTo = (point: RecoveryPoint): RecoveryPointMessage => (
   saidBy: point.by,
 });
 
-export const deviceTo = (device: Device): DeviceMessage => ({
+/** `stale`: what may have changed since is not passed off as what holds. */
+export const deviceTo = (device: Device, stale: boolean): DeviceMessage => ({
   id: device.id,
   name: device.name,
   sizeBytes: device.sizeBytes,
-  direction: directions.encode(device.direction),
-  access: accesses.encode(device.access),
-  pairState: pairs.encode(device.pairState),
+  direction: stale ? Direction.UNSPECIFIED : directions.encode(device.direction),
+  access: stale ? Access.UNSPECIFIED : accesses.encode(device.access),
+  pairState: stale ? PairState.UNKNOWN : pairs.encode(device.pairState),
+  stale,
   peer: device.peer && { ...device.peer },
   groupId: device.groupId ?? '',
   updateMode: updateModeTo(device.updateMode),

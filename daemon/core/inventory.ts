@@ -24,3 +24,9 @@ export interface RemoteEvidence {
 
 /** The newest evidence of every remote that was ever heard. */
 export type Inventory = ReadonlyMap<string, RemoteEvidence>;
+
+/**
+ * Evidence that is older says nothing of now: roles and health of pairs are `unknown` then. Ten
+ * polls of a watcher that asks as it does by default.
+ */
+export const staleAfterMs = 5 * 60_000;

@@ -8,7 +8,12 @@ import type { ArrayInfo, Datastore, Device, Vm } from '../../sdk/plugin/model.ts
 import type { ListingVerb, SyncStatus, ValueAnswer } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
-import type { Inventory, Remote, RemoteEvidence } from '../core/inventory.ts';
+import {
+  type Inventory,
+  type Remote,
+  type RemoteEvidence,
+  staleAfterMs,
+} from '../core/inventory.ts';
 import { devicesPerMessageMax } from '../core/limits.ts';
 import type { Presentations } from '../core/presentation.ts';
 import { sourcesSettled } from '../core/sources.ts';
@@ -73,6 +78,8 @@ export class Scout {
   readonly #heard = new Map<string, { ok: boolean; message: string; atMs: number }>();
   /** Remote id → its recorded evidence, as a short text. */
   readonly #facts = new Map<string, string>();
+  /** Remote id → when it last said what is recorded of it. */
+  readonly #confirmed = new Map<string, number>();
   readonly #described = new Map<string, Promise<PluginState>>();
 
   constructor(parts: ScoutParts) {
@@ -140,11 +147,17 @@ export class Scout {
     const remote = this.remote(remoteId);
     const recorded = this.#parts.catalog.state.inventory.get(remoteId);
     const lost = this.#parts.catalog.state.lostSites.has(remote.siteId);
-    if (recorded !== undefined && (!fresh || lost)) return recorded;
+    if (recorded !== undefined && (!fresh || lost)) return this.#confirmedOf(recorded);
     if (lost) throw this.#lost(remote);
     const found = await this.#ask(remote);
     await this.#record(found, recorded);
     return found;
+  }
+
+  /** Recorded once, and heard again since: the same evidence is not recorded twice. */
+  #confirmedOf(recorded: RemoteEvidence): RemoteEvidence {
+    const atMs = this.#confirmed.get(recorded.remote.id) ?? 0;
+    return atMs > recorded.observedAtMs ? { ...recorded, observedAtMs: atMs } : recorded;
   }
 
   /** Devices page by page, as they come; the whole is recorded at the end. */
@@ -190,7 +203,8 @@ export class Scout {
     const { inventory, lostSites } = this.#parts.catalog.state;
     return this.#parts.remotes.map(({ id, kind, siteId, pluginId }) => {
       const heard = this.#heard.get(id);
-      const health = heard === undefined ? 'unknown' : heard.ok ? 'healthy' : 'unreachable';
+      const isOld = heard === undefined || this.#parts.clock.now() - heard.atMs > staleAfterMs;
+      const health = isOld ? 'unknown' : heard.ok ? 'healthy' : 'unreachable';
       return {
         id,
         kind,
@@ -286,6 +300,7 @@ export class Scout {
     }
     const { catalog, presentations } = this.#parts;
     const at = found.observedAtMs;
+    if (this.#facts.get(id) === facts) this.#confirmed.set(id, at);
     const settled = sourcesSettled(presentations, catalog.state.sources, id, found.devices, at);
     if ((this.#facts.get(id) === facts && settled.length === 0) || catalog.held) return;
     this.#facts.set(id, facts);

@@ -15,6 +15,8 @@ import {
   type Plugin,
   type Remote,
   type Vm,
+  WatchDevicesRequest,
+  type WatchDevicesResponse,
 } from '../../proto/gen/siteswap/v1/inventory.ts';
 import type { Site } from '../../proto/gen/siteswap/v1/site.ts';
 import type { CallOptions, Channel } from './channel.ts';
@@ -111,6 +113,25 @@ export class Inventory {
   ): AsyncGenerator<DiscoverDevicesResponse, void> {
     const whole = DiscoverDevicesRequest.fromPartial(request);
     return this.#channel.stream(methods.discoverDevices, whole, options);
+  }
+
+  /**
+   * Devices as they change: first all of them (`snapshot`), then what differs. Ends when it is left.
+   *
+   * @example
+   * ```ts
+   * for await (const { arrayId, devices, goneIds } of client.inventory.watchDevices()) {
+   *   for (const device of devices) console.log(arrayId, device.id, device.pairState);
+   *   for (const id of goneIds) console.log(arrayId, id, 'is gone');
+   * }
+   * ```
+   */
+  watchDevices(
+    request: DeepPartial<WatchDevicesRequest> = {},
+    options?: CallOptions,
+  ): AsyncGenerator<WatchDevicesResponse, void> {
+    const whole = WatchDevicesRequest.fromPartial(request);
+    return this.#channel.stream(methods.watchDevices, whole, options);
   }
 
   /**

@@ -42,6 +42,7 @@ export class FakeEngine implements Engine {
   readonly cancelled: string[] = [];
   readonly resumed: { runId: string; decision: string }[] = [];
   devicesPerArray = 3;
+  recordedAtMs = startedAtMs;
   held = false;
   /** Thrown by the next watches, one each, after their first page. */
   readonly watchFailures: unknown[] = [];
@@ -369,7 +370,7 @@ export class FakeEngine implements Engine {
     const vms = ['vm-c', 'vm-a', 'vm-b'].map((id) => ({ id, name: id, datastoreIds: ['ds-1'] }));
     return {
       remote,
-      observedAtMs: startedAtMs,
+      observedAtMs: fresh ? Date.now() : this.recordedAtMs,
       arrays: [
         {
           id: remoteId,

@@ -13,6 +13,7 @@ import {
   RemoteKind,
 } from '../../../proto/gen/siteswap/v1/inventory.ts';
 import type { Site } from '../../../proto/gen/siteswap/v1/site.ts';
+import { wholeNumber } from '../arguments.ts';
 import type { Cli } from '../cli.ts';
 import { wordOf } from '../enums.ts';
 import { exits } from '../exit.ts';
@@ -79,8 +80,8 @@ const deviceRow = (arrayId: string, device: Device, terminal: Terminal): string[
   device.id,
   device.name === device.id ? '' : device.name,
   size(device.sizeBytes),
-  wordOf(Direction, device.direction),
-  wordOf(Access, device.access),
+  wordOf(Direction, device.direction) || 'unknown',
+  wordOf(Access, device.access) || 'unknown',
   toned(terminal, wordOf(PairState, device.pairState)),
   device.groupId,
   device.peer === undefined ? '–' : `${device.peer.arrayId}/${device.peer.deviceId}`,
@@ -123,6 +124,30 @@ const devices = async (cli: Cli, arrayIds: string[], recorded: boolean): Promise
   if (!cli.json) cli.terminal.print(table(cli.terminal, deviceColumns, rows));
   if (failed > 0 && answered === 0) cli.exitCode = exits.unavailable;
 };
+
+/** One line for each device as it is now; until it is interrupted. */
+const watchDevices = async (cli: Cli, arrayIds: string[], intervalMs: number): Promise<void> => {
+  const { terminal } = cli;
+  for await (const said of cli.client.inventory.watchDevices({ arrayIds, intervalMs })) {
+    const { arrayId, devices: changed, goneIds, problem, snapshot } = said;
+    if (problem !== undefined) terminal.note(`${terminal.tone('warn', '!')} ${problem.message}`);
+    for (const device of changed) {
+      if (cli.json) cli.line({ arrayId, snapshot, ...device });
+      else terminal.print(deviceRow(arrayId, device, terminal).filter(Boolean).join('  '));
+    }
+    for (const id of goneIds) {
+      if (cli.json) cli.line({ arrayId, id, gone: true });
+      else terminal.print(`${arrayId}  ${id}  ${terminal.tone('warn', 'gone')}`);
+    }
+  }
+};
+
+interface DevicesOptions {
+  readonly array?: string[];
+  readonly recorded?: boolean;
+  readonly watch?: boolean;
+  readonly interval?: number;
+}
 
 const remotesOf = (cli: Cli, kind: RemoteKind, siteId = ''): Promise<Remote[]> =>
   cli.client.inventory.remotes({ siteId, kind });
@@ -213,11 +238,16 @@ export const addInventory = (program: Command, cli: Cli): void => {
     .description('Discovers devices. With --json: one device per line.')
     .option('--array <id...>', 'only of these arrays')
     .option(...recordedOption)
+    .option('--watch', 'go on with whatever changes, one line each, until Ctrl-C')
+    .option('--interval <ms>', 'with --watch: milliseconds between two looks', wholeNumber)
     .addHelpText(
       'after',
-      '\nExamples:\n  siteswap devices --array array-east\n  siteswap devices --json',
+      '\nExamples:\n  siteswap devices --array array-east\n  siteswap devices --json\n' +
+        '  siteswap devices --watch --interval 5000',
     )
-    .action(({ array = [], recorded = false }) => devices(cli, array, recorded));
+    .action(({ array = [], recorded = false, watch, interval = 0 }: DevicesOptions) =>
+      watch === true ? watchDevices(cli, array, interval) : devices(cli, array, recorded),
+    );
   program
     .command('vms')
     .summary('list VMs')

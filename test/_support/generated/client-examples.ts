@@ -69,6 +69,12 @@ export const examples: Readonly<Record<string, (client: SiteswapClient) => Promi
       for (const device of devices) console.log(arrayId, device.id, device.pairState);
     }
   },
+  'inventory.ts watchDevices': async (client) => {
+    for await (const { arrayId, devices, goneIds } of client.inventory.watchDevices()) {
+      for (const device of devices) console.log(arrayId, device.id, device.pairState);
+      for (const id of goneIds) console.log(arrayId, id, 'is gone');
+    }
+  },
   'inventory.ts vms': async (client) => {
     for await (const vm of client.inventory.vms({ computeId: 'east-compute' })) {
       console.log(vm.id, vm.power);

@@ -721,6 +721,31 @@ export interface DiscoverDevicesResponse {
   observedTime: Date | undefined;
 }
 
+/** Asks for devices as they change. */
+export interface WatchDevicesRequest {
+  /** Empty: of all arrays. */
+  arrayIds: string[];
+  /** How long to wait between two looks at an array, from 1,000 to 3,600,000; 0: 30,000. */
+  intervalMs: number;
+}
+
+/** What is different now at one array: up to 500 devices. */
+export interface WatchDevicesResponse {
+  arrayId: string;
+  /** New ones, and those that have changed. */
+  devices: Device[];
+  /** Devices that are not there any more. */
+  goneIds: string[];
+  /** Part of the first picture. */
+  snapshot: boolean;
+  /** Set instead of devices when the array can not be asked now; once, until that changes. */
+  problem:
+    | DiscoveryProblem
+    | undefined;
+  /** When it was heard of. */
+  observedTime: Date | undefined;
+}
+
 /** A logical storage device (LUN, volume, image). */
 export interface Device {
   /** Unique in its array. */
@@ -758,7 +783,14 @@ export interface Device {
     | number
     | undefined;
   /** Written here since the ends parted, and not at the other end; absent: not known. */
-  divergedBytes?: number | undefined;
+  divergedBytes?:
+    | number
+    | undefined;
+  /**
+   * What is told was heard more than five minutes ago: direction and access are UNSPECIFIED then,
+   * the pair state is UNKNOWN; nobody can say how they are now.
+   */
+  stale: boolean;
 }
 
 /** The other end of a replication pair. */
@@ -2149,6 +2181,190 @@ export const DiscoverDevicesResponse: MessageFns<DiscoverDevicesResponse> = {
   },
 };
 
+function createBaseWatchDevicesRequest(): WatchDevicesRequest {
+  return { arrayIds: [], intervalMs: 0 };
+}
+
+export const WatchDevicesRequest: MessageFns<WatchDevicesRequest> = {
+  encode(message: WatchDevicesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.arrayIds) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.intervalMs !== 0) {
+      writer.uint32(16).uint32(message.intervalMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchDevicesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchDevicesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.arrayIds.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.intervalMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchDevicesRequest>): WatchDevicesRequest {
+    return WatchDevicesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchDevicesRequest>): WatchDevicesRequest {
+    const message = createBaseWatchDevicesRequest();
+    message.arrayIds = object.arrayIds?.map((e) => e) || [];
+    message.intervalMs = object.intervalMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseWatchDevicesResponse(): WatchDevicesResponse {
+  return { arrayId: "", devices: [], goneIds: [], snapshot: false, problem: undefined, observedTime: undefined };
+}
+
+export const WatchDevicesResponse: MessageFns<WatchDevicesResponse> = {
+  encode(message: WatchDevicesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.arrayId !== "") {
+      writer.uint32(10).string(message.arrayId);
+    }
+    for (const v of message.devices) {
+      Device.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.goneIds) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.snapshot !== false) {
+      writer.uint32(32).bool(message.snapshot);
+    }
+    if (message.problem !== undefined) {
+      DiscoveryProblem.encode(message.problem, writer.uint32(42).fork()).join();
+    }
+    if (message.observedTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.observedTime), writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchDevicesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchDevicesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.arrayId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.devices.push(Device.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.goneIds.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.snapshot = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.problem = DiscoveryProblem.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.observedTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<WatchDevicesResponse>): WatchDevicesResponse {
+    return WatchDevicesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WatchDevicesResponse>): WatchDevicesResponse {
+    const message = createBaseWatchDevicesResponse();
+    message.arrayId = object.arrayId ?? "";
+    message.devices = object.devices?.map((e) => Device.fromPartial(e)) || [];
+    message.goneIds = object.goneIds?.map((e) => e) || [];
+    message.snapshot = object.snapshot ?? false;
+    message.problem = (object.problem !== undefined && object.problem !== null)
+      ? DiscoveryProblem.fromPartial(object.problem)
+      : undefined;
+    message.observedTime = object.observedTime ?? undefined;
+    return message;
+  },
+};
+
 function createBaseDevice(): Device {
   return {
     id: "",
@@ -2167,6 +2383,7 @@ function createBaseDevice(): Device {
     preferredSiteId: "",
     rpoMs: undefined,
     divergedBytes: undefined,
+    stale: false,
   };
 }
 
@@ -2219,6 +2436,9 @@ export const Device: MessageFns<Device> = {
     }
     if (message.divergedBytes !== undefined) {
       writer.uint32(128).uint64(message.divergedBytes);
+    }
+    if (message.stale !== false) {
+      writer.uint32(136).bool(message.stale);
     }
     return writer;
   },
@@ -2364,6 +2584,14 @@ export const Device: MessageFns<Device> = {
             message.divergedBytes = longToNumber(reader.uint64());
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.stale = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2399,6 +2627,7 @@ export const Device: MessageFns<Device> = {
     message.preferredSiteId = object.preferredSiteId ?? "";
     message.rpoMs = object.rpoMs ?? undefined;
     message.divergedBytes = object.divergedBytes ?? undefined;
+    message.stale = object.stale ?? false;
     return message;
   },
 };
@@ -3232,6 +3461,23 @@ export const InventoryServiceService = {
     responseDeserialize: (value: Buffer): DiscoverDevicesResponse => DiscoverDevicesResponse.decode(value),
   },
   /**
+   * Devices as they change: first all of them (`snapshot`), then whatever differs from what was told
+   * last. A caller that reads slowly misses steps between, never the newest state. Ends when the
+   * caller hangs up.
+   *
+   * Errors: INVALID_REQUEST, REMOTE_NOT_FOUND, TOO_MANY_WATCHERS.
+   */
+  watchDevices: {
+    path: "/siteswap.v1.InventoryService/WatchDevices" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchDevicesRequest): Buffer => Buffer.from(WatchDevicesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchDevicesRequest => WatchDevicesRequest.decode(value),
+    responseSerialize: (value: WatchDevicesResponse): Buffer =>
+      Buffer.from(WatchDevicesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchDevicesResponse => WatchDevicesResponse.decode(value),
+  },
+  /**
    * VMs of one compute, by id.
    *
    * Errors: REMOTE_NOT_FOUND, REMOTE_UNREACHABLE, SITE_LOST, PLUGIN_FAILED, PAGE_TOKEN_INVALID.
@@ -3282,6 +3528,14 @@ export interface InventoryServiceServer extends UntypedServiceImplementation {
    * Errors: REMOTE_NOT_FOUND.
    */
   discoverDevices: handleServerStreamingCall<DiscoverDevicesRequest, DiscoverDevicesResponse>;
+  /**
+   * Devices as they change: first all of them (`snapshot`), then whatever differs from what was told
+   * last. A caller that reads slowly misses steps between, never the newest state. Ends when the
+   * caller hangs up.
+   *
+   * Errors: INVALID_REQUEST, REMOTE_NOT_FOUND, TOO_MANY_WATCHERS.
+   */
+  watchDevices: handleServerStreamingCall<WatchDevicesRequest, WatchDevicesResponse>;
   /**
    * VMs of one compute, by id.
    *
@@ -3373,6 +3627,22 @@ export interface InventoryServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<DiscoverDevicesResponse>;
+  /**
+   * Devices as they change: first all of them (`snapshot`), then whatever differs from what was told
+   * last. A caller that reads slowly misses steps between, never the newest state. Ends when the
+   * caller hangs up.
+   *
+   * Errors: INVALID_REQUEST, REMOTE_NOT_FOUND, TOO_MANY_WATCHERS.
+   */
+  watchDevices(
+    request: WatchDevicesRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchDevicesResponse>;
+  watchDevices(
+    request: WatchDevicesRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchDevicesResponse>;
   /**
    * VMs of one compute, by id.
    *
