@@ -116,7 +116,7 @@ export class Inventory {
   }
 
   /**
-   * Devices as they change: first all of them (`snapshot`), then what differs. Ends when it is left.
+   * Devices as they change: first all of them (`snapshot`), then what differs. Goes on until left.
    *
    * @example
    * ```ts
