@@ -14,6 +14,14 @@ interface Unary {
   readonly path: string;
 }
 
+/** A stream that was read to its end. */
+export interface Streamed {
+  readonly firstMs: number;
+  readonly allMs: number;
+  readonly bytes: number;
+  readonly messages: number;
+}
+
 /** One channel to one address. */
 export class Caller {
   readonly #client: Client;
@@ -54,6 +62,24 @@ export class Caller {
         bytes += message.length;
       });
       stream.once('end', () => resolve(bytes));
+      stream.once('error', reject);
+    });
+  }
+
+  /** Reads a stream to its end. */
+  stream(path: string, request: Buffer): Promise<Streamed> {
+    const begunMs = performance.now();
+    const stream = this.#client.makeServerStreamRequest(path, raw, raw, request);
+    return new Promise((resolve, reject) => {
+      let firstMs = Number.NaN;
+      let bytes = 0;
+      let messages = 0;
+      stream.on('data', (message: Buffer) => {
+        if (messages++ === 0) firstMs = performance.now() - begunMs;
+        bytes += message.length;
+      });
+      const allMs = () => performance.now() - begunMs;
+      stream.once('end', () => resolve({ firstMs, allMs: allMs(), bytes, messages }));
       stream.once('error', reject);
     });
   }

@@ -12,6 +12,8 @@ export interface BenchDaemon {
   readonly state: string;
   readonly groups: number;
   readonly vmsPerGroup: number;
+  /** Further devices of no group. */
+  readonly singles?: number;
   readonly steps: number;
   /** Share of the VMs that fail, each with a fault of its own, at each step. */
   readonly faultRate: number;
@@ -27,12 +29,13 @@ export interface BenchDaemon {
 const bench = JSON.parse(process.argv[2] ?? '{}') as BenchDaemon;
 
 const configOf = (bench: BenchDaemon): string => {
-  const { state, groups, vmsPerGroup, faultRate, latencyMs, stretched } = bench;
+  const { state, groups, vmsPerGroup, singles = 0, faultRate, latencyMs, stretched } = bench;
   const remoteId = 'lab-compute-b';
   const slow = stretched ? {} : { remoteId, verb: 'vmStatus' };
   const spec = {
     ...(stretched ? { groups: 0, stretched: groups } : { groups }),
     vmsPerGroup,
+    singles,
     heartbeatMs: 0.001,
     latencies: latencyMs > 0 ? [{ ...slow, ms: latencyMs }] : [],
     faults: faultRate > 0 ? [{ remoteId, verb: 'vmStatus', rate: faultRate, kind: 'refused' }] : [],

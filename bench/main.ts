@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { answers } from './answers.ts';
+import { discovery } from './discovery.ts';
 import { type Figure, holds, ratioOf, tableOf } from './figures.ts';
 import { makespan } from './makespan.ts';
 import { migrations } from './migrations.ts';
@@ -19,6 +20,7 @@ const measures: Readonly<Record<string, (scale: Scale) => Promise<readonly Figur
   makespan,
   migrations,
   answers,
+  discovery,
 };
 
 const { values, positionals } = parseArgs({

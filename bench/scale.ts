@@ -7,6 +7,8 @@ export interface Scale {
   readonly loadMs: number;
   readonly watchers: number;
   readonly starts: number;
+  /** At one array. */
+  readonly devices: number;
 }
 
 export const fullScale: Scale = {
@@ -15,6 +17,14 @@ export const fullScale: Scale = {
   loadMs: 30_000,
   watchers: 1_000,
   starts: 9,
+  devices: 100_000,
 };
 
-export const smokeScale: Scale = { groups: 2, workMs: 1, loadMs: 300, watchers: 5, starts: 1 };
+export const smokeScale: Scale = {
+  groups: 2,
+  workMs: 1,
+  loadMs: 300,
+  watchers: 5,
+  starts: 1,
+  devices: 1_000,
+};
