@@ -68,6 +68,8 @@ export interface VmItem {
   readonly leftOff?: boolean;
   /** Live: the compute at which it goes on. */
   readonly toComputeId?: string;
+  /** Live, true: it ran at the recovery site, and there alone, when the run was frozen. */
+  readonly foundThere?: boolean;
 }
 
 export interface FrozenWorkgroup {

@@ -213,7 +213,7 @@ const awaitedSpots = (squads: readonly Squad[], offset: number) => {
 const vmItem = (
   member: Member,
   spots: readonly [number, number][],
-  more: Pick<VmItem, 'leftOff' | 'toComputeId'>,
+  more: Pick<VmItem, 'leftOff' | 'toComputeId' | 'foundThere'>,
 ): VmItem => ({
   id: member.id,
   on: member.groups.map((group) => (spots[group] as [number, number])[1]).sort((a, b) => a - b),
@@ -222,8 +222,8 @@ const vmItem = (
 });
 
 /** What the steps of its path have to know of a VM. */
-const wayOf = (mode: Mode, path: Path, { power }: Member, toComputeId: string) => {
-  if (path === 'live') return { toComputeId };
+const wayOf = (mode: Mode, path: Path, { power, there }: Member, toComputeId: string) => {
+  if (path === 'live') return { toComputeId, ...(there ? { foundThere: true } : {}) };
   return mode === 'planned' && path === 'stretched' && power === 'off' ? { leftOff: true } : {};
 };
 

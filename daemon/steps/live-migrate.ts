@@ -3,8 +3,10 @@
  * sites serve.
  *
  * A VM that has gone over is never touched again: who does not run here any more is looked for in
- * the migrations, and is done if its migration has ended there. Nor is it taken back by a rollback:
- * it runs, and a second journey is a second risk. What it stands on stays with it.
+ * the migrations, and is done if its migration has ended there, or if it was seen to run there when
+ * the run was made: it may have been there ever since a rollback started it again. Nor is it taken
+ * back by a rollback: it runs, and a second journey is a second risk. What it stands on stays with
+ * it.
  * Source: US 9,489,273 claim 1.
  */
 import { fault } from '../../sdk/plugin/fault.ts';
@@ -18,13 +20,13 @@ import { defineVmStep, type StepCall } from './step.ts';
 import { migrateVms, migrationsOfVms, settleMigrations, statusOfVms } from './targets.ts';
 
 const judgeAbsent = (item: VmItem, answer: ValueAnswer<MigrationStatus> | undefined): Answer => {
-  const { id, toComputeId } = item;
+  const { id, toComputeId, foundThere } = item;
   if (answer !== undefined && 'fault' in answer) return answer;
   const { state, toComputeId: wentTo } = answer?.value ?? { state: 'none' };
-  if (state === 'completed' && wentTo === toComputeId) {
+  if (state === 'running') return { id, fault: fault('busy', `${id} is on its way already`) };
+  if (foundThere === true || (state === 'completed' && wentTo === toComputeId)) {
     return { id, ok: true, evidence: { alreadyThere: true } };
   }
-  if (state === 'running') return { id, fault: fault('busy', `${id} is on its way already`) };
   return {
     id,
     fault: fault('conflict', `${id} does not run here: only a running VM can go over live`, {

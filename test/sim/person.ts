@@ -85,9 +85,10 @@ export class Person {
     this.#disaster ??= this.#takeOver(siteId);
   }
 
-  /** A planned run that was rolled back, once more: nothing is broken now. */
+  /** A planned run that was rolled back or abandoned, once more: nothing is broken now. */
   async runAgain(): Promise<void> {
-    if (this.#mode !== 'planned' || this.#result !== 'rolled-back') return;
+    const wanting = this.#result === 'rolled-back' || this.#result === 'abandoned';
+    if (this.#mode !== 'planned' || !wanting) return;
     const { scenario, history } = this.#parts;
     const stored = await this.#insist('looks at the plan', async (engine) =>
       engine.getPlan(scenario.plan.id),

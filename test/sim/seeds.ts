@@ -11,4 +11,8 @@ export const seedsKept: readonly { readonly seed: number; readonly found: string
   { seed: 759, found: 'a site was lost while the answer about a task in doubt was landing' },
   { seed: 1606, found: 'a run was superseded while an undo that had timed out could still land' },
   { seed: 102810, found: 'a VM counted as stopped while the order to pull its plug could arrive' },
+  {
+    seed: 104080,
+    found: 'VMs that ran at the recovery site for ever were waited for by live-migrate',
+  },
 ];

@@ -226,6 +226,7 @@ test('planned again, after some VMs went over → they are there, nobody calls f
   for (const end of [from.ap, from.ar]) tell(end, 'a', { preferredSiteId: 'r' });
   const run = runOf(from);
   t.is(waysIn(run).a1, 'live-migrate verify');
+  t.like(itemIn(run, 'a1'), { foundThere: true });
   t.like(itemIn(run, 'ap/a-d0p'), { preference: { from: 'r', to: 'r' } });
   t.regex(warningsOf(from).join('\n'), /"ap\/a-d0p" prefers site "r" already, and VM "a1" runs/);
 });

@@ -144,6 +144,14 @@ test('live-migrate: neither here nor there → conflict; on its way → busy', a
   }
 });
 
+test('live-migrate: found there when the run was made, and never migrated → done', async (t) => {
+  const { answers, far } = await migrate([{ ...vmItem('v'), foundThere: true }], ['v'], {
+    migrationStatus: migration({ state: 'none' }),
+  });
+  t.like(answers[0], { ok: true, evidence: { alreadyThere: true } });
+  t.false(far.verbs().includes('migrateLive'));
+});
+
 test('live-migrate: one VM cannot be asked about → its fault, the others go over', async (t) => {
   const { answers } = await migrate([vmItem('odd'), vmItem('v')], [], {
     vmStatus: (id) => (id === 'odd' ? failing('unreachable')(id) : statusOf({})(id)),
