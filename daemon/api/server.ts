@@ -11,6 +11,7 @@ import { stopMsMax, transportBytesMax } from './limits.ts';
 import { type Address, listen } from './listen.ts';
 import { planService } from './plan-service.ts';
 import { addReflection } from './reflection.ts';
+import { repairService } from './repair-service.ts';
 import { replicationService } from './replication-service.ts';
 import { runService } from './run-service.ts';
 import { siteService } from './site-service.ts';
@@ -34,7 +35,14 @@ export interface Api {
   stop(): Promise<void>;
 }
 
-const services = [inventoryService, planService, replicationService, runService, siteService];
+const services = [
+  inventoryService,
+  planService,
+  repairService,
+  replicationService,
+  runService,
+  siteService,
+];
 
 /**
  * Ends each connection once its calls are over and their last words have left, however busy the

@@ -58,6 +58,12 @@ export const planStates = words('PLAN_STATE', [
   'recovery-required',
 ] as const);
 export const recoveryStates = words('RECOVERY_STATE', ['site-lost', 'required', 'fenced'] as const);
+export const differenceKinds = words('DIFFERENCE_KIND', [
+  'role',
+  'mount',
+  'registration',
+  'power',
+] as const);
 export const divergedChoices = words('DIVERGED_CHOICE', divergedWords);
 export const undos = words('UNDO', ['undo', 'nothing-to-undo', 'stays', 'no-return'] as const);
 export const paths = words('PATH', pathWords);

@@ -87,6 +87,18 @@ export const errorTable = {
       'The site that was lost holds data that the other one does not: a reprotect overwrites it.',
     next: 'Choose: `keep` leaves a snapshot of it there, `discard` lets it go.',
   },
+  REPAIR_STALE: {
+    code: 'ABORTED',
+    owner: 'engine',
+    meaning: 'What was to be adopted is not what was shown: things have changed meanwhile.',
+    next: 'Inspect again, look at it, and adopt that.',
+  },
+  REPAIR_UNCLEAR: {
+    code: 'FAILED_PRECONDITION',
+    owner: 'array',
+    meaning: 'The arrays do not agree how the plan stands: nothing can be adopted.',
+    next: 'Bring the groups that the message names in line at the arrays, then inspect again.',
+  },
   RUN_NOT_FOUND: {
     code: 'NOT_FOUND',
     owner: 'engine',

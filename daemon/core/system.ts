@@ -7,6 +7,7 @@
  * stands before is trimmed. A fold that begins in the middle of what is being trimmed must end in
  * the same state, so what is stated anew replaces what was there.
  */
+import { type AdoptionBook, adoptedPlan, adoptRecovery, type PlanAdopted } from './adoption.ts';
 import type { RunResult } from './entries.ts';
 import type { RemoteEvidence } from './inventory.ts';
 import { printsKeptMax } from './limits.ts';
@@ -106,6 +107,7 @@ export type SystemEntry =
   | InventoryRecorded
   | SourceSet
   | RecoveriesKept
+  | PlanAdopted
   | RunOpened
   | RunClosed
   | RunsForgotten
@@ -130,6 +132,7 @@ export interface SystemState {
   readonly inventory: Map<string, RemoteEvidence>;
   readonly sources: SourceBook;
   readonly recoveries: RecoveryBook;
+  readonly adoptions: AdoptionBook;
   /** In order of opening. */
   readonly runs: Map<string, RunRecord>;
   /** `requester\n request key` → run id. */
@@ -148,6 +151,7 @@ export const emptySystem = (): SystemState => ({
   inventory: new Map(),
   sources: new Map(),
   recoveries: new Map(),
+  adoptions: new Map(),
   runs: new Map(),
   requests: new Map(),
   runsOf: new Map(),
@@ -171,6 +175,7 @@ export const foldSystem = (state: SystemState, entry: SystemEntry): SystemState 
     case 'plan-deleted':
       state.plans.delete(entry.planId);
       state.recoveries.delete(entry.planId);
+      state.adoptions.delete(entry.planId);
       break;
     case 'site-lost':
       state.lostSites.set(entry.siteId, entry);
@@ -189,6 +194,9 @@ export const foldSystem = (state: SystemState, entry: SystemEntry): SystemState 
     case 'recoveries-kept':
       state.recoveries.clear();
       for (const record of entry.recoveries) state.recoveries.set(record.planId, record);
+      break;
+    case 'plan-adopted':
+      adopt(state, entry);
       break;
     case 'run-opened':
       openRunRecord(state, entry);
@@ -248,12 +256,22 @@ const keepPrint = (state: SystemState, print: number): void => {
   }
 };
 
+const adopt = (state: SystemState, entry: PlanAdopted): void => {
+  const saved = state.plans.get(entry.planId);
+  if (saved === undefined) return;
+  saved.plan = adoptedPlan(saved.plan, entry);
+  saved.etag = `${saved.etag}a`;
+  state.adoptions.set(entry.planId, entry);
+  adoptRecovery(state.recoveries, entry);
+};
+
 /** After a reprotect run that succeeded, the plan's sites have changed places. */
 const closeRunRecord = (state: SystemState, closed: RunClosed): void => {
   const record = state.runs.get(closed.runId);
   if (record === undefined) return;
   record.closed = closed;
   foldRunEnd(state.recoveries, record.opened, closed);
+  if (isDeciding(record)) state.adoptions.delete(record.opened.planId);
   if (record.opened.mode !== 'reprotect' || closed.result !== 'succeeded') return;
   const saved = state.plans.get(record.opened.planId);
   if (saved === undefined) return;
@@ -276,13 +294,17 @@ const modesFrom: Readonly<Record<PlanState, readonly Mode[]>> = {
   'recovery-required': ['fence'],
 };
 
+const isDeciding = ({ opened, closed }: RunRecord): boolean =>
+  closed !== undefined &&
+  closed.result !== 'rolled-back' &&
+  opened.mode !== 'device' &&
+  opened.mode !== 'fence';
+
 /** The newest ended run of a plan that changed something; a fence only cuts off what was left. */
 export const decidingRunOf = (state: SystemState, planId: string): RunRecord | undefined => {
   for (const runId of (state.runsOf.get(planId) ?? []).toReversed()) {
     const record = state.runs.get(runId);
-    if (record?.closed === undefined) continue;
-    if (record.opened.mode === 'device' || record.opened.mode === 'fence') continue;
-    if (record.closed.result !== 'rolled-back') return record;
+    if (record !== undefined && isDeciding(record)) return record;
   }
   return undefined;
 };
@@ -297,6 +319,8 @@ export const planStateOf = (state: SystemState, planId: string): PlanState => {
   if (recovery !== undefined && recoveryStateOf(recovery) === 'required') {
     return 'recovery-required';
   }
+  const adopted = state.adoptions.get(planId);
+  if (adopted !== undefined) return adopted.state === 'ready' ? 'ready' : 'failed-over';
   const { opened, closed } = decidingRunOf(state, planId) ?? {};
   if (opened === undefined || closed === undefined) return 'ready';
   const { mode } = opened;

@@ -15,6 +15,7 @@ import type { RunLog } from './log.ts';
 import { Plans } from './plans.ts';
 import { presentingPool } from './presenting.ts';
 import { Recoveries } from './recoveries.ts';
+import { Repairs } from './repairs.ts';
 import { Keeper } from './retention.ts';
 import { Runs } from './runs.ts';
 import { type PluginRef, Scout } from './scout.ts';
@@ -72,15 +73,17 @@ const assemble = async (given: EngineParts) => {
   const sites = new Sites({ ...parts, catalog, runs });
   const recoveries = new Recoveries({ catalog, scout });
   const starts = new Starts({ ...parts, catalog, runs, scout, recoveries });
+  const repairs = new Repairs({ ...parts, catalog, scout, starts });
   const siteIds = new Set(parts.sites.map(({ id }) => id));
   const plans = new Plans({ ...parts, catalog, runs, starts, siteIds });
-  return { ...parts, catalog, keeper, recoveries, runs, scout, sites, starts, plans };
+  return { ...parts, catalog, keeper, recoveries, repairs, runs, scout, sites, starts, plans };
 };
 
 /** Reads the journal, picks up what is not ended, and answers. */
 export const openEngine = async (given: EngineParts): Promise<RunningEngine> => {
   const parts = await assemble(given);
-  const { catalog, journal, keeper, plans, pool, recoveries, runs, scout, sites, starts } = parts;
+  const { catalog, journal, keeper, plans, pool, recoveries, repairs, runs, scout, sites, starts } =
+    parts;
   for (const siteId of catalog.state.lostSites.keys()) pool.setSiteLost(siteId, true);
   await runs.recover();
   sites.restore();
@@ -115,6 +118,12 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
       sites.declare('site-reachable', siteId, requester, reason),
 
     listRecoveries: (filter) => recoveries.list(filter),
+
+    inspectPlan: (planId) => repairs.inspect(planId),
+    adoptPlan: async (request) => {
+      await repairs.adopt(request);
+      return plans.get(request.planId);
+    },
 
     listPlugins: () => scout.plugins(),
     listRemotes: () => scout.remoteStates(),

@@ -136,10 +136,19 @@ function* factsOf(state: SystemState, at: number): Iterable<Facts> {
     yield () => [{ type: 'prints-kept', at, prints: some }];
   }
   for (const planId of [...state.plans.keys()]) {
-    yield ({ plans }) => {
+    yield ({ plans, adoptions }) => {
       const saved = plans.get(planId);
       if (saved === undefined) return [];
-      return [{ type: 'plan-saved', at: saved.savedAtMs, plan: saved.plan, etag: saved.etag }];
+      const { plan, etag } = saved;
+      const { protectedSiteId, recoverySiteId } = plan;
+      return [
+        { type: 'plan-saved', at: saved.savedAtMs, plan, etag },
+        ...listOf(adoptions.get(planId)).map((adopted) => ({
+          ...adopted,
+          protectedSiteId,
+          recoverySiteId,
+        })),
+      ];
     };
   }
   for (const siteId of [...state.lostSites.keys()]) {

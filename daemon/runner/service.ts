@@ -1,6 +1,7 @@
 /** What the API asks of the engine. All answers are values; all errors are SiteswapError. */
 import type { Device } from '../../sdk/plugin/model.ts';
 import type { SyncStatus, ValueAnswer } from '../../sdk/plugin/verbs.ts';
+import type { Standing } from '../core/adoption.ts';
 import type { Decision } from '../core/entries.ts';
 import type { Violation } from '../core/errors.ts';
 import type { RemoteEvidence } from '../core/inventory.ts';
@@ -12,6 +13,7 @@ import type { RunReport, RunSummary, RunView } from '../core/view.ts';
 import type { EventPage } from '../feed/page.ts';
 import type { JournalHealth } from '../journal/journal.ts';
 import type { Found, FrozenFound } from '../planner/freeze.ts';
+import type { Looked } from '../planner/standing.ts';
 import type { Writer } from '../planner/writers.ts';
 import type { DeviceVerb } from '../steps/device.ts';
 import type { PluginDescription, PoolHealth } from '../workers/pool.ts';
@@ -40,6 +42,23 @@ export interface Recovery extends RecoveryRecord {
   readonly oldWriter: Writer;
   readonly newWriter: Writer;
   readonly nextActions: readonly string[];
+}
+
+/** How a plan really stands, beside what the journal believes. */
+export interface Inspection extends Looked {
+  readonly planId: string;
+  readonly believed: Pick<Standing, 'protectedSiteId' | 'recoverySiteId'> & {
+    readonly state: PlanState;
+  };
+  readonly digest: string;
+}
+
+export interface AdoptRequest {
+  readonly planId: string;
+  readonly requester: string;
+  readonly reason: string;
+  /** Of the inspection that was shown. */
+  readonly digest: string;
 }
 
 export interface RecoveryFilter {
@@ -162,6 +181,9 @@ export interface Engine {
 
   /** Changes nothing. Ordered by plan id. */
   listRecoveries(filter: RecoveryFilter): Promise<readonly Recovery[]>;
+
+  inspectPlan(planId: string): Promise<Inspection>;
+  adoptPlan(request: AdoptRequest): Promise<StoredPlan>;
 
   listPlugins(): Promise<readonly PluginState[]>;
   listRemotes(): readonly RemoteState[];

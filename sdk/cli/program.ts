@@ -6,6 +6,7 @@ import { addCompletion } from './commands/completion.ts';
 import { addDevice } from './commands/device.ts';
 import { addInventory } from './commands/inventory.ts';
 import { addPlans } from './commands/plans.ts';
+import { addRepair } from './commands/repair.ts';
 import { addRuns } from './commands/runs.ts';
 import { addSites } from './commands/sites.ts';
 import { exitHelp, usageError } from './exit.ts';
@@ -84,6 +85,7 @@ export const buildProgram = async (cli: Cli, argv: readonly string[]): Promise<C
   addRuns(program, cli);
   program.commandsGroup('Sites and devices:');
   addSites(program, cli);
+  addRepair(program, cli);
   addDevice(program, cli);
   program.commandsGroup('More:');
   addDaemon(program);

@@ -8,6 +8,7 @@ import { type Run, RunEventType, RunStatus } from '../../proto/gen/siteswap/v1/r
 import { type CallOptions, type Channel, openChannel } from './channel.ts';
 import { Inventory } from './inventory.ts';
 import { Plans } from './plans.ts';
+import { Repair } from './repair.ts';
 import { Replication } from './replication.ts';
 import { Runs } from './runs.ts';
 import { Sites } from './sites.ts';
@@ -33,6 +34,7 @@ export interface ConnectOptions {
 /** A daemon, as its callers see it. Made by `connect`. */
 export class SiteswapClient {
   readonly inventory: Inventory;
+  readonly repair: Repair;
   readonly replication: Replication;
   readonly plans: Plans;
   readonly runs: Runs;
@@ -42,6 +44,7 @@ export class SiteswapClient {
   constructor(channel: Channel) {
     this.#channel = channel;
     this.inventory = new Inventory(channel);
+    this.repair = new Repair(channel);
     this.replication = new Replication(channel);
     this.plans = new Plans(channel);
     this.runs = new Runs(channel);

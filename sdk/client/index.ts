@@ -62,6 +62,13 @@ export {
   type VmSelection,
 } from '../../proto/gen/siteswap/v1/plan.ts';
 export {
+  type AdoptRequest,
+  type Difference,
+  DifferenceKind,
+  type Inspection,
+  type Standing,
+} from '../../proto/gen/siteswap/v1/repair.ts';
+export {
   type FailoverRequest,
   type FailoverResponse,
   type GroupTarget,
@@ -126,6 +133,7 @@ export { type ConnectOptions, connect, Serving, SiteswapClient } from './connect
 export { CallError, type StatusName } from './errors.ts';
 export type { Inventory } from './inventory.ts';
 export type { Plans } from './plans.ts';
+export type { Repair } from './repair.ts';
 export type { Replication } from './replication.ts';
 export type { Runs } from './runs.ts';
 export type { Declaration, Sites } from './sites.ts';

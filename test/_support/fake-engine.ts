@@ -1,8 +1,6 @@
 /**
  * An engine that only remembers: enough behind the API to test the API. Runs are lists of entries
- * that a test appends; a run of a plan goes through one step and ends by itself.
- */
-
+ * that a test appends; a run of a plan goes through one step and ends by itself. */
 import type { Entry } from '../../daemon/core/entries.ts';
 import { SiteswapError } from '../../daemon/core/errors.ts';
 import type { RemoteEvidence } from '../../daemon/core/inventory.ts';
@@ -12,7 +10,6 @@ import type {
   DeviceRequest,
   Engine,
   EventPage,
-  Recovery,
   RemoteState,
   RunDescription,
   SiteState,
@@ -20,6 +17,7 @@ import type {
   StoredPlan,
 } from '../../daemon/runner/service.ts';
 import type { Device } from '../../sdk/plugin/model.ts';
+import { inspection } from './fake-recoveries.ts';
 import { frozenRun, itemDone, remotes, samplePlan, sites, startedAtMs } from './samples.ts';
 
 const notFound = (reason: 'PLAN_NOT_FOUND' | 'RUN_NOT_FOUND' | 'SITE_NOT_FOUND', id: string) =>
@@ -36,7 +34,9 @@ export interface FakeRun {
 
 export class FakeEngine implements Engine {
   readonly plans = new Map<string, StoredPlan>();
-  readonly listRecoveries = async (): Promise<readonly Recovery[]> => [];
+  readonly inspectPlan = async () => inspection;
+  readonly adoptPlan = async ({ planId }: { planId: string }) => this.getPlan(planId);
+  readonly listRecoveries = async () => [];
   readonly runs = new Map<string, FakeRun>();
   readonly requests: (StartRequest | DeviceRequest)[] = [];
   readonly cancelled: string[] = [];

@@ -3,30 +3,14 @@
  * disaster run needs nothing of it and goes near nothing of it.
  */
 import { stopVms } from '@siteswap/plugin-files/inspect';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { CallError, Mode, RunEventType, RunResult } from '../../sdk/client/index.ts';
 import { failure } from '../_support/api.ts';
 import { countVms, type FilesDaemon, placesOf, startOnFiles, vmIds } from '../_support/daemon.ts';
-import { moversOf, until } from '../_support/files.ts';
-import { layTripwire } from '../_support/tripwire.ts';
+import { lose } from '../_support/lost-site.ts';
 
 const all = { running: [...vmIds], registered: [...vmIds] };
 const disaster = { planId: 'move', mode: Mode.DISASTER, requester: 'ann' };
-
-/** Pulls the plug of the whole of `site-a`; it is put back when the test ends. */
-const lose = async (t: ExecutionContext, { sites }: FilesDaemon) => {
-  await stopVms(sites.compute.a);
-  // The processes that replicate are part of the array, and go with it.
-  for (const pid of moversOf(sites.directory.a)) process.kill(pid, 'SIGKILL');
-  await until(() => moversOf(sites.directory.a).length === 0);
-  const storage = await layTripwire(sites.directory.a);
-  const compute = await layTripwire(sites.compute.a);
-  t.teardown(async () => {
-    await storage.restore();
-    await compute.restore();
-  });
-  return { touched: () => storage.touched() || compute.touched() };
-};
 
 const declareLost = ({ daemon }: FilesDaemon) =>
   daemon.client.sites.declareLost({ siteId: 'site-a', requester: 'ann', reason: 'fire' });
@@ -44,6 +28,12 @@ test.serial(
     t.like(await failure(t, planned, CallError), { reason: 'SITE_LOST', subject: 'site-a' });
 
     const { runId } = await client.runs.start(disaster);
+    const steps = new Set<string>();
+    for await (const { step, type } of client.runs.watch(runId)) {
+      if (type === RunEventType.TASK_OUTCOME) steps.add(step);
+      t.false(site.touched(), step);
+    }
+    t.deepEqual([...steps], ['promote-target', 'mount', 'register', 'power-on', 'verify']);
     const run = await client.waitForRun(runId);
     t.is(run.result, RunResult.SUCCEEDED, run.attention);
     t.false(site.touched());

@@ -6,6 +6,7 @@ import { SiteswapError } from '../../daemon/core/errors.ts';
 import * as common from '../../proto/gen/siteswap/v1/common.ts';
 import * as inventory from '../../proto/gen/siteswap/v1/inventory.ts';
 import * as plan from '../../proto/gen/siteswap/v1/plan.ts';
+import * as repair from '../../proto/gen/siteswap/v1/repair.ts';
 import * as replication from '../../proto/gen/siteswap/v1/replication.ts';
 import * as run from '../../proto/gen/siteswap/v1/run.ts';
 import * as site from '../../proto/gen/siteswap/v1/site.ts';
@@ -29,6 +30,7 @@ test('words: every word has its enum value, and every value but the two unknowns
     [vocabulary.instances, inventory.Instance],
     [vocabulary.planStates, plan.PlanState],
     [vocabulary.recoveryStates, site.RecoveryState],
+    [vocabulary.differenceKinds, repair.DifferenceKind],
     [vocabulary.divergedChoices, run.DivergedChoice],
     [vocabulary.undos, plan.Undo],
     [vocabulary.paths, plan.Path],

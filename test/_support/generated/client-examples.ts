@@ -131,6 +131,14 @@ export const examples: Readonly<Record<string, (client: SiteswapClient) => Promi
     console.log(preview.steps.map((step) => step.name));
     console.log(preview.workgroups.map(({ id, itemIds }) => `${id}: ${itemIds.join(' ')}`));
   },
+  'repair.ts inspect': async (client) => {
+    const { differences } = await client.repair.inspect('erp');
+    for (const { objectId, found } of differences) console.log(objectId, found);
+  },
+  'repair.ts adopt': async (client) => {
+    const { planId, digest } = await client.repair.inspect('erp');
+    await client.repair.adopt({ planId, digest, requester: 'me', reason: 'moved by hand' });
+  },
   'replication.ts sync': async (client) => {
     const { runId, results } = await client.replication.sync({
       arrayId: 'east-array',

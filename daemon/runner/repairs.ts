@@ -1,0 +1,91 @@
+/** Repair: looks at how a plan really stands, and lets the journal believe it, for a reason. */
+import { createHash } from 'node:crypto';
+import type { PlanAdopted, Standing } from '../core/adoption.ts';
+import type { Clock } from '../core/clock.ts';
+import { SiteswapError } from '../core/errors.ts';
+import type { Plan } from '../core/plan.ts';
+import { openRunOf, planStateOf } from '../core/system.ts';
+import { lookAt } from '../planner/standing.ts';
+import type { Catalog } from './catalog.ts';
+import type { Scout } from './scout.ts';
+import type { AdoptRequest, Inspection } from './service.ts';
+import type { Starts } from './starts.ts';
+
+interface RepairsParts {
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  readonly scout: Scout;
+  readonly starts: Starts;
+}
+
+const isSame = (one: Inspection['believed'], other: Standing): boolean =>
+  one.protectedSiteId === other.protectedSiteId &&
+  one.recoverySiteId === other.recoverySiteId &&
+  // Test copies are beside the roles.
+  (one.state === 'tested' ? 'ready' : one.state) === other.state;
+
+export class Repairs {
+  readonly #parts: RepairsParts;
+
+  constructor(parts: RepairsParts) {
+    this.#parts = parts;
+  }
+
+  /** Asks both sites; throws when one is declared lost or does not answer. */
+  async inspect(planId: string): Promise<Inspection> {
+    const plan = this.#parts.starts.plan(planId);
+    await this.#refresh(plan);
+    const { protectedSiteId, recoverySiteId } = plan;
+    const state = planStateOf(this.#parts.catalog.state, planId);
+    const looked = lookAt(plan, this.#parts.scout.inventory(), state);
+    const shown = { planId, believed: { protectedSiteId, recoverySiteId, state }, ...looked };
+    return { ...shown, digest: createHash('sha256').update(JSON.stringify(shown)).digest('hex') };
+  }
+
+  /** Believes what was found, if it is still what the caller was shown. */
+  async adopt({ planId, requester, reason, digest }: AdoptRequest): Promise<void> {
+    const { catalog, clock } = this.#parts;
+    catalog.expectNotHeld();
+    const inspection = await this.inspect(planId);
+    this.#expectUnused(planId);
+    const { found, unclear, believed } = inspection;
+    if (inspection.digest !== digest) {
+      const message = `plan "${planId}" does not stand as it was shown any more`;
+      throw new SiteswapError('REPAIR_STALE', message, { subject: planId });
+    }
+    if (found === undefined) {
+      const message = `how plan "${planId}" stands cannot be told: ${unclear.join('; ')}`;
+      throw new SiteswapError('REPAIR_UNCLEAR', message, { subject: planId });
+    }
+    if (isSame(believed, found)) {
+      const message = `there is nothing to adopt: plan "${planId}" is ${found.state} as believed`;
+      throw new SiteswapError('INVALID_REQUEST', message, { subject: planId });
+    }
+    const at = clock.now();
+    const adopted = { type: 'plan-adopted', at, planId, requester, reason, digest } as const;
+    await catalog.append([{ ...adopted, ...found } satisfies PlanAdopted]);
+  }
+
+  async #refresh(plan: Plan): Promise<void> {
+    const { catalog, scout } = this.#parts;
+    const sites = [plan.protectedSiteId, plan.recoverySiteId];
+    const lost = sites.find((siteId) => catalog.state.lostSites.has(siteId));
+    if (lost !== undefined) {
+      const message = `site "${lost}" is declared lost: what it really is cannot be asked`;
+      throw new SiteswapError('SITE_LOST', message, { subject: lost });
+    }
+    const arrayIds = plan.protectionGroups.flatMap(({ groups }) =>
+      groups.map(({ arrayId }) => arrayId),
+    );
+    await scout.refresh(sites, arrayIds);
+  }
+
+  /** A run knows more than a look does: it is ended first, by a decision. */
+  #expectUnused(planId: string): void {
+    const open = openRunOf(this.#parts.catalog.state, planId);
+    if (open === undefined) return;
+    const message = `run ${open.runId} (${open.mode}) of plan "${planId}" is not ended`;
+    const hint = `siteswap resume ${open.runId} --decision abandon, then inspect again.`;
+    throw new SiteswapError('PLAN_IN_USE', message, { subject: open.runId, hint });
+  }
+}

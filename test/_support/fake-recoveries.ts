@@ -1,0 +1,15 @@
+/** What the fake engine says of repairs: one plan that somebody moved by hand. */
+import type { Inspection } from '../../daemon/runner/service.ts';
+
+const sites = { protectedSiteId: 'east', recoverySiteId: 'west' };
+
+export const inspection: Inspection = {
+  planId: 'erp',
+  believed: { ...sites, state: 'ready' },
+  found: { ...sites, state: 'failed-over' },
+  differences: [
+    { objectId: 'array-east/cg-1', about: 'role', believed: 'read-write', found: 'read-only' },
+  ],
+  unclear: [],
+  digest: 'a1b2',
+};

@@ -1,0 +1,104 @@
+/**
+ * There and back again, with real bytes: planned, then by a disaster whose site comes back with its
+ * VMs still writing. At every stage both arrays hold the same bytes once the copy is done.
+ */
+import { checksumOfDevice, stopVms } from '@siteswap/plugin-files/inspect';
+import { startVms } from '@siteswap/plugin-files/provision';
+import test, { type ExecutionContext } from 'ava';
+import {
+  CallError,
+  DivergedChoice,
+  Mode,
+  RecoveryState,
+  RunResult,
+} from '../../sdk/client/index.ts';
+import { failure } from '../_support/api.ts';
+import { type FilesDaemon, groups, placesOf, startOnFiles, vmIds } from '../_support/daemon.ts';
+import { lose } from '../_support/lost-site.ts';
+
+const said = { siteId: 'site-a', requester: 'ann', reason: 'fire' };
+
+const run = async (
+  t: ExecutionContext,
+  { daemon }: FilesDaemon,
+  mode: Mode,
+  diverged: DivergedChoice = DivergedChoice.UNSPECIFIED,
+): Promise<void> => {
+  const wanted = { planId: 'move', mode, requester: 'ann', diverged };
+  const { runId } = await daemon.client.runs.start(wanted);
+  const { result, attention, notes } = await daemon.client.waitForRun(runId);
+  t.is(result, RunResult.SUCCEEDED, `${mode}: ${attention} ${JSON.stringify(notes)}`);
+};
+
+const sums = async ({ sites }: FilesDaemon, at: 'a' | 'b'): Promise<string[]> => {
+  const found: string[] = [];
+  for (const [n, { id: groupId }] of groups.entries()) {
+    const deviceId = `${at === 'a' ? 'd' : 'r'}${n + 1}`;
+    found.push(await checksumOfDevice({ directory: sites.directory[at], groupId }, deviceId));
+  }
+  return found;
+};
+
+/** With its VMs standing still, so that equal means equal. */
+const reprotect = async (
+  t: ExecutionContext,
+  on: FilesDaemon,
+  from: 'a' | 'b',
+  diverged?: DivergedChoice,
+): Promise<void> => {
+  await stopVms(on.sites.compute[from]);
+  await run(t, on, Mode.REPROTECT, diverged);
+  t.deepEqual(await sums(on, 'a'), await sums(on, 'b'));
+};
+
+/** From `site-b` to `site-a`, where it began. */
+const home = async (t: ExecutionContext, on: FilesDaemon): Promise<void> => {
+  await run(t, on, Mode.PLANNED);
+  t.deepEqual((await placesOf(on.sites, 'a')).running, [...vmIds]);
+  await reprotect(t, on, 'a');
+  const { plan, state } = await on.daemon.client.plans.get('move');
+  t.deepEqual([plan?.protectedSiteId, state], ['site-a', 'PLAN_STATE_READY']);
+};
+
+const startAtHome = ({ sites: { compute, directory } }: FilesDaemon) =>
+  startVms({ directory: compute.a, arrays: { a: directory.a }, heartbeatMs: 20 });
+
+/** A disaster run, and the site back with its VMs on: both sites write, each in its lineage. */
+const partAndReturn = async (t: ExecutionContext, on: FilesDaemon): Promise<void> => {
+  const { client } = on.daemon;
+  const site = await lose(t, on);
+  await client.sites.declareLost(said);
+  await run(t, on, Mode.DISASTER);
+  await site.restore();
+  t.deepEqual(await startAtHome(on), [...vmIds]);
+  await client.sites.declareReachable({ ...said, reason: 'power is back' });
+};
+
+test.serial('planned, disaster, and home from each: the same bytes at every stage', async (t) => {
+  const on = await startOnFiles(t);
+  const { client } = on.daemon;
+  await run(t, on, Mode.PLANNED);
+  await reprotect(t, on, 'b');
+  await home(t, on);
+
+  await partAndReturn(t, on);
+  const [found] = await client.sites.recoveries();
+  t.is(found?.state, RecoveryState.REQUIRED);
+  t.deepEqual(found?.oldWriter?.vmIds, [...vmIds]);
+  t.deepEqual(found?.newWriter?.vmIds, [...vmIds]);
+  t.not(found?.oldWriter?.devices[0]?.lineage, found?.newWriter?.devices[0]?.lineage);
+  await run(t, on, Mode.FENCE);
+  t.deepEqual((await placesOf(on.sites, 'a')).running, []);
+  t.deepEqual((await placesOf(on.sites, 'b')).running, [...vmIds]);
+
+  const held = await sums(on, 'a');
+  const wanted = { planId: 'move', mode: Mode.REPROTECT, requester: 'ann' };
+  t.like(await failure(t, client.runs.start(wanted), CallError), { reason: 'DATA_DIVERGED' });
+  t.deepEqual(await sums(on, 'a'), held);
+  await reprotect(t, on, 'b', DivergedChoice.KEEP);
+  t.notDeepEqual(await sums(on, 'a'), held);
+  const points = await on.sites.a.call('recoveryPoints', { id: 'g1', devices: ['d1'] });
+  t.true('value' in points && points.value.some(({ id }) => /snapshot:before-resync/.test(id)));
+  t.deepEqual(await client.sites.recoveries(), []);
+  await home(t, on);
+});
