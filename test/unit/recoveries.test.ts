@@ -1,6 +1,7 @@
 /** A lost site comes back with its VMs still writing: who says so, who stops it, who decides. */
 import test from 'ava';
 import type { Mode } from '../../daemon/core/plan.ts';
+import { emptySystem, foldSystem } from '../../daemon/core/system.ts';
 import type { StartRequest } from '../../daemon/runner/service.ts';
 import { planFor, type Rig, rig, untilRest } from '../_support/engine-on-lab.ts';
 
@@ -135,10 +136,40 @@ for (const changes of ['keep', 'discard'] as const) {
   });
 }
 
-test('runs that are forgotten and a restated catalog → what is left behind stays known', async (t) => {
+test('runs that are forgotten → what is left behind stays known', async (t) => {
   const made = await parted({ retention: { runsMax: 0, ageMsMax: 0 } });
   await made.engine.tidied();
   await made.restart();
   await back(made);
   t.like(await recoveryOf(made), [{ state: 'required' }]);
+});
+
+test('disaster: at every entry of the run → not one call to the lost array or compute', async (t) => {
+  const made = await rig({ groups: 1, vms: 3 });
+  await made.engine.createPlan(planFor(1, 3));
+  await made.lab.loseSite('site-a');
+  await made.engine.declareLost('site-a', 'ann', 'fire');
+  const request = { planId: 'payroll', mode: 'disaster' as const, requester: 'ann' };
+  const { runId } = await made.engine.startRun({ ...request, requestKey: '', policies: {} });
+  const steps = new Set<number>();
+  for await (const page of made.engine.watchRun(runId, 0, new AbortController().signal)) {
+    for (const { body } of page.events) {
+      const { type, step } = JSON.parse(body) as { type: string; step: number };
+      if (type === 'task-outcome') steps.add(step);
+    }
+    for (const id of ['lab-a', 'lab-compute-a']) {
+      t.is((await made.lab.calls(id)).whileDown, 0, `${id} after step ${[...steps].at(-1)}`);
+    }
+  }
+  const { steps: all } = await made.engine.getRun(runId, 'full');
+  t.is(steps.size, all.length);
+});
+
+test('what a restated catalog says of recoveries replaces what was there', (t) => {
+  const at = 7;
+  const record = { planId: 'p', runId: 'r', sinceMs: 1, oldSiteId: 'a', newSiteId: 'b' };
+  const state = foldSystem(emptySystem(), { type: 'recoveries-kept', at, recoveries: [record] });
+  t.deepEqual([...state.recoveries.values()], [record]);
+  foldSystem(state, { type: 'recoveries-kept', at, recoveries: [] });
+  t.is(state.recoveries.size, 0);
 });
