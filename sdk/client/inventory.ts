@@ -123,6 +123,7 @@ export class Inventory {
    * for await (const { arrayId, devices, goneIds } of client.inventory.watchDevices()) {
    *   for (const device of devices) console.log(arrayId, device.id, device.pairState);
    *   for (const id of goneIds) console.log(arrayId, id, 'is gone');
+   *   if (devices.length > 0) break; // a watch goes on until you leave it
    * }
    * ```
    */

@@ -73,6 +73,7 @@ export const examples: Readonly<Record<string, (client: SiteswapClient) => Promi
     for await (const { arrayId, devices, goneIds } of client.inventory.watchDevices()) {
       for (const device of devices) console.log(arrayId, device.id, device.pairState);
       for (const id of goneIds) console.log(arrayId, id, 'is gone');
+      if (devices.length > 0) break; // a watch goes on until you leave it
     }
   },
   'inventory.ts vms': async (client) => {
