@@ -130,7 +130,8 @@ const resolve = (
   const recoveryComputes = world.computesAt(plan.recoverySiteId);
   const computes = [...protectedComputes, ...recoveryComputes];
   const paths = pathsOf(mode, groups, findings);
-  checkGuards({ plan, mode, groups, paths, now: context.now, findings });
+  const chosen = context.changes !== undefined;
+  checkGuards({ plan, mode, groups, paths, now: context.now, chosen, findings });
   const intent = { mode, planId: plan.id, protectedSiteId: plan.protectedSiteId };
   checkInUse(intent, groups, context.openRuns ?? [], findings);
   const placement = placeDatastores(groups, computes, findings);

@@ -55,6 +55,8 @@ export interface GuardQuestion {
   readonly groups: readonly Group[];
   readonly paths: readonly Path[];
   readonly now: number;
+  /** A person has chosen what becomes of data that went different ways. */
+  readonly chosen: boolean;
   readonly findings: Findings;
 }
 
@@ -151,10 +153,35 @@ const checkTestable = ({ findings }: GuardQuestion, group: Group): void => {
   }
 };
 
+const acceptsWriters = (device: Device | undefined): boolean =>
+  device?.access === 'read-write' && device.direction !== 'stretched';
+
+/**
+ * Where both ends accept writers, a copy in either direction overwrites what stands at the other
+ * one: only a person can say which of them that may be.
+ */
+const checkWriters = ({ plan, findings }: GuardQuestion, group: Group): void => {
+  for (const [position, device] of group.protected.devices.entries()) {
+    const peer = group.recovery.devices[position];
+    if (!acceptsWriters(device) || !acceptsWriters(peer)) continue;
+    findings.obstacle(
+      group.field,
+      `both sides accept writers of device "${device?.id}" of array ` +
+        `"${group.protected.arrayId}" ("${peer?.id}" at site "${plan.recoverySiteId}"), so a ` +
+        `copy would overwrite one of them: to give up what was written there, siteswap device ` +
+        `restore ${group.recovery.target.id} --array ${group.recovery.arrayId}; else siteswap repair ` +
+        `${plan.id} tells how it stands and adopts it`,
+    );
+    return;
+  }
+};
+
 /** Adds what is wrong now with the pairs of a plan. */
 export const checkGuards = (question: GuardQuestion): void => {
-  const { mode, groups, paths } = question;
+  const { mode, groups, paths, chosen } = question;
+  const copies = mode === 'planned' || (mode === 'reprotect' && !chosen);
   groups.forEach((group, position) => {
+    if (copies && paths[position] === 'cold') checkWriters(question, group);
     if (mode === 'planned') checkStates(question, group);
     if (mode === 'test') checkTestable(question, group);
     const copied = paths[position] === 'cold' && !isHandedOver(group);

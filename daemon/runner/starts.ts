@@ -213,7 +213,11 @@ export class Starts {
     for (const siteId of [...needed, plan.recoverySiteId]) {
       if (!lostSites.has(siteId)) continue;
       const message = `site "${siteId}" is declared lost, and ${mode} mode needs it`;
-      throw new SiteswapError('SITE_LOST', message, { subject: siteId });
+      const back = `once it is back: siteswap site reachable ${siteId} --reason …`;
+      // The way round a lost site is to run at the other one; nobody should lose that one too.
+      const round = mode === 'planned' && siteId === plan.protectedSiteId;
+      const hint = round ? `Run in disaster mode; or, ${back}` : `Wait; ${back}`;
+      throw new SiteswapError('SITE_LOST', message, { subject: siteId, hint });
     }
   }
 

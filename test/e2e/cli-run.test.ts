@@ -138,7 +138,10 @@ test('call: any method, loaded at run time → JSON with the contract’s own na
     .map((line) => JSON.parse(line));
   t.is(first.devices[0].sizeBytes, 64 * 2 ** 30);
   t.regex(first.observedTime, /^\d{4}-\d\d-\d\dT/);
-  const failed = await type('call', 'RunService/GetRun', '{"runId": "nope"}');
+  t.regex((await type('call', '--list')).out, /RepairService\/Inspect/);
+  const typo = await type('call', 'RunService/GetRun', '{"runid": "nope"}');
+  t.regex(typo.err, /no field runid[\s\S]*Did you mean runId/);
+  const failed = await type('call', 'RunService/GetRun', '{"run_id": "nope"}');
   t.is(failed.exit, 3);
   t.regex(failed.err, /RUN_NOT_FOUND/);
 });

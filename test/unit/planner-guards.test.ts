@@ -160,3 +160,19 @@ test('device runs: refused on what a plan run has; a sync and a forced promote a
   t.deepEqual(ask('sync'), []);
   t.deepEqual(ask('failover', { force: true }), []);
 });
+
+const splitWorld = withDevice('b-d0r', { access: 'read-write', direction: 'none' });
+
+for (const mode of ['planned', 'reprotect'] as const) {
+  test(`${mode}: both sides accept writers → refused, with both ways out`, (t) => {
+    const { obstacles } = found(splitWorld, { mode });
+    const finding = obstacles.find(({ message }) => /both sides accept writers/.test(message));
+    t.regex(finding?.message ?? '', /device restore .* --array/);
+    t.regex(finding?.message ?? '', /siteswap repair/);
+  });
+}
+
+test('reprotect: both sides accept writers, and a person has chosen → not refused for it', (t) => {
+  const { obstacles } = found(splitWorld, { mode: 'reprotect', changes: 'keep' });
+  t.false(obstacles.some(({ message }) => /both sides accept writers/.test(message)));
+});

@@ -2,7 +2,7 @@
  * `call`: any method of the contract by its name, with JSON in and JSON out. The contract is loaded
  * at run time by @grpc/proto-loader: a generic client, which must work without generated code.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { text as readAll } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import {
@@ -24,13 +24,21 @@ import { usageError } from '../exit.ts';
 /** The compiled tree and the packed SDK keep the contract at the same place beside us. */
 const contractDir = fileURLToPath(new URL('../../../proto/', import.meta.url));
 
-const files = ['inventory', 'plan', 'replication', 'run', 'site']
-  .map((name) => `siteswap/v1/${name}.proto`)
-  .concat('grpc/health/v1/health.proto');
+/** Every file of the contract, so that none is forgotten. */
+const contractFiles = (): string[] =>
+  readdirSync(`${contractDir}siteswap/v1`)
+    .filter((name) => name.endsWith('.proto'))
+    .map((name) => `siteswap/v1/${name}`)
+    .concat('grpc/health/v1/health.proto');
 
 const options = { enums: String, longs: Number, defaults: true, includeDirs: [contractDir] };
 
-type Method = MethodDefinition<object, object>;
+/** As proto-loader makes it: with the request's fields, under their names in JSON. */
+type Method = MethodDefinition<object, object> & {
+  readonly requestType: {
+    readonly type: { readonly field: readonly { readonly name: string }[] };
+  };
+};
 
 const isService = (value: object): value is ServiceDefinition => !('format' in value);
 
@@ -48,7 +56,7 @@ const methodsOf = (contract: PackageDefinition): ReadonlyMap<string, Method> => 
 
 /** Loads the contract. */
 export const loadMethods = (): ReadonlyMap<string, Method> => {
-  if (existsSync(contractDir)) return methodsOf(loadSync(files, options));
+  if (existsSync(contractDir)) return methodsOf(loadSync(contractFiles(), options));
   const what = `the contract is not beside the program (${contractDir})`;
   throw usageError(what, 'Build the project with `npm run build`.');
 };
@@ -92,6 +100,26 @@ const parse = (json: string): object => {
     throw usageError(`the request is not JSON: ${why}`, `Give an object, such as '{}'.`);
   }
   throw usageError('the request is not a JSON object', `Give an object, such as '{}'.`);
+};
+
+/** Fields as JSON names them; the contract's own names are taken too, and a typo is told. */
+const namedRight = (method: Method, request: object): object => {
+  const names = new Map<string, string>();
+  for (const { name } of method.requestType.type.field) {
+    names.set(name, name).set(name.replace(/[A-Z]/g, '_$&').toLowerCase(), name);
+  }
+  const named = Object.entries(request).map(([given, value]) => {
+    const name = names.get(given);
+    if (name !== undefined) return [name, value] as const;
+    const meant = nearest(given, names.values());
+    throw usageError(
+      `the request has no field ${given}`,
+      meant === undefined
+        ? `It has: ${[...new Set(names.values())].join(', ')}.`
+        : `Did you mean ${meant}?`,
+    );
+  });
+  return Object.fromEntries(named);
 };
 
 const unary = (client: Client, method: Method, request: object): Promise<object | undefined> =>
@@ -164,6 +192,7 @@ Examples:
       if (method.requestStream) {
         throw usageError(`${asked} takes a stream`, 'Use the generated client for it.');
       }
-      await perform(cli, method, parse(json === '-' ? await readAll(process.stdin) : json));
+      const request = parse(json === '-' ? await readAll(process.stdin) : json);
+      await perform(cli, method, namedRight(method, request));
     });
 };
