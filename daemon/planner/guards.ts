@@ -169,8 +169,8 @@ const checkWriters = ({ plan, findings }: GuardQuestion, group: Group): void => 
       `both sides accept writers of device "${device?.id}" of array ` +
         `"${group.protected.arrayId}" ("${peer?.id}" at site "${plan.recoverySiteId}"), so a ` +
         `copy would overwrite one of them: to give up what was written there, siteswap device ` +
-        `restore ${group.recovery.target.id} --array ${group.recovery.arrayId}; else siteswap repair ` +
-        `${plan.id} tells how it stands and adopts it`,
+        `restore ${group.recovery.target.id} --array ${group.recovery.arrayId}; else siteswap ` +
+        `repair ${plan.id} tells how it stands and adopts it`,
     );
     return;
   }
