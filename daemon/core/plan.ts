@@ -75,3 +75,7 @@ export interface Plan {
   readonly policies: Readonly<Record<string, Policy>>;
   readonly options: PlanOptions;
 }
+
+/** The arrays that a plan names its groups by: those of either side, once for each group. */
+export const arraysOf = ({ protectionGroups }: Plan): string[] =>
+  protectionGroups.flatMap(({ groups }) => groups.map(({ arrayId }) => arrayId));

@@ -3,7 +3,7 @@
  * all that happens here: what is done about it is a run that somebody starts.
  */
 import { SiteswapError } from '../core/errors.ts';
-import type { Mode, Plan } from '../core/plan.ts';
+import { arraysOf, type Mode, type Plan } from '../core/plan.ts';
 import {
   type DivergedChoice,
   divergedChoices,
@@ -79,11 +79,8 @@ export class Recoveries {
   /** What cannot be asked is told from what was recorded. */
   async #look(plan: Plan): Promise<void> {
     const sites = [plan.protectedSiteId, plan.recoverySiteId];
-    const arrayIds = plan.protectionGroups.flatMap(({ groups }) =>
-      groups.map(({ arrayId }) => arrayId),
-    );
     try {
-      await this.#parts.scout.refresh(sites, arrayIds);
+      await this.#parts.scout.refresh(sites, arraysOf(plan));
     } catch (error) {
       if (!(error instanceof SiteswapError)) throw error;
     }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { PlanAdopted, Standing } from '../core/adoption.ts';
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
-import type { Plan } from '../core/plan.ts';
+import { arraysOf, type Plan } from '../core/plan.ts';
 import { openRunOf, planStateOf } from '../core/system.ts';
 import { lookAt } from '../planner/standing.ts';
 import type { Catalog } from './catalog.ts';
@@ -74,10 +74,7 @@ export class Repairs {
       const message = `site "${lost}" is declared lost: what it really is cannot be asked`;
       throw new SiteswapError('SITE_LOST', message, { subject: lost });
     }
-    const arrayIds = plan.protectionGroups.flatMap(({ groups }) =>
-      groups.map(({ arrayId }) => arrayId),
-    );
-    await scout.refresh(sites, arrayIds);
+    await scout.refresh(sites, arraysOf(plan));
   }
 
   /** A run knows more than a look does: it is ended first, by a decision. */

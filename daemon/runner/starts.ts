@@ -6,7 +6,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { RunStarted } from '../core/entries.ts';
 import { SiteswapError, type Violation } from '../core/errors.ts';
-import type { Mode, Plan } from '../core/plan.ts';
+import { arraysOf, type Mode, type Plan } from '../core/plan.ts';
 import type { Random } from '../core/random.ts';
 import type { DivergedChoice } from '../core/recovery.ts';
 import { expectFresh } from '../core/retention.ts';
@@ -106,10 +106,8 @@ export class Starts {
     this.#expectSites(plan, mode);
     const { scout } = this.#parts;
     const sites = [plan.recoverySiteId, plan.protectedSiteId];
-    const arrayIds = plan.protectionGroups.flatMap(({ groups }) =>
-      groups.map(({ arrayId }) => arrayId),
-    );
-    const asked = await scout.refresh(mode === 'cleanup' ? sites.slice(0, 1) : sites, arrayIds);
+    const needed = mode === 'cleanup' ? sites.slice(0, 1) : sites;
+    const asked = await scout.refresh(needed, arraysOf(plan));
     const context = {
       ...(await this.#context(policies, asked)),
       ...(changes === undefined ? {} : { changes }),

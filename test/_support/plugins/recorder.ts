@@ -11,7 +11,10 @@ import {
   type Fault,
   FaultError,
   type GroupTarget,
+  readingVerbs,
+  storageVerbs,
   type TargetVerb,
+  targetVerbs,
   z,
 } from '@siteswap/sdk/plugin';
 
@@ -46,23 +49,11 @@ interface Call {
   readonly args: object;
 }
 
-const changingVerbs = [
-  'sync',
-  'snapshot',
-  'prepareFailover',
-  'failover',
-  'fence',
-  'testFailoverStart',
-  'testFailoverStop',
-  'reverse',
-  'resync',
-  'restoreReplication',
-  'suspendReplication',
-  'resumeReplication',
-  'setSitePreference',
-  'mount',
-  'unmount',
-] as const satisfies readonly TargetVerb[];
+const reading: ReadonlySet<string> = new Set(readingVerbs);
+const storage: ReadonlySet<string> = new Set(storageVerbs);
+const changingVerbs = targetVerbs.filter(
+  (verb) => !reading.has(verb) && (storage.has(verb) || verb === 'mount' || verb === 'unmount'),
+);
 
 const statusOf = ({ devices }: Storage, { devices: asked }: GroupTarget): unknown =>
   devices
