@@ -4,7 +4,7 @@
  * old lineage, and somebody must decide about it. That is kept apart from the runs: those are
  * forgotten.
  */
-import type { RunClosed, RunOpened, SiteDeclared } from './system.ts';
+import type { RunClosed, RunOpened, SiteDeclared } from './system-entries.ts';
 
 /** What becomes of data that only the returned site holds: kept there as a snapshot, or not. */
 export const divergedChoices = ['keep', 'discard'] as const;

@@ -4,8 +4,9 @@
  */
 import { SiteswapError } from './errors.ts';
 import { endedRunDaysDefault, endedRunsDefault } from './limits.ts';
+import { decidingRunOf } from './plan-state.ts';
 import { requestPrint, runPrint } from './prints.ts';
-import { decidingRunOf, requestOf, type SystemState } from './system.ts';
+import { requestOf, type SystemState } from './system.ts';
 
 /** Both bounds hold: what is past either is forgotten. */
 export interface Retention {

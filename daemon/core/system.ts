@@ -8,10 +8,9 @@
  * the same state, so what is stated anew replaces what was there.
  */
 import { type AdoptionBook, adoptedPlan, adoptRecovery, type PlanAdopted } from './adoption.ts';
-import type { RunResult } from './entries.ts';
 import type { RemoteEvidence } from './inventory.ts';
 import { printsKeptMax } from './limits.ts';
-import type { Mode, Plan } from './plan.ts';
+import type { Plan } from './plan.ts';
 import { requestPrint, runPrint } from './prints.ts';
 import {
   foldDisaster,
@@ -19,86 +18,22 @@ import {
   foldRunEnd,
   type RecoveriesKept,
   type RecoveryBook,
-  recoveryStateOf,
 } from './recovery.ts';
 import { foldSource, type SourceBook, type SourceSet } from './sources.ts';
-
-export interface PlanSaved {
-  readonly type: 'plan-saved';
-  readonly at: number;
-  readonly plan: Plan;
-  readonly etag: string;
-}
-
-export interface PlanDeleted {
-  readonly type: 'plan-deleted';
-  readonly at: number;
-  readonly planId: string;
-}
-
-export interface SiteDeclared {
-  readonly type: 'site-lost' | 'site-reachable';
-  readonly at: number;
-  readonly siteId: string;
-  readonly requester: string;
-  readonly reason: string;
-}
-
-/** Fresh evidence of one remote; it replaces the older one. */
-export interface InventoryRecorded {
-  readonly type: 'inventory-recorded';
-  readonly at: number;
-  readonly evidence: RemoteEvidence;
-}
-
-/** A run exists: lands together with its `run-started`. */
-export interface RunOpened {
-  readonly type: 'run-opened';
-  readonly at: number;
-  readonly runId: string;
-  readonly planId: string;
-  readonly mode: Mode | 'device';
-  readonly requester: string;
-  readonly requestKey: string;
-  /** What was asked, so that the same key with another request is seen. */
-  readonly request: string;
-}
-
-/** A run has ended: lands together with its `run-ended`. */
-export interface RunClosed {
-  readonly type: 'run-closed';
-  readonly at: number;
-  readonly runId: string;
-  readonly result: RunResult;
-}
-
-/** Runs that ended long ago: their streams go, and nothing but fingerprints of them is left. */
-export interface RunsForgotten {
-  readonly type: 'runs-forgotten';
-  readonly at: number;
-  readonly runIds: readonly string[];
-}
-
-/** Every run that is kept, in order of opening: stated anew. */
-export interface RunsKept {
-  readonly type: 'runs-kept';
-  readonly at: number;
-  readonly runs: readonly RunRecord[];
-}
-
-/** Fingerprints of what was forgotten, stated anew. */
-export interface PrintsKept {
-  readonly type: 'prints-kept';
-  readonly at: number;
-  readonly prints: readonly number[];
-}
-
-/** All that holds was stated anew, in so many characters: what stands before it may go. */
-export interface Restated {
-  readonly type: 'restated';
-  readonly at: number;
-  readonly chars: number;
-}
+import {
+  type InventoryRecorded,
+  isDeciding,
+  type PlanDeleted,
+  type PlanSaved,
+  type PrintsKept,
+  type Restated,
+  type RunClosed,
+  type RunOpened,
+  type RunRecord,
+  type RunsForgotten,
+  type RunsKept,
+  type SiteDeclared,
+} from './system-entries.ts';
 
 export type SystemEntry =
   | PlanSaved
@@ -114,11 +49,6 @@ export type SystemEntry =
   | RunsKept
   | PrintsKept
   | Restated;
-
-export interface RunRecord {
-  readonly opened: RunOpened;
-  closed?: RunClosed;
-}
 
 export interface PlanRecord {
   plan: Plan;
@@ -282,73 +212,4 @@ const closeRunRecord = (state: SystemState, closed: RunClosed): void => {
     recoverySiteId: protectedSiteId,
   };
   saved.etag = `${saved.etag}r`;
-};
-
-/** What a plan is ready for, by the history of its runs. */
-export type PlanState = 'ready' | 'tested' | 'failed-over' | 'recovery-required';
-
-const modesFrom: Readonly<Record<PlanState, readonly Mode[]>> = {
-  ready: ['test', 'planned', 'disaster'],
-  tested: ['cleanup', 'disaster'],
-  'failed-over': ['reprotect'],
-  'recovery-required': ['fence'],
-};
-
-const isDeciding = ({ opened, closed }: RunRecord): boolean =>
-  closed !== undefined &&
-  closed.result !== 'rolled-back' &&
-  opened.mode !== 'device' &&
-  opened.mode !== 'fence';
-
-/** The newest ended run of a plan that changed something; a fence only cuts off what was left. */
-export const decidingRunOf = (state: SystemState, planId: string): RunRecord | undefined => {
-  for (const runId of (state.runsOf.get(planId) ?? []).toReversed()) {
-    const record = state.runs.get(runId);
-    if (record !== undefined && isDeciding(record)) return record;
-  }
-  return undefined;
-};
-
-/**
- * The newest run that changed something decides. A planned or disaster run that was begun and did
- * not end well may be run again; cleanup and reprotect likewise. While two sites may both have
- * writers, nothing comes before cutting the old ones off.
- */
-export const planStateOf = (state: SystemState, planId: string): PlanState => {
-  const recovery = state.recoveries.get(planId);
-  if (recovery !== undefined && recoveryStateOf(recovery) === 'required') {
-    return 'recovery-required';
-  }
-  const adopted = state.adoptions.get(planId);
-  if (adopted !== undefined) return adopted.state === 'ready' ? 'ready' : 'failed-over';
-  const { opened, closed } = decidingRunOf(state, planId) ?? {};
-  if (opened === undefined || closed === undefined) return 'ready';
-  const { mode } = opened;
-  const { result } = closed;
-  const ended = result === 'succeeded' || result === 'incomplete';
-  if (mode === 'test') return 'tested';
-  if (mode === 'cleanup') return ended ? 'ready' : 'tested';
-  if (mode === 'reprotect') return result === 'succeeded' ? 'ready' : 'failed-over';
-  return ended ? 'failed-over' : 'ready';
-};
-
-/**
- * Modes in which a plan may be run now. A failover that did not end well may be run again, which
- * goes on from where that one left it; what it has brought over may be protected as it is.
- */
-export const modesOf = (state: SystemState, planId: string): readonly Mode[] => {
-  const modes = modesFrom[planStateOf(state, planId)];
-  const { opened, closed } = decidingRunOf(state, planId) ?? {};
-  const mode = opened?.mode;
-  if (mode !== 'planned' && mode !== 'disaster') return modes;
-  return closed?.result === 'succeeded'
-    ? modes
-    : [...new Set([...modes, mode, 'reprotect' as const])];
-};
-
-/** The run of a plan that has not ended, if there is one. */
-export const openRunOf = (state: SystemState, planId: string): RunOpened | undefined => {
-  const last = (state.runsOf.get(planId) ?? []).at(-1);
-  const record = last === undefined ? undefined : state.runs.get(last);
-  return record !== undefined && record.closed === undefined ? record.opened : undefined;
 };

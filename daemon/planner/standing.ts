@@ -5,7 +5,7 @@
 import type { Standing } from '../core/adoption.ts';
 import type { Inventory } from '../core/inventory.ts';
 import type { Plan } from '../core/plan.ts';
-import type { PlanState } from '../core/system.ts';
+import type { PlanState } from '../core/plan-state.ts';
 import { Findings } from './findings.ts';
 import { type Group, type GroupEnd, resolveGroups } from './resolve-groups.ts';
 import { World } from './world.ts';

@@ -2,8 +2,8 @@
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError, type Violation } from '../core/errors.ts';
 import type { Plan } from '../core/plan.ts';
+import { openRunOf, planStateOf } from '../core/plan-state.ts';
 import type { Random } from '../core/random.ts';
-import { openRunOf, planStateOf } from '../core/system.ts';
 import { checkPlan } from '../planner/check-plan.ts';
 import type { Catalog } from './catalog.ts';
 import { Lines } from './lines.ts';

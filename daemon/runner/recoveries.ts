@@ -4,13 +4,13 @@
  */
 import { SiteswapError } from '../core/errors.ts';
 import { arraysOf, type Mode, type Plan } from '../core/plan.ts';
+import { planStateOf } from '../core/plan-state.ts';
 import {
   type DivergedChoice,
   divergedChoices,
   type RecoveryRecord,
   recoveryStateOf,
 } from '../core/recovery.ts';
-import { planStateOf } from '../core/system.ts';
 import { type Writer, writerAt } from '../planner/writers.ts';
 import type { Catalog } from './catalog.ts';
 import type { Scout } from './scout.ts';

@@ -4,7 +4,7 @@ import type { PlanAdopted, Standing } from '../core/adoption.ts';
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
 import { arraysOf, type Plan } from '../core/plan.ts';
-import { openRunOf, planStateOf } from '../core/system.ts';
+import { openRunOf, planStateOf } from '../core/plan-state.ts';
 import { lookAt } from '../planner/standing.ts';
 import type { Catalog } from './catalog.ts';
 import type { Scout } from './scout.ts';

@@ -11,7 +11,7 @@ import { SiteswapError } from '../core/errors.ts';
 import { inFlightPerRemoteDefault, openRunsMax, workgroupsPerViewMax } from '../core/limits.ts';
 import type { Policy } from '../core/policy.ts';
 import { expectRun, runExpired } from '../core/retention.ts';
-import type { RunOpened } from '../core/system.ts';
+import type { RunOpened } from '../core/system-entries.ts';
 import type { RunReport, RunSummary, RunView } from '../core/view.ts';
 import { Agent, type AgentParts } from './agent.ts';
 import type { EndedRuns } from './ended.ts';

@@ -7,10 +7,11 @@ import type { Clock } from '../core/clock.ts';
 import type { RunStarted } from '../core/entries.ts';
 import { SiteswapError, type Violation } from '../core/errors.ts';
 import { arraysOf, type Mode, type Plan } from '../core/plan.ts';
+import { modesOf, openRunOf, planStateOf } from '../core/plan-state.ts';
 import type { Random } from '../core/random.ts';
 import type { DivergedChoice } from '../core/recovery.ts';
 import { expectFresh } from '../core/retention.ts';
-import { modesOf, openRunOf, planStateOf, requestOf } from '../core/system.ts';
+import { requestOf } from '../core/system.ts';
 import {
   type Found,
   type Frozen,

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import type { RunOpened } from '../../daemon/core/system.ts';
+import type { RunOpened } from '../../daemon/core/system-entries.ts';
 import type { Append } from '../../daemon/journal/journal.ts';
 import { openSqliteJournal } from '../../daemon/journal/sqlite.ts';
 import { Catalog } from '../../daemon/runner/catalog.ts';

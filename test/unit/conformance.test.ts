@@ -12,8 +12,8 @@ import {
   runConformance,
 } from '@siteswap/sdk/conformance';
 import test from 'ava';
+import { type Defect, defects } from '../_support/toy/calls.ts';
 import { toyFixture } from '../_support/toy/fixture.ts';
-import { type Defect, defects } from '../_support/toy/plugin.ts';
 
 /** Defect → how the title of the claim begins that must fail by it. */
 const claimOf: Readonly<Record<Defect, string>> = {

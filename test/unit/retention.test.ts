@@ -1,15 +1,14 @@
 /** What ended long ago is forgotten, and nothing that still matters is. */
 import test from 'ava';
+import { planStateOf } from '../../daemon/core/plan-state.ts';
 import { expiredRuns, retentionOf } from '../../daemon/core/retention.ts';
 import {
   emptySystem,
   foldSystem,
-  planStateOf,
-  type RunClosed,
-  type RunOpened,
   type SystemEntry,
   type SystemState,
 } from '../../daemon/core/system.ts';
+import type { RunClosed, RunOpened } from '../../daemon/core/system-entries.ts';
 import { MemoryJournal, type MemoryStore } from '../../daemon/journal/memory.ts';
 import { Catalog } from '../../daemon/runner/catalog.ts';
 import { EndedRuns } from '../../daemon/runner/ended.ts';

@@ -1,6 +1,6 @@
 /** The toy's compute verbs: a VM is a counter that writes its value to its device. */
 import type { DatastoreTarget, Instance, Page, PluginVerbs, VmTarget } from '@siteswap/sdk/plugin';
-import { arrive, fail, type Has, missing, type ToySession, verb } from './plugin.ts';
+import { arrive, fail, type Has, missing, type ToySession, verb } from './calls.ts';
 import { datastoreOf, isStretched, type ToyDevice, type ToyVm, vmOn } from './store.ts';
 
 const nameOf = (id: string, instance: Instance): string => `${instance} ${id}`;

@@ -1,7 +1,8 @@
 /** The toy's world as a conformance fixture. */
 import { randomUUID } from 'node:crypto';
 import type { Fixture } from '@siteswap/sdk/conformance';
-import { type Defect, toyPlugin } from './plugin.ts';
+import type { Defect } from './calls.ts';
+import { toyPlugin } from './plugin.ts';
 import {
   datastoreOf,
   groups,

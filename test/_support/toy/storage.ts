@@ -1,6 +1,6 @@
 /** The toy's storage verbs. */
 import type { Direction, GroupTarget, PluginVerbs } from '@siteswap/sdk/plugin';
-import { arrive, fail, type Has, missing, type ToySession, verb } from './plugin.ts';
+import { arrive, fail, type Has, missing, type ToySession, verb } from './calls.ts';
 import { groups, isStretched, type Side, type ToyDevice } from './store.ts';
 
 const otherOf = (side: Side): Side => (side === 'source' ? 'target' : 'source');

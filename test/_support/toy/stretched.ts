@@ -1,6 +1,6 @@
 /** The toy's stretched group: two ends that are written as one, and VMs that go over. */
 import type { GroupTarget, PluginVerbs, VmTarget } from '@siteswap/sdk/plugin';
-import { fail, type Has, missing, type ToySession, verb } from './plugin.ts';
+import { fail, type Has, missing, type ToySession, verb } from './calls.ts';
 import {
   datastoreOf,
   groups,

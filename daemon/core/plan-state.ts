@@ -1,0 +1,70 @@
+/**
+ * What a plan is ready for, by the history of its runs, its recovery and what a person has adopted.
+ */
+import type { Mode } from './plan.ts';
+import { recoveryStateOf } from './recovery.ts';
+import type { SystemState } from './system.ts';
+import { isDeciding, type RunOpened, type RunRecord } from './system-entries.ts';
+
+/** What a plan is ready for, by the history of its runs. */
+export type PlanState = 'ready' | 'tested' | 'failed-over' | 'recovery-required';
+
+const modesFrom: Readonly<Record<PlanState, readonly Mode[]>> = {
+  ready: ['test', 'planned', 'disaster'],
+  tested: ['cleanup', 'disaster'],
+  'failed-over': ['reprotect'],
+  'recovery-required': ['fence'],
+};
+
+/** The newest ended run of a plan that changed something; a fence only cuts off what was left. */
+export const decidingRunOf = (state: SystemState, planId: string): RunRecord | undefined => {
+  for (const runId of (state.runsOf.get(planId) ?? []).toReversed()) {
+    const record = state.runs.get(runId);
+    if (record !== undefined && isDeciding(record)) return record;
+  }
+  return undefined;
+};
+
+/**
+ * The newest run that changed something decides. A planned or disaster run that was begun and did
+ * not end well may be run again; cleanup and reprotect likewise. While two sites may both have
+ * writers, nothing comes before cutting the old ones off.
+ */
+export const planStateOf = (state: SystemState, planId: string): PlanState => {
+  const recovery = state.recoveries.get(planId);
+  if (recovery !== undefined && recoveryStateOf(recovery) === 'required') {
+    return 'recovery-required';
+  }
+  const adopted = state.adoptions.get(planId);
+  if (adopted !== undefined) return adopted.state === 'ready' ? 'ready' : 'failed-over';
+  const { opened, closed } = decidingRunOf(state, planId) ?? {};
+  if (opened === undefined || closed === undefined) return 'ready';
+  const { mode } = opened;
+  const { result } = closed;
+  const ended = result === 'succeeded' || result === 'incomplete';
+  if (mode === 'test') return 'tested';
+  if (mode === 'cleanup') return ended ? 'ready' : 'tested';
+  if (mode === 'reprotect') return result === 'succeeded' ? 'ready' : 'failed-over';
+  return ended ? 'failed-over' : 'ready';
+};
+
+/**
+ * Modes in which a plan may be run now. A failover that did not end well may be run again, which
+ * goes on from where that one left it; what it has brought over may be protected as it is.
+ */
+export const modesOf = (state: SystemState, planId: string): readonly Mode[] => {
+  const modes = modesFrom[planStateOf(state, planId)];
+  const { opened, closed } = decidingRunOf(state, planId) ?? {};
+  const mode = opened?.mode;
+  if (mode !== 'planned' && mode !== 'disaster') return modes;
+  return closed?.result === 'succeeded'
+    ? modes
+    : [...new Set([...modes, mode, 'reprotect' as const])];
+};
+
+/** The run of a plan that has not ended, if there is one. */
+export const openRunOf = (state: SystemState, planId: string): RunOpened | undefined => {
+  const last = (state.runsOf.get(planId) ?? []).at(-1);
+  const record = last === undefined ? undefined : state.runs.get(last);
+  return record !== undefined && record.closed === undefined ? record.opened : undefined;
+};

@@ -1,0 +1,96 @@
+/**
+ * What the system stream holds of plans, sites and runs. Recoveries, adoptions and sources have
+ * entries of their own, each beside its rules.
+ */
+import type { RunResult } from './entries.ts';
+import type { RemoteEvidence } from './inventory.ts';
+import type { Mode, Plan } from './plan.ts';
+
+export interface PlanSaved {
+  readonly type: 'plan-saved';
+  readonly at: number;
+  readonly plan: Plan;
+  readonly etag: string;
+}
+
+export interface PlanDeleted {
+  readonly type: 'plan-deleted';
+  readonly at: number;
+  readonly planId: string;
+}
+
+export interface SiteDeclared {
+  readonly type: 'site-lost' | 'site-reachable';
+  readonly at: number;
+  readonly siteId: string;
+  readonly requester: string;
+  readonly reason: string;
+}
+
+/** Fresh evidence of one remote; it replaces the older one. */
+export interface InventoryRecorded {
+  readonly type: 'inventory-recorded';
+  readonly at: number;
+  readonly evidence: RemoteEvidence;
+}
+
+/** A run exists: lands together with its `run-started`. */
+export interface RunOpened {
+  readonly type: 'run-opened';
+  readonly at: number;
+  readonly runId: string;
+  readonly planId: string;
+  readonly mode: Mode | 'device';
+  readonly requester: string;
+  readonly requestKey: string;
+  /** What was asked, so that the same key with another request is seen. */
+  readonly request: string;
+}
+
+/** A run has ended: lands together with its `run-ended`. */
+export interface RunClosed {
+  readonly type: 'run-closed';
+  readonly at: number;
+  readonly runId: string;
+  readonly result: RunResult;
+}
+
+/** Runs that ended long ago: their streams go, and nothing but fingerprints of them is left. */
+export interface RunsForgotten {
+  readonly type: 'runs-forgotten';
+  readonly at: number;
+  readonly runIds: readonly string[];
+}
+
+/** Every run that is kept, in order of opening: stated anew. */
+export interface RunsKept {
+  readonly type: 'runs-kept';
+  readonly at: number;
+  readonly runs: readonly RunRecord[];
+}
+
+/** Fingerprints of what was forgotten, stated anew. */
+export interface PrintsKept {
+  readonly type: 'prints-kept';
+  readonly at: number;
+  readonly prints: readonly number[];
+}
+
+/** All that holds was stated anew, in so many characters: what stands before it may go. */
+export interface Restated {
+  readonly type: 'restated';
+  readonly at: number;
+  readonly chars: number;
+}
+
+export interface RunRecord {
+  readonly opened: RunOpened;
+  closed?: RunClosed;
+}
+
+/** It has ended and changed something; a fence only cuts off what was left. */
+export const isDeciding = ({ opened, closed }: RunRecord): boolean =>
+  closed !== undefined &&
+  closed.result !== 'rolled-back' &&
+  opened.mode !== 'device' &&
+  opened.mode !== 'fence';
