@@ -30,6 +30,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   daemon: ['daemon', 'sdk/yaml', ...contract],
   'plugins/files': [],
   'plugins/lab': [],
+  'plugins/qemu': [],
 };
 
 /** Floors that are pure: no module of Node, no package. */

@@ -1,0 +1,5 @@
+/** The verbs of a compute: each finds what it is about and leaves the work to the files beside. */
+import type { PluginVerbs } from '@siteswap/sdk/plugin';
+import type { Session } from './session.ts';
+
+export const computeVerbs = {} satisfies PluginVerbs<Session>;

@@ -1,0 +1,203 @@
+/**
+ * A small, strict client of QMP, QEMU's monitor, over a unix socket. A monitor serves one client at
+ * a time; who connects second is not greeted. Answers are matched by id, events go to queues that
+ * their readers own, and whatever is not QMP ends the connection: nothing is guessed from it.
+ */
+import { connect, type Socket } from 'node:net';
+import { EventQueue, type QmpEvent } from './events.ts';
+import { failure, QmpError, QmpLost, type QmpRefusal } from './faults.ts';
+import { commandMsMax, greetingMsMax, lineBytesMax } from './limits.ts';
+
+export type QmpArguments = Readonly<Record<string, unknown>>;
+
+/** What became of a command: its value, or QEMU's refusal as it said it. */
+export type QmpAnswer =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly refusal: QmpRefusal };
+
+/** How long a caller is ready to wait. Past either the effect of a command is in doubt. */
+export interface Patience {
+  readonly signal?: AbortSignal;
+  /** Default: what the limits say. */
+  readonly waitMsMax?: number;
+}
+
+interface Waiting {
+  readonly command: string;
+  readonly settle: (answer: QmpAnswer | QmpLost) => void;
+}
+
+type Message = Readonly<Record<string, unknown>>;
+
+const isMessage = (value: unknown): value is Message =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+export class Qmp {
+  readonly path: string;
+  readonly #socket: Socket;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #queues = new Set<EventQueue>();
+  #pieces: Buffer[] = [];
+  #held = 0;
+  #lastId = 0;
+  #ended: QmpLost | undefined;
+  #greeted: (answer: undefined | QmpLost) => void = () => undefined;
+
+  private constructor(path: string, socket: Socket) {
+    this.path = path;
+    this.#socket = socket;
+    socket.on('data', (bytes: Buffer) => this.#take(bytes));
+    socket.on('error', ({ message }) => this.#end(`${path}: ${message}`));
+    socket.on('close', () => this.#end(`${path}: the monitor closed the connection`));
+  }
+
+  /** Connected, greeted, and out of negotiation. Throws `unreachable`, or QmpLost. */
+  static async open(path: string, patience: Patience = {}): Promise<Qmp> {
+    const socket = connect(path);
+    const qmp = new Qmp(path, socket);
+    const limits = { waitMsMax: greetingMsMax, ...patience };
+    const lost = await limited<undefined | QmpLost>(`the greeting of ${path}`, limits, (settle) => {
+      qmp.#greeted = settle;
+      if (qmp.#ended !== undefined) settle(qmp.#ended);
+    }).catch((error: unknown) => error as QmpLost);
+    if (lost !== undefined) {
+      qmp.close();
+      throw lost.why === 'closed' ? failure('unreachable', lost.message) : lost;
+    }
+    await qmp.must('qmp_capabilities', {}, patience);
+    return qmp;
+  }
+
+  get closed(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  /** Sends a command and answers with what QEMU said. Throws QmpLost when it said nothing. */
+  async execute(
+    command: string,
+    args: QmpArguments = {},
+    patience: Patience = {},
+  ): Promise<QmpAnswer> {
+    if (this.#ended !== undefined) throw this.#ended;
+    this.#lastId += 1;
+    const id = this.#lastId;
+    const limits = { waitMsMax: commandMsMax, ...patience };
+    try {
+      const answer = await limited<QmpAnswer | QmpLost>(
+        `${command} at ${this.path}`,
+        limits,
+        (settle) => {
+          this.#waiting.set(id, { command, settle });
+          this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
+        },
+      );
+      if (answer instanceof QmpLost) throw answer;
+      return answer;
+    } finally {
+      this.#waiting.delete(id);
+    }
+  }
+
+  /** The value of a command. Throws QmpError with QEMU's own words, or QmpLost. */
+  async must<T = unknown>(
+    command: string,
+    args: QmpArguments = {},
+    patience: Patience = {},
+  ): Promise<T> {
+    const answer = await this.execute(command, args, patience);
+    if (!answer.ok) throw new QmpError(command, answer.refusal);
+    return answer.value as T;
+  }
+
+  /** Events from now on. Take it before the command whose events are awaited, and close it. */
+  events(): EventQueue {
+    const queue = new EventQueue((closed) => this.#queues.delete(closed));
+    this.#queues.add(queue);
+    if (this.#ended !== undefined) queue.end(this.#ended);
+    return queue;
+  }
+
+  close(): void {
+    this.#end(`${this.path}: closed by us`);
+  }
+
+  #end(message: string): void {
+    if (this.#ended !== undefined) return;
+    const lost = new QmpLost('closed', message);
+    this.#ended = lost;
+    this.#socket.destroy();
+    this.#greeted(lost);
+    for (const { settle } of this.#waiting.values()) settle(lost);
+    this.#waiting.clear();
+    for (const queue of this.#queues) queue.end(lost);
+  }
+
+  #take(bytes: Buffer): void {
+    let from = 0;
+    for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, from)) {
+      const line = Buffer.concat([...this.#pieces, bytes.subarray(from, end)]).toString('utf8');
+      this.#pieces = [];
+      this.#held = 0;
+      from = end + 1;
+      if (line.trim() !== '') this.#read(line);
+    }
+    if (from === bytes.length) return;
+    this.#pieces.push(bytes.subarray(from));
+    this.#held += bytes.length - from;
+    if (this.#held > lineBytesMax) this.#end(`${this.path}: a line of more than ${lineBytesMax}`);
+  }
+
+  #read(line: string): void {
+    let message: unknown;
+    try {
+      message = JSON.parse(line);
+    } catch {
+      message = undefined;
+    }
+    if (!isMessage(message)) this.#end(`${this.path}: not QMP: ${line.slice(0, 200)}`);
+    else if ('QMP' in message) this.#greeted(undefined);
+    else if (typeof message.event === 'string') this.#spread(message, message.event);
+    else this.#settle(message);
+  }
+
+  #spread({ data, timestamp }: Message, name: string): void {
+    const { seconds = 0, microseconds = 0 } = (timestamp ?? {}) as Record<string, number>;
+    const atMs = seconds * 1_000 + Math.trunc(microseconds / 1_000);
+    const event: QmpEvent = { name, data: isMessage(data) ? data : {}, atMs };
+    for (const queue of this.#queues) queue.put(event);
+  }
+
+  /** An answer to nobody is one that came after its caller had given up. */
+  #settle({ id, error, return: value }: Message): void {
+    const waiting = this.#waiting.get(Number(id));
+    if (waiting === undefined) return;
+    if (!isMessage(error)) waiting.settle({ ok: true, value });
+    else {
+      const refusal = { class: String(error.class), desc: String(error.desc) };
+      waiting.settle({ ok: false, refusal });
+    }
+  }
+}
+
+/** Waits for what `begin` will settle, and no longer than the caller does. Throws QmpLost. */
+const limited = async <T>(
+  what: string,
+  { waitMsMax, signal }: Patience & { readonly waitMsMax: number },
+  begin: (settle: (value: T) => void) => void,
+): Promise<T> => {
+  let timer: NodeJS.Timeout | undefined;
+  let given: (() => void) | undefined;
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      const late = (why: string) => reject(new QmpLost('timeout', `${what}: ${why}`));
+      given = () => late('given up by its caller');
+      if (signal?.aborted) return given();
+      signal?.addEventListener('abort', given, { once: true });
+      timer = setTimeout(() => late(`no answer within ${waitMsMax} ms`), waitMsMax);
+      begin(resolve);
+    });
+  } finally {
+    clearTimeout(timer);
+    if (given !== undefined) signal?.removeEventListener('abort', given);
+  }
+};

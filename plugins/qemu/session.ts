@@ -1,0 +1,59 @@
+/**
+ * A session: where an array or a compute is, and nothing else. What is true stands in durable files
+ * and in QEMU's processes, so a session can end at any moment and the next one goes on.
+ */
+import { resolve } from 'node:path';
+import type { OpenContext } from '@siteswap/sdk/plugin';
+import type { Config } from './config.ts';
+import { failure } from './faults.ts';
+
+export type Directories = Readonly<Record<string, string>>;
+
+export interface ArraySession {
+  readonly kind: 'array';
+  readonly id: string;
+  readonly siteId: string;
+  readonly directory: string;
+  /** Peer array id → its directory. */
+  readonly peers: Directories;
+  /** Starts the storage daemon when there is none. */
+  readonly start: boolean;
+}
+
+export interface ComputeSession {
+  readonly kind: 'compute';
+  readonly id: string;
+  readonly siteId: string;
+  readonly directory: string;
+  /** Array id → its directory. */
+  readonly arrays: Directories;
+  readonly hosts: readonly string[];
+  /** Where its VMs can be migrated to, id → directory. */
+  readonly computes: Directories;
+}
+
+export type Session = ArraySession | ComputeSession;
+
+const whole = (directories: Directories): Directories =>
+  Object.fromEntries(Object.entries(directories).map(([id, path]) => [id, resolve(path)]));
+
+export const openSession = ({ config, remoteId, siteId }: OpenContext<Config>): Session => {
+  if (process.platform !== 'linux') {
+    throw failure('unsupported', 'the qemu plugin needs Linux: its locks and processes are its');
+  }
+  const at = { id: remoteId, siteId, directory: resolve(config.directory) };
+  const { peers = {}, arrays, hosts = ['host-1'], computes = {}, start } = config;
+  return arrays === undefined
+    ? { kind: 'array', ...at, peers: whole(peers), start }
+    : { kind: 'compute', ...at, arrays: whole(arrays), hosts, computes: whole(computes) };
+};
+
+export const asArray = (session: Session): ArraySession => {
+  if (session.kind === 'array') return session;
+  throw failure('unsupported', `${session.id} is a compute: it has no verbs of an array`);
+};
+
+export const asCompute = (session: Session): ComputeSession => {
+  if (session.kind === 'compute') return session;
+  throw failure('unsupported', `${session.id} is an array: it has no verbs of a compute`);
+};
