@@ -9,5 +9,5 @@ export const greetingMsMax = 60_000;
 /** One line of QMP: `query-named-block-nodes` of hundreds of devices stays far below it. */
 export const lineBytesMax = 16 * 1024 * 1024;
 
-/** Events that a queue holds for a reader that does not come; past it they are lost, and said so. */
+/** Events that a queue holds for a reader that does not come; past it the queue says so. */
 export const eventsHeldMax = 4_096;
