@@ -75,6 +75,14 @@ export const valueShapes: { readonly [V in TargetVerb]?: z.ZodType } = {
   }),
   readFile: z.object({ content: z.string() }),
   listFiles: z.array(z.string()),
+  findInstances: z.array(
+    z.object({
+      datastoreId: id,
+      disks: z.array(z.string()),
+      record: z.string().exactOptional(),
+      digest: z.string().exactOptional(),
+    }),
+  ),
 };
 
 /** Verb → one item of its listing. */

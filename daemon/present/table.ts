@@ -58,6 +58,12 @@ export const addressing: Readonly<Record<Verb, Addressing>> = {
   readFile: 'none',
   writeFile: 'none',
   listFiles: 'none',
+  removeFile: 'none',
+  findInstances: 'none',
+  chooseInstance: 'none',
+  mirrorDisks: 'none',
+  cutOver: 'none',
+  removeDisks: 'none',
 };
 
 /**

@@ -24,5 +24,6 @@ export {
   faultOwners,
   inDoubt,
 } from './fault.ts';
+export * from './migration-record.ts';
 export * from './model.ts';
 export * from './verbs.ts';

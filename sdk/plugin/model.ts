@@ -99,6 +99,17 @@ export interface Vm {
   readonly instance: Instance;
 }
 
+/** A VM's files in one mounted datastore: after a storage migration there may be several. */
+export interface FoundInstance {
+  readonly datastoreId: string;
+  /** Names of the VM's disks there; none: only the record of a migration stands there. */
+  readonly disks: readonly string[];
+  /** The record of its newest storage migration, as it stands there; absent: there is none. */
+  readonly record?: string;
+  /** Of the disks' bytes; only where it was asked for, because that reads them all. */
+  readonly digest?: string;
+}
+
 /** What the compute knows of a VM right now. */
 export interface VmStatus {
   readonly id: string;

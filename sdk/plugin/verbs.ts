@@ -11,6 +11,7 @@ import type {
   Datastore,
   Device,
   Direction,
+  FoundInstance,
   Instance,
   MigrationStatus,
   Page,
@@ -52,6 +53,15 @@ export interface FileTarget {
   readonly path: string;
   /** For writing: the whole new content, at most 64 KiB. */
   readonly content?: string;
+}
+
+/** A VM whose disks move from one mounted datastore to another. */
+export interface MoveTarget extends VmTarget {
+  readonly migrationId: string;
+  readonly fromDatastoreId: string;
+  readonly toDatastoreId: string;
+  /** For `cutOver`: the destination's record, to be sealed (`sealRecord`) and written there. */
+  readonly record?: string;
 }
 
 /** The direction of a logical operation: done, or undone. */
@@ -193,6 +203,39 @@ export interface TargetVerbs {
   readFile: { target: FileTarget; args: object; answer: ValueAnswer<{ content: string }> };
   writeFile: { target: FileTarget; args: object; answer: Answer };
   listFiles: { target: FileTarget; args: object; answer: ValueAnswer<readonly string[]> };
+  /** Not there already: success. */
+  removeFile: { target: FileTarget; args: object; answer: Answer };
+  /**
+   * Every mounted datastore (of the target's instance) that holds files of the VM, or the record of
+   * a storage migration of it: by the id inside the files, never by what a directory is called.
+   */
+  findInstances: {
+    target: VmTarget;
+    args: { digests?: boolean };
+    answer: ValueAnswer<readonly FoundInstance[]>;
+  };
+  /**
+   * From now on the VM is what stands in `datastoreIds`; what other datastores hold of it is kept,
+   * and never registered nor powered on.
+   */
+  chooseInstance: { target: VmTarget; args: object; answer: Answer };
+  /**
+   * Copies the disks that a running VM has in one datastore into the other, while every write goes
+   * to both; succeeds once they are equal, and keeps them so. Under way already: goes on.
+   */
+  mirrorDisks: { target: MoveTarget; args: object; answer: Answer };
+  /**
+   * The VM stands still, what was written has arrived in both copies, the given record is sealed
+   * and durable in the destination (the commit point), and the VM goes on there, without a reboot.
+   * Cut off anywhere, the VM goes on where that record says. Already there: success. Evidence:
+   * `digest`, `interruptionMs`.
+   */
+  cutOver: { target: MoveTarget; args: object; answer: Answer };
+  /**
+   * Removes the VM's disks from the source (`from`) or gives the copy at the destination up (`to`);
+   * refuses those that the VM is on. Not there already: success.
+   */
+  removeDisks: { target: MoveTarget; args: { end: 'from' | 'to' }; answer: Answer };
 }
 
 /** Listings: no targets, one page at a time; `page.token` absent asks for the first. */
@@ -227,6 +270,7 @@ export const readingVerbs = [
   'migrationStatus',
   'readFile',
   'listFiles',
+  'findInstances',
 ] as const satisfies readonly Verb[];
 
 export const storageVerbs = [
@@ -267,6 +311,12 @@ export const computeVerbs = [
   'readFile',
   'writeFile',
   'listFiles',
+  'removeFile',
+  'findInstances',
+  'chooseInstance',
+  'mirrorDisks',
+  'cutOver',
+  'removeDisks',
 ] as const satisfies readonly Verb[];
 
 const listed: ReadonlySet<Verb> = new Set(listingVerbs);
