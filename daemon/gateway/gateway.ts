@@ -21,9 +21,11 @@ import { applyAll, injectionsFor } from './injections/apply.ts';
 import type { Target } from './injections/scene.ts';
 import { Limit } from './limit.ts';
 import { settledByRepeating } from './settle.ts';
+import type { Wire } from './wire.ts';
 
 export interface GatewayParts {
   readonly host: Host;
+  readonly wire: Wire;
   readonly clock: Clock;
   /** Site of a remote; undefined: no such remote. */
   readonly siteOf: (remoteId: string) => string | undefined;
@@ -66,6 +68,7 @@ export class Gateway {
   siteLost(siteId: string): void {
     for (const door of this.#open) if (door.siteId === siteId) door.cutOff();
     this.parts.host.giveUp(siteId);
+    this.parts.wire.siteLost(siteId);
   }
 }
 

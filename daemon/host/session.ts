@@ -2,6 +2,7 @@
  * The session of one remote in one thread: opened at the first call, shared by those that come
  * meanwhile, opened again after a failure, and given up without a word when its site is lost.
  */
+import type { Connect } from '../../sdk/plugin/connect.ts';
 import type { PluginDefinition } from '../../sdk/plugin/define.ts';
 import type { Fault } from '../../sdk/plugin/fault.ts';
 import type { Clock } from '../core/clock.ts';
@@ -25,6 +26,8 @@ export interface SessionParts {
   readonly clock: Clock;
   /** Asked directly before a session is opened: a fault (its site is lost) refuses it. */
   readonly refusal: (remote: RemoteConfig) => Fault | undefined;
+  /** The plugin's way to a remote behind a socket. */
+  readonly connectorFor: (remote: RemoteConfig) => Connect;
 }
 
 /** What was thrown by plugin code, as a fault: its own, then `faultOf`'s, then unknown. */
@@ -107,7 +110,8 @@ export class Session {
     if (refusal !== undefined) return { fault: refusal };
     const { config, scrub } = read;
     const { signal } = this.#controller;
-    const open = async () => definition.open({ config, remoteId: id, siteId, signal });
+    const connect = this.#parts.connectorFor(this.#remote);
+    const open = async () => definition.open({ config, remoteId: id, siteId, signal, connect });
     const opening = open().then(
       (session): Opened => ({ definition, session, scrub }),
       async (error): Promise<Failed> => ({

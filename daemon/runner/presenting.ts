@@ -11,6 +11,7 @@ import type { Datastore, Device } from '../../sdk/plugin/model.ts';
 import type { Clock } from '../core/clock.ts';
 import type { StorageItem } from '../core/frozen.ts';
 import { type Presentation, type Presentations, presentationsOf } from '../core/presentation.ts';
+import type { PlacedRule } from '../gateway/wire.ts';
 import { type End, type Ends, presentPaired } from '../present/ends.ts';
 import { presentShared } from '../present/shared.ts';
 import type {
@@ -68,6 +69,14 @@ class PresentingPool implements Pool {
 
   setSiteLost(siteId: string, lost: boolean): void {
     this.#parts.pool.setSiteLost(siteId, lost);
+  }
+
+  setWire(rules: readonly PlacedRule[]): Promise<void> {
+    return this.#parts.pool.setWire(rules);
+  }
+
+  wireHits(): ReadonlyMap<string, number> {
+    return this.#parts.pool.wireHits();
   }
 
   health() {

@@ -7,7 +7,7 @@
 const head = { closing: 0, left: 1, size: 2 } as const;
 
 /** Fields of a slot. */
-const field = { threadId: 0, beats: 1, onPurpose: 2, size: 3 } as const;
+const field = { threadId: 0, beats: 1, onPurpose: 2, wire: 3, size: 4 } as const;
 
 export interface BoardShape {
   readonly buffer: SharedArrayBuffer;
@@ -42,6 +42,11 @@ export class ThreadSlot {
 
   endsOnPurpose(): void {
     Atomics.store(this.#cells, this.#at + field.onPurpose, 1);
+  }
+
+  /** From now on this version of what is on at the wire holds here. */
+  tookWire(version: number): void {
+    Atomics.store(this.#cells, this.#at + field.wire, version);
   }
 
   /** Resolves when the pool closes. */
@@ -82,6 +87,15 @@ export class Board {
       );
     }
     return beats;
+  }
+
+  /** True while one of the living has not taken this version of what is on at the wire. */
+  isBehindWire(version: number, living: ReadonlySet<number>): boolean {
+    return [...this.#taken()].some(
+      (at) =>
+        living.has(this.#cells[at + field.threadId] as number) &&
+        Atomics.load(this.#cells, at + field.wire) < version,
+    );
   }
 
   /** Traces of the threads that are not among the living; their slots are free again. */

@@ -22,12 +22,14 @@ export const createInlinePool = (options: InlinePoolOptions): Pool => {
   const { remotes, plugins, clock } = options;
   const lost = new Set<string>();
   const loaded = (pluginId: string) => checkLoaded(pluginId, plugins.get(pluginId));
-  const { host, gateway, execute } = createWorld({
+  const wireHits = new Map<string, number>();
+  const { host, gateway, wire, execute } = createWorld({
     remotes,
     load: async (remote) => loaded(remote.pluginId),
     clock,
     isLost: (siteId) => lost.has(siteId),
     stepNamed: (name) => steps.get(name),
+    wireHit: (rule) => wireHits.set(rule, (wireHits.get(rule) ?? 0) + 1),
   });
   let inFlight = 0;
   let closed = false;
@@ -63,6 +65,12 @@ export const createInlinePool = (options: InlinePoolOptions): Pool => {
         gateway.siteLost(siteId);
       }
     },
+    setWire: async (rules) => {
+      wireHits.clear();
+      for (const { name } of rules) wireHits.set(name, 0);
+      wire.set(rules);
+    },
+    wireHits: () => new Map(wireHits),
     health: () => ({ threads: 0, inFlight, blocked: {} }),
     close: () => {
       closed = true;

@@ -17,6 +17,8 @@ export interface ThreadSetup {
   readonly siteIds: readonly string[];
   readonly sites: SharedArrayBuffer;
   readonly board: BoardShape;
+  /** What is on at the wire (see wire-board.ts). */
+  readonly wire: SharedArrayBuffer;
   /** Directory from which relative modules and packages of plugins are found. */
   readonly baseDir: string;
   readonly clockOffsetMs: number;

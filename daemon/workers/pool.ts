@@ -15,6 +15,7 @@ import type {
 import type { Side } from '../core/frozen.ts';
 import type { Mode } from '../core/plan.ts';
 import type { Injection } from '../gateway/injection.ts';
+import type { PlacedRule } from '../gateway/wire.ts';
 import type { RemoteConfig } from '../host/remote.ts';
 import type { Shown } from '../present/present.ts';
 
@@ -167,6 +168,13 @@ export interface Pool {
    * calls that are in flight there are aborted.
    */
   setSiteLost(siteId: string, lost: boolean): void;
+  /**
+   * Says what is on at the wire. When it resolves that holds in every thread, for connections that
+   * are open too, and nothing else does. Throws RangeError when the rules are too many.
+   */
+  setWire(rules: readonly PlacedRule[]): Promise<void>;
+  /** What each rule did since then: connections begun or pieces touched. */
+  wireHits(): ReadonlyMap<string, number>;
   health(): PoolHealth;
   /** Ends threads and sessions. No job may be given afterwards. */
   close(): Promise<void>;

@@ -134,6 +134,12 @@ export class ThreadGroup {
     return lane;
   }
 
+  /** True while one of its threads has not taken this version of what is on at the wire. */
+  isBehindWire(version: number): boolean {
+    const living = new Set(this.#living.map((thread) => thread.threadId));
+    return this.#board.isBehindWire(version, living);
+  }
+
   /** Looks at the threads' beats; ends those that have been silent too long. */
   look(): void {
     const threads = new Map(this.#living.map((thread) => [thread.threadId, thread]));

@@ -23,6 +23,7 @@ import { captureOutput } from './output.ts';
 import { Server } from './serve.ts';
 import { SiteFlags } from './site-flags.ts';
 import { systemClock } from './system-clock.ts';
+import { WireBoard } from './wire-board.ts';
 import { createWorld } from './world.ts';
 
 const setup = workerData as ThreadSetup;
@@ -44,12 +45,22 @@ const load = (pluginId: string, module: string): Promise<Loaded> => {
   return plugin;
 };
 
-const { host, gateway, execute } = createWorld({
+const wireBoard = new WireBoard(setup.wire);
+let wirePlaces: ReadonlyMap<string, number> = new Map();
+
+const { host, gateway, wire, execute } = createWorld({
   remotes: setup.remotes,
   load: (remote) => load(remote.pluginId, remote.module),
   clock,
   isLost: (siteId) => flags.isLost(siteId),
   stepNamed: (name) => steps.get(name),
+  wireHit: (rule) => wireBoard.hit(wirePlaces.get(rule) ?? 0),
+});
+
+void wireBoard.watch((rules, version) => {
+  wirePlaces = new Map(rules.map(({ name }, at) => [name, at]));
+  wire.set(rules);
+  slot.tookWire(version);
 });
 
 for (const siteId of setup.siteIds) flags.watch(siteId, () => gateway.siteLost(siteId));

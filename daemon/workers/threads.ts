@@ -4,6 +4,7 @@
  * them is its own affair; it is not called for a while, and all others go on.
  */
 import type { Clock } from '../core/clock.ts';
+import type { PlacedRule } from '../gateway/wire.ts';
 import type { RemoteConfig } from '../host/remote.ts';
 import { scrubberOf, textsIn } from '../host/scrub.ts';
 import { Blocked } from './blocked.ts';
@@ -25,6 +26,7 @@ import type { Job, JobFault, Pool, Recalled, ResultOf, Staged, TaskJob } from '.
 import { SiteFlags } from './site-flags.ts';
 import { clockOffsetMs, systemClock } from './system-clock.ts';
 import { lookEveryMs, type Place, ThreadGroup } from './thread-group.ts';
+import { WireBoard } from './wire-board.ts';
 
 /** What the pool tells the log; the daemon hands in a writer. */
 export interface PluginLog {
@@ -63,6 +65,8 @@ class ThreadPool implements Pool {
   readonly #remotes: ReadonlyMap<string, RemoteConfig>;
   readonly #flags: SiteFlags;
   readonly #blocked: Blocked;
+  readonly #wire = new WireBoard();
+  #wireRules: readonly PlacedRule[] = [];
   readonly #placement: Placement;
   readonly #flights = new Set<Flight>();
   /** Where the jobs in flight are, as far as they have a lane. */
@@ -90,6 +94,7 @@ class ThreadPool implements Pool {
       remotes,
       siteIds,
       sites: this.#flags.buffer,
+      wire: this.#wire.buffer,
       baseDir: options.baseDir ?? process.cwd(),
       clockOffsetMs: offset,
     };
@@ -155,6 +160,20 @@ class ThreadPool implements Pool {
 
   setSiteLost(siteId: string, lost: boolean): void {
     this.#flags.set(siteId, lost);
+  }
+
+  async setWire(rules: readonly PlacedRule[]): Promise<void> {
+    const version = this.#wire.write(rules);
+    this.#wireRules = rules;
+    const isBehind = () =>
+      this.#closing === undefined &&
+      [...this.#placement.groups()].some(([, group]) => group.isBehindWire(version));
+    await this.#wire.taken(isBehind, lookEveryMs(this.#silentMsMax));
+  }
+
+  wireHits(): ReadonlyMap<string, number> {
+    const hits = this.#wire.hits(this.#wireRules.length);
+    return new Map(this.#wireRules.map(({ name }, at) => [name, hits[at] as number]));
   }
 
   health() {

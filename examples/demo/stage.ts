@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import files from '@siteswap/plugin-files';
 import { moverIdle, stopVms } from '@siteswap/plugin-files/inspect';
 import { provisionPair } from '@siteswap/plugin-files/provision';
+import { connect } from '@siteswap/sdk/plugin';
 import { type DaemonConfig, startDaemon, type TestDaemon } from '@siteswap/sdk/testing';
 
 /** Four consistency groups, each with two devices and three VMs. */
@@ -97,6 +98,7 @@ const powerOnAll = async (config: DaemonConfig): Promise<void> => {
     remoteId: compute.id,
     siteId: compute.site,
     signal,
+    connect,
   });
   const verb = files.verbs.powerOn;
   const run = typeof verb === 'function' ? verb : verb?.run;

@@ -2,8 +2,8 @@
  * A session's end of a socket to a world of its own. Requests of one turn travel together; a broken
  * connection is made anew by the next request, and what was under way is in doubt.
  */
-import { connect, type Socket } from 'node:net';
-import { FaultError, fault } from '@siteswap/sdk/plugin';
+import type { Duplex } from 'node:stream';
+import { type Connect, connect as connectDirectly, FaultError, fault } from '@siteswap/sdk/plugin';
 import { givenUp } from './lab.ts';
 import type { Port } from './port.ts';
 import type { Request } from './requests.ts';
@@ -15,7 +15,7 @@ interface Waiting {
 }
 
 interface Connection {
-  readonly socket: Socket;
+  readonly socket: Duplex;
   readonly say: (message: Asked) => void;
   readonly waiting: Map<number, Waiting>;
 }
@@ -23,18 +23,19 @@ interface Connection {
 const unreachable = (path: string): FaultError =>
   new FaultError(fault('unreachable', `the world on ${path} does not answer`));
 
-const connection = (path: string): Promise<Connection> =>
-  new Promise((resolve, reject) => {
-    const socket = connect(path);
-    const waiting = new Map<number, Waiting>();
-    const hear = (message: Told): void => waiting.get(message.n)?.told(message);
-    socket.on('data', hearer(socket, hear));
-    socket.once('connect', () => resolve({ socket, say: sayer(socket), waiting }));
-    socket.on('error', () => reject(unreachable(path)));
-    socket.once('close', () => {
-      for (const { lost } of [...waiting.values()]) lost();
-    });
+const connection = async (path: string, connect: Connect): Promise<Connection> => {
+  const socket = await connect({ path }).catch((error: unknown) => {
+    throw error instanceof FaultError ? error : unreachable(path);
   });
+  const waiting = new Map<number, Waiting>();
+  const hear = (message: Told): void => waiting.get(message.n)?.told(message);
+  socket.on('data', hearer(socket, hear));
+  socket.on('error', () => {});
+  socket.once('close', () => {
+    for (const { lost } of [...waiting.values()]) lost();
+  });
+  return { socket, say: sayer(socket), waiting };
+};
 
 const exchange = (
   { say, waiting }: Connection,
@@ -69,13 +70,13 @@ const exchange = (
   });
 
 /** Connects at the first request, and again after each break. */
-export const socketPort = (path: string): Port => {
+export const socketPort = (path: string, connect: Connect = connectDirectly): Port => {
   let made: Promise<Connection> | undefined;
   let numbers = 0;
   const reach = async (): Promise<Connection> => {
     const before = await made?.catch(() => undefined);
     if (before !== undefined && !before.socket.destroyed) return before;
-    made = connection(path);
+    made = connection(path, connect);
     return made;
   };
   return {

@@ -45,11 +45,14 @@ export interface LabSession {
 
 type Context = OpenContext<z.infer<typeof config>>;
 
-const open = async ({ config, remoteId, signal }: Context, time: Time): Promise<LabSession> => {
+const open = async (
+  { config, remoteId, signal, connect }: Context,
+  time: Time,
+): Promise<LabSession> => {
   const { world } = config;
   const port =
     'socket' in world
-      ? socketPort(world.socket)
+      ? socketPort(world.socket, connect)
       : inlinePort(inlineLabOnce(world.inline, world.spec, time));
   const asked = { kind: 'command', name: 'remotes', args: [] } as const;
   const known = (await port.send(asked, signal)) as readonly string[];

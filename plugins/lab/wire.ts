@@ -2,7 +2,7 @@
  * Frames between a session and a world's own process: four bytes of length, then a JSON list of
  * messages. All that is said within one turn of the event loop goes in one frame.
  */
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Fault } from '@siteswap/sdk/plugin';
 import { frameBytesMax } from './limits.ts';
 import type { Request } from './requests.ts';
@@ -25,7 +25,7 @@ const encode = (messages: readonly unknown[]): Buffer => {
 };
 
 /** Says messages in batches, one frame per turn. */
-export const sayer = <M>(socket: Socket): ((message: M) => void) => {
+export const sayer = <M>(socket: Duplex): ((message: M) => void) => {
   let batch: M[] = [];
   const flush = (): void => {
     const messages = batch;
@@ -39,7 +39,7 @@ export const sayer = <M>(socket: Socket): ((message: M) => void) => {
 
 /** Hears messages out of chunks; a frame beyond the bound, or no JSON, ends the connection. */
 export const hearer = <M>(
-  socket: Socket,
+  socket: Duplex,
   hear: (message: M) => void,
 ): ((chunk: Buffer) => void) => {
   let chunks: Buffer[] = [];

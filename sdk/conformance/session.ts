@@ -2,6 +2,8 @@
  * The suite's own small caller: one plugin session in this process, with what the daemon puts
  * around a call (key, deadline, abort, fault mapping) and a check of every answer.
  */
+
+import { connect } from '../plugin/connect.ts';
 import {
   type CallContext,
   type Evidence,
@@ -113,6 +115,7 @@ export class Session {
       remoteId: remote.id,
       siteId: remote.siteId,
       signal: given.signal,
+      connect,
     };
     const what = `open of ${remote.id}`;
     doing({ call: what });

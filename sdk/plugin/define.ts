@@ -4,6 +4,7 @@
  * threads.
  */
 import type { z } from 'zod';
+import type { Connect } from './connect.ts';
 import type { Fault } from './fault.ts';
 import type { Page } from './model.ts';
 import type {
@@ -87,6 +88,8 @@ export interface OpenContext<C> {
   readonly siteId: string;
   /** Aborted when the session must be given up. */
   readonly signal: AbortSignal;
+  /** The way to a remote behind a TCP or unix socket: its connections pass the gateway. */
+  readonly connect: Connect;
 }
 
 export interface PluginDefinition<Schema extends z.ZodObject = z.ZodObject, S = unknown> {

@@ -17,6 +17,7 @@ import type {
   TargetVerb,
   TargetVerbs,
 } from '@siteswap/sdk/plugin';
+import { connect } from '@siteswap/sdk/plugin';
 
 export const blockBytes = 4096;
 const callMsMax = 60_000;
@@ -177,7 +178,7 @@ export const g1: { readonly a: GroupTarget; readonly b: GroupTarget } = {
 };
 
 const openRemote = async (id: string, config: object): Promise<Remote> => {
-  const context = { siteId: id, remoteId: id, signal: new AbortController().signal };
+  const context = { siteId: id, remoteId: id, signal: new AbortController().signal, connect };
   return new Remote(await plugin.open({ ...context, config: plugin.config.parse(config) }));
 };
 

@@ -2,6 +2,7 @@
 import type { PresentedAs } from '../../daemon/core/presentation.ts';
 import { presentationsOf } from '../../daemon/core/presentation.ts';
 import { Gateway } from '../../daemon/gateway/gateway.ts';
+import { Wire } from '../../daemon/gateway/wire.ts';
 import { Host } from '../../daemon/host/host.ts';
 import { checkLoaded } from '../../daemon/host/load.ts';
 import { Ends, endOf } from '../../daemon/present/ends.ts';
@@ -34,9 +35,12 @@ const clock = systemClock();
 /** A door to one of the arrays, as a command of these ends gets it. */
 const doorOf = (far: Recorder, remotes: readonly RemoteConfig[]) => {
   const load = async () => checkLoaded('recorder', far.plugin);
-  const host = new Host({ remotes, load, clock, refusal: () => undefined });
+  const isLost = () => false;
+  const wire = new Wire(isLost, () => {});
+  const connectorFor = ({ id, siteId }: RemoteConfig) => wire.connectorFor(id, siteId);
+  const host = new Host({ remotes, load, clock, refusal: () => undefined, connectorFor });
   const siteOf = (id: string) => remotes.find((remote) => remote.id === id)?.siteId;
-  const gateway = new Gateway({ host, clock, siteOf, isLost: () => false });
+  const gateway = new Gateway({ host, wire, clock, siteOf, isLost });
   const presentations = presentationsOf(remotes);
   const present = createPresent(presentations);
   return (arrayId: string, sources: Readonly<Record<string, string>> = {}) => {

@@ -74,6 +74,15 @@ export class SimPool implements Pool {
     for (const { pool } of this.#threads) pool.setSiteLost(siteId, lost);
   }
 
+  /** The lab's worlds stand in this thread: there is no wire. */
+  setWire(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  wireHits(): ReadonlyMap<string, number> {
+    return new Map();
+  }
+
   health() {
     const inFlight = this.#threads.reduce((sum, { pool }) => sum + pool.health().inFlight, 0);
     return { threads: this.#threads.length, inFlight, blocked: {} };

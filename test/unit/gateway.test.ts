@@ -4,6 +4,7 @@ import { lostFault } from '../../daemon/gateway/faults.ts';
 import { Gateway } from '../../daemon/gateway/gateway.ts';
 import type { Injection } from '../../daemon/gateway/injection.ts';
 import { verbsOf } from '../../daemon/gateway/verbs.ts';
+import { Wire } from '../../daemon/gateway/wire.ts';
 import { Host } from '../../daemon/host/host.ts';
 import { openMsMax } from '../../daemon/host/limits.ts';
 import { checkLoaded } from '../../daemon/host/load.ts';
@@ -52,14 +53,17 @@ const scene = (behaviour: Behaviour = succeed, open: () => unknown = () => ({}))
     module: 'p',
     config: {},
   };
+  const isLost = (siteId: string) => lost.has(siteId);
+  const wire = new Wire(isLost, () => {});
   const host = new Host({
     remotes: [remote as never],
     load: async () => checkLoaded('p', plugin),
     clock,
     refusal: ({ siteId }) => (lost.has(siteId) ? lostFault(siteId, 'open') : undefined),
+    connectorFor: ({ id, siteId }) => wire.connectorFor(id, siteId),
   });
   const siteOf = () => 'west';
-  const gateway = new Gateway({ host, clock, siteOf, isLost: (id) => lost.has(id) });
+  const gateway = new Gateway({ host, wire, clock, siteOf, isLost });
   const door = (injections: readonly Injection[] = [], timeoutMs = 1_000) =>
     gateway.door({
       remoteId: 'a1',

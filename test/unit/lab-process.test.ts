@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Answer } from '@siteswap/sdk/plugin';
-import { FaultError } from '@siteswap/sdk/plugin';
+import { connect, FaultError } from '@siteswap/sdk/plugin';
 import test, { type ExecutionContext } from 'ava';
 import { socketPort } from '../../plugins/lab/client.ts';
 import { connectLab, type LabOptions, labSpec, startLabWorld } from '../../plugins/lab/control.ts';
@@ -122,6 +122,7 @@ test('the plugin reaches the world that its configuration names, and refuses oth
     remoteId,
     siteId: 'site-a',
     signal: new AbortController().signal,
+    connect,
   });
   const session = await plugin.open(context({ socket }));
   await plugin.close?.(session);
@@ -143,6 +144,7 @@ test('a simulation hands in its time, and the plugin makes its worlds live by it
     remoteId: 'lab-b',
     siteId: 'site-b',
     signal: new AbortController().signal,
+    connect,
   });
   const { verb } = verbsOf(session.port);
   await verb('lab-b', 'deviceStatus', [group()]);
