@@ -9,6 +9,7 @@ import { z } from 'zod';
 import type { Secret } from '../sdk/plugin/config.ts';
 import { formatProblems, type Problem, parseYaml } from '../sdk/yaml/index.ts';
 import { type Finding, isMapping, itemsOf, type Mapping } from './config/finding.ts';
+import { journalOf } from './config/journal.ts';
 import { type ListenAddress, parseListen } from './config/listen.ts';
 import { presentFindings } from './config/present.ts';
 import { referenceFindings } from './config/references.ts';
@@ -30,6 +31,8 @@ export interface DaemonConfig {
   readonly listen: readonly ListenAddress[];
   /** The state directory. */
   readonly state: string;
+  /** The URL of the database with the journal; absent: a file in the state directory. */
+  readonly postgres?: Secret;
   readonly sites: readonly { readonly id: string; readonly name: string }[];
   /** `module`: a package's name, or a file URL. */
   readonly plugins: readonly { readonly id: string; readonly module: string }[];
@@ -102,12 +105,14 @@ export const parseConfig = (
   const state = stateOf(root, overrides, baseDir);
   const listen = listenOf(root, overrides, baseDir, state);
   const remotes = remotesOf(root, { baseDir, env });
+  const journal = journalOf(root, { baseDir, env });
   const findings = [
     ...(state === undefined ? [stateMissing] : []),
     ...listen.findings,
     ...referenceFindings(root),
     ...presentFindings(root),
     ...remotes.findings,
+    ...journal.findings,
   ];
   const problems = [
     ...('problems' in checked ? checked.problems.map(hideConfigValue) : []),
@@ -129,6 +134,7 @@ export const parseConfig = (
     site: value.site,
     listen: listen.addresses,
     state,
+    ...(journal.url === undefined ? {} : { postgres: journal.url }),
     sites: value.sites.map(({ id, name }) => ({ id, name: name ?? id })),
     plugins,
     remotes: remotes.remotes.map((remote) => ({
@@ -139,7 +145,7 @@ export const parseConfig = (
     injections: value.injections,
     retention: retentionOf(value.retention),
     log: { level, ...(logFile !== undefined && { file: resolve(baseDir, logFile) }) },
-    secrets: remotes.secrets,
+    secrets: [...remotes.secrets, ...journal.secrets],
   };
 };
 

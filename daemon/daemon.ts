@@ -3,18 +3,18 @@
  * (time, chance, the journal, the pool) is handed in.
  */
 import { randomBytes } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { createApi } from './api/server.ts';
 import type { DaemonConfig } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import type { Random } from './core/random.ts';
 import { createFeed } from './feed/feed.ts';
 import type { Journal } from './journal/journal.ts';
-import { openSqliteJournal } from './journal/sqlite.ts';
 import { createLog, type DaemonLog, pluginLogOf, runLogOf } from './log.ts';
 import type { ModeSteps } from './planner/freeze.ts';
 import { Draws } from './runner/draws.ts';
 import { openEngine, type RunningEngine } from './runner/engine.ts';
+import { openJournal } from './stores.ts';
 import { version } from './version.ts';
 import type { Pool } from './workers/pool.ts';
 import { systemClock } from './workers/system-clock.ts';
@@ -54,8 +54,7 @@ export const createDaemon = async (
 ): Promise<Daemon> => {
   const log = parts.log ?? createLog(config);
   const clock = parts.clock ?? systemClock();
-  const path = join(config.state, 'journal.db');
-  const journal = parts.journal ?? (await openSqliteJournal({ path }));
+  const journal = parts.journal ?? (await openJournal(config));
   const pool =
     parts.pool ??
     createThreadPool({

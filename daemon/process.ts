@@ -1,11 +1,11 @@
 /** From the command line of `siteswap daemon` to a running daemon, and from a signal to its end. */
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { ConfigError, loadConfig } from './config.ts';
 import { SiteswapError } from './core/errors.ts';
 import { JournalError } from './journal/journal.ts';
-import { type JournalThread, openSqliteJournal } from './journal/sqlite.ts';
+import type { JournalThread } from './journal/sqlite.ts';
 import { withSources } from './stack.ts';
+import { openJournal } from './stores.ts';
 import { version } from './version.ts';
 
 /** As in sysexits.h: the caller's configuration, or something the daemon needs is not to be had. */
@@ -46,7 +46,7 @@ const run = async ({ config, state, listen }: Options, thread: JournalThread): P
   });
   // The journal's thread looks at its file while the rest of the daemon is loaded.
   const [journal, { createDaemon }] = await Promise.all([
-    openSqliteJournal({ path: join(known.state, 'journal.db'), exitAfterEntries }, thread),
+    openJournal(known, { exitAfterEntries, thread }),
     import('./daemon.ts'),
   ]);
   const daemon = await createDaemon(known, { journal });

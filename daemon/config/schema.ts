@@ -89,8 +89,14 @@ const faultless = (wanted: z.infer<typeof effect>): InjectionEffect =>
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
+/** A URL with a password is a secret: it may be written as one. */
+const postgresUrl = z
+  .union([text, z.strictObject({ env: text }), z.strictObject({ file: text })])
+  .describe('a postgres:// URL, or { env: NAME } or { file: PATH } that holds one');
+
 export const configSchema = z.strictObject({
   site: id,
+  journal: z.strictObject({ postgres: postgresUrl }).optional(),
   listen: z
     .union([text, z.array(text).min(1).max(8)])
     .optional()

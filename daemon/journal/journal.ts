@@ -10,6 +10,8 @@ export interface Append {
   readonly seq: number;
   /** Encoded entries (JSON text), in order. */
   readonly bodies: readonly string[];
+  /** The licence under which it is appended; stores of many members refuse any but the newest. */
+  readonly epoch?: number;
 }
 
 export interface StoredEntry {
@@ -24,15 +26,19 @@ export interface JournalHealth {
 }
 
 /**
- * Why a journal refuses: to open (`damaged`, `newer-format`, `in-use`, `read-only`; its files are
- * left untouched), one append (`conflict`), or anything more (`closed`).
+ * Why a journal refuses: to open (`damaged`, `newer-format`, `in-use`, `read-only`, `unreachable`,
+ * `not-durable`; it is left untouched), one append (`conflict`; `fenced`: another member has the
+ * licence), or anything more (`closed`).
  */
 export type JournalRefusal =
   | 'damaged'
   | 'newer-format'
   | 'in-use'
   | 'read-only'
+  | 'unreachable'
+  | 'not-durable'
   | 'conflict'
+  | 'fenced'
   | 'closed';
 
 export class JournalError extends Error {

@@ -15,10 +15,11 @@ export const conflictOf = (
   const ends = call.length > 1 ? new Map<string, number>() : undefined;
   for (const { stream, seq, bodies } of call) {
     const next = ends?.get(stream) ?? nextSeqOf(stream);
-    if (seq !== next) {
-      return `stream ${stream}: the next entry is number ${next}, not ${seq}; nothing was appended`;
-    }
+    if (seq !== next) return conflictText(stream, next, seq);
     ends?.set(stream, next + bodies.length);
   }
   return undefined;
 };
+
+export const conflictText = (stream: string, next: number, seq: number): string =>
+  `stream ${stream}: the next entry is number ${next}, not ${seq}; nothing was appended`;

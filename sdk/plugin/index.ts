@@ -25,7 +25,6 @@ export {
   faultOwners,
   inDoubt,
 } from './fault.ts';
-export * from './migration.ts';
 export * from './migration-record.ts';
 export * from './model.ts';
 export * from './verbs.ts';

@@ -5,7 +5,6 @@
  * capability that it does not offer: callers get the fault `unsupported`.
  */
 import type { Fault } from './fault.ts';
-import type { MigrationStatus } from './migration.ts';
 import type {
   Access,
   ArrayInfo,
@@ -14,6 +13,7 @@ import type {
   Direction,
   FoundInstance,
   Instance,
+  MigrationStatus,
   Page,
   PairState,
   RecoveryPoint,

@@ -28,6 +28,8 @@ export interface DaemonConfig {
   readonly plugins: readonly PluginEntry[];
   readonly arrays: readonly RemoteEntry[];
   readonly computes: readonly RemoteEntry[];
+  /** A database with the journal; without it, a file in the state directory. */
+  readonly journal?: { readonly postgres: string };
   /** Worker threads. */
   readonly workers?: number;
   /** Failures made on purpose; see `docs/`. */

@@ -79,7 +79,7 @@ hold({
 
 /** Plugins are found by their default export; a fixture or example shows what a vendor writes. */
 const mayExportDefault = ({ path }: SourceFile): boolean =>
-  /^(plugins\/[^/]+\/index\.ts|ava\.config\.js|test\/|examples\/)/.test(path);
+  /^(plugins\/[^/]+\/index\.ts|ava(\.real)?\.config\.js|test\/|examples\/)/.test(path);
 
 hold({
   name: 'nothing has a default export but plugins',

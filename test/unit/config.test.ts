@@ -307,3 +307,32 @@ test('config: a file on disk is read as text is', async (t) => {
   t.is(loadConfig(path, {}, env).remotes.length, 3);
   t.is(loadConfig(path, {}, env).file, path);
 });
+
+test('config: a journal in PostgreSQL → its URL and its password are secrets', (t) => {
+  const url = 'postgres://ann:p%40ss@db.example/siteswap';
+  const written = parse(`${right}journal: { postgres: '${url}' }\n`);
+  t.is(written.postgres?.reveal(), url);
+  const known = written.secrets.map((secret) => secret.reveal());
+  for (const secret of [url, 'p%40ss', 'p@ss']) t.true(known.includes(secret), secret);
+  const named = parseConfig(
+    `${right}journal: { postgres: { env: DB } }\n`,
+    file,
+    {},
+    {
+      ...env,
+      DB: url,
+    },
+  );
+  t.is(named.postgres?.reveal(), url);
+  t.notRegex(inspect(named), /p%40ss/);
+});
+
+test('config: a journal that is no URL of PostgreSQL → told at its line, and not shown', (t) => {
+  for (const text of ['mysql://ann:p4ss@db/x', 'db.example', '{ env: NOT_SET }']) {
+    const written = text.startsWith('{') ? text : `'${text}'`;
+    const problems = problemsOf(`${right}journal: { postgres: ${written} }\n`);
+    t.is(problems.length, 1);
+    t.regex(problems[0] ?? '', /^17:\d+ journal\.postgres: /);
+    t.notRegex(problems[0] ?? '', /p4ss/);
+  }
+});

@@ -1,0 +1,7 @@
+/** Tests against real servers that they start themselves; what they need is installed beside us. */
+export default {
+  files: ['dist/test/real/**/*.test.js'],
+  timeout: '10m',
+  concurrency: 1,
+  workerThreads: false,
+};

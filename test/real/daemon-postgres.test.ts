@@ -1,0 +1,52 @@
+/** A daemon whose journal is in a real PostgreSQL, over real bytes and real VMs. */
+import { setTimeout as delay } from 'node:timers/promises';
+import test from 'ava';
+import { Mode, type RunEvent, RunResult } from '../../sdk/client/index.ts';
+import { crashAfter } from '../_support/crash.ts';
+import { repeatedTasks, startOnFiles } from '../_support/daemon.ts';
+import { type PostgresServer, startPostgres } from '../_support/postgres.ts';
+
+let server: PostgresServer;
+
+test.before(async () => {
+  server = await startPostgres();
+});
+test.after.always(() => server?.stop());
+
+const seqsOf = (events: readonly RunEvent[]): number[] => events.map(({ cursor }) => cursor);
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1);
+
+for (const entries of [1, 4, 9]) {
+  test(`daemon postgres: SIGKILL after entry ${entries} → the run ends as without`, async (t) => {
+    const postgres = await server.database();
+    const { daemon } = await startOnFiles(t, { journal: { postgres } });
+    const order = { planId: 'move', mode: Mode.PLANNED, requestKey: 'once' };
+    const { run, events } = await crashAfter(daemon, entries, order);
+    t.is(run.result, RunResult.SUCCEEDED);
+    t.deepEqual(seqsOf(events), upTo(events.length));
+    t.deepEqual(repeatedTasks(events), []);
+  });
+}
+
+test.serial('daemon postgres: the database dies in a run → held, goes on by itself', async (t) => {
+  const own = await startPostgres();
+  t.teardown(() => own.stop());
+  const journal = { postgres: await own.database() };
+  const { daemon } = await startOnFiles(t, { journal });
+  const { runId } = await daemon.client.runs.start({
+    planId: 'move',
+    mode: Mode.PLANNED,
+    requester: 'ann',
+  });
+  const events: RunEvent[] = [];
+  for await (const event of daemon.client.runs.watch(runId)) {
+    events.push(event);
+    if (events.length !== 4) continue;
+    await own.kill();
+    while ((await daemon.client.health()) === 'SERVING') await delay(10);
+    await own.start();
+  }
+  t.deepEqual(seqsOf(events), upTo(events.length));
+  t.deepEqual(repeatedTasks(events), []);
+  t.is((await daemon.client.runs.get(runId)).result, RunResult.SUCCEEDED);
+});
