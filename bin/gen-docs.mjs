@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { withErrorTable } from '../dist/daemon/api/docs.js';
+import { withVerdictTables } from '../dist/daemon/api/migration-docs.js';
 import { withInstancesTable } from '../dist/daemon/core/instances/docs.js';
 import { stepsPage } from '../dist/daemon/steps/docs.js';
 import * as client from '../dist/sdk/client/index.js';
@@ -13,6 +14,7 @@ const clientFolder = fileURLToPath(at('sdk/client'));
 const pages = {
   'docs/steps.md': stepsPage,
   'docs/instances.md': (page) => withInstancesTable(page),
+  'docs/migrations.md': withVerdictTables,
   'proto/README.md': (page) => withErrorTable(page),
   'test/_support/generated/client-examples.ts': () =>
     examplesModule(clientFolder, Object.keys(client)),

@@ -9,6 +9,7 @@ import { addHealth } from './health.ts';
 import { inventoryService } from './inventory-service.ts';
 import { stopMsMax, transportBytesMax } from './limits.ts';
 import { type Address, listen } from './listen.ts';
+import { migrationService } from './migration-service.ts';
 import { planService } from './plan-service.ts';
 import { addReflection } from './reflection.ts';
 import { repairService } from './repair-service.ts';
@@ -37,6 +38,7 @@ export interface Api {
 
 const services = [
   inventoryService,
+  migrationService,
   planService,
   repairService,
   replicationService,

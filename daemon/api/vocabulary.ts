@@ -1,8 +1,11 @@
 /** Every enum of the contract, beside the core words that it spells. */
 import { faultKinds, faultOwners } from '../../sdk/plugin/fault.ts';
+import { departures, executions } from '../../sdk/plugin/migration.ts';
 import { pairStates } from '../../sdk/plugin/model.ts';
 import { decisions as decisionWords, runResults } from '../core/entries.ts';
 import { paths as pathWords } from '../core/frozen.ts';
+import { lostVerdicts } from '../core/migration.ts';
+import { sidesVerdicts } from '../core/migration-sides.ts';
 import { modes as modeWords } from '../core/plan.ts';
 import { reaches as reachWords } from '../core/policy.ts';
 import { divergedChoices as divergedWords } from '../core/recovery.ts';
@@ -90,6 +93,10 @@ export const outcomes = words('ITEM_OUTCOME', [
   'not-undone',
 ] as const);
 export const syncStates = words('SYNC_STATE', ['in-progress', 'complete', 'none'] as const);
+
+export const verdicts = words('MIGRATION_VERDICT', [...lostVerdicts, ...sidesVerdicts] as const);
+export const executionWords = words('EXECUTION', executions);
+export const departureWords = words('DEPARTURE', departures);
 
 /** Every type of journal entry is a type of event. */
 export const eventTypes = words('RUN_EVENT_TYPE', [

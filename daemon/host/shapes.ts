@@ -3,7 +3,8 @@
  * is checked here before anything of the daemon believes it. Fields that are not ours are dropped.
  */
 import { z } from 'zod';
-import { migrationStates, pairStates, type VmStatus } from '../../sdk/plugin/model.ts';
+import { departures, executions, migrationStates } from '../../sdk/plugin/migration.ts';
+import { pairStates, type VmStatus } from '../../sdk/plugin/model.ts';
 import type { ListingVerb, TargetVerb } from '../../sdk/plugin/verbs.ts';
 
 const id = z.string().min(1);
@@ -72,6 +73,15 @@ export const valueShapes: { readonly [V in TargetVerb]?: z.ZodType } = {
     fromComputeId: id.exactOptional(),
     toComputeId: id.exactOptional(),
     progress: z.number().min(0).max(1).exactOptional(),
+    arrival: z
+      .object({
+        startedId: id.exactOptional(),
+        placeholder: z.object({ vmId: id, migrationId: id }).exactOptional(),
+        completedId: id.exactOptional(),
+        execution: z.enum(executions),
+      })
+      .exactOptional(),
+    departure: z.enum(departures).exactOptional(),
   }),
   readFile: z.object({ content: z.string() }),
   listFiles: z.array(z.string()),

@@ -12,6 +12,7 @@ import { Catalog } from './catalog.ts';
 import type { Draws } from './draws.ts';
 import { EndedRuns } from './ended.ts';
 import type { RunLog } from './log.ts';
+import { Migrations } from './migrations.ts';
 import { Plans } from './plans.ts';
 import { presentingPool } from './presenting.ts';
 import { Recoveries } from './recoveries.ts';
@@ -74,16 +75,31 @@ const assemble = async (given: EngineParts) => {
   const recoveries = new Recoveries({ catalog, scout });
   const starts = new Starts({ ...parts, catalog, runs, scout, recoveries });
   const repairs = new Repairs({ ...parts, catalog, scout, starts });
+  const migrations = new Migrations({ scout, starts });
   const siteIds = new Set(parts.sites.map(({ id }) => id));
   const plans = new Plans({ ...parts, catalog, runs, starts, siteIds });
-  return { ...parts, catalog, keeper, recoveries, repairs, runs, scout, sites, starts, plans };
+  const questions = { migrations, recoveries, repairs };
+  return { ...parts, ...questions, catalog, keeper, runs, scout, sites, starts, plans };
 };
+
+type Looks = Pick<Engine, 'listRecoveries' | 'migrations' | 'inspectPlan'>;
+
+/** Questions about how plans stand, which change nothing. */
+const looksOf = ({
+  migrations,
+  recoveries,
+  repairs,
+}: Awaited<ReturnType<typeof assemble>>): Looks => ({
+  listRecoveries: (filter) => recoveries.list(filter),
+  migrations: (question) => migrations.list(question),
+  inspectPlan: (planId) => repairs.inspect(planId),
+});
 
 /** Reads the journal, picks up what is not ended, and answers. */
 export const openEngine = async (given: EngineParts): Promise<RunningEngine> => {
   const parts = await assemble(given);
-  const { catalog, journal, keeper, plans, pool, recoveries, repairs, runs, scout, sites, starts } =
-    parts;
+  const { catalog, journal, keeper, plans, pool, runs, scout, sites, starts } = parts;
+  const { repairs } = parts;
   for (const siteId of catalog.state.lostSites.keys()) pool.setSiteLost(siteId, true);
   await runs.recover();
   sites.restore();
@@ -117,9 +133,8 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
     declareReachable: (siteId, requester, reason) =>
       sites.declare('site-reachable', siteId, requester, reason),
 
-    listRecoveries: (filter) => recoveries.list(filter),
+    ...looksOf(parts),
 
-    inspectPlan: (planId) => repairs.inspect(planId),
     adoptPlan: async (request) => {
       await repairs.adopt(request);
       return plans.get(request.planId);

@@ -4,8 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import type { Fault } from '../../sdk/plugin/fault.ts';
+import type { MigrationStatus } from '../../sdk/plugin/migration.ts';
 import type { ArrayInfo, Datastore, Device, Vm } from '../../sdk/plugin/model.ts';
-import type { ListingVerb, SyncStatus, ValueAnswer } from '../../sdk/plugin/verbs.ts';
+import type { ListingVerb, SyncStatus, ValueAnswer, VmTarget } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
 import {
@@ -185,18 +186,32 @@ export class Scout {
     const { devices } = await this.evidence(arrayId, false);
     const members = (id: string) =>
       devices.filter((device) => device.id === id || device.groupId === id).map(({ id }) => id);
-    const result = await this.#run({
-      kind: 'query',
-      remoteId: arrayId,
-      verb: 'syncStatus',
-      targets: targets.map(({ id, deviceIds }) => ({
-        id,
-        devices: deviceIds.length > 0 ? deviceIds : members(id),
-      })),
-      timeoutMs: listingTimeoutMs,
-    });
+    const groups = targets.map(({ id, deviceIds }) => ({
+      id,
+      devices: deviceIds.length > 0 ? deviceIds : members(id),
+    }));
+    return this.#query<SyncStatus>(remote, 'syncStatus', groups);
+  }
+
+  /** What a compute knows of its VMs' migrations; asks it now. */
+  async migrations(
+    computeId: string,
+    targets: readonly VmTarget[],
+  ): Promise<readonly ValueAnswer<MigrationStatus>[]> {
+    const remote = this.remote(computeId);
+    if (this.#parts.catalog.state.lostSites.has(remote.siteId)) throw this.#lost(remote);
+    return this.#query<MigrationStatus>(remote, 'migrationStatus', targets);
+  }
+
+  async #query<V>(
+    remote: RemoteConfig,
+    verb: QueryJob['verb'],
+    targets: QueryJob['targets'],
+  ): Promise<readonly ValueAnswer<V>[]> {
+    const question = { kind: 'query', remoteId: remote.id, verb, targets } as const;
+    const result = await this.#run<QueryJob>({ ...question, timeoutMs: listingTimeoutMs });
     if (result.kind === 'fault') throw this.#failed(remote, result.fault);
-    return result.answers as readonly ValueAnswer<SyncStatus>[];
+    return result.answers as readonly ValueAnswer<V>[];
   }
 
   remoteStates(): readonly RemoteState[] {

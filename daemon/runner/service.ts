@@ -13,6 +13,7 @@ import type { RunReport, RunSummary, RunView } from '../core/view.ts';
 import type { EventPage } from '../feed/page.ts';
 import type { JournalHealth } from '../journal/journal.ts';
 import type { Found, FrozenFound } from '../planner/freeze.ts';
+import type { VmMigration } from '../planner/migrated.ts';
 import type { Looked } from '../planner/standing.ts';
 import type { Writer } from '../planner/writers.ts';
 import type { DeviceVerb } from '../steps/device.ts';
@@ -59,6 +60,12 @@ export interface AdoptRequest {
   readonly reason: string;
   /** Of the inspection that was shown. */
   readonly digest: string;
+}
+
+export interface MigrationQuestion {
+  readonly planId: string;
+  /** Empty: every VM of the plan that has had a migration. */
+  readonly vmIds: readonly string[];
 }
 
 export interface RecoveryFilter {
@@ -181,6 +188,9 @@ export interface Engine {
 
   /** Changes nothing. Ordered by plan id. */
   listRecoveries(filter: RecoveryFilter): Promise<readonly Recovery[]>;
+
+  /** Where each VM is, by what its two computes say now. Changes nothing. Ordered by VM id. */
+  migrations(question: MigrationQuestion): Promise<readonly VmMigration[]>;
 
   inspectPlan(planId: string): Promise<Inspection>;
   adoptPlan(request: AdoptRequest): Promise<StoredPlan>;

@@ -28,9 +28,14 @@ const storageItem: StorageItem = {
 };
 const vmItem: VmItem = { id: 'vm', on: [0], datastoreIds: ['ds'] };
 
+/** What a live migration left that was cut off while it was under way. */
+const shell = { startedId: 'm', execution: 'paused-incoming' };
+
 /** What looking finds: a VM that is on, devices without a role. */
-const seenBy = (verb: string, id: string): unknown =>
-  verb === 'vmStatus' ? { id, registered: true, power: 'on' } : [];
+const seenBy = (verb: string, id: string): unknown => {
+  if (verb === 'vmStatus') return { id, registered: true, power: 'on' };
+  return verb === 'migrationStatus' ? { state: 'running', arrival: shell } : [];
+};
 
 /** A remote that notes each verb; the first changing call fails, so that ways out show as well. */
 const noteTaker = (): { readonly notes: string[]; readonly remote: Verbs } => {

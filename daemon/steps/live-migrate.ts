@@ -10,7 +10,8 @@
  * Source: US 9,489,273 claim 1.
  */
 import { fault } from '../../sdk/plugin/fault.ts';
-import type { MigrationStatus, VmStatus } from '../../sdk/plugin/model.ts';
+import type { MigrationStatus } from '../../sdk/plugin/migration.ts';
+import type { VmStatus } from '../../sdk/plugin/model.ts';
 import type { Answer, ValueAnswer } from '../../sdk/plugin/verbs.ts';
 import type { VmItem } from '../core/frozen.ts';
 import { stop } from '../core/policy.ts';

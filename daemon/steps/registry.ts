@@ -1,5 +1,6 @@
 /** Every step by name, and which of them a mode takes, in order. */
 import type { Mode } from '../core/plan.ts';
+import { adoptMigrated } from './adopt-migrated.ts';
 import { demoteSource } from './demote-source.ts';
 import { deviceSteps } from './device.ts';
 import { fenceLostSide } from './fence-lost-side.ts';
@@ -45,7 +46,7 @@ const byMode: Record<Mode, readonly Step[]> = {
     powerOn,
     verify,
   ],
-  disaster: [fenceLostSide, promoteTarget, mount, register, powerOn, verify],
+  disaster: [fenceLostSide, promoteTarget, mount, adoptMigrated, register, powerOn, verify],
   fence: [fenceReturnedSide, powerOffReturned, unmountReturned],
   reprotect: [reverse, resyncDiverged, syncBack, registerProtection],
 };

@@ -4,7 +4,8 @@
  */
 
 import { type Fault, fault, inDoubt } from '../../sdk/plugin/fault.ts';
-import type { MigrationStatus, VmStatus } from '../../sdk/plugin/model.ts';
+import type { MigrationStatus } from '../../sdk/plugin/migration.ts';
+import type { VmStatus } from '../../sdk/plugin/model.ts';
 import type {
   Answer,
   DatastoreTarget,

@@ -5,6 +5,7 @@ import { addCall } from './commands/call.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addDevice } from './commands/device.ts';
 import { addInventory } from './commands/inventory.ts';
+import { addMigrations } from './commands/migrations.ts';
 import { addPlans } from './commands/plans.ts';
 import { addRepair } from './commands/repair.ts';
 import { addRuns } from './commands/runs.ts';
@@ -85,6 +86,7 @@ export const buildProgram = async (cli: Cli, argv: readonly string[]): Promise<C
   addRuns(program, cli);
   program.commandsGroup('Sites and devices:');
   addSites(program, cli);
+  addMigrations(program, cli);
   addRepair(program, cli);
   addDevice(program, cli);
   program.commandsGroup('More:');

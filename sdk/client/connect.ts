@@ -7,6 +7,7 @@ import {
 import { type Run, RunEventType, RunStatus } from '../../proto/gen/siteswap/v1/run.ts';
 import { type CallOptions, type Channel, openChannel } from './channel.ts';
 import { Inventory } from './inventory.ts';
+import { Migrations } from './migrations.ts';
 import { Plans } from './plans.ts';
 import { Repair } from './repair.ts';
 import { Replication } from './replication.ts';
@@ -34,6 +35,7 @@ export interface ConnectOptions {
 /** A daemon, as its callers see it. Made by `connect`. */
 export class SiteswapClient {
   readonly inventory: Inventory;
+  readonly migrations: Migrations;
   readonly repair: Repair;
   readonly replication: Replication;
   readonly plans: Plans;
@@ -44,6 +46,7 @@ export class SiteswapClient {
   constructor(channel: Channel) {
     this.#channel = channel;
     this.inventory = new Inventory(channel);
+    this.migrations = new Migrations(channel);
     this.repair = new Repair(channel);
     this.replication = new Replication(channel);
     this.plans = new Plans(channel);

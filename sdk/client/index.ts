@@ -43,6 +43,13 @@ export {
   type Vm,
 } from '../../proto/gen/siteswap/v1/inventory.ts';
 export {
+  Departure,
+  Execution,
+  type MigrationFacts,
+  MigrationVerdict,
+  type VmMigration,
+} from '../../proto/gen/siteswap/v1/migration.ts';
+export {
   type GateEnd,
   GateKind,
   type GroupRef,

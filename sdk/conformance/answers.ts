@@ -3,6 +3,8 @@
  * fault of the plugin; here it fails the claim, with the exact place.
  */
 import {
+  departures,
+  executions,
   type Fault,
   faultKinds,
   faultOwners,
@@ -72,6 +74,15 @@ const values: Readonly<Record<string, z.ZodType>> = {
     fromComputeId: id.optional(),
     toComputeId: id.optional(),
     progress: z.number().min(0).max(1).optional(),
+    arrival: z
+      .object({
+        startedId: id.optional(),
+        placeholder: z.object({ vmId: id, migrationId: id }).optional(),
+        completedId: id.optional(),
+        execution: z.enum(executions),
+      })
+      .optional(),
+    departure: z.enum(departures).optional(),
   }),
   readFile: z.object({ content: z.string() }),
   listFiles: z.array(z.string()),

@@ -25,6 +25,7 @@ export {
   faultOwners,
   inDoubt,
 } from './fault.ts';
+export * from './migration.ts';
 export * from './migration-record.ts';
 export * from './model.ts';
 export * from './verbs.ts';

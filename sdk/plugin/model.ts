@@ -123,18 +123,6 @@ export interface VmStatus {
   readonly resumedAt?: number;
 }
 
-export const migrationStates = ['none', 'running', 'completed', 'failed', 'cancelled'] as const;
-
-/** The newest live migration of a VM, as one of its two computes knows it. */
-export interface MigrationStatus {
-  readonly state: (typeof migrationStates)[number];
-  /** Compute that it comes from, and goes to. Absent with state `none`. */
-  readonly fromComputeId?: string;
-  readonly toComputeId?: string;
-  /** 0–1. */
-  readonly progress?: number;
-}
-
 export interface Datastore {
   readonly id: string;
   readonly name: string;

@@ -5,6 +5,7 @@
  * capability that it does not offer: callers get the fault `unsupported`.
  */
 import type { Fault } from './fault.ts';
+import type { MigrationStatus } from './migration.ts';
 import type {
   Access,
   ArrayInfo,
@@ -13,7 +14,6 @@ import type {
   Direction,
   FoundInstance,
   Instance,
-  MigrationStatus,
   Page,
   PairState,
   RecoveryPoint,

@@ -23,7 +23,6 @@ import { frozenRun, itemDone, remotes, samplePlan, sites, startedAtMs } from './
 const notFound = (reason: 'PLAN_NOT_FOUND' | 'RUN_NOT_FOUND' | 'SITE_NOT_FOUND', id: string) =>
   new SiteswapError(reason, `nothing has the id ${id}`, { subject: id });
 
-/** A run as the fake keeps it. */
 export interface FakeRun {
   readonly description: RunDescription;
   readonly pages: EventPage[];
@@ -37,6 +36,7 @@ export class FakeEngine implements Engine {
   readonly inspectPlan = async () => inspection;
   readonly adoptPlan = async ({ planId }: { planId: string }) => this.getPlan(planId);
   readonly listRecoveries = async () => [];
+  readonly migrations = async () => [];
   readonly runs = new Map<string, FakeRun>();
   readonly requests: (StartRequest | DeviceRequest)[] = [];
   readonly cancelled: string[] = [];

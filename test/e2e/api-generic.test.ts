@@ -83,6 +83,7 @@ test('generic: buf lists every service, over a unix socket', async (t) => {
     'grpc.reflection.v1.ServerReflection',
     'grpc.reflection.v1alpha.ServerReflection',
     'siteswap.v1.InventoryService',
+    'siteswap.v1.MigrationService',
     'siteswap.v1.PlanService',
     'siteswap.v1.RepairService',
     'siteswap.v1.ReplicationService',

@@ -157,7 +157,7 @@ test('disaster: stretched storage is fenced, plain is promoted, no call to the l
   const run = runOf(world(), live, 'disaster');
   t.deepEqual(waysIn(run)['ap/a-d0p'], 'fence-lost-side mount');
   t.deepEqual(waysIn(run)['ap/plain-d0p'], 'promote-target mount');
-  t.deepEqual(waysIn(run).a1, 'register power-on verify');
+  t.deepEqual(waysIn(run).a1, 'adopt-migrated register power-on verify');
   t.true(run.steps.every(({ side }) => side === 'recovery'));
 });
 

@@ -3,7 +3,7 @@ import test from 'ava';
 import type { VmItem } from '../../daemon/core/frozen.ts';
 import { actionFor } from '../../daemon/core/policy.ts';
 import { fault } from '../../sdk/plugin/fault.ts';
-import type { MigrationStatus } from '../../sdk/plugin/model.ts';
+import type { MigrationStatus } from '../../sdk/plugin/migration.ts';
 import type { Answer } from '../../sdk/plugin/verbs.ts';
 import {
   callOf,

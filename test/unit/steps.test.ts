@@ -45,7 +45,16 @@ test('steps: the page → no empty cell, and equal to the one in docs', async (t
 });
 
 /** A VM that is not where it should be, for the steps that look for such. */
-const unseen = ({ name }: Step) => (name === 'live-migrate' ? [vmItem('away')] : []);
+const unseen = ({ name }: Step) => {
+  if (name === 'adopt-migrated') return [vmItem('waits')];
+  return name === 'live-migrate' ? [vmItem('away')] : [];
+};
+
+/** One that came over whole and waits, and what was left of another. */
+const arrivalOf = (id: string) => ({
+  startedId: 'm',
+  execution: id === 'waits' ? 'paused-complete' : 'paused-incoming',
+});
 
 test('steps: every verb that a step calls is declared by it', async (t) => {
   for (const [name, step] of steps) {
@@ -53,7 +62,7 @@ test('steps: every verb that a step calls is declared by it', async (t) => {
       shutDown: failing('refused'),
       powerOn: failing('conflict'),
       vmStatus: (id) => statusOf({ registered: id !== 'away' })(id),
-      migrationStatus: (id) => ({ id, value: { state: 'none' } }),
+      migrationStatus: (id) => ({ id, value: { state: 'none', arrival: arrivalOf(id) } }),
       deviceStatus: (id) => ({ id, value: [] }),
       syncStatus: (id) => ({ id, value: { id, state: 'none' } }),
     };

@@ -87,6 +87,11 @@ export const examples: Readonly<Record<string, (client: SiteswapClient) => Promi
       console.log(datastore.name, datastore.mounted);
     }
   },
+  'migrations.ts status': async (client) => {
+    for (const { vmId, verdict, remedy } of await client.migrations.status('erp')) {
+      console.log(vmId, verdict, remedy);
+    }
+  },
   'plans.ts create': async (client) => {
     const { etag } = await client.plans.create({
       id: 'shop',
