@@ -66,6 +66,8 @@ export interface VmItem {
   readonly datastoreIds: readonly string[];
   /** True: it was off when the run was frozen, and is off at the recovery site too. */
   readonly leftOff?: boolean;
+  /** True: the recovery site knew it before the run, and goes on to. */
+  readonly knownThere?: boolean;
   /** Live: the compute at which it goes on. */
   readonly toComputeId?: string;
   /** Live, true: it ran at the recovery site, and there alone, when the run was frozen. */

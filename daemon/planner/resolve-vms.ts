@@ -22,6 +22,8 @@ export interface Member {
   readonly groups: readonly number[];
   readonly datastoreIds: readonly string[];
   readonly power: PowerState;
+  /** The recovery site knows it already, on or off. */
+  readonly known: boolean;
   /** It runs at the recovery site already, on devices that both sites serve. */
   readonly there: boolean;
 }
@@ -163,6 +165,7 @@ class Resolving {
       groups: sighting.groups,
       datastoreIds: sighting.datastoreIds,
       power: sighting.power,
+      known: this.#recovery.first(vm.id) !== undefined,
       there: this.#question.mode === 'planned' && this.#wentOver(vm.id),
     });
   }

@@ -213,7 +213,7 @@ const awaitedSpots = (squads: readonly Squad[], offset: number) => {
 const vmItem = (
   member: Member,
   spots: readonly [number, number][],
-  more: Pick<VmItem, 'leftOff' | 'toComputeId' | 'foundThere'>,
+  more: Pick<VmItem, 'leftOff' | 'knownThere' | 'toComputeId' | 'foundThere'>,
 ): VmItem => ({
   id: member.id,
   on: member.groups.map((group) => (spots[group] as [number, number])[1]).sort((a, b) => a - b),
@@ -222,9 +222,13 @@ const vmItem = (
 });
 
 /** What the steps of its path have to know of a VM. */
-const wayOf = (mode: Mode, path: Path, { power, there }: Member, toComputeId: string) => {
+const wayOf = (mode: Mode, path: Path, member: Member, toComputeId: string) => {
+  const { power, known, there } = member;
   if (path === 'live') return { toComputeId, ...(there ? { foundThere: true } : {}) };
-  return mode === 'planned' && path === 'stretched' && power === 'off' ? { leftOff: true } : {};
+  const isOff = mode === 'planned' && path === 'stretched' && power === 'off';
+  // A test registers copies, whatever the site knows of the VM itself.
+  const isKnown = known && (mode === 'planned' || mode === 'disaster');
+  return { ...(isOff ? { leftOff: true } : {}), ...(isKnown ? { knownThere: true } : {}) };
 };
 
 /** Storage workgroups first, then VM workgroups; each kind in order of priority. */

@@ -6,10 +6,11 @@
  * would cut off the wrong one.
  */
 import { fault } from '../../sdk/plugin/fault.ts';
-import type { Answer, DeviceStatus, ValueAnswer } from '../../sdk/plugin/verbs.ts';
+import type { Answer, DeviceStatus, Settlement, ValueAnswer } from '../../sdk/plugin/verbs.ts';
+import type { StorageItem } from '../core/frozen.ts';
 import { changeMsMax } from './limits.ts';
 import { patient } from './policies.ts';
-import { defineStorageStep } from './step.ts';
+import { defineStorageStep, type StepCall } from './step.ts';
 import { changeGroups, settleGroups, statusOfGroups } from './targets.ts';
 
 type Looked = ValueAnswer<readonly DeviceStatus[]>;
@@ -28,6 +29,17 @@ const judge = (looked: Looked): Answer => {
 const isStretched = (looked: Looked): boolean =>
   'value' in looked && looked.value.some(({ stretched }) => stretched === true);
 
+/** A fence that was done and cut nobody off counts as not there: it is tried, and looked at. */
+const settleFence = async (call: StepCall<StorageItem>): Promise<readonly Settlement[]> => {
+  const settled = await settleGroups(call, 'fence');
+  if (!settled.some(({ verdict }) => verdict === 'done')) return settled;
+  const looked = await statusOfGroups(call);
+  const open = new Set(looked.filter((one) => 'fault' in judge(one)).map(({ id }) => id));
+  return settled.map((one) =>
+    one.verdict === 'done' && open.has(one.id) ? { id: one.id, verdict: 'absent' } : one,
+  );
+};
+
 export const fenceReturnedSide = defineStorageStep({
   name: 'fence-returned-side',
   side: 'protected',
@@ -45,7 +57,7 @@ export const fenceReturnedSide = defineStorageStep({
     );
     return (await statusOfGroups(call)).map((looked) => failed.get(looked.id) ?? judge(looked));
   },
-  settle: (call) => settleGroups(call, 'fence'),
+  settle: settleFence,
   undo: 'no-return',
   onFault: patient(),
 });

@@ -9,6 +9,7 @@ import type { SystemEntry } from '../../daemon/core/system.ts';
 import type { RunReport, RunView } from '../../daemon/core/view.ts';
 import type { RunDescription } from '../../daemon/runner/service.ts';
 import type { TaskJob } from '../../daemon/workers/pool.ts';
+import type { Device } from '../../sdk/plugin/model.ts';
 import type { SimTime } from './time.ts';
 
 export type What =
@@ -60,6 +61,8 @@ export type What =
       readonly report: RunReport;
       readonly description: RunDescription;
     }
+  /** What the API lists of an array's devices, asked afresh. */
+  | { readonly kind: 'listed'; readonly arrayId: string; readonly devices: readonly Device[] }
   /** The daemon itself found a defect. */
   | { readonly kind: 'defect'; readonly message: string }
   /** Everything is mended, all calls have landed, nothing more will happen. */

@@ -60,6 +60,39 @@ const preferNothing: Patch = {
 
 export const mutants: readonly Mutant[] = [
   {
+    defect: 'the record of a shared device does not turn with its preference',
+    patches: [
+      {
+        module: 'daemon/core/sources',
+        find: "    'switch-site-preference',\n",
+        put: '',
+      },
+    ],
+    caughtBy: 'one-source',
+  },
+  {
+    defect: 'the lost side of stretched storage is not fenced',
+    patches: [
+      {
+        module: 'daemon/steps/fence-lost-side',
+        find: "run: (call) => changeGroups(call, 'fence')",
+        put: 'run: async (call) => call.items.map(({ id }) => ({ id, ok: true }))',
+      },
+    ],
+    caughtBy: 'returning-writer-fails',
+  },
+  {
+    defect: 'VMs of the site that is back are switched on, not off',
+    patches: [
+      {
+        module: 'daemon/steps/power-off-returned',
+        find: "await changeVms(call, 'powerOff')",
+        put: "await changeVms(call, 'powerOn')",
+      },
+    ],
+    caughtBy: 'nothing-starts-there',
+  },
+  {
     defect: 'the preference of a device is not switched, and its VMs go over',
     patches: [preferNothing],
     caughtBy: 'preference-first',

@@ -6,12 +6,13 @@ import type { Decision } from '../../daemon/core/entries.ts';
 import { SiteswapError } from '../../daemon/core/errors.ts';
 import type { Mode } from '../../daemon/core/plan.ts';
 import type { Policy } from '../../daemon/core/policy.ts';
+import type { DivergedChoice } from '../../daemon/core/recovery.ts';
 import type { RunView } from '../../daemon/core/view.ts';
 import type { RunningEngine } from '../../daemon/runner/engine.ts';
 import type { Chance } from './chance.ts';
-import type { Computer } from './computer.ts';
+import { type Computer, siteOfRemote } from './computer.ts';
 import type { History } from './history.ts';
-import type { Scenario } from './scenario.ts';
+import type { Scenario, WayHome } from './scenario.ts';
 import { drawPolicies, patient } from './scenario-policies.ts';
 import type { SimTime } from './time.ts';
 
@@ -36,6 +37,8 @@ export interface PersonParts {
   readonly scenario: Scenario;
   /** Mends everything that is broken, for good. */
   readonly mend: () => void;
+  /** The site that was lost answers again. */
+  readonly bringBack: () => void;
 }
 
 export class Person {
@@ -43,6 +46,8 @@ export class Person {
   readonly #cursors = new Map<string, number>();
   #runId: string | undefined;
   #mode: Mode = 'planned';
+  /** Of the run that was started last. */
+  #changes: DivergedChoice | undefined;
   #key = '';
   #starts = 0;
   #result: RunView['result'];
@@ -105,11 +110,46 @@ export class Person {
       engine.declareLost(siteId, requester, 'flooded'),
     );
     await this.#carryOut('disaster');
+    const { home } = this.#parts.scenario;
+    if (home !== undefined) await this.#goHome(siteId, home);
   }
 
-  async #carryOut(mode: Mode, policies: Policies = {}): Promise<RunView | undefined> {
+  /** The lost site is back: cuts off its old writers, protects it again, and fails over to it. */
+  async #goHome(siteId: string, { changes, back }: WayHome): Promise<void> {
+    const { time, chance, bringBack } = this.#parts;
+    await time.sleep(chance.spread(1, 3_600_000));
+    bringBack();
+    await time.sleep(chance.spread(1, 60_000));
+    await this.#insist(`declares ${siteId} reachable`, (engine) =>
+      engine.declareReachable(siteId, requester, 'dry again'),
+    );
+    const modes: readonly Mode[] = ['fence', 'reprotect', ...(back ? ['planned' as const] : [])];
+    for (const mode of modes) {
+      const view = await this.#carryOut(mode, {}, mode === 'reprotect' ? changes : undefined);
+      if (view?.result !== 'succeeded' && mode !== 'fence') return;
+    }
+  }
+
+  /** Nothing runs any more: what the API says of each array now. */
+  async lookAtArrays(): Promise<void> {
+    for (const arrayId of ['lab-a', 'lab-b']) {
+      const { devices, lost } = await this.#insist(`lists ${arrayId}`, async (engine) => ({
+        ...(await engine.evidence(arrayId, true)),
+        lost: engine.listSites().some(({ id, lost }) => lost && id === siteOfRemote(arrayId)),
+      }));
+      // What is recorded of a lost site says nothing of now.
+      if (!lost) this.#parts.history.note({ kind: 'listed', arrayId, devices });
+    }
+  }
+
+  async #carryOut(
+    mode: Mode,
+    policies: Policies = {},
+    changes?: DivergedChoice,
+  ): Promise<RunView | undefined> {
     const key = `request ${++this.#starts}`;
     this.#result = undefined;
+    this.#changes = changes;
     const started = await this.#start(mode, key, policies);
     if (started === undefined) return undefined;
     this.#runId = started;
@@ -130,7 +170,9 @@ export class Person {
   /** The run's id, or undefined when it is refused for good. */
   async #start(mode: Mode, requestKey: string, policies: Policies): Promise<string | undefined> {
     const { time, chance, scenario } = this.#parts;
-    const request = { planId: scenario.plan.id, mode, requester, requestKey, policies };
+    const { id: planId } = scenario.plan;
+    const chosen = this.#changes === undefined ? {} : { changes: this.#changes };
+    const request = { planId, mode, requester, requestKey, policies, ...chosen };
     for (let tries = 1; tries <= triesMax; tries++) {
       const said = await this.#ask(`starts ${mode}`, (engine) => engine.startRun(request));
       if (!(said instanceof Error)) return said.runId;

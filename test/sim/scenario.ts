@@ -3,6 +3,8 @@
  * as plain data that can be printed. Nothing here is drawn from what happens later.
  */
 import type { Mode, Plan, PlanVm } from '../../daemon/core/plan.ts';
+import type { PresentedAs } from '../../daemon/core/presentation.ts';
+import { type DivergedChoice, divergedChoices } from '../../daemon/core/recovery.ts';
 import { defaultLimits } from '../../daemon/planner/defaults.ts';
 import type { LabOptions } from '../../plugins/lab/spec.ts';
 import { Chance } from './chance.ts';
@@ -20,9 +22,20 @@ export interface Scenario {
   readonly plan: Plan;
   readonly script: readonly Mode[];
   readonly faults: Faults;
+  /** What lab-a's devices are shown as; absent: as they are. */
+  readonly present?: PresentedAs;
+  /** After a disaster; absent: the lost site stays away. */
+  readonly home?: WayHome;
   readonly threads: number;
   /** Longest sync of the journal. */
   readonly syncMsMax: number;
+}
+
+/** The lost site comes back: its old writers are cut off, and it is protected again. */
+export interface WayHome {
+  readonly changes: DivergedChoice;
+  /** Everything is failed over to where it began, too. */
+  readonly back: boolean;
 }
 
 const scripts: readonly (readonly Mode[])[] = [
@@ -112,25 +125,45 @@ const drawStretched = (chance: Chance, world: LabOptions, plan: Plan) => {
   };
 };
 
-export const drawScenario = (seed: number): Scenario => {
+/** Stretched groups whose devices both arrays list under one id, without a word about a peer. */
+const drawShared = (chance: Chance, world: LabOptions): Pick<Scenario, 'world' | 'present'> => {
+  const { stretched = 0 } = world;
+  if (stretched === 0 || !chance.hit(0.4)) return { world };
+  const shared = { ...world, stretched: 0, shared: stretched };
+  return { world: shared, present: 'shared-as-stretched' };
+};
+
+const drawHome = (chance: Chance, { troubles }: Faults): WayHome | undefined => {
+  const isLost = troubles.some(({ effect }) => effect.do === 'lose-site');
+  if (!isLost || !chance.hit(0.7)) return undefined;
+  return { changes: chance.pick(divergedChoices), back: chance.hit(0.6) };
+};
+
+/** `present`: pairs are shown as something else, and nothing is shared. */
+export const drawScenario = (seed: number, present?: PresentedAs): Scenario => {
   const chance = new Chance(`scenario ${seed}`);
   const calm = chance.hit(0.1);
   const replicated = drawWorld(chance.fork('world'), calm);
   const script = chance.pick(scripts);
   const cold = drawPlan(chance.fork('plan'), replicated, calm);
   const { world, plan } = drawStretched(chance.fork('stretched'), replicated, cold);
+  const shown =
+    present === undefined ? drawShared(chance.fork('shared'), world) : { world, present };
   const { groups = 1 } = replicated;
+  const faults = drawFaults(chance.fork('faults'), {
+    calm,
+    groups,
+    stretched: world.stretched !== undefined,
+  });
+  const home = drawHome(chance.fork('home'), faults);
   return {
     seed,
     calm,
-    world,
+    ...shown,
     plan,
     script,
-    faults: drawFaults(chance.fork('faults'), {
-      calm,
-      groups,
-      stretched: world.stretched !== undefined,
-    }),
+    faults,
+    ...(home && { home }),
     threads: chance.between(1, 3),
     syncMsMax: chance.pick([2, 20, 500]),
   };

@@ -10,6 +10,9 @@ export const seedsKept: readonly { readonly seed: number; readonly found: string
   { seed: 551, found: 'a run was resumed after a disaster run had taken over' },
   { seed: 759, found: 'a site was lost while the answer about a task in doubt was landing' },
   { seed: 1606, found: 'a run was superseded while an undo that had timed out could still land' },
+  { seed: 218, found: 'a rollback took away VMs that the recovery site had known before' },
+  { seed: 378, found: 'a VM that was said to be missing counted as off, and ran' },
+  { seed: 2082, found: 'a fence whose look was cut short counted as done, and had cut nobody off' },
   { seed: 102810, found: 'a VM counted as stopped while the order to pull its plug could arrive' },
   {
     seed: 104080,

@@ -38,17 +38,20 @@ const accusationsMax = 10;
 
 /** `present`: the same seed, with lab-a's pairs shown as something else than they are. */
 export const simulate = async (seed: number, present?: PresentedAs): Promise<Simulated> => {
-  const scenario = drawScenario(seed);
+  const scenario = drawScenario(seed, present);
   const chance = new Chance(`simulation ${seed}`);
   const time = new SimTime();
   const history = new History(time);
   const { faults, world, syncMsMax, threads } = scenario;
   const farEnd = new FarEnd({ time, chance: chance.fork('network'), history, world });
   const disk = new Disk({ time, chance: chance.fork('disk'), history, syncMsMax });
-  const parts = { time, history, disk, farEnd, scenario, threads, present, ...faults };
+  const shown = { present: scenario.present };
+  const parts = { time, history, disk, farEnd, scenario, threads, ...shown, ...faults };
   const computer = new Computer({ ...parts, chance: chance.fork('computer') });
   const mend = (): void => troubles.mend();
-  const person = new Person({ ...parts, chance: chance.fork('person'), computer, mend });
+  const bringBack = (): void => troubles.bringBack();
+  const hands = { mend, bringBack };
+  const person = new Person({ ...parts, chance: chance.fork('person'), computer, ...hands });
   const troubles = new Troubles({ ...parts, computer, person: () => person });
   const accusations = watchOver(scenario, farEnd, history);
 
@@ -75,6 +78,7 @@ export const simulate = async (seed: number, present?: PresentedAs): Promise<Sim
   mend();
   await until(time.sleep(landMs));
   if (accusations.length === 0) await until(person.runAgain());
+  if (accusations.length === 0) await until(person.lookAtArrays());
   history.note({ kind: 'end' });
   return { scenario, history, accusations };
 };

@@ -45,6 +45,12 @@ const words = (moment: Moment): string => {
       const told = notes.map((note) => `${note.itemId} ${note.state} (${note.why})`).join('; ');
       return `REST      ${status} ${result ?? ''} ${attention} [${told}]`;
     }
+    case 'listed': {
+      const told = moment.devices.map(
+        ({ id, direction, preferredSiteId }) => `${id} ${direction} ${preferredSiteId ?? ''}`,
+      );
+      return `LISTED    ${moment.arrayId}: ${told.join('; ')}`;
+    }
     case 'defect':
       return `DEFECT    ${moment.message}`;
     case 'end':

@@ -8,6 +8,9 @@ import type { Person } from './person.ts';
 import type { Effect, Scenario, Trigger } from './scenario.ts';
 import type { SimTime } from './time.ts';
 
+/** How the story says that the lost site answers again. */
+export const siteIsBack = 'site-a is back';
+
 export interface TroublesParts {
   readonly time: SimTime;
   readonly history: History;
@@ -67,6 +70,14 @@ export class Troubles {
     for (const remoteId of commands.remotes(lab)) {
       if (!this.#lost.has(remoteId)) commands.setDown(lab, remoteId, false);
     }
+  }
+
+  /** The lost site answers again, as it was left: its VMs may have gone on all the time. */
+  bringBack(): void {
+    const { history, farEnd } = this.#parts;
+    this.#lost.clear();
+    commands.returnSite(farEnd.lab, 'site-a');
+    history.note({ kind: 'world', what: siteIsBack });
   }
 
   #happen(effect: Effect): void {

@@ -60,6 +60,7 @@ test('steps: every verb that a step calls is declared by it', async (t) => {
   for (const [name, step] of steps) {
     const script: Script = {
       shutDown: failing('refused'),
+      powerOff: failing('missing'),
       powerOn: failing('conflict'),
       vmStatus: (id) => statusOf({ registered: id !== 'away' })(id),
       migrationStatus: (id) => ({ id, value: { state: 'none', arrival: arrivalOf(id) } }),

@@ -1,13 +1,14 @@
 /** What the API reports of a run that has ended is what the far end knows. */
 import type { Mode } from '../../../daemon/core/plan.ts';
 import type { ItemReport } from '../../../daemon/core/view.ts';
+import { siteIsBack } from '../troubles.ts';
 import type { Checker, Scene } from './checker.ts';
 import { devicesOf, placeOf } from './places.ts';
 import { type Item, isStorage, type Run, Runs } from './runs.ts';
 
 /** How the words begin for where an item that is done must stand. Absent: it may stand anywhere. */
 interface Expected {
-  readonly protected?: string;
+  readonly protected?: string | readonly string[];
   readonly recovery?: string;
   readonly test?: string;
 }
@@ -20,7 +21,13 @@ const expectedOf: Readonly<Record<Mode, { readonly storage: Expected; readonly v
   disaster: { storage: { recovery: 'promoted, mounted' }, vm: { recovery: 'on' } },
   test: { storage: { test: 'copy, mounted' }, vm: { test: 'on' } },
   cleanup: { storage: { test: 'no copy, unmounted' }, vm: { test: 'unregistered' } },
-  fence: { storage: { protected: 'source, unmounted' }, vm: { protected: 'off' } },
+  fence: {
+    storage: {
+      // Where a planned run was overtaken, its source was demoted already.
+      protected: ['source, unmounted', 'prepared, unmounted', 'handed-over, unmounted'],
+    },
+    vm: { protected: ['off', 'unregistered'] },
+  },
   reprotect: {
     storage: { protected: 'replica', recovery: 'source' },
     vm: {},
@@ -32,6 +39,8 @@ const stretchedOf = (siteId: string): typeof expectedOf => ({
   ...expectedOf,
   planned: { ...expectedOf.planned, storage: { recovery: `prefers ${siteId}, mounted` } },
   disaster: { ...expectedOf.disaster, storage: { recovery: `prefers ${siteId}, mounted` } },
+  // What was fenced before is proven by whoever tries to write there.
+  fence: { ...expectedOf.fence, storage: {} },
   reprotect: { ...expectedOf.reprotect, storage: { recovery: `prefers ${siteId}` } },
 });
 
@@ -51,12 +60,14 @@ const compare = (scene: Scene, run: Run, item: Item): string | undefined => {
   const expected = expectedFor(run, item, mode);
   const here = placeOf(scene.lab, protectedSiteId, item, devicesOf(item, 'protected'));
   const there = placeOf(scene.lab, recoverySiteId, item, devicesOf(item, 'recovery'));
-  const pairs: readonly (readonly [string | undefined, string])[] = [
+  const pairs: readonly (readonly [Expected['protected'], string])[] = [
     [expected.protected, here.production],
     [expected.recovery, there.production],
     [expected.test, there.test],
   ];
-  const odd = pairs.find(([wanted, found]) => wanted !== undefined && !found.startsWith(wanted));
+  const odd = pairs.find(
+    ([wanted, found]) => wanted !== undefined && ![wanted].flat().some((w) => found.startsWith(w)),
+  );
   return odd && `${item.id} is reported done in ${mode} mode, and is ${odd[1]}, not ${odd[0]}`;
 };
 
@@ -65,15 +76,19 @@ const done = (items: readonly ItemReport[]): ReadonlySet<string> =>
 
 export const apiEqualsLab: Checker = (scene) => {
   const runs = new Runs();
+  let newest = '';
   let siteGone = false;
   return (moment) => {
     runs.see(moment);
+    if (moment.kind === 'landed' && moment.entry.type === 'run-started') newest = moment.stream;
     if (moment.kind === 'world' && moment.what.includes('lose-site')) siteGone = true;
+    if (moment.kind === 'world' && moment.what === siteIsBack) siteGone = false;
     if (moment.kind !== 'rest' || moment.view.status !== 'ended') return undefined;
     const run = runs.of(moment.runId);
     // What was done at a site that was lost since is not there any more.
     const gone = siteGone && run?.started.frozen.recoverySiteId === 'site-a';
-    if (run === undefined || gone) return undefined;
+    // Where a run left things is not how they stand once another has begun.
+    if (run === undefined || gone || run.started.runId !== newest) return undefined;
     const told = done(moment.report.items);
     for (const item of run.items) {
       const odd = told.has(item.id) ? compare(scene, run, item) : undefined;

@@ -15,7 +15,11 @@ export const everyVmOnceOrReported: Checker = ({ lab, scenario }) => {
   return (moment) => {
     if (moment.kind === 'world' && moment.what.includes('lose-site')) siteGone = true;
     // Whoever took over speaks for the VMs from then on; a test speaks for its copies.
-    const moves = moment.kind === 'rest' && !['test', 'cleanup'].includes(moment.view.mode);
+    const still: readonly string[] = ['test', 'cleanup', 'fence', 'reprotect'];
+    const moves = moment.kind === 'rest' && !still.includes(moment.view.mode);
+    // Until then its old writers may go on, as the recovery says.
+    const fenced = moment.kind === 'rest' && moment.view.mode === 'fence';
+    if (fenced && moment.view.result === 'succeeded') siteGone = false;
     if (moves && moment.view.result !== 'superseded') {
       for (const { itemId, outcome, evidence } of moment.report.items) {
         reported.set(itemId, outcome);

@@ -13,9 +13,12 @@ import { intentsFirst } from './intents.ts';
 import { notBuiltUpon } from './late-effects.ts';
 import { noCallToLostSite } from './lost-sites.ts';
 import { noDefect } from './no-defect.ts';
+import { nothingStartsThere } from './nothing-starts.ts';
 import { oneRunPerRequest } from './one-run.ts';
+import { oneSource } from './one-source.ts';
 import { parkedIsAtRest } from './parked.ts';
 import { preferenceFirst } from './preference.ts';
+import { returningWriterFails } from './returning-writers.ts';
 import { rollbackRestores } from './rollback.ts';
 import { neverTwoWriters } from './two-writers.ts';
 
@@ -29,6 +32,9 @@ export const checkers = {
   'no-call-to-lost-site': noCallToLostSite,
   'no-writer-at-final-sync': noWriterAtFinalSync,
   'preference-first': preferenceFirst,
+  'one-source': oneSource,
+  'returning-writer-fails': returningWriterFails,
+  'nothing-starts-there': nothingStartsThere,
   'every-vm-once-or-reported': everyVmOnceOrReported,
   'parked-is-at-rest': parkedIsAtRest,
   'not-built-upon': notBuiltUpon,

@@ -29,7 +29,7 @@ const mountsAt = (
 };
 
 /** By its id at either array: a presented pair has one id for both of its ends. */
-const deviceAt = (lab: Lab, siteId: string, id: string): LabDevice | undefined => {
+export const deviceAt = (lab: Lab, siteId: string, id: string): LabDevice | undefined => {
   const known = [...lab.world.storages.values()].flatMap(({ devices }) => devices.get(id) ?? []);
   const ends = known.flatMap((device) => [device, device.peer]);
   return ends.find((device) => device?.storage.siteId === siteId);

@@ -2,6 +2,7 @@
  * A rollback restores roles, exports, registrations and power states, as they were when the run
  * began; what it could not restore is told.
  */
+import { siteIsBack } from '../troubles.ts';
 import type { Checker, Scene } from './checker.ts';
 import { devicesOf, placeOf } from './places.ts';
 import { type Item, type Run, Runs } from './runs.ts';
@@ -27,6 +28,7 @@ export const rollbackRestores: Checker = (scene) => {
       before.set(moment.stream, new Map(places));
     }
     if (moment.kind === 'world' && moment.what.includes('lose-site')) before.clear();
+    if (moment.kind === 'world' && moment.what === siteIsBack) before.clear();
     if (moment.kind !== 'rest' || moment.view.status !== 'ended') return undefined;
     const run = runs.of(moment.runId);
     if (run === undefined) return undefined;

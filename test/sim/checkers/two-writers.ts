@@ -9,6 +9,9 @@ export const neverTwoWriters: Checker = ({ lab }) => {
   let siteLost = false;
   return (moment) => {
     if (moment.kind === 'world' && moment.what.includes('lose-site')) siteLost = true;
+    if (moment.kind === 'rest' && moment.view.mode === 'reprotect') {
+      if (moment.view.result === 'succeeded') siteLost = false;
+    }
     if (moment.kind !== 'answer' && moment.kind !== 'end') return undefined;
     const [first] = commands.verify(lab);
     if (first !== undefined) return `${first.rule}: ${first.subject}, ${first.message}`;

@@ -1,0 +1,45 @@
+/**
+ * From a disaster run on, until a reprotect has succeeded, nothing is started at the site that was
+ * lost: not by a run, and not because the site is back.
+ */
+import { siteOfRemote } from '../computer.ts';
+import type { Checker } from './checker.ts';
+import { Runs } from './runs.ts';
+
+const starting: ReadonlySet<string> = new Set(['powerOn', 'register', 'mount', 'migrateLive']);
+
+export const nothingStartsThere: Checker = ({ lab }) => {
+  const runs = new Runs();
+  let old: { readonly siteId: string; readonly since: number } | undefined;
+  const startedSince = (siteId: string, since: number): string | undefined => {
+    for (const compute of lab.world.computes.values()) {
+      if (compute.siteId !== siteId) continue;
+      for (const { image, on, boot } of compute.vms.production.values()) {
+        if (on && boot !== undefined && boot.onAt > since) return image.id;
+      }
+    }
+    return undefined;
+  };
+  return (moment) => {
+    runs.see(moment);
+    if (moment.kind === 'landed') {
+      const { entry, at } = moment;
+      if (entry.type === 'run-started' && entry.frozen.mode === 'disaster') {
+        old = { siteId: entry.frozen.protectedSiteId, since: at };
+      }
+      if (entry.type !== 'run-closed') return undefined;
+      const mode = runs.of(entry.runId)?.started.frozen.mode;
+      if (mode === 'disaster' && entry.result === 'rolled-back') old = undefined;
+      if (mode === 'reprotect' && entry.result === 'succeeded') old = undefined;
+      return undefined;
+    }
+    if (old === undefined) return undefined;
+    if (moment.kind === 'rest') {
+      const vmId = startedSince(old.siteId, old.since);
+      return vmId && `${vmId} was started at ${old.siteId}, which a disaster run had left`;
+    }
+    if (moment.kind !== 'call' || !starting.has(moment.verb)) return undefined;
+    if (siteOfRemote(moment.remoteId) !== old.siteId) return undefined;
+    return `${moment.verb} reached ${moment.remoteId}, which a disaster run had left`;
+  };
+};
