@@ -4,7 +4,7 @@
  * once its site is declared lost. What comes later than that is not heard.
  */
 import { type Fault, FaultError } from '../../sdk/plugin/fault.ts';
-import type { Page } from '../../sdk/plugin/model.ts';
+import type { Page, PageRequest } from '../../sdk/plugin/model.ts';
 import type {
   CallContext,
   ListingVerb,
@@ -166,10 +166,7 @@ export class Door {
     );
   }
 
-  list(
-    verb: ListingVerb,
-    page: { readonly token?: string; readonly sizeMax: number },
-  ): Promise<Reply<Page<unknown>>> {
+  list(verb: ListingVerb, page: PageRequest): Promise<Reply<Page<unknown>>> {
     const { host } = this.#parts;
     return this.#bounded(verb, undefined, (limit) =>
       host.list({ ...this.#where(verb, limit), verb, page }),

@@ -2,7 +2,7 @@
  * Believes a plugin's answers only after checking them: one for each target, by its id, in shape.
  * What is nonsense becomes a fault of exactly the targets concerned; their neighbours keep theirs.
  */
-import type { Page } from '../../sdk/plugin/model.ts';
+import type { Page, PageRequest } from '../../sdk/plugin/model.ts';
 import type {
   Answer,
   Evidence,
@@ -13,9 +13,10 @@ import type {
   ValueAnswer,
 } from '../../sdk/plugin/verbs.ts';
 import { badAnswer, parseFault } from './faults.ts';
-import { evidenceFactsMax, evidenceTextMax, operationTextMax } from './limits.ts';
+import { evidenceFactsMax, evidenceTextMax, operationTextMax, revisionTextMax } from './limits.ts';
+import { plainDatastore, plainDevice, plainVm, plainVmStatus } from './plain.ts';
 import type { Scrubber } from './scrub.ts';
-import { firstProblem, itemShapes, plainVmStatus, valueShapes } from './shapes.ts';
+import { firstProblem, itemShapes, valueShapes } from './shapes.ts';
 
 /** Answers with a value stand beside the plain ones: which of them is right depends on the verb. */
 export type AnyAnswer = Answer | ValueAnswer<unknown>;
@@ -205,21 +206,55 @@ export const checkStatuses = (
     }),
   });
 
+/** Verb → a quick way to a clean copy of an item that is surely well-formed. */
+const plainItems: { readonly [V in ListingVerb]?: (raw: unknown) => unknown } = {
+  discoverDevices: plainDevice,
+  listVms: plainVm,
+  listDatastores: plainDatastore,
+};
+
+/** What a page says of the whole list. */
+const parseRevision = (
+  raw: Fields,
+  { token, since }: PageRequest,
+): Parsed<Partial<Page<never>>> => {
+  const { revision, unchanged } = raw;
+  if (unchanged !== undefined && (unchanged !== true || since === undefined)) {
+    return 'unchanged, which it was not asked';
+  }
+  if (revision === undefined || token !== undefined) return unchanged ? { unchanged } : {};
+  if (typeof revision !== 'string' || revision === '') return 'a malformed revision';
+  if (revision.length > revisionTextMax) return 'an oversized revision';
+  return unchanged ? { unchanged } : { revision };
+};
+
 /** One page of a listing, or in words what is wrong with it: a page is believed whole or not. */
 export const checkPage = (
   verb: ListingVerb,
   raw: unknown,
-  sizeMax: number,
+  page: PageRequest,
 ): Page<unknown> | string => {
+  const { sizeMax } = page;
   if (!isFields(raw) || !Array.isArray(raw.items)) return 'a page without a list of items';
   if (raw.items.length > sizeMax) return `${raw.items.length} items where ${sizeMax} were asked`;
+  const told = parseRevision(raw, page);
+  if (typeof told === 'string') return told;
   const { next } = raw;
   if (next !== undefined && (typeof next !== 'string' || next === '')) return 'a malformed next';
-  const items: unknown[] = [];
-  for (const item of raw.items) {
-    const read = itemShapes[verb].safeParse(item);
-    if (!read.success) return `item ${items.length} wrong: ${firstProblem(read.error)}`;
-    items.push(read.data);
+  if (told.unchanged) {
+    const more = raw.items.length > 0 || next !== undefined;
+    return more ? 'unchanged, and items' : { items: [], unchanged: true };
   }
-  return next === undefined ? { items } : { items, next };
+  const items: unknown[] = [];
+  const plain = plainItems[verb];
+  for (const item of raw.items) {
+    const clean = plain?.(item);
+    if (clean !== undefined) items.push(clean);
+    else {
+      const read = itemShapes[verb].safeParse(item);
+      if (!read.success) return `item ${items.length} wrong: ${firstProblem(read.error)}`;
+      items.push(read.data);
+    }
+  }
+  return { items, ...told, ...(next === undefined ? {} : { next }) };
 };

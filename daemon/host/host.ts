@@ -5,7 +5,7 @@
  */
 import type { ChangingVerb, PluginDefinition } from '../../sdk/plugin/define.ts';
 import type { Fault } from '../../sdk/plugin/fault.ts';
-import type { Page } from '../../sdk/plugin/model.ts';
+import type { Page, PageRequest } from '../../sdk/plugin/model.ts';
 import {
   type CallContext,
   type ListingVerb,
@@ -43,7 +43,7 @@ export interface VerbRequest {
 export interface ListingRequest {
   readonly remoteId: string;
   readonly verb: ListingVerb;
-  readonly page: { readonly token?: string; readonly sizeMax: number };
+  readonly page: PageRequest;
   readonly context: CallContext;
   readonly admit: Admit;
 }
@@ -127,7 +127,7 @@ export class Host {
         return offered({ ...context, session, page });
       },
       ({ scrub }, raw) => {
-        const checked = checkPage(verb, raw, page.sizeMax);
+        const checked = checkPage(verb, raw, page);
         if (typeof checked === 'string') return scrub.text(checked);
         // The token goes back to the plugin, and nowhere else.
         return { ...checked, items: scrub.value(checked.items) };

@@ -15,3 +15,6 @@ export const evidenceTextMax = 1_000;
 
 /** Characters of an operation's id: it is journaled and sent back at each poll. */
 export const operationTextMax = 4_096;
+
+/** Characters of a list's revision: it is kept in memory and sent back at each question. */
+export const revisionTextMax = 1_000;

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { departures, executions, migrationStates } from '../../sdk/plugin/migration.ts';
-import { pairStates, type VmStatus } from '../../sdk/plugin/model.ts';
+import { pairStates } from '../../sdk/plugin/model.ts';
 import type { ListingVerb, TargetVerb } from '../../sdk/plugin/verbs.ts';
 
 const id = z.string().min(1);
@@ -43,24 +43,6 @@ const vmStatus = z.object({
   heartbeat: z.number().exactOptional(),
   resumedAt: z.number().exactOptional(),
 });
-
-/**
- * A clean copy of the status of a VM that has run, if it is surely well-formed: VMs are looked at
- * by the ten thousand, and this costs a fraction of the shape. Undefined: ask the shape.
- */
-export const plainVmStatus = (raw: unknown): VmStatus | undefined => {
-  if (typeof raw !== 'object' || raw === null) return undefined;
-  const { id, registered, power, bootId, heartbeat, resumedAt } = raw as Required<VmStatus>;
-  const isSound =
-    typeof id === 'string' &&
-    id !== '' &&
-    typeof registered === 'boolean' &&
-    (power === 'on' || power === 'off') &&
-    typeof bootId === 'string' &&
-    Number.isFinite(heartbeat) &&
-    Number.isFinite(resumedAt);
-  return isSound ? { id, registered, power, bootId, heartbeat, resumedAt } : undefined;
-};
 
 /** Verb → the value of its answers, for the verbs whose answers carry one. */
 export const valueShapes: { readonly [V in TargetVerb]?: z.ZodType } = {

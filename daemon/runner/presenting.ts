@@ -93,10 +93,15 @@ class PresentingPool implements Pool {
   }
 
   async #list(job: ListingJob): Promise<ListingResult | JobFault> {
-    const result = await this.#parts.pool.run(job);
+    const { verb, remoteId } = job;
+    const isShown = verb === 'discoverDevices' && this.#presentations.has(remoteId);
+    if (!isShown && verb !== 'listDatastores') return this.#parts.pool.run(job);
+    // What is shown depends on more than the list, which a plugin cannot vouch for.
+    const { since: _, ...page } = job.page;
+    const result = await this.#parts.pool.run({ ...job, page });
     if (result.kind === 'fault') return result;
-    if (job.verb === 'discoverDevices') return this.#devices(job.remoteId, result);
-    return job.verb === 'listDatastores' ? this.#datastores(job, result) : result;
+    const { revision: __, ...told } = result;
+    return isShown ? this.#devices(remoteId, told) : this.#datastores(job, told);
   }
 
   #devices(arrayId: string, result: ListingResult): ListingResult {

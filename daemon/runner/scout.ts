@@ -2,11 +2,9 @@
  * The scout asks remotes what they have and records the answers as evidence. Evidence is what plans
  * are frozen from; a disaster run lives on what was recorded before.
  */
-import { createHash } from 'node:crypto';
-import type { Fault } from '../../sdk/plugin/fault.ts';
 import type { MigrationStatus } from '../../sdk/plugin/migration.ts';
 import type { ArrayInfo, Datastore, Device, Vm } from '../../sdk/plugin/model.ts';
-import type { ListingVerb, SyncStatus, ValueAnswer, VmTarget } from '../../sdk/plugin/verbs.ts';
+import type { SyncStatus, ValueAnswer, VmTarget } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
 import {
@@ -18,30 +16,14 @@ import {
 import { devicesPerMessageMax } from '../core/limits.ts';
 import type { Presentations } from '../core/presentation.ts';
 import { sourcesSettled } from '../core/sources.ts';
-import { codes } from '../host/faults.ts';
-import { workerLostCode } from '../workers/faults.ts';
-import type {
-  ListingJob,
-  PluginDescription,
-  Pool,
-  QueryJob,
-  RemoteConfig,
-  ResultOf,
-} from '../workers/pool.ts';
+import type { PluginDescription, Pool, QueryJob, RemoteConfig } from '../workers/pool.ts';
 import type { Catalog } from './catalog.ts';
+import { sameFacts } from './facts.ts';
+import { failed, Lists, listingTimeoutMs } from './lists.ts';
 import type { DeviceRequest, PluginState, RemoteState } from './service.ts';
 
-/** One page of a listing, and the import of a plugin: slow arrays take seconds, not minutes. */
-const listingTimeoutMs = 30_000;
+/** The import of a plugin: seconds, not minutes. */
 const describeTimeoutMs = 15_000;
-/** Items in one page when all are wanted at once: its text stays small enough to die young. */
-const itemsPerPageMax = 1_000;
-/** Items made into one text when evidence is compared. */
-const itemsPerHashMax = 500;
-/** A plugin whose listing does not end would otherwise be asked for ever. */
-const pagesMax = 10_000;
-/** Tries at a question whose thread another plugin has ended: asking has no effect. */
-const triesMax = 4;
 
 export interface PluginRef {
   readonly id: string;
@@ -57,34 +39,16 @@ interface ScoutParts {
   readonly presentations: Presentations;
 }
 
-/** The plugin as a whole cannot be used: more than one verb that it does not offer. */
-const unusable: ReadonlySet<unknown> = new Set([codes.pluginLoad, codes.pluginConfig]);
-
-/** Evidence but for its moment, as a short text: the same text is the same evidence. */
-const factsOf = ({ observedAtMs: _, ...facts }: RemoteEvidence): string => {
-  const hash = createHash('sha256');
-  for (const [name, fact] of Object.entries(facts)) {
-    const items = Array.isArray(fact) ? fact : [fact];
-    hash.update(`${name} ${items.length}`);
-    // Piece by piece: a whole list as one text would be megabytes of garbage at each start.
-    for (let at = 0; at < items.length; at += itemsPerHashMax) {
-      hash.update(JSON.stringify(items.slice(at, at + itemsPerHashMax)));
-    }
-  }
-  return hash.digest('base64');
-};
-
 export class Scout {
   readonly #parts: ScoutParts;
-  readonly #heard = new Map<string, { ok: boolean; message: string; atMs: number }>();
-  /** Remote id → its recorded evidence, as a short text. */
-  readonly #facts = new Map<string, string>();
+  readonly #lists: Lists;
   /** Remote id → when it last said what is recorded of it. */
   readonly #confirmed = new Map<string, number>();
   readonly #described = new Map<string, Promise<PluginState>>();
 
   constructor(parts: ScoutParts) {
     this.#parts = parts;
+    this.#lists = new Lists(parts.pool, parts.clock);
   }
 
   remote(remoteId: string): RemoteConfig {
@@ -150,9 +114,7 @@ export class Scout {
     const lost = this.#parts.catalog.state.lostSites.has(remote.siteId);
     if (recorded !== undefined && (!fresh || lost)) return this.#confirmedOf(recorded);
     if (lost) throw this.#lost(remote);
-    const found = await this.#ask(remote);
-    await this.#record(found, recorded);
-    return found;
+    return this.#record(await this.#ask(remote));
   }
 
   /** Recorded once, and heard again since: the same evidence is not recorded twice. */
@@ -166,14 +128,16 @@ export class Scout {
     const remote = this.storage(arrayId);
     if (this.#parts.catalog.state.lostSites.has(remote.siteId)) throw this.#lost(remote);
     const devices: Device[] = [];
-    for await (const page of this.#pages<Device>(remote, 'discoverDevices', devicesPerMessageMax)) {
+    const pages = this.#lists.pages(remote, 'discoverDevices', devicesPerMessageMax);
+    for await (const { items } of pages) {
       if (signal.aborted) return;
+      const page = items as readonly Device[];
       devices.push(...page);
       yield page;
     }
-    const arrays = await this.#list<ArrayInfo>(remote, 'discoverArrays');
+    const arrays = await this.#lists.whole<ArrayInfo>(remote, 'discoverArrays');
     const found = this.#evidenceOf(remote, { arrays, devices, vms: [], datastores: [] });
-    await this.#record(found, this.#parts.catalog.state.inventory.get(arrayId));
+    await this.#record(found);
   }
 
   /** How far the synchronisation of groups is; asks the array now. */
@@ -209,15 +173,15 @@ export class Scout {
     targets: QueryJob['targets'],
   ): Promise<readonly ValueAnswer<V>[]> {
     const question = { kind: 'query', remoteId: remote.id, verb, targets } as const;
-    const result = await this.#run<QueryJob>({ ...question, timeoutMs: listingTimeoutMs });
-    if (result.kind === 'fault') throw this.#failed(remote, result.fault);
+    const result = await this.#lists.run<QueryJob>({ ...question, timeoutMs: listingTimeoutMs });
+    if (result.kind === 'fault') throw failed(remote, result.fault);
     return result.answers as readonly ValueAnswer<V>[];
   }
 
   remoteStates(): readonly RemoteState[] {
     const { inventory, lostSites } = this.#parts.catalog.state;
     return this.#parts.remotes.map(({ id, kind, siteId, pluginId }) => {
-      const heard = this.#heard.get(id);
+      const heard = this.#lists.heard(id);
       const isOld = heard === undefined || this.#parts.clock.now() - heard.atMs > staleAfterMs;
       const health = isOld ? 'unknown' : heard.ok ? 'healthy' : 'unreachable';
       return {
@@ -271,24 +235,16 @@ export class Scout {
   async #ask(remote: RemoteConfig): Promise<RemoteEvidence> {
     if (remote.kind === 'array') {
       const [arrays, devices] = await Promise.all([
-        this.#list<ArrayInfo>(remote, 'discoverArrays'),
-        this.#list<Device>(remote, 'discoverDevices'),
+        this.#lists.whole<ArrayInfo>(remote, 'discoverArrays'),
+        this.#lists.whole<Device>(remote, 'discoverDevices'),
       ]);
       return this.#evidenceOf(remote, { arrays, devices, vms: [], datastores: [] });
     }
     const [vms, datastores] = await Promise.all([
-      this.#list<Vm>(remote, 'listVms'),
-      this.#list<Datastore>(remote, 'listDatastores'),
+      this.#lists.whole<Vm>(remote, 'listVms'),
+      this.#lists.whole<Datastore>(remote, 'listDatastores'),
     ]);
     return this.#evidenceOf(remote, { arrays: [], devices: [], vms, datastores });
-  }
-
-  async #run<J extends ListingJob | QueryJob>(job: J): Promise<ResultOf<J>> {
-    for (let tries = 1; ; tries++) {
-      const result = await this.#parts.pool.run(job);
-      const lost = result.kind === 'fault' && result.fault.code === workerLostCode;
-      if (!lost || tries >= triesMax) return result;
-    }
   }
 
   #evidenceOf(
@@ -305,70 +261,35 @@ export class Scout {
 
   /**
    * Only what is new is journaled: the same answer again is the same evidence. A journal that is
-   * held does not keep people from looking.
+   * held does not keep people from looking. Answers what was found, as it is kept.
    */
-  async #record(found: RemoteEvidence, recorded: RemoteEvidence | undefined): Promise<void> {
+  async #record(found: RemoteEvidence): Promise<RemoteEvidence> {
     const { id } = found.remote;
-    const facts = factsOf(found);
-    if (this.#facts.get(id) === undefined && recorded !== undefined) {
-      this.#facts.set(id, factsOf(recorded));
-    }
     const { catalog, presentations } = this.#parts;
+    const { sources, inventory } = catalog.state;
     const at = found.observedAtMs;
-    if (this.#facts.get(id) === facts) this.#confirmed.set(id, at);
-    const settled = sourcesSettled(presentations, catalog.state.sources, id, found.devices, at);
-    if ((this.#facts.get(id) === facts && settled.length === 0) || catalog.held) return;
-    this.#facts.set(id, facts);
-    await catalog.append([{ type: 'inventory-recorded', at, evidence: found }, ...settled]);
-  }
-
-  async #list<T>(remote: RemoteConfig, verb: ListingVerb): Promise<readonly T[]> {
-    const all: T[] = [];
-    for await (const page of this.#pages<T>(remote, verb, itemsPerPageMax)) all.push(...page);
-    return all;
-  }
-
-  async *#pages<T>(
-    remote: RemoteConfig,
-    verb: ListingVerb,
-    sizeMax: number,
-  ): AsyncIterable<readonly T[]> {
-    let token: string | undefined;
-    for (let pages = 0; pages < pagesMax; pages++) {
-      const result = await this.#run({
-        kind: 'listing',
-        remoteId: remote.id,
-        verb,
-        page: { ...(token === undefined ? {} : { token }), sizeMax },
-        timeoutMs: listingTimeoutMs,
-      });
-      const atMs = this.#parts.clock.now();
-      if (result.kind === 'fault') {
-        this.#heard.set(remote.id, { ok: false, message: result.fault.message, atMs });
-        throw this.#failed(remote, result.fault);
-      }
-      this.#heard.set(remote.id, { ok: true, message: '', atMs });
-      yield result.items as readonly T[];
-      if (result.next === undefined) return;
-      token = result.next;
+    const recorded = inventory.get(id);
+    const kept = recorded !== undefined && sameFacts(found, recorded) ? recorded : undefined;
+    if (kept !== undefined) this.#confirm(kept, at);
+    const settled = sourcesSettled(presentations, sources, id, found.devices, at);
+    if ((kept === undefined || settled.length > 0) && !catalog.held) {
+      const recording = { type: 'inventory-recorded', at, evidence: found } as const;
+      await catalog.append(kept === undefined ? [recording, ...settled] : settled);
     }
-    throw new SiteswapError('PLUGIN_FAILED', `${remote.id}: the listing ${verb} does not end`, {
-      subject: remote.id,
-    });
+    return kept === undefined ? found : this.#confirmedOf(kept);
   }
 
-  #failed(remote: RemoteConfig, fault: Fault): SiteswapError {
-    const reason =
-      fault.kind === 'unsupported' && !unusable.has(fault.code)
-        ? 'VERB_UNSUPPORTED'
-        : fault.owner === 'plugin'
-          ? 'PLUGIN_FAILED'
-          : 'REMOTE_UNREACHABLE';
-    return new SiteswapError(reason, `${remote.kind} "${remote.id}": ${fault.message}`, {
-      subject: remote.id,
-      vendorCode: fault.code ?? '',
-      ...(fault.hint === undefined ? {} : { hint: fault.hint }),
-    });
+  /** It was heard again: what was recorded stands, with the lists that it has. */
+  #confirm(kept: RemoteEvidence, at: number): void {
+    const { id, kind } = kept.remote;
+    this.#confirmed.set(id, at);
+    if (kind === 'array') {
+      this.#lists.replace(id, 'discoverArrays', kept.arrays);
+      this.#lists.replace(id, 'discoverDevices', kept.devices);
+    } else {
+      this.#lists.replace(id, 'listVms', kept.vms);
+      this.#lists.replace(id, 'listDatastores', kept.datastores);
+    }
   }
 
   #lost(remote: RemoteConfig): SiteswapError {

@@ -5,6 +5,7 @@
  */
 import type { PluginDescription } from '../../sdk/plugin/check.ts';
 import type { Fault } from '../../sdk/plugin/fault.ts';
+import type { Page, PageRequest } from '../../sdk/plugin/model.ts';
 import type {
   Evidence,
   ListingVerb,
@@ -55,7 +56,7 @@ export interface ListingJob {
   readonly kind: 'listing';
   readonly remoteId: string;
   readonly verb: ListingVerb;
-  readonly page: { readonly token?: string; readonly sizeMax: number };
+  readonly page: PageRequest;
   readonly timeoutMs: number;
 }
 
@@ -96,10 +97,8 @@ export interface TaskResult {
   readonly refused?: readonly string[];
 }
 
-export interface ListingResult {
+export interface ListingResult extends Page<unknown> {
   readonly kind: 'listing';
-  readonly items: readonly unknown[];
-  readonly next?: string;
 }
 
 export type { PluginDescription };

@@ -159,6 +159,8 @@ const addGroup = (world: World, now: number, group: GroupSpec, number: number): 
 export const buildWorld = (spec: LabSpec, now: number): World => {
   const world: World = {
     spec,
+    bornAt: now,
+    changes: 0,
     storages: new Map(spec.arrays.map((remote) => [remote.id, newStorage(remote)])),
     computes: new Map(spec.computes.map((remote) => [remote.id, newCompute(remote)])),
     images: new Map(),

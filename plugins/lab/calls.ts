@@ -35,6 +35,7 @@ export const callVerb = (
   const { ledger } = world;
   const { verb, remoteId, key, epoch } = request;
   const remote = reach(world, remoteId, verb);
+  if (!isReading(verb)) world.changes += 1;
   if (!isReading(verb) && isOldEpoch(ledger, remoteId, key, epoch)) {
     throw new FaultError(no('fenced', 'OLD_EPOCH', `a newer epoch than ${epoch} drives this run`));
   }
@@ -50,11 +51,11 @@ export const callList = (world: World, now: number, request: ListRequest): objec
   const { verb, page } = request;
   const remote = reach(world, request.remoteId, verb);
   if (remote.kind === 'array') {
-    if (verb === 'discoverArrays') return listings.discoverArrays(remote);
+    if (verb === 'discoverArrays') return listings.discoverArrays(world, remote, page);
     if (verb === 'discoverDevices') return listings.discoverDevices(world, remote, page, now);
   } else {
-    if (verb === 'listVms') return listings.listVms(remote, page);
-    if (verb === 'listDatastores') return listings.listDatastores(remote, page);
+    if (verb === 'listVms') return listings.listVms(world, remote, page);
+    if (verb === 'listDatastores') return listings.listDatastores(world, remote, page);
   }
   return { items: [] };
 };

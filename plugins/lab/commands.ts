@@ -97,7 +97,7 @@ const breaking = {
     const now = lab.time.now();
     for (const remote of siteOf(lab, siteId)) {
       setDown(lab.world, remote, true, now);
-      if (remote.kind === 'compute' && how.vms !== 'keep') crashVms(remote, now);
+      if (remote.kind === 'compute' && how.vms !== 'keep') crashVms(lab.world, remote, now);
     }
   },
   /** The site answers again, as it was left. */
@@ -167,6 +167,7 @@ const breaking = {
       return 'refused';
     }
     const at = lab.time.now();
+    lab.world.changes += 1;
     const medium = mediumOf(device);
     medium.files.push({ path: '.host', content: `written at ${at}`, at });
     medium.writtenAt = at;
@@ -259,7 +260,9 @@ const timing = {
   },
   /** The world as it was at the start, with empty ledgers. */
   reset: (lab: Lab): void => {
-    lab.world = buildWorld(lab.world.spec, lab.time.now());
+    const { spec, changes } = lab.world;
+    lab.world = buildWorld(spec, lab.time.now());
+    lab.world.changes = changes + 1;
   },
 };
 

@@ -1,5 +1,12 @@
 /** Listings, page by page. A page token is the position from which the next page goes on. */
-import { type Datastore, type Device, FaultError, type Page, type Vm } from '@siteswap/sdk/plugin';
+import {
+  type Datastore,
+  type Device,
+  FaultError,
+  type Page,
+  type PageRequest,
+  type Vm,
+} from '@siteswap/sdk/plugin';
 import { nameOf } from './chance.ts';
 import { pageItemsMax } from './limits.ts';
 import {
@@ -12,8 +19,7 @@ import {
   type World,
 } from './model.ts';
 import { no } from './outcome.ts';
-import { statusOf } from './readings.ts';
-import type { PageRequest } from './requests.ts';
+import { isStill, statusOf } from './readings.ts';
 
 /** Hosts of both sites see a stretched pair as one device. */
 const hostIdentityOf = (device: LabDevice): string => {
@@ -78,41 +84,61 @@ const pageOf = <T, I>(
   return at < list.length ? { items, next: String(at) } : { items };
 };
 
-export const discoverArrays = (storage: LabStorage): Page<unknown> => ({
-  items: [
-    {
-      id: storage.id,
-      name: storage.id,
-      vendor: 'Siteswap',
-      model: 'lab',
-      softwareVersion: '1',
-      peerArrayIds: [...storage.peerArrayIds],
-    },
-  ],
-});
+/** A list that changes only when something happens in the world, or is made to happen. */
+const vouched = <I>(
+  { bornAt, changes }: World,
+  page: PageRequest,
+  list: () => Page<I>,
+): Page<I> => {
+  if (page.token !== undefined) return list();
+  const revision = `${bornAt}.${changes}`;
+  return page.since === revision ? { items: [], unchanged: true } : { ...list(), revision };
+};
 
+export const discoverArrays = (
+  world: World,
+  storage: LabStorage,
+  page: PageRequest,
+): Page<unknown> => {
+  const itself = {
+    id: storage.id,
+    name: storage.id,
+    vendor: 'Siteswap',
+    model: 'lab',
+    softwareVersion: '1',
+    peerArrayIds: [...storage.peerArrayIds],
+  };
+  return vouched(world, page, () => ({ items: [itself] }));
+};
+
+/** Recovery points that move with the time are nothing that a revision could name. */
 export const discoverDevices = (
   world: World,
   storage: LabStorage,
   page: PageRequest,
   now: number,
-) =>
-  pageOf(
-    storage.order,
-    page,
-    () => true,
-    (device) => deviceItem(world, device, now),
-  );
+) => {
+  const list = () =>
+    pageOf(
+      storage.order,
+      page,
+      () => true,
+      (device) => deviceItem(world, device, now),
+    );
+  return storage.order.every(isStill) ? vouched(world, page, list) : list();
+};
 
 /** A compute lists what is registered with it. */
-export const listVms = (compute: LabCompute, page: PageRequest) =>
-  pageOf(compute.vmOrder, page, (vm) => vm.registered, vmItem);
+export const listVms = (world: World, compute: LabCompute, page: PageRequest) =>
+  vouched(world, page, () => pageOf(compute.vmOrder, page, (vm) => vm.registered, vmItem));
 
 /** A compute lists every datastore that was mounted there once; a test's only while it is. */
-export const listDatastores = (compute: LabCompute, page: PageRequest) =>
-  pageOf(
-    compute.datastoreOrder,
-    page,
-    (datastore) => datastore.mounted || datastore.instance === 'production',
-    datastoreItem,
+export const listDatastores = (world: World, compute: LabCompute, page: PageRequest) =>
+  vouched(world, page, () =>
+    pageOf(
+      compute.datastoreOrder,
+      page,
+      (datastore) => datastore.mounted || datastore.instance === 'production',
+      datastoreItem,
+    ),
   );

@@ -205,6 +205,9 @@ export interface LabCompute {
 
 export interface World {
   readonly spec: LabSpec;
+  readonly bornAt: number;
+  /** Times that anything which is listed may have changed. */
+  changes: number;
   readonly storages: Map<string, LabStorage>;
   readonly computes: Map<string, LabCompute>;
   readonly images: Map<string, VmImage>;

@@ -32,6 +32,7 @@ const finish = (world: World, operation: Operation, at: number): void => {
 /** Ends an operation without its effect. */
 export const cut = (world: World, operation: Operation, why: string): void => {
   if (operation.state !== 'running') return;
+  world.changes += 1;
   end(world, operation);
   operation.state = 'failed';
   operation.fault = no('interrupted', 'OPERATION_CUT', `${operation.id} was cut short: ${why}`);
@@ -52,6 +53,7 @@ export const comesDue = (world: World, at: number): void => {
 /** Does, in order of time, all that had become due by `now`. Costs nothing when nothing had. */
 export const elapse = (world: World, now: number): void => {
   while (world.dueAt <= now) {
+    world.changes += 1;
     const due: { readonly at: number; readonly happen: () => void }[] = [];
     for (const late of world.ledger.late) {
       if (late.dueAt > now) continue;

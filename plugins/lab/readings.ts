@@ -22,6 +22,12 @@ export const statusOf = (world: World, device: LabDevice, now: number): DeviceSt
   };
 };
 
+/** Time alone changes nothing of its status. */
+export const isStill = (device: LabDevice): boolean => {
+  const { link, held } = device;
+  return link === undefined || (!link.flowing && (held?.writers.size ?? 0) === 0);
+};
+
 export const deviceStatus = ({ world, devices, now }: GroupCall): readonly DeviceStatus[] =>
   devices.map((device) => statusOf(world, device, now));
 

@@ -1,13 +1,8 @@
 /** What can be asked of a world, as plain data: the same within a thread and over a socket. */
-import type { ListingVerb, TargetVerb } from '@siteswap/sdk/plugin';
+import type { ListingVerb, PageRequest, TargetVerb } from '@siteswap/sdk/plugin';
 
 export interface Named {
   readonly id: string;
-}
-
-export interface PageRequest {
-  readonly token?: string;
-  readonly sizeMax: number;
 }
 
 /** One call of a verb. */

@@ -36,6 +36,7 @@ export const setLink = (
   up: boolean,
   now: number,
 ): void => {
+  world.changes += 1;
   for (const storage of world.storages.values()) {
     const other = sites[sites.indexOf(storage.siteId) === 0 ? 1 : 0];
     if (!sites.includes(storage.siteId) || storage.cutFrom.has(other) === !up) continue;
@@ -55,13 +56,15 @@ export const setDown = (
   now: number,
 ): void => {
   if (remote.down === down) return;
+  world.changes += 1;
   if (remote.kind === 'compute') remote.down = down;
   else if (down) takeStorage(world, remote, now);
   else bringStorage(world, remote, now);
 };
 
 /** Every VM of the compute stops as if its power had failed. */
-export const crashVms = (compute: LabCompute, now: number): void => {
+export const crashVms = (world: World, compute: LabCompute, now: number): void => {
+  world.changes += 1;
   for (const vm of compute.vmOrder) if (vm.on) stop(compute, vm, now);
 };
 

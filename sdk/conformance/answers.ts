@@ -208,7 +208,12 @@ export const checkOperations = <T>(targets: Targets, answers: unknown): readonly
 
 /** A page of a listing; `sizeMax` is the caller's, and holds. */
 export const checkPage = (verb: Verb, sizeMax: number, page: unknown): void => {
-  const shape = z.object({ items: z.array(items[verb] as z.ZodType), next: id.optional() });
+  const shape = z.object({
+    items: z.array(items[verb] as z.ZodType),
+    next: id.optional(),
+    revision: id.optional(),
+    unchanged: z.literal(true).optional(),
+  });
   const checked = shape.safeParse(page);
   claim(checked.success, `${verb} answered ${show(page)}: ${checked.error?.issues[0]?.message}`);
   checkPlain(verb, page);

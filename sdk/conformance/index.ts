@@ -8,6 +8,7 @@ import { failoverClaims } from './claims/failovers.ts';
 import { faultClaims } from './claims/faults.ts';
 import { listingClaims } from './claims/listings.ts';
 import { propertyClaims } from './claims/properties.ts';
+import { revisionClaims } from './claims/revisions.ts';
 import { sessionClaims } from './claims/sessions.ts';
 import { stateClaims } from './claims/states.ts';
 import { stretchedClaims } from './claims/stretched.ts';
@@ -36,6 +37,7 @@ export interface Claim {
 const allClaims: readonly ClaimDefinition[] = [
   ...sessionClaims,
   ...listingClaims,
+  ...revisionClaims,
   ...verbClaims,
   ...stateClaims,
   ...propertyClaims,

@@ -6,7 +6,7 @@
 import type { z } from 'zod';
 import type { Connect } from './connect.ts';
 import type { Fault } from './fault.ts';
-import type { Page } from './model.ts';
+import type { Page, PageRequest } from './model.ts';
 import type {
   Answer,
   CallContext,
@@ -30,7 +30,7 @@ export interface VerbCall<S, V extends TargetVerb> extends CallContext {
 
 export interface ListingCall<S> extends CallContext {
   readonly session: S;
-  readonly page: { readonly token?: string; readonly sizeMax: number };
+  readonly page: PageRequest;
 }
 
 export interface PollCall<S> extends CallContext {

@@ -131,8 +131,24 @@ export interface Datastore {
   readonly instance: Instance;
 }
 
+/** What is asked of a listing: one page of it. */
+export interface PageRequest {
+  /** Where it goes on: `next` of the page before. Absent: the first page. */
+  readonly token?: string;
+  readonly sizeMax: number;
+  /** First page: the `revision` of the whole list that the caller still has. */
+  readonly since?: string;
+}
+
 /** One page of a long listing. `next` absent: this was the last one. */
 export interface Page<T> {
   readonly items: readonly T[];
   readonly next?: string;
+  /**
+   * First page: a name for what the whole list holds at this moment, in every field of every item.
+   * Only a plugin that surely knows when anything of it changes gives one.
+   */
+  readonly revision?: string;
+  /** In place of items, where `since` was asked: the list is what it was at that revision. */
+  readonly unchanged?: true;
 }

@@ -32,6 +32,7 @@ const claimOf: Readonly<Record<Defect, string>> = {
   'operations-in-session': 'accepted: reverse',
   'endless-pages': 'listings end: discoverDevices',
   'loses-on-pages': 'listings end: discoverDevices',
+  'vouches-for-ever': 'revisions: discoverDevices after a failover',
   'wrong-peer': 'discovers: every device of a group',
   'leaks-secret': 'secrets never appear: a wrong secret',
   'vague-config': 'config errors are plain',

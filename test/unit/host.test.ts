@@ -1,11 +1,6 @@
 /** What the host makes of plugins: definitions, configurations, errors and answers. */
 import test from 'ava';
-import {
-  checkAnswers,
-  checkPage,
-  checkSettlements,
-  checkStatuses,
-} from '../../daemon/host/answers.ts';
+import { checkAnswers, checkSettlements, checkStatuses } from '../../daemon/host/answers.ts';
 import { readConfig } from '../../daemon/host/config.ts';
 import { carriedFault, parseFault, unnamedFault } from '../../daemon/host/faults.ts';
 import { loadPlugin } from '../../daemon/host/load.ts';
@@ -250,16 +245,4 @@ test('settlements and statuses: nonsense parks or faults its own target only', (
   );
   t.like(statuses, [{ state: 'running' }, { state: 'failed', fault: { code: 'BAD_ANSWER' } }]);
   t.false('progress' in (statuses[0] ?? {}));
-});
-
-test('pages: believed whole or not, and never larger than asked', (t) => {
-  const vm = { id: 'v', name: 'v', datastoreIds: [], power: 'on', instance: 'production' };
-  t.deepEqual(checkPage('listVms', { items: [{ ...vm, extra: () => 1 }], next: 'n' }, 10), {
-    items: [vm],
-    next: 'n',
-  });
-  t.regex(String(checkPage('listVms', { items: [vm, vm] }, 1)), /2 items where 1 were asked/);
-  t.regex(String(checkPage('listVms', { items: [vm, { id: 'w' }] }, 9)), /item 1 wrong: name/);
-  t.regex(String(checkPage('listVms', [], 9)), /a page without a list/);
-  t.regex(String(checkPage('listVms', { items: [], next: 5 }, 9)), /malformed next/);
 });

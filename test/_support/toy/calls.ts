@@ -18,6 +18,7 @@ export const defects = [
   'operations-in-session',
   'endless-pages',
   'loses-on-pages',
+  'vouches-for-ever',
   'wrong-peer',
   'leaks-secret',
   'vague-config',

@@ -146,6 +146,8 @@ const reading = (has: Has): PluginVerbs<ToySession> => ({
     ),
   discoverDevices: async ({ session, page, signal }) => {
     await arrive(session, signal, has);
+    const vouched = has('vouches-for-ever') && page.token === undefined;
+    if (vouched && page.since === 'the only one') return { items: [], unchanged: true as const };
     const all = [...session.here.devices.values()];
     const from = Number(page.token ?? 0);
     const end = from + page.sizeMax + (has('loses-on-pages') && page.sizeMax === 2 ? 1 : 0);
@@ -166,7 +168,11 @@ const reading = (has: Has): PluginVerbs<ToySession> => ({
       },
     }));
     const next = has('endless-pages') ? String(end % all.length || 0) : String(end);
-    return end < all.length || has('endless-pages') ? { items, next } : { items };
+    return {
+      items,
+      ...(vouched && { revision: 'the only one' }),
+      ...((end < all.length || has('endless-pages')) && { next }),
+    };
   },
 });
 

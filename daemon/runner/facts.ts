@@ -1,0 +1,38 @@
+/**
+ * What evidence says, as short texts: the same text is the same evidence. Only what is new is
+ * journaled, and a list that is surely the same one need not be read again to know that.
+ */
+import { createHash } from 'node:crypto';
+import type { RemoteEvidence } from '../core/inventory.ts';
+
+type List = readonly object[];
+
+/** Items made into one text at a time: a whole list would be megabytes of garbage. */
+const itemsPerHashMax = 500;
+
+/** List → its items, as a short text. */
+const known = new WeakMap<List, string>();
+
+const listFacts = (items: List): string => {
+  let facts = known.get(items);
+  if (facts === undefined) {
+    const hash = createHash('sha256');
+    for (let at = 0; at < items.length; at += itemsPerHashMax) {
+      hash.update(JSON.stringify(items.slice(at, at + itemsPerHashMax)));
+    }
+    facts = `${items.length} ${hash.digest('base64')}`;
+    known.set(items, facts);
+  }
+  return facts;
+};
+
+const lists = ['arrays', 'devices', 'vms', 'datastores'] as const;
+
+/** All lists are the very same ones. */
+const identical = (one: RemoteEvidence, other: RemoteEvidence): boolean =>
+  lists.every((name) => one[name] === other[name]);
+
+/** Whether two evidences of one remote say the same, but for their moment. */
+export const sameFacts = (one: RemoteEvidence, other: RemoteEvidence): boolean =>
+  JSON.stringify(one.remote) === JSON.stringify(other.remote) &&
+  (identical(one, other) || lists.every((name) => listFacts(one[name]) === listFacts(other[name])));
