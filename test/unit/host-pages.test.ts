@@ -1,4 +1,4 @@
-/** What the host makes of pages of listings: believed whole or not, by shape or by a quicker way. */
+/** What the host makes of pages of listings: believed whole or not, by shape or a quicker way. */
 import test from 'ava';
 import { checkPage } from '../../daemon/host/answers.ts';
 import { plainDatastore, plainDevice, plainVm } from '../../daemon/host/plain.ts';
