@@ -8,6 +8,7 @@ import { makeDirectory } from './durable.ts';
 import { failure, faultOrUnknown } from './faults.ts';
 import { migrationFile, vmDirectory, vmLog } from './layout.ts';
 import { bootMsMax, handOverMsMax, killMsMax } from './limits.ts';
+import { clearMarks, markStarted } from './marks.ts';
 import { advance, arrivalOf, hasArrived, isOpen, type Migration, type VmAt } from './migration.ts';
 import { isAlive, type ProcessRef, signalProcess, startDetached, waitUntil } from './processes.ts';
 
@@ -41,10 +42,17 @@ const makeReader = ({ directory, instance, id }: VmAt): (() => Migration | undef
   };
 };
 
+const atTarget = ({ to, vm: { instance, id } }: Migration): VmAt => ({
+  directory: to.directory,
+  instance,
+  id,
+});
+
 const launch = async (migration: Migration): Promise<Under> => {
   const { id, from, to, vm } = migration;
   const there = vmDirectory(to.directory, vm.instance, vm.id);
   await makeDirectory(there);
+  await markStarted(atTarget(migration), id, { from, to });
   const args = [to.directory, vm.instance, vm.id, vm.boot.bootId, from.directory, id];
   const process = startDetached('vm', args, vmLog(there));
   return { migration, process, startedAt: performance.now() };
@@ -88,6 +96,7 @@ export const makeDeparture = (at: VmAt, seats: Seats): ((lastAtMs: number) => Pr
     });
     if (!hasArrived(migration)) await end(process);
     if (hasArrived(migration)) return 'gone';
+    await clearMarks(atTarget(migration));
     await seats.takeBack();
     await giveUp(migration, reason);
     return 'returned';
@@ -96,7 +105,8 @@ export const makeDeparture = (at: VmAt, seats: Seats): ((lastAtMs: number) => Pr
   return async (lastAtMs) => {
     const asked = read();
     if (under !== undefined && (under.migration.id !== asked?.id || !isOpen(asked))) {
-      signalProcess(under.process, 'SIGKILL');
+      await end(under.process).catch(() => undefined);
+      await clearMarks(atTarget(under.migration)).catch(() => undefined);
       under = undefined;
     }
     if (asked === undefined || !isOpen(asked)) return 'stays';
@@ -104,6 +114,8 @@ export const makeDeparture = (at: VmAt, seats: Seats): ((lastAtMs: number) => Pr
     const ready = arrivalOf(asked)?.phase === 'arriving';
     const late = under === undefined || performance.now() - under.startedAt > bootMsMax;
     if (under === undefined || !isAlive(under.process) || (!ready && late)) {
+      if (under !== undefined) await end(under.process);
+      await clearMarks(atTarget(asked)).catch(() => undefined);
       await giveUp(asked, 'no process could be started at the target');
       return 'stays';
     }

@@ -48,6 +48,17 @@ export const writeWhole = async (path: string, content: string): Promise<void> =
 export const writeJson = (path: string, value: { readonly format: number }): Promise<void> =>
   writeDurably(path, `${JSON.stringify(value)}\n`);
 
+/** Returns when the file can no longer come back. */
+export const removeDurably = async (path: string): Promise<void> => {
+  try {
+    await rm(path);
+  } catch (error) {
+    if (isMissingFile(error)) return;
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+};
+
 /** What a text says, or a fault that names its file. */
 export const parseJson = <T extends { readonly format: number }>(path: string, text: string): T => {
   let value: unknown;

@@ -14,6 +14,7 @@
  *     <compute>/compute.json                  mounts, registrations, boots
  *     <compute>/vms/<instance>/<vm>/          the VM's process, and what it acknowledged
  *     <compute>/vms/…/<vm>/migration.json     its newest live migration away from here
+ *     <compute>/vms/…/<vm>/arrival.json       marks of its newest live migration to here
  */
 import { join } from 'node:path';
 import type { Instance } from '@siteswap/sdk/plugin';
@@ -58,6 +59,7 @@ export const vmDirectory = (directory: string, instance: Instance, vmId: string)
   join(directory, 'vms', instance, nameOf(vmId));
 export const processFile = (vm: string): string => join(vm, 'process.json');
 export const migrationFile = (vm: string): string => join(vm, 'migration.json');
+export const marksFile = (vm: string): string => join(vm, 'arrival.json');
 export const bootsIn = (vm: string): string => join(vm, 'boots');
 export const bootFile = (vm: string, bootId: string): string => join(bootsIn(vm), bootId);
 export const vmLog = (vm: string): string => join(vm, 'vm.log');

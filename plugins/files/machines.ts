@@ -11,6 +11,7 @@ import {
 } from './compute.ts';
 import { failure } from './faults.ts';
 import { vmDirectory } from './layout.ts';
+import { clearMarks } from './marks.ts';
 import { licenceOf } from './seats.ts';
 import type { ComputeSession } from './session.ts';
 import { readBoot, readVmProcess, runningVm } from './vm-process.ts';
@@ -125,6 +126,7 @@ export const unregister = async (
   }
   const { [placeOf(instance, id)]: gone, ...vms } = state.vms;
   if (gone === undefined) await checkOnSite(compute, id);
+  await clearMarks({ directory: compute.directory, instance, id });
   return { ...state, vms };
 };
 

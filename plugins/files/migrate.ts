@@ -1,6 +1,12 @@
 /** The verbs of live migration: they ask, withdraw and look; the VM's own processes do the rest. */
 import { randomUUID } from 'node:crypto';
-import type { Evidence, MigrationStatus, Settlement, VmTarget } from '@siteswap/sdk/plugin';
+import type {
+  Departure,
+  Evidence,
+  MigrationStatus,
+  Settlement,
+  VmTarget,
+} from '@siteswap/sdk/plugin';
 import {
   type Boot,
   type ComputeState,
@@ -14,7 +20,8 @@ import {
 } from './compute.ts';
 import { failure } from './faults.ts';
 import { acceptsWriters, groupAt, readGroup } from './group.ts';
-import { migrateMsMax } from './limits.ts';
+import { killMsMax, migrateMsMax } from './limits.ts';
+import { clearMarks, isCompleted, readMarks, statusOfArrival } from './marks.ts';
 import { admit, checkDeadline, type Licence, recall, remember, unbound } from './memory.ts';
 import {
   conclude,
@@ -29,7 +36,7 @@ import {
   type VmAt,
   withdraw,
 } from './migration.ts';
-import { waitUntil } from './processes.ts';
+import { isAlive, signalProcess, waitUntil } from './processes.ts';
 import type { ComputeSession } from './session.ts';
 import { reachStorage } from './storage.ts';
 import { readVmProcess, runningVm } from './vm-process.ts';
@@ -196,6 +203,37 @@ export const settleMigrate = async (
   });
 };
 
+/** It came to here, or was about to, and nothing leads away again. */
+const isShell = async (at: VmAt): Promise<boolean> =>
+  (await readMarks(at)) !== undefined && (await readMigration(at).then((m) => !m || !isOpen(m)));
+
+/** What came over is ended first; only then is it looked whether it had gone on here. */
+const removeShell = async (
+  compute: ComputeSession,
+  call: Licence,
+  target: VmTarget,
+): Promise<Evidence> => {
+  const at = atOf(compute, target);
+  const found = readVmProcess(at.directory, at.instance, at.id);
+  if (found?.phase === 'arriving') {
+    checkDeadline(call);
+    signalProcess(found, 'SIGKILL');
+    if (!(await waitUntil(() => !isAlive(found), killMsMax, call.signal))) {
+      throw failure('busy', `process ${found.pid} of VM ${target.id} does not end`);
+    }
+  }
+  const marks = await readMarks(at);
+  if (marks !== undefined && isCompleted(marks)) {
+    throw failure('conflict', `VM ${target.id} has come over already: it is this compute's`);
+  }
+  return withCompute(compute.directory, unbound(call), async (held) => {
+    await clearMarks(at);
+    const what = whatOf('cancelMigration', target);
+    await held.commit(remember(admit(held.state, call), { key: call.key, what, evidence: {} }));
+    return {};
+  });
+};
+
 /** Nothing to cancel: success. A VM that has moved stays where it is, and the answer says so. */
 export const cancelMigration = async (
   compute: ComputeSession,
@@ -203,6 +241,7 @@ export const cancelMigration = async (
   target: VmTarget,
 ): Promise<Evidence> => {
   const what = whatOf('cancelMigration', target);
+  if (await isShell(atOf(compute, target))) return removeShell(compute, call, target);
   const newest = await newestMigration(atOf(compute, target));
   if (newest === undefined) await mustKnow(compute, target);
   const source = atOf(newest?.from ?? compute, target);
@@ -247,12 +286,28 @@ const mustKnow = async ({ directory }: ComputeSession, target: VmTarget): Promis
   throw failure('missing', `VM ${target.id} is not known here as ${target.instance}`);
 };
 
+/** Its guest as this compute, which it leaves or left, has it. */
+const departureOf = (at: VmAt, left: Migration): Departure => {
+  if (runningVm(at.directory, at.instance, at.id) === undefined) return 'gone';
+  if (left.state === 'asked') return 'migrating';
+  return isOpen(left) ? 'switching' : 'running';
+};
+
+/** Of a migration to here nothing but what stands here is read: its source may be lost. */
 export const migrationStatus = async (
   compute: ComputeSession,
   target: VmTarget,
 ): Promise<MigrationStatus> => {
-  const newest = await newestMigration(atOf(compute, target));
-  if (newest !== undefined) return statusOfMigration(newest);
+  const at = atOf(compute, target);
+  const [left, marks] = [await conclude(at), await readMarks(at)];
+  const came = marks === undefined ? undefined : statusOfArrival(at, marks);
+  const isLeaving = left !== undefined && (isOpen(left) || marks === undefined);
+  if (isLeaving || (left !== undefined && left.askedAtMs > (marks?.startedAtMs ?? 0))) {
+    const { arrival } = came ?? {};
+    const departure = departureOf(at, left);
+    return { ...statusOfMigration(left), departure, ...(arrival && { arrival }) };
+  }
+  if (came !== undefined) return came;
   await mustKnow(compute, target);
   return { state: 'none' };
 };

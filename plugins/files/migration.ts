@@ -26,6 +26,7 @@ import { format, readJson, writeJson } from './durable.ts';
 import { failure } from './faults.ts';
 import { ownLicence } from './group.ts';
 import { migrationFile, vmDirectory } from './layout.ts';
+import { clearMarks } from './marks.ts';
 import { remember } from './memory.ts';
 import { isAlive } from './processes.ts';
 import { readBoot, readVmProcess, runningVm, type VmProcess } from './vm-process.ts';
@@ -148,6 +149,7 @@ const complete = async (
   };
   await there.commit(withVm(there.state, done));
   await here.commit(withoutVm(here.state, done));
+  await clearMarks(atSource(done));
   await saveMigration(done);
   return done;
 };

@@ -18,8 +18,10 @@ import { makeDirectory } from './durable.ts';
 import { failure } from './faults.ts';
 import { vmDirectory, vmLog } from './layout.ts';
 import { bootMsMax, drainMsMax, guestMsMax, killMsMax } from './limits.ts';
+import { register } from './machines.ts';
+import { readMarks, statusOfArrival } from './marks.ts';
 import { admit, type Licence, recall, remember, unbound } from './memory.ts';
-import { withdraw } from './migration.ts';
+import { type VmAt, withdraw } from './migration.ts';
 import { isAlive, type ProcessRef, signalProcess, startDetached, waitUntil } from './processes.ts';
 import { licenceOf } from './seats.ts';
 import type { ComputeSession } from './session.ts';
@@ -107,6 +109,30 @@ const launch = async (
   return startDetached('vm', [directory, target.instance, target.id, bootId], vmLog(vm));
 };
 
+/** What came over whole goes on by itself in a moment; then it is on, and registered here. */
+const letArrive = async (
+  compute: ComputeSession,
+  call: Licence,
+  target: VmTarget,
+): Promise<void> => {
+  const at: VmAt = { directory: compute.directory, instance: target.instance, id: target.id };
+  const marks = await readMarks(at);
+  const arrival = marks && statusOfArrival(at, marks).arrival;
+  if (arrival === undefined || arrival.execution === 'absent') return;
+  const arrives = () => readVmProcess(at.directory, at.instance, at.id)?.phase === 'arriving';
+  if (arrival.execution === 'paused-incoming') {
+    throw failure('conflict', `a shell of VM ${target.id} is here: it has not come over`, {
+      hint: 'Cancel its migration here, then power it on.',
+    });
+  }
+  await waitUntil(() => !arrives(), bootMsMax, call.signal);
+  await withCompute(compute.directory, call, async (held) => {
+    if (held.state.vms[placeOf(target.instance, target.id)] !== undefined) return;
+    admit(held.state, call);
+    await held.commit(await register(compute, held, target));
+  });
+};
+
 /** Starts the VM and waits for its first heartbeat. */
 export const powerOn = async (
   compute: ComputeSession,
@@ -118,6 +144,7 @@ export const powerOn = async (
     recall(state, call.key, what),
   );
   if (known !== undefined) return known;
+  await letArrive(compute, call, target);
   const bootId = await nameBoot(compute, call, target);
   const read = () => readVmProcess(compute.directory, target.instance, target.id);
   const launched = read()?.bootId === bootId ? undefined : await launch(compute, target, bootId);

@@ -19,6 +19,7 @@ import { type GroupAt, groupAt, ownLicence, withGroup } from './group.ts';
 import { type Extent, encodeHeartbeat, placeOf, readExtent } from './heartbeat.ts';
 import { imageFile, vmDirectory } from './layout.ts';
 import { writerPollMs } from './limits.ts';
+import { markCompleted, markPlaceholder } from './marks.ts';
 import { conclude, type VmAt } from './migration.ts';
 import { thisProcess } from './processes.ts';
 import { handSeat, makeLookout, type Sight, sitDown, standUp } from './seats.ts';
@@ -77,6 +78,7 @@ const claimArrival = async ({
   const { vm: coming } = await openMigration({ ...here, directory: from }, id);
   mkdirSync(vm, { recursive: true, mode: 0o700 });
   writeVmProcess(vm, { ...thisProcess(), ...self, phase: 'arriving' });
+  await markPlaceholder(here, id);
   return coming.boot;
 };
 
@@ -220,6 +222,7 @@ const main = async (): Promise<void> => {
     if (self.arrival !== undefined) {
       const source: VmAt = { ...here, directory: self.arrival.directory };
       await takeOver(source, self.arrival.id, await groupsOf(boot));
+      await markCompleted(here, self.arrival.id);
     }
     const ended = await run(boot, say);
     say({ phase: 'ended' });

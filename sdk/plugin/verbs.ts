@@ -187,7 +187,11 @@ export interface TargetVerbs {
   unmount: { target: DatastoreTarget; args: object; answer: Answer };
   register: { target: VmTarget; args: object; answer: Answer };
   unregister: { target: VmTarget; args: object; answer: Answer };
-  /** Already on: success, and no second boot. Evidence: `bootId`. */
+  /**
+   * Already on: success, and no second boot. A VM that came over whole by a live migration and was
+   * not let go on: it goes on, in the boot that it had. A shell of one: conflict. Evidence:
+   * `bootId`.
+   */
   powerOn: { target: VmTarget; args: object; answer: Answer };
   /** Ask the guest to stop; `powerOff` pulls the plug. Already off: success. */
   shutDown: { target: VmTarget; args: object; answer: Answer };
@@ -198,6 +202,10 @@ export interface TargetVerbs {
    * `bootId`, `interruptionMs`. A failed or cancelled migration leaves it running where it was.
    */
   migrateLive: { target: VmTarget; args: { toComputeId: string }; answer: Answer };
+  /**
+   * At either compute. At the one that the VM goes to, without a word with the other: what came
+   * over is proven not to run and removed; a VM that runs there, or could at once: conflict.
+   */
   cancelMigration: { target: VmTarget; args: object; answer: Answer };
   migrationStatus: { target: VmTarget; args: object; answer: ValueAnswer<MigrationStatus> };
   readFile: { target: FileTarget; args: object; answer: ValueAnswer<{ content: string }> };

@@ -81,7 +81,7 @@ test('a VM goes over: the same boot, no heartbeat lost, the interruption told', 
   t.like(await vmAt(computeB), { power: 'on', registered: true, bootId });
   for (const remote of [computeA, computeB]) {
     const ends = { fromComputeId: 'ca', toComputeId: 'cb' };
-    t.deepEqual(await statusOf(remote), { state: 'completed', ...ends });
+    t.like(await statusOf(remote), { state: 'completed', ...ends });
   }
   await goesOn(computeB);
   t.deepEqual(evidenceOf(await migrate(computeA)), { bootId, interruptionMs }, 'already there');
