@@ -8,10 +8,12 @@
  */
 
 import type { Clock } from '../core/clock.ts';
-import { decide, intents, isWanted } from '../core/engine/decide.ts';
+import { withIntents } from '../core/engine/ahead.ts';
+import { decide, isWanted } from '../core/engine/decide.ts';
 import { fold } from '../core/engine/fold.ts';
 import { type Group, type RunState, siteOf } from '../core/engine/state.ts';
 import type { Entry, ItemFaults, RunEnded, TaskStarted } from '../core/entries.ts';
+import { type FrozenStep, remoteOf } from '../core/frozen.ts';
 import type { Presentations } from '../core/presentation.ts';
 import { sourcesTurned } from '../core/sources.ts';
 import type { SystemEntry } from '../core/system.ts';
@@ -200,16 +202,13 @@ export class Agent {
     this.#finishRest();
   }
 
-  /**
-   * What is to be appended. Beside mere outcomes go intents for the slots that their calls have
-   * left: they depend on nothing that is not folded yet, and need no sync of their own.
-   */
+  /** What is to be appended, and what can be decided beside it without a sync of its own. */
   #nextBatch(): readonly Entry[] {
-    const batch = upToEnd(this.#outbox);
+    const told = upToEnd(this.#outbox);
     this.#outbox = [];
-    if (batch.length === 0 || batch.some(({ type }) => type !== 'task-outcome')) return batch;
-    const made = intents(this.state, this.#parts.clock.now(), this.#parts.slots);
-    return [...made.map((entry) => this.#withDraws(entry)), ...batch];
+    if (told.length === 0) return told;
+    const batch = withIntents(this.state, told, this.#parts.clock.now(), this.#parts.slots);
+    return batch.map((entry) => this.#withDraws(entry));
   }
 
   #finishRest(): void {
@@ -258,7 +257,7 @@ export class Agent {
     const decided = decisions.entries.filter(
       (entry) => entry.type !== 'task-settled' || this.#asker.preempt(entry.group),
     );
-    this.#outbox.unshift(...decided.map((entry) => this.#withDraws(entry)));
+    this.#outbox.unshift(...decided);
     for (const index of decisions.settle) this.#asker.settle(this.state.groups[index] as Group);
     for (const index of decisions.poll) this.#asker.poll(this.state.groups[index] as Group);
     if (decisions.wakeAtMs !== undefined) {
@@ -269,8 +268,9 @@ export class Agent {
   #withDraws(entry: Entry): Entry {
     if (entry.type !== 'task-started') return entry;
     const group = this.state.groups[entry.group] as Group;
-    const errand = errandOf(this.state, group, entry.direction);
-    const injections = this.#parts.draws.draw(errand, errand.step.name, group.id);
+    const step = this.state.steps[entry.step] as FrozenStep;
+    const where = { remoteId: remoteOf(step, group.frozen), direction: entry.direction };
+    const injections = this.#parts.draws.draw(where, step.name, group.id);
     return injections.length === 0 ? entry : { ...entry, injections };
   }
 

@@ -1,4 +1,5 @@
 /** Drives the pure engine: decides, folds, and answers calls as a test says, with its own clock. */
+import { withIntents } from '../../daemon/core/engine/ahead.ts';
 import { decide, isWanted } from '../../daemon/core/engine/decide.ts';
 import { begin, fold } from '../../daemon/core/engine/fold.ts';
 import { type Group, itemId, type RunState } from '../../daemon/core/engine/state.ts';
@@ -36,11 +37,13 @@ export interface World {
 /**
  * How fast workgroups answer. `at-once`: each call before anything else is decided; `ascending`,
  * `descending`: of all that is in flight always the first, or last, workgroup; `together`: all
- * that is in flight before anything else is decided. `ahead`: intents are durable before there is a
+ * that is in flight before anything else is decided; `beside`: as well, and what can be decided
+ * beside the outcomes is appended with them. `ahead`: intents are durable before there is a
  * slot for their call; one call at a time, in that order, and what is unwanted when its turn comes
  * is withdrawn.
  */
-export type Pace = 'at-once' | 'ascending' | 'descending' | 'together' | 'ahead';
+export const paces = ['ascending', 'descending', 'together', 'beside', 'ahead'] as const;
+export type Pace = 'at-once' | (typeof paces)[number];
 
 /** What a remote has been, or is to be, asked and has not answered yet. */
 interface Asked {
@@ -136,6 +139,8 @@ export class Drive {
   now: number;
   /** Workgroup → what it waits for; nothing at the pace `at-once`. */
   readonly #asked = new Map<number, Asked>();
+  /** Outcomes that are to be appended together; only at the pace `beside`. */
+  #told: Entry[] = [];
 
   constructor(frozen: FrozenRun, world: World = {}, pace: Pace = 'at-once') {
     const started = startedWith(frozen);
@@ -256,6 +261,9 @@ export class Drive {
       this.#asked.delete(asked.group);
       if (asked.intent === undefined || this.#isCalled(asked.intent)) this.#answer(asked);
     }
+    const told = this.#told;
+    this.#told = [];
+    for (const entry of withIntents(this.state, told, this.now, openSlots)) this.apply(entry);
     return heard.length > 0;
   }
 
@@ -266,7 +274,8 @@ export class Drive {
     }
     const waiting = [...this.#asked.values()].sort((one, other) => one.group - other.group);
     if (this.pace === 'descending') waiting.reverse();
-    return this.pace === 'together' ? waiting : waiting.slice(0, 1);
+    const all = this.pace === 'together' || this.pace === 'beside';
+    return all ? waiting : waiting.slice(0, 1);
   }
 
   /** There is a slot for an intent: it is called, or withdrawn if nobody wants it any more. */
@@ -288,6 +297,11 @@ export class Drive {
     else if (asked.phase === 'poll') this.#poll(group);
     else if (asked.phase === 'before') this.#prepare(asked, group);
     else this.#end(asked, group);
+  }
+
+  #tell(outcome: Entry): void {
+    if (this.pace === 'beside') this.#told.push(outcome);
+    else this.apply(outcome);
   }
 
   #prepare(asked: Asked, group: Group): void {
@@ -327,7 +341,7 @@ export class Drive {
         : [],
     );
     if (done.length + faults.length === 0) return;
-    this.apply({ type: 'task-outcome', ...coordinates, done: encodeRanges(done), faults });
+    this.#tell({ type: 'task-outcome', ...coordinates, done: encodeRanges(done), faults });
   }
 
   #settle(group: Group): void {

@@ -12,7 +12,7 @@ import { type PolicyAction, reaches, rerun, stop } from '../../daemon/core/polic
 import { fault } from '../../sdk/plugin/fault.ts';
 import { pictureOf } from '../models/check.ts';
 import { Checker } from '../models/checker.ts';
-import { Drive, frozenRun, type ItemAnswer, type Pace, step, workgroup } from './engine.ts';
+import { Drive, frozenRun, type ItemAnswer, type Pace, paces, step, workgroup } from './engine.ts';
 import { frozenOf, planCases } from './plan-cases.ts';
 
 export interface Story {
@@ -143,7 +143,7 @@ const storiesOf = (runs: fc.Arbitrary<FrozenRun>): fc.Arbitrary<Story> =>
     .record({
       frozen: runs,
       policies: fc.array(fc.nat({ max: actions.length - 1 }), { minLength: 1, maxLength: 6 }),
-      pace: fc.constantFrom<Pace>('ascending', 'descending', 'together', 'ahead'),
+      pace: fc.constantFrom<Pace>(...paces),
       chance: fc.nat(),
       troubles: fc.constantFrom(0, 2, 10, 30),
       crashes: turns,

@@ -1,5 +1,5 @@
 /** Which cases are enumerated: a part of all small runs that can be named in one line. */
-import type { Pace } from '../_support/engine.ts';
+import { type Pace, paces } from '../_support/engine.ts';
 import { casesOf } from './cases.ts';
 import { type Count, check } from './check.ts';
 import { type Make, makes, shapes } from './shapes.ts';
@@ -17,7 +17,7 @@ export const whole: Lattice = {
   workgroupsMax: 3,
   stepsMax: 4,
   makes,
-  paces: ['ascending', 'descending', 'together', 'ahead'],
+  paces,
 };
 
 /** One of `of` equal parts of a lattice: every `of`-th shape. */

@@ -9,7 +9,7 @@ const parts: readonly Lattice[] = [
       (make): Lattice => ({ workgroupsMax: 2, stepsMax: 2, makes: [make], paces: [pace] }),
     ),
   ),
-  { workgroupsMax: 3, stepsMax: 2, makes: ['mixed'], paces: ['together'] },
+  { workgroupsMax: 3, stepsMax: 2, makes: ['mixed'], paces: ['beside'] },
 ];
 
 /** In slices, so that the test's process can say in between that it lives. */

@@ -294,4 +294,20 @@ export const mutants: readonly Mutant[] = [
     ],
     caughtBy: 'all-comes-to-an-end',
   },
+  {
+    defect: 'a step begins beside an outcome whatever holds it',
+    patches: [
+      {
+        module: 'daemon/core/engine/ahead',
+        find: 'siteIsLostAt(state, step) || mayLoseAt(state, group, step)',
+        put: 'siteIsLostAt(state, step)',
+      },
+      {
+        module: 'daemon/core/engine/ahead',
+        find: 'closedGate(state.gates, group.index, step) === undefined ? step',
+        put: 'closedGate(state.gates, group.index, -1) === undefined ? step',
+      },
+    ],
+    caughtBy: 'no-writer-at-final-sync',
+  },
 ];

@@ -43,20 +43,20 @@ export const decide = (state: RunState, now: number, slots: Slots): Decisions =>
     // or hold, what this turn would otherwise go on with.
     if (reachesOut(draft.entries.at(-1))) return draft;
   }
-  draft.entries.push(...intents(state, now, slots));
+  for (const group of takeReady(state, slots)) draft.entries.push(intent(group, now));
   const end = draft.entries.length === 0 ? rest(state, now, draft) : undefined;
   if (end !== undefined) draft.entries.push(end);
   const wakeAtMs = state.delayed.first?.rank;
   return wakeAtMs === undefined ? draft : { ...draft, wakeAtMs };
 };
 
-/** Intents for as many ready workgroups as there is room for. */
-export const intents = (state: RunState, now: number, slots: Slots): TaskStarted[] => {
-  const made: TaskStarted[] = [];
+/** As many ready workgroups as there is room for, best first: each has its slot. */
+export const takeReady = (state: RunState, slots: Slots): Group[] => {
+  const taken: Group[] = [];
   for (let next = state.ready.take(slots); next !== undefined; next = state.ready.take(slots)) {
-    made.push(intent(state.groups[next] as Group, now));
+    taken.push(state.groups[next] as Group);
   }
-  return made;
+  return taken;
 };
 
 const reachesOut = (entry: Entry | undefined): boolean => {
@@ -94,13 +94,15 @@ const look = (state: RunState, group: Group, now: number, draft: Draft): void =>
   }
 };
 
-const siteIsLost = (state: RunState, group: Group): boolean => {
-  const step = state.steps[stepAt(group)];
+export const siteIsLostAt = (state: RunState, at: number): boolean => {
+  const step = state.steps[at];
   return step !== undefined && state.lostSites.has(siteOf(state, step));
 };
 
+const siteIsLost = (state: RunState, group: Group): boolean => siteIsLostAt(state, stepAt(group));
+
 /** Nothing new of a workgroup begins, in the direction in which it goes. */
-const isRestrained = (state: RunState, group: Group): boolean => {
+export const isRestrained = (state: RunState, group: Group): boolean => {
   if (state.cancelling || state.parked !== undefined) return true;
   if (group.standing.startsWith('undo')) return state.tally.stuck > 0;
   return isHalted(state, group) || state.rollback.has(group.index) || group.stopping;
@@ -125,7 +127,7 @@ const lookForward = (state: RunState, group: Group, now: number, draft: Draft): 
   enqueue(state, group, stepAt(group));
 };
 
-const enqueue = (state: RunState, group: Group, at: number): void => {
+export const enqueue = (state: RunState, group: Group, at: number): void => {
   const step = state.steps[at];
   if (step === undefined) return;
   state.ready.add(group.index, group.frozen.priority, at, remoteOf(step, group.frozen));
@@ -143,7 +145,7 @@ const lookBack = (state: RunState, group: Group, now: number): void => {
   enqueue(state, group, top.step);
 };
 
-const intent = (group: Group, now: number): TaskStarted => {
+export const intent = (group: Group, now: number): TaskStarted => {
   const undo = group.standing === 'undo-waiting' || group.standing === 'undo-backoff';
   const step = undo ? (group.completed.at(-1)?.step ?? 0) : stepAt(group);
   const whole = !undo && group.task.due.length === group.frozen.items.length;

@@ -19,7 +19,7 @@ const release = (task: Task, position: number): void => {
 };
 
 /** True when the outcome says that everything due is done, and nothing else is owed. */
-const wholeAndClean = (group: Group, outcome: TaskOutcome): boolean =>
+export const wholeAndClean = (group: Group, outcome: TaskOutcome): boolean =>
   outcome.faults.length === 0 &&
   outcome.done === group.liveText &&
   group.task.due.length === group.live.length &&
