@@ -1,4 +1,4 @@
-/** The program `siteswap` (all but `siteswap daemon`, which the launcher starts itself). */
+/** The program `siteswap` (all but `daemon` and `journal`, which the launcher starts itself). */
 import { runCommandLine } from './command-line.ts';
 import { exits } from './exit.ts';
 import { processTerminal } from './terminal.ts';

@@ -23,17 +23,26 @@ First steps:
   siteswap plan preview billing --mode planned
   siteswap run billing --mode planned`;
 
-const addDaemon = (program: Command): void => {
-  program
-    .command('daemon')
-    .summary('run the daemon (see `siteswap daemon --help`)')
-    .description('Runs the daemon. The launcher starts it as a program of its own.')
-    .helpOption(false)
-    .allowUnknownOption()
-    .allowExcessArguments()
-    .action(() => {
-      throw usageError('the daemon is started by the launcher', 'Use `bin/siteswap daemon`.');
-    });
+/** The launcher starts these as programs of their own. */
+const launched = {
+  daemon: 'run the daemon',
+  journal: 'copy a journal into a database, or back',
+};
+
+const addLaunched = (program: Command): void => {
+  for (const [name, what] of Object.entries(launched)) {
+    program
+      .command(name)
+      .summary(`${what} (see \`siteswap ${name} --help\`)`)
+      .description('The launcher starts it as a program of its own.')
+      .helpOption(false)
+      .allowUnknownOption()
+      .allowExcessArguments()
+      .action(() => {
+        const message = `the launcher starts \`siteswap ${name}\``;
+        throw usageError(message, `Use \`bin/siteswap ${name}\`.`);
+      });
+  }
 };
 
 const addGlobals = (program: Command, cli: Cli): void => {
@@ -90,7 +99,7 @@ export const buildProgram = async (cli: Cli, argv: readonly string[]): Promise<C
   addRepair(program, cli);
   addDevice(program, cli);
   program.commandsGroup('More:');
-  addDaemon(program);
+  addLaunched(program);
   addCall(program, cli);
   await addCompletion(program, cli, argv);
   return program;

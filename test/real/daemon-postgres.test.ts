@@ -1,5 +1,9 @@
 /** A daemon whose journal is in a real PostgreSQL, over real bytes and real VMs. */
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import test from 'ava';
 import { Mode, type RunEvent, RunResult } from '../../sdk/client/index.ts';
 import { crashAfter } from '../_support/crash.ts';
@@ -27,6 +31,31 @@ for (const entries of [1, 4, 9]) {
     t.deepEqual(repeatedTasks(events), []);
   });
 }
+
+const copied = promisify(execFile);
+
+test('daemon postgres: a file’s journal copied there and back → plan and run are known', async (t) => {
+  const { daemon } = await startOnFiles(t);
+  const { client, stateDir } = daemon;
+  const order = { planId: 'move', mode: Mode.TEST, requester: 'ann', requestKey: 'once' };
+  const { runId } = await client.runs.start(order);
+  const before = (await client.waitForRun(runId)).cursor;
+  await daemon.kill();
+  const journal = { postgres: await server.database() };
+  const config = join(stateDir, '..', 'both.yaml');
+  const own = await readFile(join(stateDir, '..', 'config.yaml'), 'utf8');
+  await writeFile(config, JSON.stringify({ ...JSON.parse(own), journal }));
+  const copy = (to: string, state = stateDir) =>
+    copied('bin/siteswap', ['journal', 'copy', '--config', config, '--state', state, '--to', to]);
+  await t.throwsAsync(copy('file'), { message: /must be empty/ });
+  t.regex((await copy('postgres')).stdout, /equal/);
+  await daemon.restart({ journal });
+  t.is((await client.runs.start(order)).runId, runId);
+  t.is((await client.runs.get(runId)).cursor, before);
+  await t.throwsAsync(copy('postgres'), { message: /in use/ });
+  await daemon.kill();
+  await copy('file', join(stateDir, 'back'));
+});
 
 test.serial('daemon postgres: the database dies in a run → held, goes on by itself', async (t) => {
   const own = await startPostgres();

@@ -2,8 +2,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import pg from 'pg';
+import { copyJournal } from '../../daemon/journal/copy.ts';
 import { type Journal, JournalError } from '../../daemon/journal/journal.ts';
+import { MemoryJournal } from '../../daemon/journal/memory.ts';
 import { openPgJournal } from '../../daemon/journal/pg.ts';
+import { contentOf, fillJournal } from '../_support/journal-content.ts';
 import { type PostgresServer, startPostgres } from '../_support/postgres.ts';
 import { journalSuite } from '../contract/_journal-suite.ts';
 
@@ -185,3 +188,12 @@ test.serial(
     t.deepEqual(await bodiesOf(again, 'a'), ['1']);
   },
 );
+
+test('journal postgres: copied into it and back → every number and byte', async (t) => {
+  const { journal } = await opened(t);
+  const [source, back] = [new MemoryJournal(), new MemoryJournal()];
+  await fillJournal(source);
+  const there = await copyJournal(source, journal, 'system');
+  t.deepEqual(await copyJournal(journal, back, 'system'), there);
+  t.deepEqual(await contentOf(back), await contentOf(source));
+});

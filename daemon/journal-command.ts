@@ -1,0 +1,69 @@
+/** The command line of `siteswap journal`, which needs the stores and no daemon. */
+import { Command, Option } from 'commander';
+import { ConfigError, type DaemonConfig, loadConfig } from './config.ts';
+import { copyJournal } from './journal/copy.ts';
+import { type Journal, JournalError } from './journal/journal.ts';
+import { systemStream } from './runner/streams.ts';
+import { openJournal } from './stores.ts';
+import { version } from './version.ts';
+
+/** As of `siteswap daemon`. */
+const exits = { config: 78, unavailable: 69, usage: 2 };
+
+interface Options {
+  readonly config: string;
+  readonly state?: string;
+  readonly to: 'postgres' | 'file';
+}
+
+/** The configuration names both: the state directory, and the database. */
+const sidesOf = ({ postgres, ...config }: DaemonConfig, to: Options['to']) => {
+  if (postgres === undefined) {
+    const message = `${config.file} names no database: add \`journal: { postgres: … }\`.`;
+    throw new JournalError('unreachable', message);
+  }
+  const [file, database] = [{ state: config.state }, { state: config.state, postgres }];
+  return to === 'postgres' ? [file, database] : [database, file];
+};
+
+const copy = async ({ config, state, to }: Options): Promise<void> => {
+  const known = loadConfig(config, state === undefined ? {} : { state });
+  const opened: Journal[] = [];
+  try {
+    for (const side of sidesOf(known, to)) opened.push(await openJournal(side));
+    const [source, target] = opened as [Journal, Journal];
+    const { streams, entries, digest } = await copyJournal(source, target, systemStream);
+    const read = 'both read again, and equal';
+    process.stdout.write(`${streams} streams, ${entries} entries, sha256 ${digest}: ${read}\n`);
+  } finally {
+    for (const journal of opened) await journal.close();
+  }
+};
+
+const refuse = (error: unknown): never => {
+  if (!(error instanceof ConfigError || error instanceof JournalError)) throw error;
+  process.stderr.write(`siteswap journal: ${error.message}\n`);
+  process.exit(error instanceof ConfigError ? exits.config : exits.unavailable);
+};
+
+const program = new Command('siteswap journal')
+  .description('Looks after journals while no daemon uses them.')
+  .version(version)
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exits.usage));
+
+program
+  .command('copy')
+  .description(
+    'Copies the journal from the state directory into the database, or back, and verifies it. ' +
+      'Both must be unused, and the one that is copied into empty.',
+  )
+  .requiredOption('--config <file>', 'configuration (YAML) that names both')
+  .option('--state <dir>', 'state directory, in place of the one in the configuration')
+  .addOption(
+    new Option('--to <store>', 'where it is copied to')
+      .choices(['postgres', 'file'])
+      .makeOptionMandatory(),
+  )
+  .action((options: Options) => copy(options).catch(refuse));
+
+await program.parseAsync();
