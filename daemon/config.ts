@@ -7,6 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import type { Secret } from '../sdk/plugin/config.ts';
+import type { CallRule } from '../sdk/scenario/rule.ts';
 import { formatProblems, type Problem, parseYaml } from '../sdk/yaml/index.ts';
 import { type Finding, isMapping, itemsOf, type Mapping } from './config/finding.ts';
 import { journalOf } from './config/journal.ts';
@@ -17,7 +18,6 @@ import { configSchema, type logLevels } from './config/schema.ts';
 import { resolveSecrets } from './config/secrets.ts';
 import { presentedAs } from './core/presentation.ts';
 import { type Retention, retentionOf } from './core/retention.ts';
-import type { InjectionRule } from './runner/draws.ts';
 import type { RemoteConfig } from './workers/pool.ts';
 
 export type { ListenAddress } from './config/listen.ts';
@@ -40,7 +40,7 @@ export interface DaemonConfig {
   readonly remotes: readonly RemoteConfig[];
   /** Worker threads for plugins. */
   readonly workers: number;
-  readonly injections: readonly InjectionRule[];
+  readonly injections: readonly CallRule[];
   /** How long ended runs are kept. */
   readonly retention: Retention;
   /** Without `file`: standard error. */

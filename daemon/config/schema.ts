@@ -1,6 +1,7 @@
 /** The form of the configuration file. What its parts say of each other is checked apart. */
 import { z } from 'zod';
-import { faultKinds, faultOwners } from '../../sdk/plugin/fault.ts';
+import type { CallRule } from '../../sdk/scenario/rule.ts';
+import { callRuleSchema } from '../../sdk/scenario/schema.ts';
 import {
   endedRunDaysDefault,
   endedRunDaysMax,
@@ -9,8 +10,6 @@ import {
   idLengthMax,
 } from '../core/limits.ts';
 import { presentedAs } from '../core/presentation.ts';
-import type { InjectionEffect } from '../gateway/injection.ts';
-import type { InjectionRule } from '../runner/draws.ts';
 import { listenForm } from './listen.ts';
 
 /** Sites, plugins, arrays and computes in one file, each: far more than one daemon can serve. */
@@ -19,9 +18,6 @@ const itemsMax = 1_000;
 /** A thread costs 12 MiB and serves many calls: more than this is a mistake. */
 const workersMax = 64;
 const workersDefault = 2;
-
-/** A longer delay is a hang. */
-const delayMsMax = 3_600_000;
 
 const id = z.string().min(1).max(idLengthMax).describe(`text of 1 to ${idLengthMax} characters`);
 const text = z.string().min(1).describe('text that is not empty');
@@ -42,50 +38,7 @@ const storage = remote.extend({
   peer: id.optional(),
 });
 
-const fault = z.strictObject({
-  kind: z.enum(faultKinds),
-  owner: z.enum(faultOwners).default('array'),
-  message: text.default('injected on purpose'),
-  code: text.optional(),
-});
-
-/** Fields that are not given are left out, as the engine's types want them. */
-const without = <T extends object>(given: T): { [K in keyof T]: Exclude<T[K], undefined> } =>
-  Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
-  };
-
-const effect = z.discriminatedUnion('effect', [
-  z.strictObject({ effect: z.literal('error'), fault }),
-  z.strictObject({ effect: z.literal('delay'), delayMs: z.int().min(1).max(delayMsMax) }),
-  z.strictObject({ effect: z.literal('hang') }),
-  z.strictObject({ effect: z.literal('lost-reply') }),
-  z.strictObject({ effect: z.literal('worker-crash'), after: z.boolean().default(false) }),
-]);
-
-const injection = z
-  .strictObject({
-    name: id,
-    remote: id.optional(),
-    step: text.optional(),
-    workgroup: text.optional(),
-    direction: z.enum(['run', 'undo']).optional(),
-    verb: text.optional(),
-    targets: z.array(text).max(itemsMax).optional(),
-    nth: z.int().min(1).optional(),
-    budget: z.int().min(1).optional(),
-    effect: effect.describe(
-      'a mapping such as { effect: lost-reply }; effects: error (with fault), delay (with ' +
-        'delayMs), hang, lost-reply, worker-crash (with after)',
-    ),
-  })
-  .transform(
-    ({ remote: remoteId, effect: { ...wanted }, ...rule }): InjectionRule =>
-      without({ ...rule, remoteId, effect: faultless(wanted) }) as InjectionRule,
-  );
-
-const faultless = (wanted: z.infer<typeof effect>): InjectionEffect =>
-  wanted.effect === 'error' ? { effect: 'error', fault: without(wanted.fault) } : wanted;
+const injection: z.ZodType<CallRule> = callRuleSchema;
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 

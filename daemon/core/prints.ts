@@ -21,3 +21,7 @@ export const printOf = (text: string): number => {
 
 export const runPrint = (runId: string): number => printOf(`run\n${runId}`);
 export const requestPrint = (request: string): number => printOf(`request\n${request}`);
+
+/** Uniform in [0, 1): the same seed and coordinates, the same number, in any thread. */
+export const fractionOf = (seed: number, coordinates: string): number =>
+  printOf(`${seed}\n${coordinates}`) / 2 ** 53;

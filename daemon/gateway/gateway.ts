@@ -13,12 +13,14 @@ import type {
   TargetVerb,
 } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Injection } from '../core/injection.ts';
 import type { AnyAnswer } from '../host/answers.ts';
 import type { Host, Reply } from '../host/host.ts';
 import { deadlineFault, lostFault } from './faults.ts';
-import type { Injection } from './injection.ts';
-import { applyAll, injectionsFor } from './injections/apply.ts';
-import type { Target } from './injections/scene.ts';
+import { Injected, type Passing } from './injected.ts';
+import { type Disguised, disguisedBy } from './injections/fail-later.ts';
+import { Memory } from './injections/memory.ts';
+import type { Said, Scene, Target } from './injections/scene.ts';
 import { Limit } from './limit.ts';
 import { settledByRepeating } from './settle.ts';
 import type { Wire } from './wire.ts';
@@ -42,8 +44,10 @@ export interface Errand {
   /** Milliseconds since the Unix epoch: no call is waited for beyond. */
   readonly deadlineMs: number;
   readonly injections: readonly Injection[];
-  /** Ends the thread, for the injection of that name. */
-  readonly crash: () => Promise<never>;
+  /** Its answers are remembered, for reads that will be stale. */
+  readonly remembers?: boolean;
+  /** Ends the thread, for the injections of that name. */
+  readonly crash: Scene['crash'];
 }
 
 /** What is done through a door: what stands before it offers the same. */
@@ -52,6 +56,7 @@ export type Calls = Pick<Door, 'call' | 'settle' | 'poll' | 'list'>;
 export class Gateway {
   readonly parts: GatewayParts;
   readonly #open = new Set<Door>();
+  readonly #memory = new Memory();
 
   constructor(parts: GatewayParts) {
     this.parts = parts;
@@ -59,7 +64,9 @@ export class Gateway {
 
   /** Opens the door for one job; the caller ends it. */
   door(errand: Errand): Door {
-    const door = new Door(this.parts, errand, () => this.#open.delete(door));
+    const leave = () => this.#open.delete(door);
+    const memory = errand.remembers ? this.#memory : undefined;
+    const door: Door = new Door(this.parts, errand, leave, memory);
     this.#open.add(door);
     return door;
   }
@@ -80,14 +87,29 @@ export class Door {
   readonly #errand: Errand;
   readonly #limit: Limit;
   readonly #leave: () => void;
-  #calls = 0;
+  /** Only when there is something to inject, or to remember for it. */
+  readonly #injected: Injected | undefined;
 
-  constructor(parts: GatewayParts, errand: Errand, leave: () => void) {
+  constructor(parts: GatewayParts, errand: Errand, leave: () => void, memory?: Memory) {
     this.#parts = parts;
     this.#errand = errand;
     this.#leave = leave;
     this.siteId = parts.siteOf(errand.remoteId) ?? '';
     this.#limit = new Limit(parts.clock, errand.deadlineMs);
+    const { remoteId, injections } = errand;
+    const crash: Scene['crash'] = (how) => {
+      const gone = errand.crash(how);
+      this.end();
+      return gone;
+    };
+    if (injections.length > 0 || memory !== undefined) {
+      this.#injected = new Injected({ remoteId, injections, memory, crash });
+    }
+  }
+
+  /** Names of the rules that did something here. */
+  get injected(): readonly string[] {
+    return this.#injected === undefined ? [] : [...this.#injected.used];
   }
 
   cutOff(): void {
@@ -108,21 +130,12 @@ export class Door {
     share?: { readonly timeoutMs: number },
   ): Promise<readonly AnyAnswer[]> {
     if (targets.length === 0) return [];
-    const first = this.#calls++ === 0;
-    const injections = injectionsFor(this.#errand.injections, verb, first);
-    const reply = await this.#bounded(verb, share, async (limit) => {
-      const next = (some: readonly Target[]) => this.#pass(verb, some, args, limit);
-      if (injections.length === 0) return { value: await next(targets) };
-      const refusal = this.#admit(verb, limit);
-      if (refusal !== undefined) return { fault: refusal };
-      const sleep = (delayMs: number) => limit.sleep(delayMs);
-      const crash = (): Promise<never> => {
-        const gone = this.#errand.crash();
-        this.end();
-        return gone;
-      };
-      return { value: await applyAll(injections, { targets, next, sleep, crash }) };
-    });
+    const { host } = this.#parts;
+    const reply = await this.#bounded(verb, share, (limit) =>
+      this.#through<AnyAnswer>({ verb, asks: 'verb', targets, args, limit }, (some, more) =>
+        host.call({ ...this.#where(verb, limit), verb, targets: some, args: more }),
+      ),
+    );
     return answersOf(reply, targets);
   }
 
@@ -137,16 +150,18 @@ export class Door {
     const resolving = orThrow(await host.resolving(this.#errand.remoteId, verb));
     if (resolving === 'settle') {
       return orThrow(
-        await this.#bounded(verb, undefined, (limit) =>
-          host.settle({ ...this.#where(verb, limit), verb, targets, args }),
+        await this.#asking('settle', verb, targets, args, (limit, some, more) =>
+          host.settle({ ...this.#where(verb, limit), verb, targets: some, args: more }),
         ),
       );
     }
     if (resolving === 'repeat') {
-      const repeated = await this.#bounded(verb, undefined, (limit) =>
-        host.call({ ...this.#where(verb, limit), verb, targets, args }),
-      );
-      return orThrow(repeated).map(settledByRepeating);
+      const repeat = async (limit: Limit, some: readonly Target[], more: object) => {
+        const where = this.#where(verb, limit);
+        const reply = await host.call({ ...where, verb, targets: some, args: more });
+        return 'fault' in reply ? reply : { value: reply.value.map(settledByRepeating) };
+      };
+      return orThrow(await this.#asking('settle', verb, targets, args, repeat));
     }
     if (resolving !== 'neither') return targets.map(({ id }) => ({ id, verdict: 'absent' }));
     const why = `the plugin can neither settle nor repeat ${verb}: look at the remote`;
@@ -159,24 +174,85 @@ export class Door {
     targets: readonly { readonly id: string; readonly operation: string }[],
   ): Promise<readonly OperationStatus[]> {
     const { host } = this.#parts;
-    return orThrow(
-      await this.#bounded(verb, undefined, (limit) =>
-        host.poll({ ...this.#where(verb, limit), verb, targets }),
-      ),
+    const real: { id: string; operation: string }[] = [];
+    const disguised: OperationStatus[] = [];
+    for (const { id, operation } of targets) {
+      const truth = disguisedBy(operation);
+      const status = truth && this.#disguise(id, truth);
+      if (status !== undefined) disguised.push(status);
+      else real.push({ id, operation: truth?.operation ?? operation });
+    }
+    if (real.length === 0) return disguised;
+    const operationOf = new Map(real.map(({ id, operation }) => [id, operation]));
+    const statuses = orThrow(
+      await this.#asking('poll', verb, real, {}, (limit, some) => {
+        const asked = some.map(({ id }) => ({ id, operation: operationOf.get(id) ?? '' }));
+        return host.poll({ ...this.#where(verb, limit), verb, targets: asked });
+      }),
     );
+    return [...disguised, ...statuses];
+  }
+
+  /** How a failure that was put before an operation shows now; undefined: ask the remote. */
+  #disguise(id: string, { fault, operation, evidence }: Disguised): OperationStatus | undefined {
+    const drawn = this.#errand.injections.find(({ effect }) => effect === 'fail-later');
+    if (drawn !== undefined) {
+      this.#injected?.used.add(drawn.rule);
+      return { id, state: 'failed', fault };
+    }
+    if (operation !== undefined) return undefined;
+    return { id, state: 'done', ...(evidence !== undefined && { evidence }) };
   }
 
   list(verb: ListingVerb, page: PageRequest): Promise<Reply<Page<unknown>>> {
     const { host } = this.#parts;
-    return this.#bounded(verb, undefined, (limit) =>
-      host.list({ ...this.#where(verb, limit), verb, page }),
-    );
+    const { remoteId } = this.#errand;
+    return this.#bounded(verb, undefined, async (limit) => {
+      const list = () => host.list({ ...this.#where(verb, limit), verb, page });
+      if (this.#injected === undefined) return list();
+      const passing = { verb, asks: 'listing', targets: [{ id: remoteId }], args: {}, limit };
+      const reply = await this.#through(passing as Omit<Passing, 'next' | 'admit'>, async () => {
+        const answered = await list();
+        return 'fault' in answered ? answered : { value: [{ id: remoteId, ...answered }] };
+      });
+      if ('fault' in reply) return reply;
+      const [answer] = reply.value as readonly AnyAnswer[];
+      if (answer !== undefined && 'fault' in answer) return { fault: answer.fault };
+      return { value: (answer as { value: Page<unknown> }).value };
+    });
   }
 
-  async #pass(verb: TargetVerb, targets: readonly Target[], args: object, limit: Limit) {
-    const { host } = this.#parts;
-    const reply = await host.call({ ...this.#where(verb, limit), verb, targets, args });
-    return answersOf(reply, targets);
+  /** Past the injections, if there are any, to the host. */
+  async #through<A extends Said>(
+    passing: Omit<Passing, 'next' | 'admit'>,
+    pass: (targets: readonly Target[], args: object) => Promise<Reply<readonly A[]>>,
+  ): Promise<Reply<readonly A[]>> {
+    const { verb, targets, args, limit } = passing;
+    if (this.#injected === undefined) return pass(targets, args);
+    const next: Scene['next'] = async (some, more) => {
+      const reply = await pass(some, more);
+      return 'value' in reply ? reply.value : some.map(({ id }) => ({ id, fault: reply.fault }));
+    };
+    const admit = () => this.#admit(verb, limit);
+    return { value: (await this.#injected.through({ ...passing, next, admit })) as readonly A[] };
+  }
+
+  /** A question about what was called: a fault of one of its answers is the fault of asking. */
+  #asking<A extends Settlement | OperationStatus>(
+    asks: 'settle' | 'poll',
+    verb: TargetVerb,
+    targets: readonly Target[],
+    args: object,
+    ask: (limit: Limit, targets: readonly Target[], args: object) => Promise<Reply<readonly A[]>>,
+  ): Promise<Reply<readonly A[]>> {
+    return this.#bounded(verb, undefined, async (limit) => {
+      const passing = { verb, asks, targets, args, limit };
+      const reply = await this.#through<A>(passing, (some, more) => ask(limit, some, more));
+      if ('fault' in reply || this.#injected === undefined) return reply;
+      const answers: readonly Said[] = reply.value;
+      const unasked = answers.find((one) => 'fault' in one && !('state' in one));
+      return unasked !== undefined && 'fault' in unasked ? { fault: unasked.fault } : reply;
+    });
   }
 
   /** The key names the verb too: a step may use several on the same target. */

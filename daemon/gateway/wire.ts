@@ -7,17 +7,13 @@ import type { Duplex } from 'node:stream';
 import { type Connect, connectorOf } from '../../sdk/plugin/connect.ts';
 import { FaultError } from '../../sdk/plugin/fault.ts';
 import type { WireRule } from '../../sdk/plugin/wire/toxic.ts';
-import { printOf } from '../core/prints.ts';
+import { fractionOf } from '../core/prints.ts';
 import { lostFault } from './faults.ts';
 
 /** A rule with the remotes that it is for. */
 export interface PlacedRule extends WireRule {
   readonly remoteIds: readonly string[];
 }
-
-/** Uniform in [0, 1): the same seed and coordinates, the same number, in any thread. */
-export const fractionOf = (seed: number, coordinates: string): number =>
-  printOf(`${seed}\n${coordinates}`) / 2 ** 53;
 
 const none: readonly WireRule[] = [];
 

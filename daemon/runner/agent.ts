@@ -13,7 +13,6 @@ import { decide, isWanted } from '../core/engine/decide.ts';
 import { fold } from '../core/engine/fold.ts';
 import { type Group, type RunState, siteOf } from '../core/engine/state.ts';
 import type { Entry, ItemFaults, RunEnded, TaskStarted } from '../core/entries.ts';
-import { type FrozenStep, remoteOf } from '../core/frozen.ts';
 import type { Presentations } from '../core/presentation.ts';
 import { sourcesTurned } from '../core/sources.ts';
 import type { SystemEntry } from '../core/system.ts';
@@ -25,8 +24,16 @@ import { Asker } from './asker.ts';
 import type { Catalog } from './catalog.ts';
 import type { Draws } from './draws.ts';
 import { Flight, type Heard } from './flight.ts';
-import { type Errand, errandOf, JobMaker, outcomeEntries, refusalEntries } from './jobs.ts';
+import {
+  coordinatesOf,
+  type Errand,
+  errandOf,
+  JobMaker,
+  outcomeEntries,
+  refusalEntries,
+} from './jobs.ts';
 import type { RunLog } from './log.ts';
+import { foundPositions, upToEnd } from './outbox.ts';
 import type { RunSlots } from './slots.ts';
 import { encode } from './streams.ts';
 
@@ -72,13 +79,14 @@ export class Agent {
   constructor(state: RunState, parts: AgentParts) {
     this.state = state;
     this.#parts = parts;
-    this.#jobs = new JobMaker(state);
+    this.#jobs = new JobMaker(state, () => parts.draws.remembers);
     this.#stream = state.started.runId;
     this.#asker = new Asker({
       state,
       pool: parts.pool,
       clock: parts.clock,
       feed: parts.feed,
+      draws: parts.draws,
       stream: this.#stream,
       jobs: this.#jobs,
       offer: (entries) => this.offer(entries),
@@ -154,6 +162,7 @@ export class Agent {
     for (const flight of flights) flight.recall();
     for (const flight of flights.filter((one) => !slots.leave(one))) slots.abandon(flight);
     this.#inFlight.clear();
+    this.#parts.draws.forget(this.#stream);
     this.#finishRest();
   }
 
@@ -208,7 +217,7 @@ export class Agent {
     this.#outbox = [];
     if (told.length === 0) return told;
     const batch = withIntents(this.state, told, this.#parts.clock.now(), this.#parts.slots);
-    return batch.map((entry) => this.#withDraws(entry));
+    return this.#parts.draws.on ? batch.map((entry) => this.#withDraws(entry)) : batch;
   }
 
   #finishRest(): void {
@@ -238,13 +247,17 @@ export class Agent {
   }
 
   #absorb(entry: Entry): void {
+    const { draws, log } = this.#parts;
     fold(this.state, entry);
-    this.#parts.log.entry(this.state, entry);
+    log.entry(this.state, entry);
+    if (draws.carrying > 0 && 'group' in entry) {
+      draws.stands(this.#stream, this.state.groups[entry.group] as Group);
+    }
     if (entry.type === 'task-started') this.#call(entry);
     else if (entry.type === 'task-settled' || entry.type === 'task-outcome') {
       this.#asker.heard(entry.group);
     } else if (entry.type === 'task-prepared') {
-      this.#change(entry.group, decodePositions(entry.before));
+      this.#change(entry.group, foundPositions(entry.before));
     }
   }
 
@@ -266,11 +279,11 @@ export class Agent {
   }
 
   #withDraws(entry: Entry): Entry {
-    if (entry.type !== 'task-started') return entry;
+    const { draws, clock } = this.#parts;
+    if (entry.type !== 'task-started' || !draws.on) return entry;
     const group = this.state.groups[entry.group] as Group;
-    const step = this.state.steps[entry.step] as FrozenStep;
-    const where = { remoteId: remoteOf(step, group.frozen), direction: entry.direction };
-    const injections = this.#parts.draws.draw(where, step.name, group.id);
+    const at = coordinatesOf(this.state, group, entry);
+    const injections = draws.draw(at, entry.group, clock.now());
     return injections.length === 0 ? entry : { ...entry, injections };
   }
 
@@ -287,6 +300,7 @@ export class Agent {
     });
     this.#inFlight.set(group.index, flight);
     this.#queued.add(group.index);
+    if (injections.length > 0) this.#parts.draws.carry(this.#stream, group.index, injections);
     this.#parts.slots.enter(flight);
   }
 
@@ -316,6 +330,7 @@ export class Agent {
   #heard(flight: Flight, phase: TaskJob['phase'], result: Heard): void {
     if (this.#killed || this.#inFlight.get(flight.errand.group.index) !== flight) return;
     if (result.kind !== 'recalled') {
+      this.#parts.draws.heard(result, flight.errand.injections);
       this.#answered(flight.errand, phase, flight.positions, result);
       return;
     }
@@ -373,15 +388,3 @@ export class Agent {
     this.offer([...entries, ...outcome]);
   }
 }
-
-/** Positions of which something was found. */
-const decodePositions = (before: Readonly<Record<string, unknown>>): readonly number[] =>
-  Object.keys(before)
-    .map(Number)
-    .sort((one, other) => one - other);
-
-/** What was asked for while the run came to its end comes too late, and is not recorded. */
-const upToEnd = (entries: Entry[]): Entry[] => {
-  const end = entries.findIndex(({ type }) => type === 'run-ended');
-  return end < 0 ? entries : entries.slice(0, end + 1);
-};

@@ -18,6 +18,7 @@ import {
 import { decodeRanges, encodeRanges } from '../core/ranges.ts';
 import type { Feed } from '../feed/feed.ts';
 import type { JobFault, Pool, TaskJob, TaskResult } from '../workers/pool.ts';
+import type { Draws } from './draws.ts';
 import { absentFault, type Errand, errandOf, type JobMaker, outcomeEntries } from './jobs.ts';
 
 interface AskerParts {
@@ -25,6 +26,7 @@ interface AskerParts {
   readonly pool: Pool;
   readonly clock: Clock;
   readonly feed: Feed;
+  readonly draws: Draws;
   readonly stream: string;
   readonly jobs: JobMaker;
   readonly offer: (entries: readonly Entry[]) => void;
@@ -95,12 +97,12 @@ export class Asker {
   }
 
   async #settling(group: Group, question: Question): Promise<void> {
-    const errand = errandOf(this.#parts.state, group, 'run');
+    const errand = this.#errand(group);
     let doubtful = [...group.task.doubt.keys()].sort((one, other) => one - other);
     const since = this.#parts.clock.now();
     for (let tries = 1; doubtful.length > 0; tries++) {
       const job = this.#parts.jobs.make(errand, 'settle', doubtful);
-      const result = await this.#parts.pool.run(job);
+      const result = await this.#run(job, errand);
       if (this.#over(question, group, 'doubt')) return;
       const outOfTime = this.#parts.clock.now() - since > stallMsMax;
       const running = new Set(
@@ -178,13 +180,13 @@ export class Asker {
   }
 
   async #polling(group: Group, question: Question): Promise<void> {
-    const errand = errandOf(this.#parts.state, group, 'run');
+    const errand = this.#errand(group);
     const watch = new StallWatch(this.#parts.clock);
     for (let tries = 1; group.task.accepted.size > 0; tries++) {
       await this.#pause(retryDelayMs(tries, pollDelay, `${group.id}/poll`));
       if (this.#over(question, group, 'accepted') || this.#parts.state.cancelling) return;
       const operations = [...group.task.accepted].map(([item, operation]) => ({ item, operation }));
-      const result = await this.#parts.pool.run(this.#pollJob(errand, operations));
+      const result = await this.#run(this.#pollJob(errand, operations), errand);
       if (this.#over(question, group, 'accepted')) return;
       this.#tellProgress(errand, result);
       const ended = watch.judge(result, operations, errand.remoteId);
@@ -197,6 +199,18 @@ export class Asker {
         return;
       }
     }
+  }
+
+  /** With what its attempt carries, for the questions that it is for. */
+  #errand(group: Group): Errand {
+    const { state, stream, draws } = this.#parts;
+    return errandOf(state, group, 'run', draws.carriedBy(stream, group.index));
+  }
+
+  async #run(job: TaskJob, { injections }: Errand): Promise<TaskResult | JobFault> {
+    const result = await this.#parts.pool.run(job);
+    this.#parts.draws.heard(result, injections);
+    return result;
   }
 
   #pollJob(errand: Errand, operations: Operations): TaskJob {
@@ -212,7 +226,7 @@ export class Asker {
     let operations = first.accepted ?? [];
     for (let tries = 1; operations.length > 0 && !this.#stopped; tries++) {
       await this.#pause(retryDelayMs(tries, pollDelay, `${errand.group.id}/undo`));
-      const result = await this.#parts.pool.run(this.#pollJob(errand, operations));
+      const result = await this.#run(this.#pollJob(errand, operations), errand);
       const ended = watch.judge(result, operations, errand.remoteId);
       const named = new Set([
         ...decodeRanges(ended.done),

@@ -1,63 +1,164 @@
 /**
  * Which injections a task attempt gets. Drawn on the main thread when the intent is made, in
  * dispatch order, so that what was drawn is journaled with the intent and travels with the job.
+ * It is known here for as long as it can have an effect, so that switching off can wait for it.
  */
-import type { Injection, InjectionEffect } from '../gateway/injection.ts';
-import type { Errand } from './jobs.ts';
+import type { Fault } from '../../sdk/plugin/fault.ts';
+import type { CallRule } from '../../sdk/scenario/rule.ts';
+import { type Coordinates, injectionFrom, inScope, isDrawn } from '../core/draw.ts';
+import type { Group } from '../core/engine/state.ts';
+import type { Injection } from '../core/injection.ts';
+import { workerLostCode } from '../workers/faults.ts';
 
-/** A rule; every field that is given must match. */
-export interface InjectionRule {
-  readonly name: string;
-  readonly remoteId?: string;
-  readonly step?: string;
-  readonly workgroup?: string;
-  readonly direction?: 'run' | 'undo';
-  readonly verb?: string;
-  readonly targets?: readonly string[];
-  /** Only the nth matching attempt (1: the first). */
-  readonly nth?: number;
-  /** How often it is used at the most; absent: without bound. */
-  readonly budget?: number;
-  readonly effect: InjectionEffect;
+export interface RuleCounts {
+  /** Attempts and calls in its scope. */
+  matched: number;
+  /** For how many of these it was drawn. */
+  drawn: number;
+  /** In how many of these it did something: the verb was called. */
+  hits: number;
 }
+
+/** Of a job's result, what matters here. */
+interface Came {
+  readonly injected?: readonly string[];
+  readonly fault?: Fault;
+}
+
+const deadly: ReadonlySet<string> = new Set(['worker-crash', 'worker-out-of-memory']);
+
+const underWay: ReadonlySet<Group['standing']> = new Set([
+  'started',
+  'prepared',
+  'accepted',
+  'doubt',
+  'undo-started',
+]);
+
+const none: readonly Injection[] = [];
+
+/** An attempt, or a call outside runs, that carries injections. */
+const keyOf = (runId: string, group: number | string): string => `${runId}\n${group}`;
 
 export class Draws {
-  readonly #rules: readonly InjectionRule[];
-  readonly #matched = new Map<string, number>();
-  readonly #used = new Map<string, number>();
+  #on: boolean;
+  #rules: readonly CallRule[];
+  #seed = 1;
+  #remembers = false;
+  readonly #counts = new Map<string, RuleCounts>();
+  readonly #carried = new Map<string, readonly Injection[]>();
+  #idle: (() => void)[] = [];
 
-  constructor(rules: readonly InjectionRule[]) {
+  /** Rules that are on from the start. */
+  constructor(rules: readonly CallRule[] = []) {
     this.#rules = rules;
+    this.#on = rules.length > 0;
+    this.set(this.#on, rules, 1);
   }
 
-  draw(errand: Pick<Errand, 'remoteId' | 'direction'>, step: string, workgroup: string) {
-    const drawn: Injection[] = [];
-    for (const rule of this.#rules) {
-      if (!matches(rule, errand, step, workgroup)) continue;
-      const nth = (this.#matched.get(rule.name) ?? 0) + 1;
-      this.#matched.set(rule.name, nth);
-      const used = this.#used.get(rule.name) ?? 0;
-      if (rule.nth !== undefined && rule.nth !== nth) continue;
-      if (rule.budget !== undefined && used >= rule.budget) continue;
-      this.#used.set(rule.name, used + 1);
-      drawn.push({
-        ...rule.effect,
-        rule: rule.name,
-        ...(rule.verb === undefined ? {} : { verb: rule.verb }),
-        ...(rule.targets === undefined ? {} : { targets: rule.targets }),
-      });
-    }
+  /** False: nobody needs to ask for anything. */
+  get on(): boolean {
+    return this.#on;
+  }
+
+  /** Answers are to be remembered, because some rule gives stale ones. */
+  get remembers(): boolean {
+    return this.#remembers;
+  }
+
+  get rules(): readonly CallRule[] {
+    return this.#rules;
+  }
+
+  /** Something that was drawn can still have an effect. */
+  get carrying(): number {
+    return this.#carried.size;
+  }
+
+  /** From now on these are drawn from, or nothing is. Counts of rules that stay are kept. */
+  set(on: boolean, rules: readonly CallRule[], seed: number): void {
+    this.#on = on && rules.length > 0;
+    this.#rules = rules;
+    this.#seed = seed;
+    this.#remembers = this.#on && rules.some(({ effect }) => effect.effect === 'stale-read');
+    const names = new Set(rules.map(({ name }) => name));
+    for (const name of [...this.#counts.keys()]) if (!names.has(name)) this.#counts.delete(name);
+  }
+
+  counts(rule: string): Readonly<RuleCounts> {
+    return this.#counts.get(rule) ?? { matched: 0, drawn: 0, hits: 0 };
+  }
+
+  /** For one attempt of a workgroup, or for one call outside runs. */
+  draw(at: Coordinates, group: number | string, nowMs: number): readonly Injection[] {
+    if (!this.#on) return none;
+    const drawn = this.#rules.flatMap((rule) => this.#one(rule, at, nowMs));
+    if (drawn.length > 0) this.carry(at.runId, group, drawn);
     return drawn;
   }
-}
 
-const matches = (
-  rule: InjectionRule,
-  errand: Pick<Errand, 'remoteId' | 'direction'>,
-  step: string,
-  workgroup: string,
-): boolean =>
-  (rule.remoteId === undefined || rule.remoteId === errand.remoteId) &&
-  (rule.direction === undefined || rule.direction === errand.direction) &&
-  (rule.step === undefined || rule.step === step) &&
-  (rule.workgroup === undefined || rule.workgroup === workgroup);
+  #one(rule: CallRule, at: Coordinates, nowMs: number): readonly Injection[] {
+    if (!inScope(rule, at) || (rule.untilMs !== undefined && nowMs >= rule.untilMs)) return none;
+    const counts = this.#countsOf(rule.name);
+    counts.matched += 1;
+    if (rule.nth !== undefined && rule.nth !== counts.matched) return none;
+    if (rule.budget !== undefined && counts.drawn >= rule.budget) return none;
+    if (!isDrawn(this.#seed, rule, at)) return none;
+    counts.drawn += 1;
+    return [injectionFrom(this.#seed, rule, at)];
+  }
+
+  #countsOf(rule: string): RuleCounts {
+    let counts = this.#counts.get(rule);
+    if (counts === undefined) {
+      counts = { matched: 0, drawn: 0, hits: 0 };
+      this.#counts.set(rule, counts);
+    }
+    return counts;
+  }
+
+  /** The attempt carries these from now on. */
+  carry(runId: string, group: number | string, injections: readonly Injection[]): void {
+    this.#carried.set(keyOf(runId, group), injections);
+  }
+
+  /** What an attempt carries that is not over. */
+  carriedBy(runId: string, group: number | string): readonly Injection[] {
+    return this.#carried.get(keyOf(runId, group)) ?? none;
+  }
+
+  /** Counts the rules that did something, by what came of a job; a dead thread cannot say. */
+  heard({ injected, fault }: Came, carried: readonly Injection[]): void {
+    for (const rule of injected ?? []) this.#countsOf(rule).hits += 1;
+    if (fault?.code !== workerLostCode) return;
+    for (const { effect, rule } of carried) if (deadly.has(effect)) this.#countsOf(rule).hits += 1;
+  }
+
+  /** Where a workgroup stands now: at rest, nothing that it carries is under way any more. */
+  stands(runId: string, { index, standing }: Pick<Group, 'index' | 'standing'>): void {
+    if (!underWay.has(standing)) this.over(runId, index);
+  }
+
+  /** Nothing of the attempt is under way any more. */
+  over(runId: string, group: number | string): void {
+    if (this.#carried.delete(keyOf(runId, group))) this.#tell();
+  }
+
+  /** The run's agent is gone, and hears no answer any more. */
+  forget(runId: string): void {
+    for (const key of [...this.#carried.keys()]) {
+      if (key.startsWith(`${runId}\n`)) this.#carried.delete(key);
+    }
+    this.#tell();
+  }
+
+  /** Resolves when nothing that was drawn can have an effect any more. */
+  async idle(): Promise<void> {
+    while (this.#carried.size > 0) await new Promise<void>((told) => this.#idle.push(told));
+  }
+
+  #tell(): void {
+    if (this.#carried.size > 0) return;
+    for (const told of this.#idle.splice(0)) told();
+  }
+}

@@ -3,11 +3,12 @@
  */
 import type { Fault } from '../../sdk/plugin/fault.ts';
 import type { OperationDirection } from '../../sdk/plugin/verbs.ts';
-import { type Group, type RunState, stepAt } from '../core/engine/state.ts';
-import type { Entry, ItemFaults } from '../core/entries.ts';
+import type { Coordinates } from '../core/draw.ts';
+import { type Group, type RunState, siteOf, stepAt } from '../core/engine/state.ts';
+import type { Entry, ItemFaults, TaskStarted } from '../core/entries.ts';
 import { type FrozenStep, remoteOf } from '../core/frozen.ts';
+import { type Injection, injectionsOf } from '../core/injection.ts';
 import { encodeRanges } from '../core/ranges.ts';
-import type { Injection } from '../gateway/injection.ts';
 import type { JobFault, TaskJob, TaskResult } from '../workers/pool.ts';
 
 /** One task attempt, as the agent follows it. */
@@ -40,13 +41,37 @@ export const errandOf = (
   };
 };
 
+/** Where an attempt stands, for what is drawn for it. */
+export const coordinatesOf = (
+  state: RunState,
+  group: Group,
+  { direction, attempt, step: at }: Pick<TaskStarted, 'direction' | 'attempt' | 'step'>,
+): Coordinates => {
+  const step = state.steps[at] as FrozenStep;
+  const { planId, mode } = state.frozen;
+  return {
+    runId: state.started.runId,
+    planId,
+    mode,
+    step: step.name,
+    workgroup: group.id,
+    direction,
+    attempt,
+    remoteId: remoteOf(step, group.frozen),
+    siteId: siteOf(state, step),
+  };
+};
+
 /** Makes jobs; keeps each workgroup's items as text, made once. */
 export class JobMaker {
   readonly #state: RunState;
+  readonly #remembers: () => boolean;
   readonly #items: string[] = [];
 
-  constructor(state: RunState) {
+  /** `remembers`: whether answers are to be remembered for now (see the pool's jobs). */
+  constructor(state: RunState, remembers: () => boolean) {
     this.#state = state;
+    this.#remembers = remembers;
   }
 
   make(errand: Errand, phase: TaskJob['phase'], positions: readonly number[]): TaskJob {
@@ -71,7 +96,10 @@ export class JobMaker {
       epoch: 1,
       timeoutMs: step.timeoutMs,
       direction: errand.direction,
-      ...(errand.injections.length === 0 ? {} : { injections: errand.injections }),
+      ...(errand.injections.length === 0
+        ? {}
+        : { injections: injectionsOf(errand.injections, phase) }),
+      ...(this.#remembers() ? { remembers: true as const } : {}),
     };
   }
 

@@ -6,6 +6,7 @@
 import { type Fault, FaultError } from '../../sdk/plugin/fault.ts';
 import { type Answer, readingVerbs, type Settlement } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Injection } from '../core/injection.ts';
 import { decodeRanges } from '../core/ranges.ts';
 import type { Calls, Door, Errand, Gateway } from '../gateway/gateway.ts';
 import { verbsOf } from '../gateway/verbs.ts';
@@ -42,13 +43,19 @@ export interface ExecuteParts {
 export interface Dispatch {
   /** Milliseconds since the Unix epoch. */
   readonly dueMs: number;
-  readonly crash: () => Promise<never>;
+  readonly crash: Errand['crash'];
 }
 
 const jobFault = (fault: Fault, door?: Door): JobFault => ({
   kind: 'fault',
   fault,
-  ...(door !== undefined && door.refused.size > 0 && { refused: [...door.refused] }),
+  ...(door !== undefined && more(door)),
+});
+
+/** What is told of a door beside the answers: nothing, as a rule. */
+const more = ({ refused, injected }: Door): Pick<JobFault, 'refused' | 'injected'> => ({
+  ...(refused.size > 0 && { refused: [...refused] }),
+  ...(injected.length > 0 && { injected }),
 });
 
 const defect = (code: string, message: string): Fault => ({
@@ -219,7 +226,9 @@ export const createExecutor = ({ gateway, present, stepNamed, clock }: ExecutePa
 
   const runListing = async (job: ListingJob, door: Door): Promise<ListingResult | JobFault> => {
     const reply = await door.list(job.verb, job.page);
-    return 'fault' in reply ? jobFault(reply.fault, door) : { kind: 'listing', ...reply.value };
+    return 'fault' in reply
+      ? jobFault(reply.fault, door)
+      : { kind: 'listing', ...reply.value, ...more(door) };
   };
 
   const runQuery = async (job: QueryJob, door: Calls): Promise<QueryResult> => {
@@ -232,9 +241,9 @@ export const createExecutor = ({ gateway, present, stepNamed, clock }: ExecutePa
   const execute = async (job: RemoteJob, door: Door): Promise<RemoteResult> => {
     if (job.kind === 'listing') return runListing(job, door);
     const presented = present(door, job.remoteId, job.shown);
-    if (job.kind === 'query') return runQuery(job, presented);
-    const result = await runTask(job, presented);
-    return door.refused.size === 0 ? result : { ...result, refused: [...door.refused] };
+    const result =
+      job.kind === 'query' ? await runQuery(job, presented) : await runTask(job, presented);
+    return door.refused.size + door.injected.length === 0 ? result : { ...result, ...more(door) };
   };
 
   return async (job: RemoteJob, { dueMs, crash }: Dispatch): Promise<RemoteResult> => {
@@ -261,7 +270,8 @@ const errandOf = (job: RemoteJob, deadlineMs: number, crash: Errand['crash']): E
         attempt: job.attempt,
         epoch: job.epoch,
         deadlineMs,
-        injections: job.injections ?? [],
+        injections: job.injections ?? none,
+        ...(job.remembers && { remembers: true }),
         crash,
       }
     : {
@@ -270,6 +280,9 @@ const errandOf = (job: RemoteJob, deadlineMs: number, crash: Errand['crash']): E
         attempt: 1,
         epoch: 0,
         deadlineMs,
-        injections: [],
+        injections: job.injections ?? none,
+        ...(job.remembers && { remembers: true }),
         crash,
       };
+
+const none: readonly Injection[] = [];

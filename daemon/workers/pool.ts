@@ -14,8 +14,8 @@ import type {
   ValueAnswer,
 } from '../../sdk/plugin/verbs.ts';
 import type { Side } from '../core/frozen.ts';
+import type { Injection } from '../core/injection.ts';
 import type { Mode } from '../core/plan.ts';
-import type { Injection } from '../gateway/injection.ts';
 import type { PlacedRule } from '../gateway/wire.ts';
 import type { RemoteConfig } from '../host/remote.ts';
 import type { Shown } from '../present/present.ts';
@@ -48,6 +48,8 @@ export interface TaskJob {
   readonly timeoutMs: number;
   readonly direction: OperationDirection;
   readonly injections?: readonly Injection[];
+  /** Answers are remembered, for reads that will be stale. */
+  readonly remembers?: true;
   readonly shown?: Shown;
 }
 
@@ -58,6 +60,8 @@ export interface ListingJob {
   readonly verb: ListingVerb;
   readonly page: PageRequest;
   readonly timeoutMs: number;
+  readonly injections?: readonly Injection[];
+  readonly remembers?: true;
 }
 
 /** One reading verb with targets, outside runs. */
@@ -68,6 +72,8 @@ export interface QueryJob {
   readonly verb: TargetVerb;
   readonly targets: readonly { readonly id: string }[];
   readonly timeoutMs: number;
+  readonly injections?: readonly Injection[];
+  readonly remembers?: true;
   readonly shown?: Shown;
 }
 
@@ -95,10 +101,14 @@ export interface TaskResult {
   readonly unknowable?: readonly { readonly items: string; readonly why: string }[];
   /** Verbs that the gateway refused because the site is lost. */
   readonly refused?: readonly string[];
+  /** Names of rules whose injections were applied. */
+  readonly injected?: readonly string[];
 }
 
 export interface ListingResult extends Page<unknown> {
   readonly kind: 'listing';
+  readonly refused?: readonly string[];
+  readonly injected?: readonly string[];
 }
 
 export type { PluginDescription };
@@ -107,6 +117,8 @@ export type { PluginDescription };
 export interface QueryResult {
   readonly kind: 'query';
   readonly answers: readonly ValueAnswer<unknown>[];
+  readonly refused?: readonly string[];
+  readonly injected?: readonly string[];
 }
 
 export type Job = TaskJob | ListingJob | QueryJob | DescribeJob;
@@ -117,6 +129,8 @@ export interface JobFault {
   readonly fault: Fault;
   /** Verbs that the gateway refused because the site is lost. */
   readonly refused?: readonly string[];
+  /** Names of rules whose injections were applied. */
+  readonly injected?: readonly string[];
 }
 
 export type ResultOf<J extends Job> =

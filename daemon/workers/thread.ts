@@ -69,9 +69,11 @@ slot
   .then(() => host.close())
   .then(() => slot.left());
 
-const crash = (): Promise<never> => {
+const crash = (how: 'exit' | 'memory'): Promise<never> => {
   slot.endsOnPurpose();
-  process.exit(1);
+  if (how === 'exit') process.exit(1);
+  const kept: object[] = [];
+  for (;;) kept.push(Array.from({ length: 10_000 }, (_, at) => ({ at })));
 };
 
 const probe = async ({ pluginId, module }: ProbeMessage): Promise<ProbeResult> => {

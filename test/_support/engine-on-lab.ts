@@ -8,7 +8,7 @@ import type { RemoteConfig } from '../../daemon/host/remote.ts';
 import type { Journal } from '../../daemon/journal/journal.ts';
 import { MemoryJournal } from '../../daemon/journal/memory.ts';
 import { defaultOptions } from '../../daemon/planner/defaults.ts';
-import { Draws, type InjectionRule } from '../../daemon/runner/draws.ts';
+import { Draws } from '../../daemon/runner/draws.ts';
 import { openEngine, type RunningEngine } from '../../daemon/runner/engine.ts';
 import { silentLog } from '../../daemon/runner/log.ts';
 import { createInlinePool } from '../../daemon/workers/inline.ts';
@@ -20,6 +20,7 @@ import {
   type LabOptions,
 } from '../../plugins/lab/control.ts';
 import labPlugin from '../../plugins/lab/index.ts';
+import type { CallRule } from '../../sdk/scenario/rule.ts';
 
 let worlds = 0;
 let ids = 0;
@@ -44,7 +45,7 @@ export const rig = async (
     vms?: number;
     /** More of the world's options. */
     world?: LabOptions;
-    rules?: InjectionRule[];
+    rules?: CallRule[];
     journal?: Journal;
     retention?: Retention;
     now?: () => number;

@@ -3,12 +3,13 @@ import { createFeed } from '../../daemon/feed/feed.ts';
 import type { RemoteConfig } from '../../daemon/host/remote.ts';
 import type { Append } from '../../daemon/journal/journal.ts';
 import { MemoryJournal } from '../../daemon/journal/memory.ts';
-import { Draws, type InjectionRule } from '../../daemon/runner/draws.ts';
+import { Draws } from '../../daemon/runner/draws.ts';
 import { openEngine } from '../../daemon/runner/engine.ts';
 import { silentLog } from '../../daemon/runner/log.ts';
 import { createInlinePool } from '../../daemon/workers/inline.ts';
 import { systemClock } from '../../daemon/workers/system-clock.ts';
 import { definePlugin, type VmTarget, z } from '../../sdk/plugin/index.ts';
+import type { CallRule } from '../../sdk/scenario/rule.ts';
 import { sites, untilRest } from './engine-on-lab.ts';
 import { device, type Recorder, recorder } from './plugins/recorder.ts';
 
@@ -105,7 +106,7 @@ type Appends = readonly Append[];
 let ids = 0;
 
 /** Opens engines on one journal, one after the other. */
-const opener = (far: Recorder, rules: readonly InjectionRule[], appended: Appends[]) => {
+const opener = (far: Recorder, rules: readonly CallRule[], appended: Appends[]) => {
   const refuse = (appends: Appends) => {
     appended.push(appends);
     return undefined;
@@ -135,7 +136,7 @@ const opener = (far: Recorder, rules: readonly InjectionRule[], appended: Append
   };
 };
 
-export const sharedRig = async (rules: readonly InjectionRule[] = []) => {
+export const sharedRig = async (rules: readonly CallRule[] = []) => {
   const far = recorder();
   for (const id of ['a', 'b']) far.at(id).devices.push(device('A'));
   const appended: Appends[] = [];

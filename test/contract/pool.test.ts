@@ -183,8 +183,17 @@ for (const kind of kinds) {
     const fault: Fault = { kind: 'busy', owner: 'array', message: 'injected' };
     const injections = [{ effect: 'error', fault, targets: ['ok-2'], rule: 'r1' }] as const;
     const result = await runTask(it, task(['ok-1', 'ok-2'], { injections }));
-    t.deepEqual(result, { kind: 'task', done: '0', faults: [{ items: '1', fault }] });
+    const faults = [{ items: '1', fault }];
+    t.deepEqual(result, { kind: 'task', done: '0', faults, injected: ['r1'] });
     t.deepEqual(calls(it.arrived()), ['a1 failover ok-1 i1/promote-target/run/1/failover']);
+  });
+
+  on(kind, 'injected out-of-memory → in doubt, the plugin is not blamed', async (t, it) => {
+    const injections = [{ effect: 'worker-out-of-memory', rule: 'r1' }] as const;
+    const { fault } = await runFault(it, task(['ok-1'], { injections }));
+    t.like(fault, { kind: 'unknown', owner: 'engine', code: 'WORKER_LOST' });
+    t.deepEqual(it.pool.health().blocked, {});
+    t.is((await runTask(it, task(['ok-1']))).done, '0');
   });
 
   on(kind, 'injected delay → the call arrives and succeeds', async (t, it) => {

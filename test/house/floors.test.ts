@@ -3,7 +3,7 @@ import { hold } from './_check.ts';
 import { type Import, importsOf } from './_imports.ts';
 import type { Finding, SourceFile } from './_source.ts';
 
-const contract = ['proto', 'sdk/plugin'];
+const contract = ['proto', 'sdk/plugin', 'sdk/scenario'];
 const rules = ['daemon/core', 'daemon/steps', 'daemon/planner'];
 const doors = ['daemon/journal', 'daemon/present', 'daemon/gateway', 'daemon/host'];
 const hands = ['daemon/workers', 'daemon/feed', 'daemon/cluster'];
@@ -13,8 +13,9 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   proto: [],
   'sdk/plugin': ['proto'],
   'sdk/yaml': [],
+  'sdk/scenario': ['proto', 'sdk/plugin', 'sdk/yaml'],
   'sdk/client': ['proto'],
-  'sdk/cli': ['proto', 'sdk/client', 'sdk/plugin', 'sdk/yaml'],
+  'sdk/cli': ['proto', 'sdk/client', 'sdk/plugin', 'sdk/scenario', 'sdk/yaml'],
   'sdk/testing': ['proto', 'sdk/client', 'sdk/plugin'],
   'sdk/conformance': ['sdk/plugin'],
   'daemon/core': contract,

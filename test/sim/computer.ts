@@ -9,8 +9,8 @@ import { retentionDefault } from '../../daemon/core/retention.ts';
 import { createDaemon } from '../../daemon/daemon.ts';
 import type { RemoteConfig } from '../../daemon/host/remote.ts';
 import { createLog } from '../../daemon/log.ts';
-import type { InjectionRule } from '../../daemon/runner/draws.ts';
 import type { RunningEngine } from '../../daemon/runner/engine.ts';
+import type { CallRule } from '../../sdk/scenario/rule.ts';
 import type { Chance } from './chance.ts';
 import { type Disk, DiskJournal } from './disk.ts';
 import type { FarEnd } from './far-end.ts';
@@ -61,7 +61,7 @@ export interface ComputerParts {
   readonly history: History;
   readonly disk: Disk;
   readonly farEnd: FarEnd;
-  readonly injections: readonly InjectionRule[];
+  readonly injections: readonly CallRule[];
   readonly threads: number;
   readonly present: PresentedAs | undefined;
   /** How long a dead daemon stays away. */
@@ -134,7 +134,7 @@ export class Computer {
 }
 
 const configOf = (
-  injections: readonly InjectionRule[],
+  injections: readonly CallRule[],
   remotes: readonly RemoteConfig[],
 ): DaemonConfig => ({
   file: '/simulated/siteswap.yaml',

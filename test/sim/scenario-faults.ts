@@ -1,9 +1,9 @@
 /** Everything that goes wrong in a scenario: what, and at which moment of its history. */
 
-import type { InjectionRule } from '../../daemon/runner/draws.ts';
 import type { FailureOrder, HangOrder } from '../../plugins/lab/commands.ts';
 import { type FaultKind, faultKinds } from '../../sdk/plugin/fault.ts';
 import type { TargetVerb } from '../../sdk/plugin/verbs.ts';
+import type { CallRule } from '../../sdk/scenario/rule.ts';
 import type { Chance } from './chance.ts';
 import { type Network, quietNetwork } from './far-end.ts';
 import { vmId, vmsTotal } from './vms.ts';
@@ -35,7 +35,7 @@ export interface Trouble {
 export interface Faults {
   readonly troubles: readonly Trouble[];
   /** Applied by the gateway. */
-  readonly injections: readonly InjectionRule[];
+  readonly injections: readonly CallRule[];
   /** Applied by the lab: the far end itself fails, hangs, or lands an effect late. */
   readonly orders: readonly (FailureOrder | HangOrder)[];
   /** Seeded shares of a verb's targets that fail. */
@@ -120,7 +120,9 @@ const drawEffect = (chance: Chance): Effect =>
     (): Effect => ({ do: 'start-again' }),
   ])();
 
-const drawInjection = (chance: Chance, verbs: Verbs, at: number): InjectionRule => {
+const injected = { owner: 'array', message: 'injected', code: 'INJECTED' } as const;
+
+const drawInjection = (chance: Chance, verbs: Verbs, at: number): CallRule => {
   const effect = chance.pick([
     () => ({
       effect: 'error' as const,
@@ -135,6 +137,22 @@ const drawInjection = (chance: Chance, verbs: Verbs, at: number): InjectionRule 
     () => ({ effect: 'hang' as const }),
     () => ({ effect: 'lost-reply' as const }),
     () => ({ effect: 'worker-crash' as const, after: chance.hit(0.5) }),
+    () => ({ effect: 'worker-out-of-memory' as const }),
+    () => ({ effect: 'refuse' as const }),
+    () => ({ effect: 'duplicate' as const }),
+    () => ({ effect: 'stale-read' as const }),
+    () => ({
+      effect: 'error' as const,
+      fault: { ...injected, kind: 'timeout' as const },
+      after: true,
+    }),
+    () => ({ effect: 'fail-later' as const, fault: { ...injected, kind: 'refused' as const } }),
+    () => ({
+      effect: 'partial' as const,
+      done: chance.between(0, 2),
+      fault: { ...injected, kind: chance.pick(hard) },
+    }),
+    () => ({ effect: 'parameter' as const, target: { id: 'nobody', devices: ['nobody'] } }),
   ])();
   return {
     name: `rule ${at + 1}`,

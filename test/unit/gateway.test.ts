@@ -1,8 +1,8 @@
 /** The gateway and the sessions behind it, by a clock that the test drives. */
 import test from 'ava';
+import type { Injection } from '../../daemon/core/injection.ts';
 import { lostFault } from '../../daemon/gateway/faults.ts';
 import { Gateway } from '../../daemon/gateway/gateway.ts';
-import type { Injection } from '../../daemon/gateway/injection.ts';
 import { verbsOf } from '../../daemon/gateway/verbs.ts';
 import { Wire } from '../../daemon/gateway/wire.ts';
 import { Host } from '../../daemon/host/host.ts';
@@ -261,4 +261,102 @@ test('settle that cannot ask → throws the fault: nothing new is known', async 
   lost.add('west');
   const error = await t.throwsAsync(verbsOf(door()).settle('failover', [group('g1')]));
   t.like(error, { fault: { code: 'SITE_LOST' } });
+});
+
+const refused = { kind: 'refused', owner: 'array', message: 'no', code: 'E42' } as const;
+
+test('error after: the call is made, and the fault is the answer all the same', async (t) => {
+  const { door, arrived } = scene();
+  const one = door([{ effect: 'error', fault: refused, after: true, rule: 'r' }]);
+  t.deepEqual(codesOf(await verbsOf(one).failover([group('g1')])), ['E42']);
+  t.is(arrived.length, 2);
+  t.deepEqual(one.injected, ['r']);
+});
+
+test('refuse: the chosen target is not called, its neighbour is', async (t) => {
+  const { door, arrived } = scene();
+  const one = door([{ effect: 'refuse', targets: ['g2'], rule: 'r' }]);
+  const answers = await verbsOf(one).failover([group('g1'), group('g2')]);
+  t.deepEqual(codesOf(answers), ['ok', 'INJECTED']);
+  t.regex(arrived[1] ?? '', /failover g1 until/);
+});
+
+test('duplicate: the call arrives twice, under one key', async (t) => {
+  const keys: string[] = [];
+  const { door } = scene((call) => {
+    keys.push(call.key);
+    return succeed(call);
+  });
+  const one = door([{ effect: 'duplicate', rule: 'r' }]);
+  t.deepEqual(codesOf(await verbsOf(one).failover([group('g1')])), ['ok']);
+  t.deepEqual(keys, ['k/failover', 'k/failover']);
+});
+
+test('parameter: the remote gets other targets and arguments, answers come under our ids', async (t) => {
+  const seen: unknown[] = [];
+  const { door } = scene(({ targets, args }) => {
+    seen.push(targets, args);
+    return targets.map(({ id }) => ({ id, fault: { ...refused, message: `no ${id}` } }));
+  });
+  const effect = { effect: 'parameter', target: { id: 'nobody' }, args: { force: true } } as const;
+  const one = door([{ ...effect, rule: 'r' }]);
+  const answers = await verbsOf(one).failover([group('g1'), group('g2')], { force: false });
+  const messages = answers.map((answer) => 'fault' in answer && answer.fault.message);
+  t.deepEqual(messages, ['no nobody', 'no nobody-1']);
+  t.deepEqual(
+    answers.map(({ id }) => id),
+    ['g1', 'g2'],
+  );
+  t.deepEqual(seen[1], { force: true });
+});
+
+test('partial: the first target of a batch is done, the rest get the fault', async (t) => {
+  const { door, arrived } = scene();
+  const one = door([{ effect: 'partial', done: 1, fault: refused, rule: 'r' }]);
+  const answers = await verbsOf(one).failover([group('g1'), group('g2'), group('g3')]);
+  t.deepEqual(codesOf(answers), ['ok', 'E42', 'E42']);
+  t.regex(arrived[1] ?? '', /failover g1 until/);
+});
+
+test('wrong-result of a changing verb: done, it says, and nothing arrived', async (t) => {
+  const { door, arrived } = scene();
+  const one = door([{ effect: 'wrong-result', set: { lineage: 'l2' }, rule: 'r' }]);
+  const answers = await verbsOf(one).failover([group('g1')]);
+  t.deepEqual(answers, [{ id: 'g1', ok: true, evidence: { lineage: 'l2' } }]);
+  t.deepEqual(arrived, []);
+});
+
+test('fail-later: the call is done, its operation fails; without the injection the truth is told', async (t) => {
+  const { door } = scene(({ targets }) =>
+    targets.map(({ id }) => ({ id, ok: true, evidence: { at: 1 } })),
+  );
+  const injections = [{ effect: 'fail-later', fault: refused, rule: 'r' }] as const;
+  const [answer] = await verbsOf(door(injections)).failover([group('g1')]);
+  const operation = answer !== undefined && 'accepted' in answer ? answer.accepted.operation : '';
+  t.deepEqual(await door(injections).poll('failover', [{ id: 'g1', operation }]), [
+    { id: 'g1', state: 'failed', fault: refused },
+  ]);
+  t.deepEqual(await door().poll('failover', [{ id: 'g1', operation }]), [
+    { id: 'g1', state: 'done', evidence: { at: 1 } },
+  ]);
+});
+
+test('an ordinal: only the second call of the verb', async (t) => {
+  const { door } = scene();
+  const one = verbsOf(door([{ effect: 'refuse', verb: 'failover', call: 2, rule: 'r' }]));
+  const codes: unknown[] = [];
+  for (const id of ['g1', 'g2', 'g3']) codes.push(...codesOf(await one.failover([group(id)])));
+  t.deepEqual(codes, ['ok', 'INJECTED', 'ok']);
+});
+
+test('settle: an error is the fault of asking, a wrong result is a wrong verdict', async (t) => {
+  const { door } = scene();
+  const failing = verbsOf(door([{ effect: 'error', fault: refused, rule: 'r' }]));
+  t.like(await t.throwsAsync(failing.settle('failover', [group('g1')])), {
+    fault: { code: 'E42' },
+  });
+  const lying = door([{ effect: 'wrong-result', set: { verdict: 'absent' }, rule: 'r' }]);
+  t.deepEqual(await verbsOf(lying).settle('failover', [group('g1')]), [
+    { id: 'g1', verdict: 'absent' },
+  ]);
 });

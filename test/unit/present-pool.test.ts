@@ -1,6 +1,6 @@
 /** Commands on presented pairs, from the pool's door on: when ends are looked up, and where. */
 import test from 'ava';
-import type { Injection } from '../../daemon/gateway/injection.ts';
+import type { Injection } from '../../daemon/core/injection.ts';
 import type { TaskJob, TaskResult } from '../../daemon/workers/pool.ts';
 import { device, type Storage } from '../_support/plugins/recorder.ts';
 import { presentedStage } from '../_support/presented.ts';

@@ -1,41 +1,62 @@
 /** From the injections that a task carries to what happens to one of its calls. */
-import type { Injection } from '../injection.ts';
+import type { Injection } from '../../core/injection.ts';
 import { delay } from './delay.ts';
+import { duplicate } from './duplicate.ts';
 import { error } from './error.ts';
+import { failLater } from './fail-later.ts';
 import { hang } from './hang.ts';
 import { lostReply } from './lost-reply.ts';
-import type { Answers, Scene } from './scene.ts';
+import { parameter } from './parameter.ts';
+import { partial } from './partial.ts';
+import { refuse } from './refuse.ts';
+import type { Answers, Apply, Scene } from './scene.ts';
+import { staleRead } from './stale-read.ts';
 import { workerCrash } from './worker-crash.ts';
+import { workerOutOfMemory } from './worker-out-of-memory.ts';
+import { wrongResult } from './wrong-result.ts';
 
-const applyOne = (injection: Injection, scene: Scene): Answers => {
-  switch (injection.effect) {
-    case 'error':
-      return error(injection, scene);
-    case 'delay':
-      return delay(injection, scene);
-    case 'hang':
-      return hang(injection, scene);
-    case 'lost-reply':
-      return lostReply(injection, scene);
-    case 'worker-crash':
-      return workerCrash(injection, scene);
-  }
+const appliers: { readonly [E in Injection['effect']]: Apply<E> } = {
+  error,
+  refuse,
+  delay,
+  hang,
+  'lost-reply': lostReply,
+  duplicate,
+  'stale-read': staleRead,
+  'wrong-result': wrongResult,
+  parameter,
+  'fail-later': failLater,
+  partial,
+  'worker-crash': workerCrash,
+  'worker-out-of-memory': workerOutOfMemory,
 };
 
-/** Those that are for this call: of its verb, or of no verb when it is the task's first. */
+/** The table has each effect's own; which it is stands in the injection. */
+const applyOne = (injection: Injection, scene: Scene): Answers =>
+  (appliers[injection.effect] as (one: Injection, scene: Scene) => Answers)(injection, scene);
+
+/** How many calls a job has made: of all verbs, and of this one; this call included. */
+export interface Ordinals {
+  readonly all: number;
+  readonly own: number;
+}
+
+/** Those that are for this call. */
 export const injectionsFor = (
   injections: readonly Injection[],
   verb: string,
-  first: boolean,
+  { all, own }: Ordinals,
 ): readonly Injection[] =>
-  injections.filter((injection) =>
-    injection.verb === undefined ? first : injection.verb === verb,
-  );
+  injections.filter((injection) => {
+    if (injection.verb === undefined) return all === (injection.call ?? 1);
+    if (injection.verb !== verb) return false;
+    return injection.call === undefined || own === injection.call;
+  });
 
 /** Wraps the call in them, the first outermost. */
 export const applyAll = (injections: readonly Injection[], scene: Scene): Answers => {
   const [injection, ...inner] = injections;
-  if (injection === undefined) return scene.next(scene.targets);
-  const next: Scene['next'] = (targets) => applyAll(inner, { ...scene, targets });
+  if (injection === undefined) return scene.next(scene.targets, scene.args);
+  const next: Scene['next'] = (targets, args) => applyAll(inner, { ...scene, targets, args });
   return applyOne(injection, { ...scene, next });
 };

@@ -1,10 +1,8 @@
-/** The call is not made for the chosen targets; the drawn fault is their answer. */
-import type { Apply } from './scene.ts';
+/** The drawn fault is the answer of the chosen targets, whether or not their call is made. */
+import { type Apply, choosing, harming } from './scene.ts';
 
-export const error: Apply<'error'> = async ({ fault, targets: chosen }, { targets, next }) => {
-  const hit = new Set(chosen ?? targets.map(({ id }) => id));
-  const spared = targets.filter(({ id }) => !hit.has(id));
-  const answers = spared.length === 0 ? [] : await next(spared);
-  const answerOf = new Map(answers.map((answer) => [answer.id, answer]));
-  return targets.map(({ id }) => answerOf.get(id) ?? { id, fault });
-};
+export const error: Apply<'error'> = ({ fault, after, targets: chosen }, scene) =>
+  harming(scene, choosing(chosen), async (harmed) => {
+    if (after === true) await scene.next(harmed, scene.args);
+    return harmed.map(({ id }) => ({ id, fault }));
+  });

@@ -1,7 +1,7 @@
 /** The call is made and has its effect; its answer is dropped, so its deadline ends it. */
 import type { Apply } from './scene.ts';
 
-export const lostReply: Apply<'lost-reply'> = async (_injection, { targets, next }) => {
-  await next(targets);
+export const lostReply: Apply<'lost-reply'> = async (_injection, { targets, args, next }) => {
+  await next(targets, args);
   return new Promise(() => {});
 };
