@@ -28,6 +28,14 @@ export class Findings {
       this.#warnings.push({ field, message });
   }
 
+  /** All that was found elsewhere, as if it had been found here. */
+  add({ told, untold, kept }: Findings): void {
+    for (const { field, message } of kept) this.problem(field, message);
+    for (const { field, message } of told.obstacles) this.obstacle(field, message);
+    for (const { field, message } of told.warnings) this.warn(field, message);
+    this.#problemsTotal += untold;
+  }
+
   /** Two remotes may show the same thing: it is told once. */
   #new(field: string, message: string): boolean {
     const size = this.#told.size;
@@ -39,9 +47,18 @@ export class Findings {
   }
 
   get problems(): readonly Violation[] {
-    const untold = this.#problemsTotal - this.#problems.length;
+    const { untold } = this;
     if (untold === 0) return this.#problems;
     return [...this.#problems, { field: '', message: `and ${untold} more problems` }];
+  }
+
+  get kept(): readonly Violation[] {
+    return this.#problems;
+  }
+
+  /** Problems that were too many to be kept. */
+  get untold(): number {
+    return this.#problemsTotal - this.#problems.length;
   }
 
   /** All that is no problem. */

@@ -3,39 +3,27 @@
  * that a run will ever need to know stands in it, because recovery never plans again.
  */
 import type { Violation } from '../core/errors.ts';
-import {
-  type DatastoreOf,
-  type FrozenRun,
-  type FrozenStep,
-  type FrozenWorkgroup,
-  remoteOf,
-  type Side,
-  type StorageItem,
-  takes,
-} from '../core/frozen.ts';
+import type { DatastoreOf, FrozenRun, Side } from '../core/frozen.ts';
 import type { Inventory, RemoteEvidence } from '../core/inventory.ts';
-import type { Mode, Plan, PlanLimits } from '../core/plan.ts';
+import type { Mode, Plan } from '../core/plan.ts';
 import type { Policy } from '../core/policy.ts';
 import type { DivergedChoice } from '../core/recovery.ts';
 import { modeSteps, steps as registry } from '../steps/registry.ts';
 import type { Step } from '../steps/step.ts';
+import { assemblyOf } from './assemble.ts';
 import { checkPlanInto } from './check-plan.ts';
 import { checkPolicies } from './check-policies.ts';
-import { chooseComputes } from './choose-computes.ts';
-import { placeDatastores } from './datastores.ts';
-import { inFlightPerStepDefault } from './defaults.ts';
-import { checkDependencies } from './dependencies.ts';
 import { checkDirections, isHandedOver } from './directions.ts';
 import { expectLosses } from './expected-loss.ts';
 import { Findings } from './findings.ts';
-import { freezeStep, type GivenPolicy, type VerbCapability } from './freeze-steps.ts';
-import { formGates } from './gates.ts';
+import type { VerbCapability } from './freeze-steps.ts';
 import { checkGuards } from './guards.ts';
 import { checkInUse, type OpenRun } from './in-use.ts';
-import { type Group, resolveGroups } from './resolve-groups.ts';
-import { resolveVms } from './resolve-vms.ts';
+import type { PlanMemory } from './memory.ts';
+import { resolveGroups } from './resolve-groups.ts';
 import { checkStretched, pathsOf } from './stretched.ts';
-import { formWorkgroups, type Shape } from './workgroups.ts';
+import { type Needs, type Survey, surveyOf } from './survey.ts';
+import type { Shape } from './workgroups.ts';
 import { World } from './world.ts';
 
 /** What the planner has to know beside plan and inventory. */
@@ -53,6 +41,8 @@ export interface FreezeContext {
   readonly modeSteps?: ModeSteps;
   /** The sites' data went different ways: what becomes of the old site's. */
   readonly changes?: DivergedChoice;
+  /** What was made for this plan before; it is filled with what is made now. */
+  readonly memory?: PlanMemory;
 }
 
 /** Mode -> names of its steps, in order. */
@@ -97,9 +87,6 @@ const checkSites = (plan: Plan, mode: Mode, context: FreezeContext, findings: Fi
   }
 };
 
-/** What stands where, as far as it could be resolved. */
-type Resolved = Omit<Shape, 'plan' | 'mode'>;
-
 /** Datastores that hosts have mounted. */
 const mountedAt = (computes: readonly RemoteEvidence[]): ReadonlySet<string> =>
   new Set(
@@ -112,6 +99,22 @@ const mountedAt = (computes: readonly RemoteEvidence[]): ReadonlySet<string> =>
 
 const noteMounted = (datastore: DatastoreOf, mounted: ReadonlySet<string>): DatastoreOf =>
   mounted.has(datastore.id) ? { ...datastore, mountedThere: true } : datastore;
+
+/** What the taken steps have to do with. */
+const needsOf = (taken: readonly Step[]): Needs => {
+  const at = (side: Side) => taken.some((step) => step.remote === 'compute' && step.side === side);
+  return {
+    vms: taken.some(({ unit }) => unit === 'vm'),
+    computesAt: { protected: at('protected'), recovery: at('recovery') },
+  };
+};
+
+/** What stands where, as far as it could be resolved. */
+interface Resolved {
+  readonly shape: Shape;
+  readonly survey: Survey;
+  readonly traits: string;
+}
 
 const resolve = (
   plan: Plan,
@@ -128,51 +131,46 @@ const resolve = (
   if (groups.length < named) return undefined;
   const protectedComputes = world.computesAt(plan.protectedSiteId);
   const recoveryComputes = world.computesAt(plan.recoverySiteId);
-  const computes = [...protectedComputes, ...recoveryComputes];
   const paths = pathsOf(mode, groups, findings);
   const chosen = context.changes !== undefined;
   checkGuards({ plan, mode, groups, paths, now: context.now, chosen, findings });
   const intent = { mode, planId: plan.id, protectedSiteId: plan.protectedSiteId };
   checkInUse(intent, groups, context.openRuns ?? [], findings);
-  const placement = placeDatastores(groups, computes, findings);
+  const memory = context.memory ?? {};
   const sides = { protectedComputes, recoveryComputes };
-  const question = { plan, mode, groups, paths, placement, ...sides, findings };
-  const withVms = taken.some(({ unit }) => unit === 'vm');
-  const members = withVms ? resolveVms(question) : [];
+  const question = { plan, mode, groups, paths, ...sides, needs: needsOf(taken) };
+  const survey = surveyOf(question, memory.survey);
+  memory.survey = survey;
+  findings.add(survey.findings);
+  const { placement, members } = survey;
   const preferences = checkStretched({ plan, mode, groups, paths, members, findings });
-  checkDependencies(members, plan.options.priorityGates, findings);
-  const choose = (side: Side): readonly string[] =>
-    chooseComputes({
-      side,
-      siteId: side === 'protected' ? plan.protectedSiteId : plan.recoverySiteId,
-      computes: side === 'protected' ? protectedComputes : recoveryComputes,
-      groups,
-      placement,
-      needed: taken.some((step) => step.remote === 'compute' && step.side === side),
-      findings,
-    });
-  const mounted = mountedAt(recoveryComputes);
   const { recoverySiteId } = plan;
   const asking = { recoverySiteId, groups, paths, now: context.now, findings };
+  const expectedLosses = mode === 'disaster' ? expectLosses(asking) : [];
+  const handedOver = groups.map(isHandedOver);
+  const mounted = mountedAt(recoveryComputes);
+  const datastores = placement.datastores.map((list, i) =>
+    paths[i] === 'stretched' || handedOver[i]
+      ? list.map((store) => noteMounted(store, mounted))
+      : list,
+  );
+  const chosenComputes = {
+    protectedComputes: survey.protectedComputes,
+    recoveryComputes: survey.recoveryComputes,
+  };
   return {
-    groups,
-    paths,
-    preferences,
-    expectedLosses: mode === 'disaster' ? expectLosses(asking) : [],
-    datastores: placement.datastores.map((list, i) =>
-      paths[i] === 'stretched' || isHandedOver(groups[i] as Group)
-        ? list.map((store) => noteMounted(store, mounted))
-        : list,
-    ),
-    protectedComputes: choose('protected'),
-    recoveryComputes: choose('recovery'),
-    members,
+    shape: {
+      ...{ plan, mode, groups, paths, preferences, expectedLosses, datastores, members },
+      ...chosenComputes,
+    },
+    survey,
+    traits: JSON.stringify([preferences, expectedLosses, handedOver]),
   };
 };
 
 /** A VM on several groups ties them into one workgroup, which works with one remote of a kind. */
-const checkTies = (resolved: Resolved, findings: Findings): void => {
-  const { groups, members, protectedComputes, recoveryComputes } = resolved;
+const checkTies = (shape: Shape, findings: Findings): void => {
+  const { groups, members, protectedComputes, recoveryComputes } = shape;
   const remotesOf = (i: number): string =>
     [
       groups[i]?.protected.arrayId,
@@ -191,45 +189,6 @@ const checkTies = (resolved: Resolved, findings: Findings): void => {
         'put its disks on one pair of arrays',
     );
   }
-};
-
-/** Steps that would have nothing to do in the whole run are left out. */
-const hasWork = (step: Step, workgroups: readonly FrozenWorkgroup[]): boolean => {
-  const own = workgroups.filter((group) => takes(step, group));
-  if (step.unit === 'vm' || step.remote === 'array') return own.length > 0;
-  return own.some(({ items }) =>
-    (items as readonly StorageItem[]).some(({ datastores }) => datastores.length > 0),
-  );
-};
-
-const givenPolicy = (
-  name: string,
-  plan: Plan,
-  overrides: Readonly<Record<string, Policy>>,
-): GivenPolicy | undefined => {
-  const override = overrides[name];
-  if (override !== undefined) return { policy: override, field: `policies.${name}` };
-  const own = plan.policies[name];
-  return own === undefined ? undefined : { policy: own, field: `policies.${name}` };
-};
-
-/** Tasks in flight at the remotes that the run calls. */
-export const limitsOf = (
-  steps: readonly FrozenStep[],
-  workgroups: readonly FrozenWorkgroup[],
-  limits: Pick<PlanLimits, 'perArray' | 'perCompute'>,
-): Record<string, number> => {
-  const inFlightMax: Record<string, number> = {};
-  for (const step of steps) {
-    for (const group of workgroups) {
-      if (!takes(step, group)) continue;
-      const id = remoteOf(step, group);
-      if (id !== '') {
-        inFlightMax[id] = step.remote === 'array' ? limits.perArray : limits.perCompute;
-      }
-    }
-  }
-  return inFlightMax;
 };
 
 /**
@@ -254,33 +213,18 @@ export const freeze = (
   const world = new World(inventory, [plan.protectedSiteId, plan.recoverySiteId]);
   const taken = stepsOf(mode, context);
   const resolved = resolve(plan, mode, taken, world, context, findings);
-  if (resolved !== undefined) checkTies(resolved, findings);
+  if (resolved !== undefined) checkTies(resolved.shape, findings);
   if (resolved === undefined || !findings.clean) return refused();
 
-  const workgroups = formWorkgroups({ plan, mode, ...resolved });
-  const asking = {
+  const question = {
+    ...{ plan, mode, taken, ...resolved, policies: overrides, changes: context.changes },
     capabilities: context.capabilities,
     pluginOf: (id: string) => world.remote(id)?.pluginId ?? '',
-    findings,
   };
-  const steps = taken
-    .filter((step) => hasWork(step, workgroups.all))
-    .map((step) => {
-      const inFlightMax = plan.options.limits.perStep[step.name] ?? inFlightPerStepDefault;
-      const given = givenPolicy(step.name, plan, overrides);
-      return freezeStep(step, workgroups.all, { given, inFlightMax }, asking);
-    });
-  if (!findings.clean) return refused();
-  const frozen: FrozenRun = {
-    mode,
-    planId: plan.id,
-    protectedSiteId: plan.protectedSiteId,
-    recoverySiteId: plan.recoverySiteId,
-    steps,
-    workgroups: workgroups.all,
-    gates: formGates({ steps, workgroups, options: plan.options }),
-    inFlightMax: limitsOf(steps, workgroups.all, plan.options.limits),
-    ...(context.changes === undefined ? {} : { args: { changes: context.changes } }),
-  };
-  return { frozen, ...findings.told };
+  const memory = context.memory ?? {};
+  const assembly = assemblyOf(question, memory.assembly);
+  memory.assembly = assembly;
+  findings.add(assembly.findings);
+  const { frozen } = assembly;
+  return frozen === undefined ? refused() : { frozen, ...findings.told };
 };

@@ -2,26 +2,58 @@
 import type { Device, Peer } from '../../sdk/plugin/model.ts';
 import type { Inventory, Remote, RemoteEvidence } from '../core/inventory.ts';
 
-interface ArrayIndex {
-  readonly devices: Map<string, Device>;
+/** One array's list, indexed: as long as the list has not changed it is the very same one. */
+class ArrayIndex {
+  readonly devices = new Map<string, Device>();
   /** Group id → its devices; a lone device stands under its own id, unless a group has that. */
-  readonly groups: Map<string, Device[]>;
+  readonly groups = new Map<string, Device[]>();
+  readonly #listed: readonly Device[];
+  /** Array id → device id there → the device here that names it as its peer. */
+  #naming: Map<string, Map<string, string>> | undefined;
+
+  constructor(listed: readonly Device[]) {
+    this.#listed = listed;
+    for (const device of listed) {
+      this.devices.set(device.id, device);
+      if (device.groupId === undefined) continue;
+      const members = this.groups.get(device.groupId);
+      if (members === undefined) this.groups.set(device.groupId, [device]);
+      else members.push(device);
+    }
+    for (const device of listed) {
+      if (device.groupId === undefined && !this.groups.has(device.id)) {
+        this.groups.set(device.id, [device]);
+      }
+    }
+  }
+
+  /** Who here names a device elsewhere; made when first needed, for most arrays name both ends. */
+  naming(arrayId: string, deviceId: string): string | undefined {
+    this.#naming ??= this.#named();
+    return this.#naming.get(arrayId)?.get(deviceId);
+  }
+
+  #named(): Map<string, Map<string, string>> {
+    const naming = new Map<string, Map<string, string>>();
+    for (const { id, peer } of this.#listed) {
+      if (peer === undefined) continue;
+      const named = naming.get(peer.arrayId);
+      if (named === undefined) naming.set(peer.arrayId, new Map([[peer.deviceId, id]]));
+      else named.set(peer.deviceId, id);
+    }
+    return naming;
+  }
 }
 
-const indexOf = (evidence: RemoteEvidence): ArrayIndex => {
-  const devices = new Map<string, Device>();
-  const groups = new Map<string, Device[]>();
-  for (const device of evidence.devices) {
-    devices.set(device.id, device);
-    if (device.groupId === undefined) continue;
-    const members = groups.get(device.groupId);
-    if (members === undefined) groups.set(device.groupId, [device]);
-    else members.push(device);
+const indexes = new WeakMap<readonly Device[], ArrayIndex>();
+
+const indexOf = ({ devices }: RemoteEvidence): ArrayIndex => {
+  let index = indexes.get(devices);
+  if (index === undefined) {
+    index = new ArrayIndex(devices);
+    indexes.set(devices, index);
   }
-  for (const device of evidence.devices) {
-    if (device.groupId === undefined && !groups.has(device.id)) groups.set(device.id, [device]);
-  }
-  return { devices, groups };
+  return index;
 };
 
 export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -29,8 +61,6 @@ export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b
 export class World {
   readonly #inventory: Inventory;
   readonly #arrays = new Map<string, ArrayIndex>();
-  /** Array id → device id → the device elsewhere that names it as its peer. */
-  readonly #namedBy = new Map<string, Map<string, Peer>>();
   readonly #remotes: readonly RemoteEvidence[];
 
   constructor(inventory: Inventory, siteIds: readonly string[]) {
@@ -39,21 +69,7 @@ export class World {
       .filter(({ remote }) => siteIds.includes(remote.siteId))
       .sort((a, b) => compareText(a.remote.id, b.remote.id));
     for (const evidence of this.#remotes) {
-      if (evidence.remote.kind === 'array') this.#addArray(evidence);
-    }
-  }
-
-  #addArray(evidence: RemoteEvidence): void {
-    const arrayId = evidence.remote.id;
-    this.#arrays.set(arrayId, indexOf(evidence));
-    for (const { id, peer } of evidence.devices) {
-      if (peer === undefined) continue;
-      let named = this.#namedBy.get(peer.arrayId);
-      if (named === undefined) {
-        named = new Map();
-        this.#namedBy.set(peer.arrayId, named);
-      }
-      named.set(peer.deviceId, { arrayId, deviceId: id });
+      if (evidence.remote.kind === 'array') this.#arrays.set(evidence.remote.id, indexOf(evidence));
     }
   }
 
@@ -78,6 +94,12 @@ export class World {
 
   /** The other end of the pair, by the word of either end. */
   peerOf(arrayId: string, device: Device): Peer | undefined {
-    return device.peer ?? this.#namedBy.get(arrayId)?.get(device.id);
+    if (device.peer !== undefined) return device.peer;
+    let found: Peer | undefined;
+    for (const [otherId, index] of this.#arrays) {
+      const deviceId = index.naming(arrayId, device.id);
+      if (deviceId !== undefined) found = { arrayId: otherId, deviceId };
+    }
+    return found;
   }
 }

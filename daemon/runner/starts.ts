@@ -20,6 +20,7 @@ import {
   type ModeSteps,
 } from '../planner/freeze.ts';
 import { freezeDevice } from '../planner/freeze-device.ts';
+import { Memories } from '../planner/memory.ts';
 import type { Agent } from './agent.ts';
 import type { Catalog } from './catalog.ts';
 import { Lines } from './lines.ts';
@@ -43,6 +44,7 @@ type Opened = Omit<StartedRun, 'existing'>;
 export class Starts {
   readonly #parts: StartsParts;
   readonly #lines = new Lines();
+  readonly #memories = new Memories();
 
   constructor(parts: StartsParts) {
     this.#parts = parts;
@@ -109,9 +111,11 @@ export class Starts {
     const sites = [plan.recoverySiteId, plan.protectedSiteId];
     const needed = mode === 'cleanup' ? sites.slice(0, 1) : sites;
     const asked = await scout.refresh(needed, arraysOf(plan));
+    const isStored = this.#parts.catalog.state.plans.get(plan.id)?.plan === plan;
     const context = {
       ...(await this.#context(policies, asked)),
       ...(changes === undefined ? {} : { changes }),
+      ...(isStored ? { memory: this.#memories.of(plan.id) } : {}),
     };
     return this.#expectFrozen(freeze(plan, scout.inventory(), mode, context), plan.id);
   }
