@@ -268,7 +268,7 @@ export class Door {
       this.refused.add(verb);
       return lostFault(this.siteId, verb);
     }
-    return limit.signal.aborted ? deadlineFault(this.#errand.remoteId, verb) : undefined;
+    return limit.isReached ? deadlineFault(this.#errand.remoteId, verb) : undefined;
   }
 
   async #bounded<T>(
@@ -277,7 +277,7 @@ export class Door {
     work: (limit: Limit) => Promise<Reply<T>>,
   ): Promise<Reply<T>> {
     const limit = share === undefined ? this.#limit : this.#limit.part(share.timeoutMs);
-    const reply = await Promise.race([work(limit), limit.reached]);
+    const reply = await limit.race(work(limit));
     if (limit !== this.#limit) limit.end();
     if (reply === 'lost') return { fault: lostFault(this.siteId, verb, 'under-way') };
     if (reply === 'deadline') return { fault: deadlineFault(this.#errand.remoteId, verb) };
