@@ -59,6 +59,17 @@ export interface StorageItem {
   readonly handedOver?: boolean;
 }
 
+/** A storage migration of a VM: what stands in its records is decided once, with the run. */
+export interface DiskMove {
+  readonly migrationId: string;
+  readonly sequence: number;
+  readonly fromDatastoreId: string;
+  readonly toDatastoreId: string;
+  readonly disks: readonly string[];
+  /** That both datastores stand on, at the site where the VM runs. */
+  readonly devices: readonly { readonly arrayId: string; readonly deviceId: string }[];
+}
+
 export interface VmItem {
   readonly id: string;
   /** Positions, in the storage workgroup's items, of the groups it stands on. */
@@ -72,6 +83,8 @@ export interface VmItem {
   readonly toComputeId?: string;
   /** Live, true: it ran at the recovery site, and there alone, when the run was frozen. */
   readonly foundThere?: boolean;
+  /** Storage migration: where its disks go. */
+  readonly move?: DiskMove;
 }
 
 export interface FrozenWorkgroup {
@@ -134,7 +147,10 @@ export const takes = (
   (step.paths === undefined || step.paths.includes(group.path ?? 'cold'));
 
 /** The remote that a step on a workgroup talks to. */
-export const remoteOf = (step: FrozenStep, group: FrozenWorkgroup): string => {
+export const remoteOf = (
+  step: Pick<FrozenStep, 'remote' | 'side'>,
+  group: FrozenWorkgroup,
+): string => {
   if (step.remote === 'array') {
     return step.side === 'protected' ? group.protectedArrayId : group.recoveryArrayId;
   }

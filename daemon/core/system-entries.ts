@@ -45,6 +45,12 @@ export interface RunOpened {
   readonly requestKey: string;
   /** What was asked, so that the same key with another request is seen. */
   readonly request: string;
+  /** A storage migration: which VMs it moves, and between which datastores. */
+  readonly moves?: readonly {
+    readonly vmId: string;
+    readonly fromDatastoreId: string;
+    readonly toDatastoreId: string;
+  }[];
 }
 
 /** A run has ended: lands together with its `run-ended`. */

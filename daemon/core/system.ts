@@ -10,6 +10,7 @@
 import { type AdoptionBook, adoptedPlan, adoptRecovery, type PlanAdopted } from './adoption.ts';
 import type { RemoteEvidence } from './inventory.ts';
 import { printsKeptMax } from './limits.ts';
+import { foldMoves, keepMoves, type MoveBook, type MovesKept, noMoves } from './moves.ts';
 import type { Plan } from './plan.ts';
 import { requestPrint, runPrint } from './prints.ts';
 import {
@@ -42,6 +43,7 @@ export type SystemEntry =
   | InventoryRecorded
   | SourceSet
   | RecoveriesKept
+  | MovesKept
   | PlanAdopted
   | RunOpened
   | RunClosed
@@ -62,6 +64,7 @@ export interface SystemState {
   readonly inventory: Map<string, RemoteEvidence>;
   readonly sources: SourceBook;
   readonly recoveries: RecoveryBook;
+  moves: MoveBook;
   readonly adoptions: AdoptionBook;
   /** In order of opening. */
   readonly runs: Map<string, RunRecord>;
@@ -81,6 +84,7 @@ export const emptySystem = (): SystemState => ({
   inventory: new Map(),
   sources: new Map(),
   recoveries: new Map(),
+  moves: noMoves,
   adoptions: new Map(),
   runs: new Map(),
   requests: new Map(),
@@ -125,6 +129,9 @@ export const foldSystem = (state: SystemState, entry: SystemEntry): SystemState 
       state.recoveries.clear();
       for (const record of entry.recoveries) state.recoveries.set(record.planId, record);
       break;
+    case 'moves-kept':
+      state.moves = keepMoves(entry);
+      break;
     case 'plan-adopted':
       adopt(state, entry);
       break;
@@ -153,6 +160,7 @@ export const foldSystem = (state: SystemState, entry: SystemEntry): SystemState 
 
 const openRunRecord = (state: SystemState, opened: RunOpened, closed?: RunClosed): void => {
   state.runs.set(opened.runId, closed === undefined ? { opened } : { opened, closed });
+  state.moves = foldMoves(state.moves, opened);
   state.requests.set(requestOf(opened.requester, opened.requestKey), opened.runId);
   const runs = state.runsOf.get(opened.planId);
   if (runs === undefined) state.runsOf.set(opened.planId, [opened.runId]);

@@ -16,7 +16,7 @@ import type { DivergedChoice } from '../core/recovery.ts';
 import type { Step } from '../steps/step.ts';
 import { inFlightPerStepDefault } from './defaults.ts';
 import { Findings } from './findings.ts';
-import { freezeStep, type GivenPolicy, type VerbCapability } from './freeze-steps.ts';
+import { freezeStep, type GivenPolicy, isLeftOut, type VerbCapability } from './freeze-steps.ts';
 import { formGates } from './gates.ts';
 import type { Survey } from './survey.ts';
 import { formWorkgroups, type Shape } from './workgroups.ts';
@@ -92,6 +92,7 @@ const assemble = (question: AssemblyQuestion): Assembly => {
   const asking = { ...question, findings };
   const steps = taken
     .filter((step) => hasWork(step, workgroups.all))
+    .filter((step) => !isLeftOut(step, workgroups.all, question))
     .map((step) => {
       const inFlightMax = plan.options.limits.perStep[step.name] ?? inFlightPerStepDefault;
       const given = givenPolicy(step.name, plan, policies);

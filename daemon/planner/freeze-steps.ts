@@ -97,6 +97,21 @@ const policyOf = (
   return policy;
 };
 
+/** An optional step that no remote can do; where only some can, it passes over the others. */
+export const isLeftOut = (
+  step: Step,
+  workgroups: readonly FrozenWorkgroup[],
+  { capabilities }: Pick<StepContext, 'capabilities'>,
+): boolean =>
+  step.optional === true &&
+  !workgroups.some(
+    (group) =>
+      step.unit === group.unit &&
+      step.verbs.every((wanted) =>
+        capabilities.get(remoteOf(step, group))?.some(({ verb }) => verb === wanted),
+      ),
+  );
+
 /** Checks one step at every remote that it will call, and freezes it. */
 export const freezeStep = (
   step: Step,
@@ -121,6 +136,6 @@ export const freezeStep = (
   // A workgroup without datastores may stand at a site without a compute: nothing is called there.
   const called = own.map((group) => remoteOf(frozen, group)).filter((id) => id !== '');
   const remotes = [...new Set(called)];
-  for (const id of remotes) checkVerbs(step, id, context);
+  if (step.optional !== true) for (const id of remotes) checkVerbs(step, id, context);
   return { ...frozen, policy: policyOf(step, options.given, remotes, context) };
 };

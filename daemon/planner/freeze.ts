@@ -5,6 +5,7 @@
 import type { Violation } from '../core/errors.ts';
 import type { DatastoreOf, FrozenRun, Side } from '../core/frozen.ts';
 import type { Inventory, RemoteEvidence } from '../core/inventory.ts';
+import { type MoveBook, noMoves } from '../core/moves.ts';
 import type { Mode, Plan } from '../core/plan.ts';
 import type { Policy } from '../core/policy.ts';
 import type { DivergedChoice } from '../core/recovery.ts';
@@ -35,6 +36,8 @@ export interface FreezeContext {
   readonly now: number;
   /** Runs that are not ended, the plan's own included; absent: none. */
   readonly openRuns?: readonly OpenRun[];
+  /** VM -> datastores that may hold a copy of it, because it was moved between them. */
+  readonly copies?: MoveBook;
   /** Step name -> policy given when the run is started; over the plan's. */
   readonly policies?: Readonly<Record<string, Policy>>;
   /** Other steps for the modes than the registry's: benches measure the engine with them. */
@@ -138,7 +141,8 @@ const resolve = (
   checkInUse(intent, groups, context.openRuns ?? [], findings);
   const memory = context.memory ?? {};
   const sides = { protectedComputes, recoveryComputes };
-  const question = { plan, mode, groups, paths, ...sides, needs: needsOf(taken) };
+  const copies = context.copies ?? noMoves;
+  const question = { plan, mode, groups, paths, ...sides, needs: needsOf(taken), copies };
   const survey = surveyOf(question, memory.survey);
   memory.survey = survey;
   findings.add(survey.findings);

@@ -2,7 +2,7 @@
  * Which groups other runs have in their hands. Two runs that pull one group in different ways would
  * undo each other's work; two that pull it the same way meet in the same place.
  */
-import type { FrozenRun, StorageItem } from '../core/frozen.ts';
+import type { FrozenRun, StorageItem, VmItem } from '../core/frozen.ts';
 import type { Findings } from './findings.ts';
 import type { Group } from './resolve-groups.ts';
 
@@ -22,13 +22,30 @@ interface Used {
 
 const keyOf = (arrayId: string, deviceId: string): string => JSON.stringify([arrayId, deviceId]);
 
-/** A device run whose only step changes no role: it is in nobody's way. */
-const isHarmless = ({ mode, steps }: FrozenRun): boolean =>
-  mode === 'device' && steps.every(({ name }) => name === 'device-sync');
+const isMove = ({ workgroups }: FrozenRun): boolean => workgroups[0]?.unit === 'vm';
+
+/**
+ * A device run whose only step changes no role is in nobody's way. A storage migration is not in
+ * the way of a test, which chooses among what has arrived, nor of a disaster, which cannot wait.
+ */
+const isHarmless = (frozen: FrozenRun, intent: Intent): boolean => {
+  const { mode, steps } = frozen;
+  if (mode !== 'device') return false;
+  if (isMove(frozen)) return ['test', 'cleanup', 'disaster'].includes(intent.mode);
+  return steps.every(({ name }) => name === 'device-sync');
+};
 
 const usedBy = function* ({ workgroups }: FrozenRun): Generator<Used> {
   for (const group of workgroups) {
-    if (group.unit !== 'storage') continue;
+    if (group.unit !== 'storage') {
+      // Of VMs only those count whose disks are being moved: under them no role may change.
+      for (const { move } of group.items as readonly VmItem[]) {
+        for (const { arrayId, deviceId } of move?.devices ?? []) {
+          yield { arrayId, devices: [deviceId] };
+        }
+      }
+      continue;
+    }
     for (const item of group.items as readonly StorageItem[]) {
       yield { arrayId: group.protectedArrayId, devices: item.protected.devices };
       yield { arrayId: group.recoveryArrayId, devices: item.recovery.devices };
@@ -57,7 +74,7 @@ export const checkInUse = (
 ): void => {
   const others = openRuns.filter(
     ({ frozen }) =>
-      !isHarmless(frozen) && (intent.planId === '' || frozen.planId !== intent.planId),
+      !isHarmless(frozen, intent) && (intent.planId === '' || frozen.planId !== intent.planId),
   );
   if (others.length === 0) return;
   const owners = new Map<string, number>();
@@ -67,9 +84,12 @@ export const checkInUse = (
     }
   });
   for (const { runId, frozen } of others) {
-    const same = frozen.mode === intent.mode && frozen.protectedSiteId === intent.protectedSiteId;
-    const what =
-      frozen.mode === 'device' ? 'a device run' : `${frozen.mode}, plan "${frozen.planId}"`;
+    const same =
+      frozen.mode === intent.mode &&
+      !isMove(frozen) &&
+      frozen.protectedSiteId === intent.protectedSiteId;
+    const kind = isMove(frozen) ? 'a storage migration' : 'a device run';
+    const what = frozen.mode === 'device' ? kind : `${frozen.mode}, plan "${frozen.planId}"`;
     for (const position of sharedWith(frozen, owners)) {
       const { id, field } = groups[position] as (typeof groups)[number];
       if (same) {

@@ -5,8 +5,10 @@
  */
 import type { Path, Side } from '../core/frozen.ts';
 import type { RemoteEvidence } from '../core/inventory.ts';
+import type { MoveBook } from '../core/moves.ts';
 import type { Mode, Plan } from '../core/plan.ts';
 import { chooseComputes } from './choose-computes.ts';
+import { withCopies } from './copies.ts';
 import { type Placement, placeDatastores } from './datastores.ts';
 import { checkDependencies } from './dependencies.ts';
 import { Findings } from './findings.ts';
@@ -28,6 +30,8 @@ export interface SurveyQuestion {
   readonly protectedComputes: readonly RemoteEvidence[];
   readonly recoveryComputes: readonly RemoteEvidence[];
   readonly needs: Needs;
+  /** VM → datastores that may hold a copy of it; the very same while it has not changed. */
+  readonly copies: MoveBook;
 }
 
 export interface Survey {
@@ -44,7 +48,8 @@ const survey = (question: SurveyQuestion): Survey => {
   const { plan, groups, protectedComputes, recoveryComputes, needs } = question;
   const findings = new Findings();
   const placement = placeDatastores(groups, [...protectedComputes, ...recoveryComputes], findings);
-  const members = needs.vms ? resolveVms({ ...question, placement, findings }) : [];
+  const asking = { ...question, placement, findings };
+  const members = needs.vms ? withCopies(resolveVms(asking), asking) : [];
   checkDependencies(members, plan.options.priorityGates, findings);
   const choose = (side: Side): readonly string[] =>
     chooseComputes({
@@ -102,6 +107,7 @@ const sameNeeds = (one: Needs, other: Needs): boolean =>
 const sameQuestion = (one: SurveyQuestion, other: SurveyQuestion): boolean =>
   one.plan === other.plan &&
   one.mode === other.mode &&
+  one.copies === other.copies &&
   sameNeeds(one.needs, other.needs) &&
   sameItems(one.paths, other.paths) &&
   sameItems(one.protectedComputes, other.protectedComputes, sameLists) &&

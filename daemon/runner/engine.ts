@@ -11,6 +11,7 @@ import type { Pool, RemoteConfig } from '../workers/pool.ts';
 import { Catalog } from './catalog.ts';
 import type { Draws } from './draws.ts';
 import { EndedRuns } from './ended.ts';
+import { resolveAt } from './instances.ts';
 import type { RunLog } from './log.ts';
 import { Migrations } from './migrations.ts';
 import { Plans } from './plans.ts';
@@ -95,6 +96,15 @@ const looksOf = ({
   inspectPlan: (planId) => repairs.inspect(planId),
 });
 
+/** Storage migrations, and the copies that they leave. */
+const moving = (
+  starts: Starts,
+  scout: Scout,
+): Pick<Engine, 'startStorageMigration' | 'resolveInstances'> => ({
+  startStorageMigration: (request) => starts.storageMigration(request),
+  resolveInstances: (request) => resolveAt(scout, request),
+});
+
 /** Reads the journal, picks up what is not ended, and answers. */
 export const openEngine = async (given: EngineParts): Promise<RunningEngine> => {
   const parts = await assemble(given);
@@ -116,6 +126,7 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
 
     startRun: (request) => starts.run(request),
     startDeviceRun: (request) => starts.deviceRun(request),
+    ...moving(starts, scout),
     getRun: (runId, detail) => runs.view(runId, detail),
     describeRun: (runId) => runs.describe(runId),
     listRuns: (filter) => runs.list(filter),

@@ -13,6 +13,7 @@ import {
   runsForgottenAtOnceMax,
   trimEntriesMax,
 } from '../core/limits.ts';
+import { statedMoves } from '../core/moves.ts';
 import { expiredRuns, type Retention } from '../core/retention.ts';
 import { bookEntries } from '../core/sources.ts';
 import type { SystemEntry, SystemState } from '../core/system.ts';
@@ -161,6 +162,7 @@ function* factsOf(state: SystemState, at: number): Iterable<Facts> {
     };
   }
   yield ({ recoveries }) => [{ type: 'recoveries-kept', at, recoveries: [...recoveries.values()] }];
+  yield ({ moves }) => (moves.size === 0 ? [] : [statedMoves(moves, at)]);
   yield ({ sources }) => [...bookEntries(sources, at)];
 }
 

@@ -3,7 +3,7 @@
  * are frozen from; a disaster run lives on what was recorded before.
  */
 import type { MigrationStatus } from '../../sdk/plugin/migration.ts';
-import type { ArrayInfo, Datastore, Device, Vm } from '../../sdk/plugin/model.ts';
+import type { ArrayInfo, Datastore, Device, FoundInstance, Vm } from '../../sdk/plugin/model.ts';
 import type { SyncStatus, ValueAnswer, VmTarget } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
@@ -171,11 +171,24 @@ export class Scout {
     remote: RemoteConfig,
     verb: QueryJob['verb'],
     targets: QueryJob['targets'],
+    args: object = {},
   ): Promise<readonly ValueAnswer<V>[]> {
-    const question = { kind: 'query', remoteId: remote.id, verb, targets } as const;
+    const question = { kind: 'query', remoteId: remote.id, verb, targets, args } as const;
     const result = await this.#lists.run<QueryJob>({ ...question, timeoutMs: listingTimeoutMs });
     if (result.kind === 'fault') throw failed(remote, result.fault);
     return result.answers as readonly ValueAnswer<V>[];
+  }
+
+  /** What files of VMs the datastores of a compute hold; asks the compute now. */
+  async findInstances(
+    computeId: string,
+    targets: readonly VmTarget[],
+    digests: boolean,
+  ): Promise<readonly ValueAnswer<readonly FoundInstance[]>[]> {
+    const remote = this.remote(computeId);
+    if (this.#parts.catalog.state.lostSites.has(remote.siteId)) throw this.#lost(remote);
+    const args = { digests };
+    return this.#query<readonly FoundInstance[]>(remote, 'findInstances', targets, args);
   }
 
   remoteStates(): readonly RemoteState[] {

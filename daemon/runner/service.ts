@@ -1,9 +1,11 @@
 /** What the API asks of the engine. All answers are values; all errors are SiteswapError. */
-import type { Device } from '../../sdk/plugin/model.ts';
+import type { Fault } from '../../sdk/plugin/fault.ts';
+import type { Device, FoundInstance, Instance } from '../../sdk/plugin/model.ts';
 import type { SyncStatus, ValueAnswer } from '../../sdk/plugin/verbs.ts';
 import type { Standing } from '../core/adoption.ts';
 import type { Decision } from '../core/entries.ts';
 import type { Violation } from '../core/errors.ts';
+import type { Resolution } from '../core/instances/resolve.ts';
 import type { RemoteEvidence } from '../core/inventory.ts';
 import type { Mode, Plan } from '../core/plan.ts';
 import type { PlanState } from '../core/plan-state.ts';
@@ -13,6 +15,7 @@ import type { RunReport, RunSummary, RunView } from '../core/view.ts';
 import type { EventPage } from '../feed/page.ts';
 import type { JournalHealth } from '../journal/journal.ts';
 import type { Found, FrozenFound } from '../planner/freeze.ts';
+import type { MovesAsked } from '../planner/freeze-moves.ts';
 import type { VmMigration } from '../planner/migrated.ts';
 import type { Looked } from '../planner/standing.ts';
 import type { Writer } from '../planner/writers.ts';
@@ -129,6 +132,25 @@ export interface DeviceRequest {
   readonly initiatorId: string;
 }
 
+export interface StorageMigrationRequest extends MovesAsked {
+  readonly requester: string;
+  readonly requestKey: string;
+}
+
+export interface InstancesRequest {
+  readonly computeId: string;
+  readonly vmIds: readonly string[];
+  /** As which the datastores are mounted: a test run mounts copies. */
+  readonly instance: Instance;
+}
+
+/** Which copy of a VM would be chosen, and why; nothing is changed by asking. */
+export interface ResolvedVm {
+  readonly vmId: string;
+  readonly copies: readonly FoundInstance[];
+  readonly resolution: Resolution | { readonly kind: 'failed'; readonly fault: Fault };
+}
+
 export type { EventPage };
 
 /**
@@ -165,6 +187,9 @@ export interface Engine {
     request: DeviceRequest,
   ): Promise<{ readonly runId: string; readonly existing: boolean }>;
   /** `basic` leaves `workgroups` and `notes` empty, and costs the same for every size of run. */
+  startStorageMigration(request: StorageMigrationRequest): Promise<StartedRun>;
+  /** Changes nothing: what `resolve-instances` would choose among what is mounted now. */
+  resolveInstances(request: InstancesRequest): Promise<readonly ResolvedVm[]>;
   getRun(runId: string, detail: 'basic' | 'full'): Promise<RunView>;
   describeRun(runId: string): Promise<RunDescription>;
   /** Newest first. */

@@ -20,14 +20,21 @@ import {
   type ModeSteps,
 } from '../planner/freeze.ts';
 import { freezeDevice } from '../planner/freeze-device.ts';
+import { freezeMoves } from '../planner/freeze-moves.ts';
 import { Memories } from '../planner/memory.ts';
 import type { Agent } from './agent.ts';
 import type { Catalog } from './catalog.ts';
+import { foundOf, movesIn } from './instances.ts';
 import { Lines } from './lines.ts';
 import type { Recoveries } from './recoveries.ts';
 import type { Runs } from './runs.ts';
 import type { Scout } from './scout.ts';
-import type { DeviceRequest, StartedRun, StartRequest } from './service.ts';
+import type {
+  DeviceRequest,
+  StartedRun,
+  StartRequest,
+  StorageMigrationRequest,
+} from './service.ts';
 
 interface StartsParts {
   readonly catalog: Catalog;
@@ -86,6 +93,26 @@ export class Starts {
     });
   }
 
+  /** Moves the disks of running VMs between datastores of one compute. */
+  async storageMigration(request: StorageMigrationRequest): Promise<StartedRun> {
+    const { computeId, moves } = request;
+    const asked = JSON.stringify([computeId, moves]);
+    return this.#once(request, asked, `compute ${computeId}`, async (requestKey) => {
+      const { scout, random } = this.#parts;
+      const evidence = await scout.evidence(computeId, true);
+      const seen = {
+        evidence,
+        found: await foundOf(scout, computeId, moves),
+        migrationIds: moves.map(() => random.id()),
+      };
+      const context = await this.#context({}, new Set([computeId]));
+      const made = this.#expectFrozen(freezeMoves(request, seen, context), computeId);
+      expectNoObstacle(made, computeId);
+      const { requester } = request;
+      return this.#open(random.id(), made, { requester, requestKey, initiatorId: '' }, asked);
+    });
+  }
+
   plan(planId: string): Plan {
     const record = this.#parts.catalog.state.plans.get(planId);
     if (record !== undefined) return record.plan;
@@ -127,6 +154,7 @@ export class Starts {
       capabilities: await scout.capabilities(remoteIds),
       lostSites: new Set(catalog.state.lostSites.keys()),
       now: clock.now(),
+      copies: catalog.state.moves,
       openRuns: runs.openAgents().map(({ state }) => ({
         runId: state.started.runId,
         frozen: state.frozen,
@@ -263,8 +291,10 @@ export class Starts {
       frozen,
       lostSites: [...catalog.state.lostSites.keys()],
     };
+    const moves = movesIn(frozen);
+    const opened = { at, runId, planId, mode, requester, requestKey, request: asked };
     await runs.open(
-      { type: 'run-opened', at, runId, planId, mode, requester, requestKey, request: asked },
+      { type: 'run-opened', ...opened, ...(moves.length === 0 ? {} : { moves }) },
       started,
       superseded,
     );

@@ -3,6 +3,7 @@
  * here against a remote that only takes notes, so the page cannot say what the code does not do.
  */
 import { fault } from '../../sdk/plugin/fault.ts';
+import { encodeRecord } from '../../sdk/plugin/migration-record.ts';
 import {
   computeVerbs,
   readingVerbs,
@@ -14,7 +15,7 @@ import { type Mode, modes } from '../core/plan.ts';
 import type { Policy, PolicyAction } from '../core/policy.ts';
 import { deviceSteps } from './device.ts';
 import { passing } from './policies.ts';
-import { modeSteps, steps } from './registry.ts';
+import { modeSteps, steps, storageMigrationSteps } from './registry.ts';
 import type { Step, StepCall, UndoCall, Verbs } from './step.ts';
 
 const group = { id: 'g', devices: ['d'] };
@@ -26,15 +27,36 @@ const storageItem: StorageItem = {
   datastores: [{ id: 'ds', protectedDevices: [], recoveryDevices: [] }],
   preference,
 };
-const vmItem: VmItem = { id: 'vm', on: [0], datastoreIds: ['ds'] };
+const move = {
+  migrationId: 'm',
+  sequence: 1,
+  fromDatastoreId: 'ds',
+  toDatastoreId: 'ds-2',
+  disks: [],
+  devices: [],
+};
+const vmItem: VmItem = { id: 'vm', on: [0], datastoreIds: ['ds'], move };
+const completed = encodeRecord({
+  vmId: 'vm',
+  migrationId: 'm',
+  sequence: 1,
+  role: 'destination',
+  state: 'completed',
+  source: 'ds',
+  destination: 'ds-2',
+  disks: [],
+  digest: 'd',
+});
 
 /** What a live migration left that was cut off while it was under way. */
 const shell = { startedId: 'm', execution: 'paused-incoming' };
 
-/** What looking finds: a VM that is on, devices without a role. */
+/** What looking finds: a VM that is on, and has moved its disks; devices without a role. */
 const seenBy = (verb: string, id: string): unknown => {
   if (verb === 'vmStatus') return { id, registered: true, power: 'on' };
-  return verb === 'migrationStatus' ? { state: 'running', arrival: shell } : [];
+  if (verb === 'readFile') return { content: completed };
+  if (verb === 'migrationStatus') return { state: 'running', arrival: shell };
+  return verb === 'findInstances' ? [{ datastoreId: 'ds-2', disks: ['d'], record: completed }] : [];
 };
 
 /** A remote that notes each verb; the first changing call fails, so that ways out show as well. */
@@ -195,6 +217,9 @@ export const stepsPage = async (): Promise<string> => {
     '## Device runs',
     'One storage verb for a recovery manager that brings its own orchestration.',
     await tableOf(deviceSteps, 'device'),
+    '## Storage migrations',
+    'The disks of VMs move between datastores while they run ([the records](instances.md)).',
+    await tableOf(storageMigrationSteps, 'device'),
   );
   return `${parts.join('\n\n')}\n`;
 };

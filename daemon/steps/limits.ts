@@ -24,3 +24,6 @@ export const passingDelayMsMax = 30_000;
 export const awaitAttemptsMax = 12;
 export const awaitDelayMsMin = 250;
 export const awaitDelayMsMax = 5_000;
+
+/** Disks of a VM are copied whole, over a network that others use too. */
+export const moveMsMax = 1_800_000;

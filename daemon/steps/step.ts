@@ -68,6 +68,8 @@ export interface StepDefinition<Item> {
   readonly timeoutMs: number;
   /** Without these the plugin cannot do the step. The first is the one that changes something. */
   readonly verbs: readonly [TargetVerb, ...TargetVerb[]];
+  /** Where a plugin does not offer them the step has nothing to do, and is left out. */
+  readonly optional?: true;
   /** Used for undo or as a way out; a plugin without them gets a warning. */
   readonly helpers?: readonly TargetVerb[];
   /** Priorities wait for each other here, in or against their order. */

@@ -27,11 +27,11 @@ type VerbOn<T> = {
   [V in TargetVerb]: TargetVerbs[V] extends { target: T; answer: Answer } ? V : never;
 }[TargetVerb];
 /** The verbs on VMs that take no arguments. */
-type VmVerb = Exclude<VerbOn<VmTarget>, 'migrateLive'>;
+type VmVerb = Exclude<VerbOn<VmTarget>, 'migrateLive' | 'mirrorDisks' | 'cutOver' | 'removeDisks'>;
 type ArgsOf<V extends TargetVerb> = TargetVerbs[V]['args'];
 
 /** An item with the targets that it stands for at the remote that is called. */
-interface Share<T> {
+export interface Share<T> {
   readonly id: string;
   readonly targets: readonly T[];
 }
@@ -52,7 +52,7 @@ const datastoresOf = (call: StepCall<StorageItem>): Share<DatastoreTarget>[] =>
     })),
   }));
 
-const vmTarget = (call: StepCall<VmItem>, item: VmItem): VmTarget => ({
+export const vmTarget = (call: StepCall<VmItem>, item: VmItem): VmTarget => ({
   id: item.id,
   instance: call.instance,
   datastoreIds: item.datastoreIds,
@@ -107,7 +107,8 @@ export const foldSettlements = (id: string, settlements: readonly Settlement[]):
 const byId = <A extends { readonly id: string }>(answers: readonly A[]): Map<string, A> =>
   new Map(answers.map((answer) => [answer.id, answer]));
 
-const change = async <V extends TargetVerb>(
+/** Calls `verb` on what each item stands for; an item succeeds only if all of that does. */
+export const change = async <V extends TargetVerb>(
   call: StepCall<unknown>,
   shares: readonly Share<TargetVerbs[V]['target']>[],
   verb: V,
@@ -128,7 +129,7 @@ const change = async <V extends TargetVerb>(
   );
 };
 
-const settle = async <V extends TargetVerb>(
+export const settle = async <V extends TargetVerb>(
   call: StepCall<unknown>,
   shares: readonly Share<TargetVerbs[V]['target']>[],
   verb: V,

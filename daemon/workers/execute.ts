@@ -234,7 +234,7 @@ export const createExecutor = ({ gateway, present, stepNamed, clock }: ExecutePa
   const runQuery = async (job: QueryJob, door: Calls): Promise<QueryResult> => {
     if (!looking.has(job.verb)) throw new FaultError(notLooking(job.verb));
     // The answers of reading verbs were checked to carry values.
-    const answers = (await door.call(job.verb, job.targets)) as QueryResult['answers'];
+    const answers = (await door.call(job.verb, job.targets, job.args)) as QueryResult['answers'];
     return { kind: 'query', answers };
   };
 

@@ -71,6 +71,8 @@ export interface QueryJob {
   /** One of `readingVerbs`. */
   readonly verb: TargetVerb;
   readonly targets: readonly { readonly id: string }[];
+  /** Arguments of the verb, where it has any. */
+  readonly args?: object;
   readonly timeoutMs: number;
   readonly injections?: readonly Injection[];
   readonly remembers?: true;

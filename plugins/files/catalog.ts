@@ -19,6 +19,8 @@ export interface CatalogVm {
   readonly disks: number;
   /** The guest does not stop when it is asked to. */
   readonly ignoresShutDown?: boolean;
+  /** It is being copied here by this storage migration: no VM yet. */
+  readonly copying?: string;
 }
 
 export interface Catalog {
@@ -76,6 +78,24 @@ const newestSlot = async (handle: FileHandle): Promise<Slot | undefined> => {
   const second = await readSlot(handle, slotBytesOf(size));
   if (first === undefined || second === undefined) return first ?? second;
   return first.generation > second.generation ? first : second;
+};
+
+/** The VMs that stand there: not those that are only being copied. */
+export const standingVms = ({ vms }: Catalog): readonly CatalogVm[] =>
+  vms.filter(({ copying }) => copying === undefined);
+
+/** Room for so many bytes beside what is there already; undefined: there is none. */
+export const freeExtent = (
+  { vms }: Catalog,
+  sizeBytes: number,
+  length: number,
+): Extent | undefined => {
+  let offset = 2 * slotBytesOf(sizeBytes);
+  for (const { extent } of vms.toSorted((a, b) => a.extent.offset - b.extent.offset)) {
+    if (extent.offset - offset >= length) break;
+    offset = extent.offset + extent.length;
+  }
+  return offset + length <= sizeBytes ? { offset, length } : undefined;
 };
 
 /** The catalog of an image; undefined when the device holds no datastore. */

@@ -4,6 +4,7 @@ import type {
   DatastoreTarget,
   Evidence,
   FileTarget,
+  MoveTarget,
   PluginVerbs,
   Settlement,
   TargetVerb,
@@ -22,7 +23,8 @@ import {
   readCompute,
   withCompute,
 } from './compute.ts';
-import { listFilesIn, readFileIn, writeFileIn } from './datastore-files.ts';
+import { listFilesIn, readFileIn, removeFileIn, writeFileIn } from './datastore-files.ts';
+import { chooseInstance, findInstances } from './instances.ts';
 import { mount, register, statusOfVm, unmount, unregister } from './machines.ts';
 import { type Licence, recall } from './memory.ts';
 import {
@@ -32,13 +34,22 @@ import {
   settleCancel,
   settleMigrate,
 } from './migrate.ts';
+import {
+  cutOver,
+  mirrorDisks,
+  removeDisks,
+  settleCutOver,
+  settleMirror,
+  settleRemoval,
+} from './moves.ts';
 import { powerOff, powerOn, settleOff, settlePowerOn, shutDown } from './power.ts';
 import type { ComputeSession, Session } from './session.ts';
 
 type Call<V extends TargetVerb> = VerbCall<Session, V>;
 type Place = Pick<VmTarget, 'id' | 'instance'>;
-type RecordVerb = 'mount' | 'unmount' | 'register' | 'unregister';
+type RecordVerb = 'mount' | 'unmount' | 'register' | 'unregister' | 'chooseInstance';
 type VmVerb = 'powerOn' | 'shutDown' | 'powerOff' | 'migrateLive' | 'cancelMigration';
+type MoveVerb = 'mirrorDisks' | 'cutOver' | 'removeDisks';
 
 const whatOf = (verb: string, { instance, id }: Place): string =>
   `${verb}/${placeOf(instance, id)}`;
@@ -90,6 +101,22 @@ const vmVerb = <V extends VmVerb>(
   return { run, settle, repeatable: true } as ChangingVerb<Session, V>;
 };
 
+/** A verb on a VM's disk that goes to another datastore. */
+const moveVerb = <V extends MoveVerb>(
+  change: (compute: ComputeSession, call: Call<V>, target: MoveTarget) => Promise<Evidence>,
+  ask: (compute: ComputeSession, call: Call<V>, target: MoveTarget) => Promise<Settlement>,
+): ChangingVerb<Session, V> => {
+  const run = async (call: Call<V>) => {
+    const compute = await computeOf(call.session, call.signal);
+    return answerEach<MoveTarget>(call.targets, (target) => change(compute, call, target));
+  };
+  const settle = async (call: Call<V>) => {
+    const compute = await computeOf(call.session, call.signal);
+    return settleEach<MoveTarget>(call.targets, (target) => ask(compute, call, target));
+  };
+  return { run, settle, repeatable: true } as ChangingVerb<Session, V>;
+};
+
 const stateOf = async ({ session, signal }: Pick<Call<'readFile'>, 'session' | 'signal'>) =>
   readCompute((await computeOf(session, signal)).directory);
 
@@ -107,6 +134,25 @@ const writeFile: ChangingVerb<Session, 'writeFile'> = {
     return settleEach<FileTarget>(call.targets, async (target) => {
       const { content } = await readFileIn(state, target);
       return { id: target.id, verdict: content === target.content ? 'done' : 'absent' };
+    });
+  },
+  repeatable: true,
+};
+
+/** Gone is gone, whoever did it. */
+const removeFile: ChangingVerb<Session, 'removeFile'> = {
+  run: async (call) => {
+    const state = await stateOf(call);
+    return answerEach<FileTarget>(call.targets, async (target) => {
+      await removeFileIn(state, call, target);
+      return {};
+    });
+  },
+  settle: async (call) => {
+    const state = await stateOf(call);
+    return settleEach<FileTarget>(call.targets, async (target) => {
+      const paths = await listFilesIn(state, target);
+      return { id: target.id, verdict: paths.includes(target.path) ? 'absent' : 'done' };
     });
   },
   repeatable: true,
@@ -143,6 +189,22 @@ export const computeVerbs = {
     );
   },
   writeFile,
+  removeFile,
+  findInstances: async (call: Call<'findInstances'>) => {
+    const compute = await computeOf(call.session, call.signal);
+    const state = await readCompute(compute.directory);
+    return findInstances(compute, state, call.targets, call.args.digests === true);
+  },
+  chooseInstance: recordVerb<'chooseInstance', VmTarget>(
+    'chooseInstance',
+    (compute, { state }, target) => chooseInstance(compute, state, target),
+  ),
+  mirrorDisks: moveVerb<'mirrorDisks'>(mirrorDisks, settleMirror),
+  cutOver: moveVerb<'cutOver'>(cutOver, settleCutOver),
+  removeDisks: moveVerb<'removeDisks'>(
+    (compute, call, target) => removeDisks(compute, call, target, call.args.end),
+    (compute, call, target) => settleRemoval(compute, target, call.args.end),
+  ),
   listFiles: async (call: Call<'listFiles'>) => {
     const state = await stateOf(call);
     return valueEach<FileTarget, readonly string[]>(call.targets, (target) =>

@@ -5,7 +5,7 @@
 
 import { access, realpath } from 'node:fs/promises';
 import type { Datastore, Instance, ListingCall, Page, Vm } from '@siteswap/sdk/plugin';
-import { type Catalog, readCatalog } from './catalog.ts';
+import { type Catalog, readCatalog, standingVms } from './catalog.ts';
 import { format, readJson, writeJson } from './durable.ts';
 import { isPreferred } from './ends.ts';
 import { failure, faultOf } from './faults.ts';
@@ -71,6 +71,8 @@ export interface ComputeState extends Memory {
   /** By instance and id. */
   readonly mounts: Readonly<Record<string, Mount>>;
   readonly vms: Readonly<Record<string, Registered>>;
+  /** Of VMs with several copies: the datastores whose copy was chosen, by instance and id. */
+  readonly choices?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** A compute whose lock is held. */
@@ -224,7 +226,7 @@ const firstState = async (arrays: Readonly<Record<string, string>>): Promise<Com
     // Of a stretched group both sites have the datastore, and one of them the VMs.
     const { stretched } = found.group;
     if (stretched !== undefined && !isPreferred(stretched)) continue;
-    for (const { id, name } of found.catalog.vms) {
+    for (const { id, name } of standingVms(found.catalog)) {
       const place = placeOf(instance, id);
       const datastoreIds = [...(vms[place]?.datastoreIds ?? []), datastoreId];
       vms[place] = { id, instance, name, datastoreIds };

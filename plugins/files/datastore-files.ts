@@ -1,6 +1,6 @@
 /** Small files in a mounted datastore: its catalog holds them, so replication carries them. */
 import type { FileTarget } from '@siteswap/sdk/plugin';
-import { readCatalog, writeCatalog } from './catalog.ts';
+import { type Catalog, readCatalog, writeCatalog } from './catalog.ts';
 import { type ComputeState, type Mount, openMount, placeOf } from './compute.ts';
 import { failure } from './faults.ts';
 import { ownLicence, withGroup } from './group.ts';
@@ -10,7 +10,7 @@ import { checkDeadline, type Licence } from './memory.ts';
 import { licenceOf } from './seats.ts';
 
 /** The production mount; a test's when there is no other. */
-const mountedAs = (state: ComputeState, datastoreId: string): Mount => {
+export const mountedAs = (state: ComputeState, datastoreId: string): Mount => {
   const mounted =
     state.mounts[placeOf('production', datastoreId)] ?? state.mounts[placeOf('test', datastoreId)];
   if (mounted !== undefined) return mounted;
@@ -48,6 +48,39 @@ const checkFile = ({ path, content }: FileTarget): string => {
   throw failure('refused', `file ${path} is larger than ${fileBytesMax} bytes`);
 };
 
+/** Puts a changed catalog into a mounted datastore that accepts writers. */
+export const changeCatalog = async (
+  { id, instance, disk, name }: Mount,
+  call: Licence,
+  change: (catalog: Catalog, sizeBytes: number) => Catalog,
+): Promise<void> => {
+  const { at } = await openMount({ id, instance, disk, name });
+  await withGroup(at, ownLicence(), async (held) => {
+    licenceOf(held.state, instance);
+    const image = imageFile(at.directory, disk.deviceId, instance);
+    const catalog = await readCatalog(image);
+    if (catalog === undefined) throw failure('corrupt', `${image} holds no datastore any more`);
+    const { sizeBytes = 0 } = held.state.devices.find((one) => one.id === disk.deviceId) ?? {};
+    const next = change(catalog, sizeBytes);
+    if (next === catalog) return;
+    checkDeadline(call);
+    await writeCatalog(image, next);
+  });
+};
+
+/** Not there: success. */
+export const removeFileIn = async (
+  state: ComputeState,
+  call: Licence,
+  { datastoreId, path }: FileTarget,
+): Promise<void> => {
+  await changeCatalog(mountedAs(state, datastoreId), call, (catalog) => {
+    if (!Object.hasOwn(catalog.files, path)) return catalog;
+    const { [path]: _, ...files } = catalog.files;
+    return { ...catalog, files };
+  });
+};
+
 /** Replaces a file. Writing the same content again changes nothing. */
 export const writeFileIn = async (
   state: ComputeState,
@@ -55,18 +88,9 @@ export const writeFileIn = async (
   target: FileTarget,
 ): Promise<void> => {
   const content = checkFile(target);
-  const { instance, disk, ...mounted } = mountedAs(state, target.datastoreId);
-  const { at } = await openMount({ instance, disk, ...mounted });
-  await withGroup(at, ownLicence(), async (held) => {
-    licenceOf(held.state, instance);
-    const image = imageFile(at.directory, disk.deviceId, instance);
-    const catalog = await readCatalog(image);
-    if (catalog === undefined) throw failure('corrupt', `${image} holds no datastore any more`);
-    if (catalog.files[target.path] === content) return;
-    checkDeadline(call);
-    await writeCatalog(image, {
-      ...catalog,
-      files: { ...catalog.files, [target.path]: content },
-    });
-  });
+  await changeCatalog(mountedAs(state, target.datastoreId), call, (catalog) =>
+    catalog.files[target.path] === content
+      ? catalog
+      : { ...catalog, files: { ...catalog.files, [target.path]: content } },
+  );
 };

@@ -15,6 +15,7 @@
  *     <compute>/vms/<instance>/<vm>/          the VM's process, and what it acknowledged
  *     <compute>/vms/…/<vm>/migration.json     its newest live migration away from here
  *     <compute>/vms/…/<vm>/arrival.json       marks of its newest live migration to here
+ *     <compute>/vms/…/<vm>/move.json          its disk, on its way to another datastore
  */
 import { join } from 'node:path';
 import type { Instance } from '@siteswap/sdk/plugin';
@@ -60,6 +61,7 @@ export const vmDirectory = (directory: string, instance: Instance, vmId: string)
 export const processFile = (vm: string): string => join(vm, 'process.json');
 export const migrationFile = (vm: string): string => join(vm, 'migration.json');
 export const marksFile = (vm: string): string => join(vm, 'arrival.json');
+export const moveFile = (vm: string): string => join(vm, 'move.json');
 export const bootsIn = (vm: string): string => join(vm, 'boots');
 export const bootFile = (vm: string, bootId: string): string => join(bootsIn(vm), bootId);
 export const vmLog = (vm: string): string => join(vm, 'vm.log');

@@ -49,6 +49,9 @@ export const arrivalPollMs = 3;
 /** A live migration: the start of a process, and the hand-over. */
 export const migrateMsMax = bootMsMax + 2 * handOverMsMax;
 
+/** A VM's disk on its way to another datastore: copied piece by piece between heartbeats. */
+export const moveMsMax = 20 * 60_000;
+
 /** From the kill of a process to its end. */
 export const killMsMax = 10_000;
 

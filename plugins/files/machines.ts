@@ -1,5 +1,6 @@
 /** Mounts and registrations: what a compute knows of its site, changed one by one. */
 import type { DatastoreTarget, VmStatus, VmTarget } from '@siteswap/sdk/plugin';
+import { standingVms } from './catalog.ts';
 import {
   type ComputeState,
   type HeldCompute,
@@ -80,11 +81,38 @@ export const unmount = async (
   return { ...state, mounts };
 };
 
-const checkOnSite = async (compute: ComputeSession, vmId: string): Promise<void> => {
+export const checkOnSite = async (compute: ComputeSession, vmId: string): Promise<void> => {
   const found = await searchDatastore(compute.arrays, ({ catalog }) =>
     catalog.vms.some(({ id }) => id === vmId),
   );
   if (found === undefined) throw failure('missing', `the site has no VM ${vmId}`);
+};
+
+/** Where a VM stands among what is mounted: of several copies, only the one that was chosen. */
+const standsOn = async (
+  state: ComputeState,
+  { id, instance }: VmTarget,
+  choice: readonly string[] | undefined,
+): Promise<{ readonly on: readonly string[]; readonly name: string }> => {
+  const on: string[] = [];
+  const disks = new Set<number>();
+  let name = id;
+  for (const mounted of Object.values(state.mounts)) {
+    if (mounted.instance !== instance || choice?.includes(mounted.id) === false) continue;
+    const { catalog } = await openMount(mounted);
+    const entry = standingVms(catalog).find((vm) => vm.id === id);
+    if (entry === undefined) continue;
+    if (disks.has(entry.disk)) {
+      throw failure('conflict', `VM ${id} has copies in ${[...on, mounted.id].join(', ')}`, {
+        code: 'FILES_COPIES',
+        hint: 'Choose one of them.',
+      });
+    }
+    disks.add(entry.disk);
+    name = entry.name;
+    on.push(mounted.id);
+  }
+  return { on, name };
 };
 
 /** Registers a VM from what the mounted datastores say of it. */
@@ -94,17 +122,9 @@ export const register = async (
   { id, instance, datastoreIds }: VmTarget,
 ): Promise<ComputeState> => {
   const place = placeOf(instance, id);
-  const on: string[] = [];
-  let name = id;
-  for (const mounted of Object.values(state.mounts)) {
-    if (mounted.instance !== instance) continue;
-    const { catalog } = await openMount(mounted);
-    const entry = catalog.vms.find((vm) => vm.id === id);
-    if (entry === undefined) continue;
-    name = entry.name;
-    on.push(mounted.id);
-  }
-  const absent = (datastoreIds ?? []).filter((wanted) => !on.includes(wanted));
+  const choice = state.choices?.[place];
+  const { on, name } = await standsOn(state, { id, instance }, choice);
+  const absent = (choice ?? datastoreIds ?? []).filter((wanted) => !on.includes(wanted));
   if (on.length === 0 || absent.length > 0) {
     await checkOnSite(compute, id);
     const which = absent.length > 0 ? absent.join(', ') : 'its datastore';

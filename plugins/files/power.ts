@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Evidence, Settlement, VmTarget } from '@siteswap/sdk/plugin';
+import { standingVms } from './catalog.ts';
 import {
   type Boot,
   type HeldCompute,
@@ -22,6 +23,7 @@ import { register } from './machines.ts';
 import { readMarks, statusOfArrival } from './marks.ts';
 import { admit, type Licence, recall, remember, unbound } from './memory.ts';
 import { type VmAt, withdraw } from './migration.ts';
+import { concludeMove } from './move.ts';
 import { isAlive, type ProcessRef, signalProcess, startDetached, waitUntil } from './processes.ts';
 import { licenceOf } from './seats.ts';
 import type { ComputeSession } from './session.ts';
@@ -52,7 +54,7 @@ const disksOf = async (
     }
     const { disk, group, catalog } = await openMount(mount);
     licenceOf(group, vm.instance);
-    const entry = catalog.vms.find(({ id }) => id === vm.id);
+    const entry = standingVms(catalog).find(({ id }) => id === vm.id);
     if (entry === undefined) {
       throw failure('missing', `VM ${vm.id} is not on datastore ${datastoreId}`);
     }
@@ -144,6 +146,8 @@ export const powerOn = async (
     recall(state, call.key, what),
   );
   if (known !== undefined) return known;
+  // What was sealed when the VM ended decides where it starts.
+  await concludeMove({ directory: compute.directory, instance: target.instance, id: target.id });
   await letArrive(compute, call, target);
   const bootId = await nameBoot(compute, call, target);
   const read = () => readVmProcess(compute.directory, target.instance, target.id);

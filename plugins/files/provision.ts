@@ -35,6 +35,8 @@ export interface DeviceSpec {
   readonly peerId?: string;
   /** Id of the datastore on it; default: `ds-<device id>`. */
   readonly datastoreId?: string;
+  /** For so many VMs more than it begins with, room is left; default: none. */
+  readonly room?: number;
 }
 
 export interface VmSpec {
@@ -171,7 +173,8 @@ const disksOf = (spec: GroupSpec): Map<string, Omit<CatalogVm, 'extent'>[]> => {
 /** What is left of a device behind its catalog is shared out among its VMs. */
 const catalogOf = (device: DeviceSpec, vms: readonly Omit<CatalogVm, 'extent'>[]): Catalog => {
   const start = 2 * slotBytesOf(device.sizeBytes);
-  const share = Math.floor((device.sizeBytes - start) / Math.max(1, vms.length) / blockBytes);
+  const parts = Math.max(1, vms.length + (device.room ?? 0));
+  const share = Math.floor((device.sizeBytes - start) / parts / blockBytes);
   if (share === 0) throw failure('refused', `device ${device.id} is too small for its VMs`);
   const length = share * blockBytes;
   const datastoreId = device.datastoreId ?? `ds-${device.id}`;

@@ -27,6 +27,8 @@ export interface VmProcess extends ProcessRef {
   readonly acks?: string;
   /** Last heartbeat that its disks held when it started. */
   readonly resumedAt?: number;
+  /** The storage migration whose copy it writes to as well. */
+  readonly mirroring?: string | undefined;
   /** Why it ended by itself. */
   readonly reason?: string;
 }

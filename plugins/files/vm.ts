@@ -16,11 +16,12 @@ import { type Boot, placeOf as placeOfVm, withCompute } from './compute.ts';
 import { makeDeparture, type Seats, type Went } from './departure.ts';
 import { failure, faultOrUnknown } from './faults.ts';
 import { type GroupAt, groupAt, ownLicence, withGroup } from './group.ts';
-import { type Extent, encodeHeartbeat, placeOf, readExtent } from './heartbeat.ts';
+import { encodeHeartbeat, placeOf, readExtent } from './heartbeat.ts';
 import { imageFile, vmDirectory } from './layout.ts';
 import { writerPollMs } from './limits.ts';
 import { markCompleted, markPlaceholder } from './marks.ts';
 import { conclude, type VmAt } from './migration.ts';
+import { type Disks, Mirror, type Seated } from './mirror.ts';
 import { thisProcess } from './processes.ts';
 import { handSeat, makeLookout, type Sight, sitDown, standUp } from './seats.ts';
 import { reachStorage } from './storage.ts';
@@ -92,18 +93,16 @@ const groupsOf = async ({ disks }: Boot): Promise<GroupAt[]> => {
   return [...groups.values()];
 };
 
-interface Disks {
-  readonly fds: readonly number[];
-  readonly extents: readonly Extent[];
-}
-
 const openDisks = async ({ disks }: Boot): Promise<Disks> => {
   const fds: number[] = [];
+  const groups: string[] = [];
   for (const { directory: storage, arrayId, groupId, deviceId } of disks) {
     const at = groupAt(await reachStorage(storage, arrayId), groupId);
     fds.push(openSync(imageFile(at.directory, deviceId, instance), 'r+'));
+    groups.push(at.directory);
   }
-  return { fds, extents: disks.map(({ extent }) => extent) };
+  const ids = disks.map(({ datastoreId }) => datastoreId);
+  return { fds, extents: disks.map(({ extent }) => extent), ids, groups };
 };
 
 /** What the disks held: where this boot goes on from. */
@@ -119,15 +118,18 @@ interface Writing {
   readonly ignoresShutDown: boolean;
   /** May it write, at every group it stands on? */
   readonly look: () => Sight;
+  /** Writes to a second place, while a disk is on its way there. */
+  readonly mirror: Mirror;
   /** Does it go on here? */
   readonly depart: (lastAtMs: number) => Promise<Went>;
 }
 
-const beat = ({ disks, acks }: Writing, lineage: string, sequence: number): number => {
+const beat = ({ disks, acks, mirror }: Writing, lineage: string, sequence: number): number => {
   const atMs = Date.now();
   const { disk, offset } = placeOf(sequence, disks.extents);
   const record = encodeHeartbeat({ sequence, atMs, lineage, bootId });
   writeThrough(disks.fds[disk] as number, record, offset);
+  mirror.write(disk, record, offset);
   acks.note(sequence, atMs);
   return atMs;
 };
@@ -149,7 +151,7 @@ const write = async (
   for (let sequence = from; !stopping || writing.ignoresShutDown; ) {
     const { go, lineage, extraMs } = writing.look();
     if (go === 'stop') throw failure('fenced', `VM ${vmId} lost the right to write`);
-    if (go === 'write' && performance.now() >= dueAt) {
+    if (go === 'write' && performance.now() >= dueAt && writing.mirror.ready) {
       lastAtMs = beat(writing, lineage, sequence);
       if (sequence === from) started();
       sequence++;
@@ -157,6 +159,7 @@ const write = async (
     }
     await sleep(Math.max(1, Math.min(writerPollMs, dueAt - performance.now())));
     if (lastAtMs === 0) continue;
+    await writing.mirror.turn(lastAtMs);
     const went = await writing.depart(lastAtMs);
     if (went === 'gone') return went;
     if (went === 'returned') sequence = lastOn(writing.disks) + 1;
@@ -165,16 +168,16 @@ const write = async (
 };
 
 /** The seats of this process at every group that it stands on. */
-const seatsAt = (groups: readonly GroupAt[]): Seats => ({
+const seatsAt = (seated: readonly Seated[]): Seats => ({
   handTo: async (process) => {
-    for (const at of groups) {
+    for (const { at } of seated) {
       await withGroup(at, ownLicence(), (held) =>
         handSeat(held, instance, { vmId, bootId, ...process }),
       );
     }
   },
   takeBack: async () => {
-    for (const at of groups) {
+    for (const { at } of seated) {
       await withGroup(at, ownLicence(), (held) => sitDown(held, instance, { vmId, bootId }));
     }
   },
@@ -184,26 +187,32 @@ const run = async (
   boot: Boot,
   say: (what: Partial<VmProcess>) => void,
 ): Promise<'stopped' | 'gone'> => {
-  const groups = await groupsOf(boot);
+  const seated: Seated[] = [];
   try {
-    const lookouts: (() => Sight)[] = [];
     let lineage = '';
-    for (const at of groups) {
+    for (const at of await groupsOf(boot)) {
       lineage = await withGroup(at, ownLicence(), (held) =>
         sitDown(held, instance, { vmId, bootId }),
       );
-      lookouts.push(makeLookout(at, instance, { vmId, lineage }));
+      seated.push({ at, look: makeLookout(at, instance, { vmId, lineage }) });
     }
     const disks = await openDisks(boot);
     const resumedAt = lastOn(disks);
     const acks = openAckLog(vm, self.acks ?? bootId, { bootId, lineage, resumedAt });
-    const look = () => worstOf(lookouts.map((one) => one()));
+    const look = () => worstOf(seated.map((one) => one.look()));
     const { heartbeatMs, ignoresShutDown } = boot;
-    const depart = makeDeparture(here, seatsAt(groups));
-    const writing = { disks, acks, heartbeatMs, ignoresShutDown, look, depart };
+    const depart = makeDeparture(here, seatsAt(seated));
+    const mirror = new Mirror({
+      at: here,
+      bootId,
+      disks,
+      seats: seated,
+      say: (mirroring) => say({ mirroring }),
+    });
+    const writing = { disks, acks, heartbeatMs, ignoresShutDown, look, depart, mirror };
     return await write(writing, resumedAt + 1, () => say({ phase: 'running', resumedAt }));
   } finally {
-    for (const at of groups) standUp(at.directory, instance, vmId);
+    for (const { at } of seated) standUp(at.directory, instance, vmId);
   }
 };
 

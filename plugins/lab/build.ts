@@ -174,6 +174,8 @@ export const buildWorld = (spec: LabSpec, now: number): World => {
     operationMs: { ...spec.operationMs },
     interruptionMs: spec.interruptionMs,
     migrations: new Map(),
+    moves: new Map(),
+    movedTo: new Map(),
   };
   spec.groups.forEach((group, position) => {
     addGroup(world, now, group, position + 1);

@@ -12,6 +12,7 @@ import {
   type LabVm,
   type Medium,
   mediumOf,
+  standsOn,
   type World,
   writable,
 } from './model.ts';
@@ -127,14 +128,22 @@ const notRegistered = (call: ComputeCall, target: VmTarget): Fault =>
     : unknownVm(target);
 
 const notMounted = (compute: LabCompute, vm: LabVm): Fault | undefined =>
-  faultIn(vm.image.datastoreIds, (id) =>
+  faultIn(standsOn(vm), (id) =>
     compute.datastores[vm.instance].get(id)?.mounted
       ? undefined
       : no('conflict', 'DATASTORE_NOT_MOUNTED', `${id} is not mounted at ${compute.id}`),
   );
 
 export const addVm = (compute: LabCompute, image: LabVm['image'], instance: LabVm['instance']) => {
-  const vm: LabVm = { image, instance, registered: false, on: false, boots: 0, boot: undefined };
+  const vm: LabVm = {
+    image,
+    instance,
+    standsOn: undefined,
+    registered: false,
+    on: false,
+    boots: 0,
+    boot: undefined,
+  };
   compute.vms[instance].set(image.id, vm);
   compute.vmOrder.push(vm);
   return vm;
@@ -163,7 +172,7 @@ export const unregister = (call: ComputeCall, target: VmTarget): Outcome => {
 };
 
 export const devicesUnder = (compute: LabCompute, vm: LabVm): LabDevice[] =>
-  vm.image.datastoreIds.flatMap((id) => compute.datastores[vm.instance].get(id)?.devices ?? []);
+  standsOn(vm).flatMap((id) => compute.datastores[vm.instance].get(id)?.devices ?? []);
 
 const mediumUnder = (device: LabDevice, instance: LabVm['instance']): Medium | undefined =>
   instance === 'test' ? device.copy : mediumOf(device);
@@ -189,8 +198,7 @@ export const boot = (world: World, compute: LabCompute, vm: LabVm, now: number):
     medium?.writers.add(id);
     if (vm.instance === 'production') setPace(world, device, started, { now, at: now });
   }
-  for (const name of vm.image.datastoreIds)
-    compute.datastores[vm.instance].get(name)?.users.add(id);
+  for (const name of standsOn(vm)) compute.datastores[vm.instance].get(name)?.users.add(id);
   vm.on = true;
   vm.boot = started;
   return started;
@@ -237,7 +245,7 @@ export const stop = (compute: LabCompute, vm: LabVm, now: number): void => {
     if (medium?.boots.get(id) !== vm.boot) continue;
     if (medium?.writers.delete(id)) medium.writtenAt = now;
   }
-  for (const name of vm.image.datastoreIds) {
+  for (const name of standsOn(vm)) {
     compute.datastores[vm.instance].get(name)?.users.delete(id);
   }
   if (vm.boot !== undefined && vm.boot.offAt > now) vm.boot.offAt = now;

@@ -4,8 +4,9 @@ import type { ComputeCall } from './computes.ts';
 import { oldLineage } from './groups.ts';
 import type { Outcome } from './ledger.ts';
 import { fileBytesMax, fileWritesMax } from './limits.ts';
-import { type LabDevice, type Medium, mediumOf, writable } from './model.ts';
-import { done, no } from './outcome.ts';
+import { type FileWrite, type LabDevice, type Medium, mediumOf, writable } from './model.ts';
+import { marksFolder } from './moves.ts';
+import { already, done, no } from './outcome.ts';
 
 const badPath = (target: FileTarget): Fault | undefined => {
   const parts = target.path.split('/');
@@ -46,7 +47,7 @@ export const readFile = (call: ComputeCall, target: FileTarget): { content: stri
   const place = placeOf(call, target);
   if (isFault(place)) return place;
   const file = place.medium.files.findLast((write) => write.path === target.path);
-  if (file !== undefined) return { content: file.content };
+  if (file !== undefined && file.gone !== true) return { content: file.content };
   return no('missing', 'UNKNOWN_FILE', `${target.datastoreId} has no file ${target.path}`);
 };
 
@@ -54,28 +55,48 @@ export const readFile = (call: ComputeCall, target: FileTarget): { content: stri
 export const listFiles = (call: ComputeCall, target: FileTarget): readonly string[] | Fault => {
   const place = placeOf(call, target);
   if (isFault(place)) return place;
-  const paths = place.medium.files.map((file) => file.path);
-  return [...new Set(paths)].filter((path) => path.startsWith(target.path));
+  const last = new Map(place.medium.files.map((file) => [file.path, file.gone !== true]));
+  const isShown = (path: string): boolean =>
+    last.get(path) === true && path.startsWith(target.path) && !path.startsWith(marksFolder);
+  return [...last.keys()].filter(isShown);
+};
+
+/** Why nothing can be written there now. */
+const refusalAt = ({ device, accepts }: Place): Fault | undefined => {
+  if (accepts) return undefined;
+  if (!device.fenced) return no('conflict', 'PASSIVE_DEVICE', `${device.id} refuses writers`);
+  device.refusals += 1;
+  return oldLineage(device);
+};
+
+const note = ({ medium }: Place, file: FileWrite): void => {
+  medium.files.push(file);
+  if (medium.files.length > fileWritesMax) medium.files.shift();
+  medium.writtenAt = file.at;
+};
+
+/** Not there: success, and nothing is written. */
+export const removeFile = (call: ComputeCall, target: FileTarget): Outcome => {
+  const place = placeOf(call, target);
+  if (isFault(place)) return { fault: place };
+  const fault = refusalAt(place);
+  if (fault !== undefined) return { fault };
+  const file = place.medium.files.findLast((write) => write.path === target.path);
+  if (file === undefined || file.gone === true) return already();
+  note(place, { path: target.path, content: '', gone: true, at: call.now });
+  return done();
 };
 
 export const writeFile = (call: ComputeCall, target: FileTarget): Outcome => {
   const place = placeOf(call, target);
   if (isFault(place)) return { fault: place };
-  const { device, medium } = place;
   const content = target.content ?? '';
   if (Buffer.byteLength(content) > fileBytesMax) {
     const what = `${target.path} is larger than ${fileBytesMax} bytes`;
     return { fault: no('refused', 'FILE_TOO_LARGE', what) };
   }
-  if (device.fenced && !place.accepts) {
-    device.refusals += 1;
-    return { fault: oldLineage(device) };
-  }
-  if (!place.accepts) {
-    return { fault: no('conflict', 'PASSIVE_DEVICE', `${device.id} refuses writers`) };
-  }
-  medium.files.push({ path: target.path, content, at: call.now });
-  if (medium.files.length > fileWritesMax) medium.files.shift();
-  medium.writtenAt = call.now;
+  const fault = refusalAt(place);
+  if (fault !== undefined) return { fault };
+  note(place, { path: target.path, content, at: call.now });
   return done();
 };

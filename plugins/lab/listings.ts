@@ -16,6 +16,7 @@ import {
   type LabDevice,
   type LabStorage,
   type LabVm,
+  standsOn,
   type World,
 } from './model.ts';
 import { no } from './outcome.ts';
@@ -45,12 +46,12 @@ const deviceItem = (world: World, device: LabDevice, now: number): Device => {
   };
 };
 
-const vmItem = ({ image, instance, on }: LabVm): Vm => ({
-  id: image.id,
-  name: image.name,
-  datastoreIds: image.datastoreIds,
-  power: on ? 'on' : 'off',
-  instance,
+const vmItem = (vm: LabVm): Vm => ({
+  id: vm.image.id,
+  name: vm.image.name,
+  datastoreIds: standsOn(vm),
+  power: vm.on ? 'on' : 'off',
+  instance: vm.instance,
 });
 
 const datastoreItem = ({ id, devices, mounted, instance }: LabDatastore): Datastore => ({

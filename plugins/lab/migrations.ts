@@ -12,6 +12,7 @@ import {
   type LabDevice,
   type LabVm,
   type Migration,
+  standsOn,
   type World,
 } from './model.ts';
 import { cut, progressOf, start } from './operations.ts';
@@ -48,7 +49,7 @@ const hindrance = (from: LabCompute, to: LabCompute, vm: LabVm): Fault | undefin
 
 /** The datastores of a VM, mounted at the target as hosts of its site see them. */
 const showAt = (from: LabCompute, to: LabCompute, vm: LabVm): void => {
-  for (const id of vm.image.datastoreIds) {
+  for (const id of standsOn(vm)) {
     const devices = (from.datastores.production.get(id)?.devices ?? []).flatMap(
       (device) => endAt(to, device) ?? [],
     );
@@ -73,6 +74,7 @@ const handOver = (world: World, migration: Migration, vm: LabVm, at: number): Ev
   vm.registered = false;
   vm.boot = undefined;
   const there = to.vms.production.get(image.id) ?? addVm(to, image, 'production');
+  there.standsOn = vm.standsOn;
   there.registered = true;
   there.on = true;
   there.boot = boot;

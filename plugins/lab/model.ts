@@ -50,6 +50,8 @@ export interface Boot {
 
 export interface FileWrite {
   readonly path: string;
+  /** It was removed. */
+  readonly gone?: true;
   readonly content: string;
   readonly at: number;
 }
@@ -119,7 +121,7 @@ export interface Job {
 /** A long job of an array or a compute. Its time passes by the world's clock, at its speed. */
 export interface Operation {
   readonly id: string;
-  readonly verb: 'sync' | 'reverse' | 'resync' | 'migrateLive';
+  readonly verb: 'sync' | 'reverse' | 'resync' | 'migrateLive' | 'mirrorDisks';
   readonly remoteId: string;
   readonly targetId: string;
   readonly job: Job;
@@ -145,6 +147,16 @@ export interface Migration {
   acknowledged: number;
   /** Longest time without a writer, of this migration and of all before it of the VM. */
   interruptionMsMost: number;
+}
+
+/** A VM's disk that is being copied to another datastore, or is kept equal there. */
+export interface Move {
+  readonly migrationId: string;
+  /** The mirror lives as long as this boot does. */
+  readonly boot: Boot | undefined;
+  operation: Operation | undefined;
+  /** Both copies are equal, and stay so. */
+  whole: boolean;
 }
 
 export interface LabStorage {
@@ -175,6 +187,8 @@ export interface VmImage {
 export interface LabVm {
   readonly image: VmImage;
   readonly instance: Instance;
+  /** Datastores that it stands on here, since somebody chose; absent: as its image says. */
+  standsOn: readonly string[] | undefined;
   registered: boolean;
   on: boolean;
   boots: number;
@@ -227,7 +241,14 @@ export interface World {
   interruptionMs: number;
   /** VM → its newest live migration. */
   readonly migrations: Map<string, Migration>;
+  /** VM → its disk that is on its way to another datastore. */
+  readonly moves: Map<string, Move>;
+  /** VM → every datastore that its disk was ever copied to. */
+  readonly movedTo: Map<string, ReadonlySet<string>>;
 }
+
+/** The datastores of a VM, as its compute knows them. */
+export const standsOn = (vm: LabVm): readonly string[] => vm.standsOn ?? vm.image.datastoreIds;
 
 /** What a device holds. */
 export const mediumOf = (device: LabDevice): Medium => {

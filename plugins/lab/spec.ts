@@ -68,8 +68,9 @@ export const labOptions = z.strictObject({
       reverse: ms.default(0),
       resync: ms.default(0),
       migrateLive: ms.default(0),
+      mirrorDisks: ms.default(0),
     })
-    .default({ sync: 0, reverse: 0, resync: 0, migrateLive: 0 }),
+    .default({ sync: 0, reverse: 0, resync: 0, migrateLive: 0, mirrorDisks: 0 }),
   /** What a heartbeat takes longer on a stretched device at the site that is not preferred. */
   crossSiteMs: ms.default(20),
   /** How long nobody writes when a live migration hands over, and the most that is sound. */

@@ -15,6 +15,7 @@ import type { GroupCall } from './groups.ts';
 import { bookOf, noteEffect, noteSuccess, type Outcome, type Success } from './ledger.ts';
 import * as migrations from './migrations.ts';
 import type { LabCompute, LabDevice, LabStorage, World } from './model.ts';
+import * as moves from './moves.ts';
 import { answerOf, no } from './outcome.ts';
 import * as readings from './readings.ts';
 import type { Named, VerbRequest } from './requests.ts';
@@ -54,6 +55,7 @@ const computeReads = {
   vmStatus: computes.statusOf,
   readFile: files.readFile,
   listFiles: files.listFiles,
+  findInstances: moves.findInstances,
   migrationStatus: migrations.migrationStatus,
 };
 
@@ -68,6 +70,11 @@ const computeChanges = {
   writeFile: files.writeFile,
   migrateLive: migrations.migrateLive,
   cancelMigration: migrations.cancelMigration,
+  removeFile: files.removeFile,
+  chooseInstance: moves.chooseInstance,
+  mirrorDisks: moves.mirrorDisks,
+  cutOver: moves.cutOver,
+  removeDisks: moves.removeDisks,
 } satisfies {
   [V in TargetVerb]?: (
     call: ComputeCall,
@@ -140,9 +147,12 @@ const readerOf = (
   request: VerbRequest,
 ): ((target: Named) => object) => {
   if (remote.kind === 'compute') {
-    const rule = ruleOf<(call: ComputeCall, target: Named) => object>(computeReads, request);
+    const rule = ruleOf<(call: ComputeCall, target: Named, args: object) => object>(
+      computeReads,
+      request,
+    );
     const call = { world, now, compute: remote };
-    return (target) => rule(call, target);
+    return (target) => rule(call, target, request.args);
   }
   const rule = ruleOf<(call: GroupCall) => object>(groupReads, request);
   return (target) => {

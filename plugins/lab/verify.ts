@@ -7,6 +7,7 @@ import {
   type LabCompute,
   type LabDevice,
   lineageOf,
+  standsOn,
   type World,
   writable,
 } from './model.ts';
@@ -76,9 +77,7 @@ const unsoundVms = (compute: LabCompute): Violation[] => {
     const subject = vm.image.id;
     const message = `at ${compute.id}, instance ${vm.instance}`;
     if (!vm.registered) found.push({ rule: 'running-unregistered', subject, message });
-    const isMounted = vm.image.datastoreIds.every(
-      (id) => compute.datastores[vm.instance].get(id)?.mounted,
-    );
+    const isMounted = standsOn(vm).every((id) => compute.datastores[vm.instance].get(id)?.mounted);
     if (!isMounted) found.push({ rule: 'running-unmounted', subject, message });
   }
   return found;

@@ -86,6 +86,14 @@ const values: Readonly<Record<string, z.ZodType>> = {
   }),
   readFile: z.object({ content: z.string() }),
   listFiles: z.array(z.string()),
+  findInstances: z.array(
+    z.object({
+      datastoreId: id,
+      disks: z.array(z.string()),
+      record: z.string().optional(),
+      digest: z.string().optional(),
+    }),
+  ),
 };
 
 /** Item of a listing verb. */

@@ -17,7 +17,7 @@ import type {
   StoredPlan,
 } from '../../daemon/runner/service.ts';
 import type { Device } from '../../sdk/plugin/model.ts';
-import { inspection } from './fake-recoveries.ts';
+import { FakeMoves, inspection } from './fake-recoveries.ts';
 import { frozenRun, itemDone, remotes, samplePlan, sites, startedAtMs } from './samples.ts';
 
 const notFound = (reason: 'PLAN_NOT_FOUND' | 'RUN_NOT_FOUND' | 'SITE_NOT_FOUND', id: string) =>
@@ -31,7 +31,7 @@ export interface FakeRun {
   ended: boolean;
 }
 
-export class FakeEngine implements Engine {
+export class FakeEngine extends FakeMoves implements Engine {
   readonly plans = new Map<string, StoredPlan>();
   readonly inspectPlan = async () => inspection;
   readonly adoptPlan = async ({ planId }: { planId: string }) => this.getPlan(planId);
@@ -57,8 +57,8 @@ export class FakeEngine implements Engine {
   readonly #sites = new Map<string, SiteState>(sites.map((site) => [site.id, site]));
   #wakes: (() => void)[] = [];
   #count = 0;
-
   constructor() {
+    super();
     this.plans.set('erp', this.#stored(samplePlan('erp'), 'ready'));
   }
 

@@ -13,3 +13,9 @@ export const inspection: Inspection = {
   unclear: [],
   digest: 'a1b2',
 };
+
+/** Nothing moves, and nobody has copies. */
+export class FakeMoves {
+  readonly startStorageMigration = async () => ({ runId: 'run-1', existing: false, warnings: [] });
+  readonly resolveInstances = async () => [];
+}

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import test from 'ava';
 import fc from 'fast-check';
 import { instancesTable, withInstancesTable } from '../../daemon/core/instances/docs.ts';
-import { type Resolution, resolveInstances } from '../../daemon/core/instances/resolve.ts';
+import { isPlain, type Resolution, resolveInstances } from '../../daemon/core/instances/resolve.ts';
 import {
   type InstanceState,
   instanceStates,
@@ -55,7 +55,7 @@ const inState = (
 };
 
 const chosen = (resolution: Resolution): string =>
-  resolution.kind === 'chosen' ? resolution.datastoreId : resolution.kind;
+  resolution.kind === 'chosen' ? resolution.datastoreIds.join('+') : resolution.kind;
 
 test('instances: the table of 6 × 6 → every cell says what is chosen and why', (t) => {
   let cells = 0;
@@ -194,6 +194,18 @@ for (const [name, found, end] of chains) {
   });
 }
 
+test('instances: a VM with a disk in each of two datastores → nothing to choose', (t) => {
+  const spread = [copy('A'), { datastoreId: 'D', disks: ['disk-1'] }];
+  t.true(isPlain(spread));
+  t.is(chosen(resolveInstances('vm-1', spread)), 'A+D');
+  t.false(isPlain([copy('A'), copy('B')]));
+});
+
+test('instances: one of its two disks was moved A → B → B, and D as it is', (t) => {
+  const spread = [copy('A', {}), copy('B', completed), { datastoreId: 'D', disks: ['disk-1'] }];
+  t.is(chosen(resolveInstances('vm-1', spread)), 'B+D');
+});
+
 test('instances: a record of another VM in the same place → counts as torn', (t) => {
   const stray = [copy('A'), copy('B', { ...completed, vmId: 'vm-2' })];
   t.is(chosen(resolveInstances('vm-1', stray)), 'refused');
@@ -223,8 +235,7 @@ test('instances: any set of copies → a choice among them, or a refusal that sa
     fc.property(sets, (copies) => {
       const got = resolveInstances('vm-1', copies as FoundInstance[]);
       if (got.kind === 'refused') return got.why.length > 10;
-      const named = got.kind === 'chosen' ? [got.datastoreId] : got.datastoreIds;
-      return named.every((id) => copies.some(({ datastoreId }) => datastoreId === id));
+      return got.datastoreIds.every((id) => copies.some(({ datastoreId }) => datastoreId === id));
     }),
     { numRuns: 5_000 },
   );

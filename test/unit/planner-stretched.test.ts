@@ -79,9 +79,9 @@ test('planned, mixed: stretched devices, a VM of them that is off, and a plain g
     'ap/b-d0p': 'switch-site-preference mount',
     'ap/plain-d0p': 'sync final-sync unmount demote-source promote-target mount',
     a1: 'live-migrate verify',
-    a2: 'shut-down register power-on verify',
+    a2: 'shut-down resolve-instances register power-on verify',
     b1: 'live-migrate verify',
-    cold: 'shut-down register power-on verify',
+    cold: 'shut-down resolve-instances register power-on verify',
   });
   t.like(itemIn(run, 'ap/a-d0p'), { preference: { from: 'p', to: 'r' } });
   t.like(itemIn(run, 'a1'), { toComputeId: 'cr', leftOff: undefined });
@@ -116,7 +116,7 @@ test('planned: the preference of a device is switched before its VMs start anyth
 test('planned, liveMigration off → no step migrates, every VM stops and starts', (t) => {
   const run = runOf(world(), {});
   t.false(run.steps.some(({ name }) => name === 'live-migrate'));
-  t.is(waysIn(run).a1, 'shut-down register power-on verify');
+  t.is(waysIn(run).a1, 'shut-down resolve-instances register power-on verify');
   t.is(waysIn(run)['ap/a-d0p'], 'switch-site-preference mount');
 });
 
@@ -157,7 +157,7 @@ test('disaster: stretched storage is fenced, plain is promoted, no call to the l
   const run = runOf(world(), live, 'disaster');
   t.deepEqual(waysIn(run)['ap/a-d0p'], 'fence-lost-side mount');
   t.deepEqual(waysIn(run)['ap/plain-d0p'], 'promote-target mount');
-  t.deepEqual(waysIn(run).a1, 'adopt-migrated register power-on verify');
+  t.deepEqual(waysIn(run).a1, 'adopt-migrated resolve-instances register power-on verify');
   t.true(run.steps.every(({ side }) => side === 'recovery'));
 });
 

@@ -6,6 +6,7 @@ import { stepsPage } from '../../daemon/steps/docs.ts';
 import { modeSteps, steps } from '../../daemon/steps/registry.ts';
 import type { Step } from '../../daemon/steps/step.ts';
 import { fault } from '../../sdk/plugin/fault.ts';
+import { encodeRecord } from '../../sdk/plugin/migration-record.ts';
 import { readingVerbs } from '../../sdk/plugin/verbs.ts';
 import {
   callOf,
@@ -56,6 +57,20 @@ const arrivalOf = (id: string) => ({
   execution: id === 'waits' ? 'paused-complete' : 'paused-incoming',
 });
 
+/** A VM that was moved to another datastore. */
+const migrated = encodeRecord({
+  vmId: 'v',
+  migrationId: '',
+  sequence: 1,
+  role: 'destination',
+  state: 'completed',
+  source: 'ds-1',
+  destination: 'ds-2',
+  disks: ['disk-0'],
+  digest: 'd',
+});
+const copies = [{ datastoreId: 'ds-2', disks: ['disk-0'], record: migrated }];
+
 test('steps: every verb that a step calls is declared by it', async (t) => {
   for (const [name, step] of steps) {
     const script: Script = {
@@ -63,6 +78,8 @@ test('steps: every verb that a step calls is declared by it', async (t) => {
       powerOff: failing('missing'),
       powerOn: failing('conflict'),
       vmStatus: (id) => statusOf({ registered: id !== 'away' })(id),
+      findInstances: (id) => ({ id, value: copies }),
+      readFile: (id) => ({ id, value: { content: migrated } }),
       migrationStatus: (id) => ({ id, value: { state: 'none', arrival: arrivalOf(id) } }),
       deviceStatus: (id) => ({ id, value: [] }),
       syncStatus: (id) => ({ id, value: { id, state: 'none' } }),

@@ -12,7 +12,8 @@ import { type Cell, type InstanceState, type InstanceWarning, instanceTable } fr
 export type Resolution =
   | {
       readonly kind: 'chosen';
-      readonly datastoreId: string;
+      /** Several only where the VM's disks stand in several. */
+      readonly datastoreIds: readonly string[];
       readonly why: string;
       readonly warnings: readonly InstanceWarning[];
     }
@@ -89,7 +90,7 @@ const withWarning = (resolution: Resolution, warning: InstanceWarning | undefine
 /** Takes a copy, provided that its disks are what its record says, where that counts. */
 const take = (copy: Copy, { ifWhole, warning, why }: Cell): Resolution => {
   const { datastoreId } = copy;
-  const chosen = { kind: 'chosen', datastoreId, why, warnings: [] } as const;
+  const chosen = { kind: 'chosen', datastoreIds: [datastoreId], why, warnings: [] } as const;
   if (ifWhole !== true) return withWarning(chosen, warning);
   const wanted = recordOf(copy)?.digest ?? '';
   if (wanted === '') return refused(`${why}; its record names no digest to prove it whole by`);
@@ -116,7 +117,7 @@ const takeSource = (from: Copy, older: readonly Copy[], cell: Cell): Resolution 
   if (older.length === 0) return take(from, cell);
   const before = choose(older);
   if (before.kind !== 'chosen') return before;
-  if (before.datastoreId !== from.datastoreId) return withWarning(before, 'stale');
+  if (!before.datastoreIds.includes(from.datastoreId)) return withWarning(before, 'stale');
   return withWarning({ ...before, why: cell.why }, cell.warning);
 };
 
@@ -143,6 +144,47 @@ const choose = (copies: readonly Copy[]): Resolution => {
 const lastResort = (taken: Resolution, others: readonly Copy[]): Resolution =>
   taken.kind === 'refused' && others.length > 0 ? withWarning(choose(others), 'stale') : taken;
 
-/** Which copy is the VM; `found`: every copy of it, one per datastore, in any order. */
-export const resolveInstances = (vmId: string, found: readonly FoundInstance[]): Resolution =>
-  choose(found.map((one) => readCopy(one, vmId)));
+/** A VM may have its disks in several datastores: only what holds the same disk is a copy of it. */
+const disksOf = (copy: Copy): readonly string[] => [
+  ...copy.disks,
+  ...(recordOf(copy)?.disks ?? []),
+];
+
+const apart = (copies: readonly Copy[]): readonly (readonly Copy[])[] => {
+  let sets: { readonly disks: ReadonlySet<string>; readonly copies: readonly Copy[] }[] = [];
+  for (const copy of copies) {
+    const disks = disksOf(copy);
+    const touched = sets.filter((set) => disks.some((disk) => set.disks.has(disk)));
+    const united = {
+      disks: new Set([...disks, ...touched.flatMap((set) => [...set.disks])]),
+      copies: [...touched.flatMap((set) => set.copies), copy],
+    };
+    sets = [...sets.filter((set) => !touched.includes(set)), united];
+  }
+  return sets.map((set) => set.copies);
+};
+
+/** Nothing is to be chosen: no record, and each disk stands there once. */
+export const isPlain = (found: readonly FoundInstance[]): boolean => {
+  if (found.some(({ record }) => record !== undefined)) return false;
+  const disks = found.flatMap((one) => one.disks);
+  return new Set(disks).size === disks.length;
+};
+
+/** Which copy is the VM; `found`: every datastore with files of it, each once, in any order. */
+export const resolveInstances = (vmId: string, found: readonly FoundInstance[]): Resolution => {
+  const copies = found.map((one) => readCopy(one, vmId));
+  if (copies.length === 0) return choose([]);
+  const choices = apart(copies).map(choose);
+  const refusal = choices.find(({ kind }) => kind === 'refused');
+  if (refusal !== undefined) return refusal;
+  const unproven = choices.flatMap((one) => (one.kind === 'unproven' ? one.datastoreIds : []));
+  if (unproven.length > 0) return { kind: 'unproven', datastoreIds: unproven };
+  const chosen = choices.flatMap((one) => (one.kind === 'chosen' ? [one] : []));
+  return {
+    kind: 'chosen',
+    datastoreIds: chosen.flatMap(({ datastoreIds }) => datastoreIds),
+    why: [...new Set(chosen.map(({ why }) => why))].join('; '),
+    warnings: [...new Set(chosen.flatMap(({ warnings }) => warnings))],
+  };
+};

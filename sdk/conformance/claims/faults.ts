@@ -24,9 +24,18 @@ const argsOf = (world: World): object => ({
   force: false,
   name: 'conformance',
   changes: 'discard',
+  end: 'to',
   siteId: world.fixture.arrays?.target.siteId ?? unknownId,
   toComputeId: world.fixture.computes?.target.id ?? unknownId,
 });
+
+const onFiles: ReadonlySet<TargetVerb> = new Set([
+  'readFile',
+  'writeFile',
+  'listFiles',
+  'removeFile',
+]);
+const onMoves: ReadonlySet<TargetVerb> = new Set(['mirrorDisks', 'cutOver', 'removeDisks']);
 
 /** One that every verb of the kind takes for a target. */
 const unknownOf = (verb: TargetVerb): Target => {
@@ -37,8 +46,12 @@ const unknownOf = (verb: TargetVerb): Target => {
   if (verb === 'mount' || verb === 'unmount') {
     return { id: unknownId, instance: 'production', devices: [device] } as Target;
   }
-  if (verb === 'readFile' || verb === 'writeFile' || verb === 'listFiles') {
+  if (onFiles.has(verb)) {
     return { id: unknownId, datastoreId: unknownId, path: 'x', content: 'x' } as Target;
+  }
+  if (onMoves.has(verb)) {
+    const ends = { fromDatastoreId: unknownId, toDatastoreId: `${unknownId}-2` };
+    return { id: unknownId, instance: 'production', migrationId: 'm', ...ends } as Target;
   }
   return { id: unknownId, instance: 'production', datastoreIds: [unknownId] } as Target;
 };
