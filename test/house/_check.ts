@@ -1,15 +1,17 @@
 /** Registers the two tests of a rule: the project keeps it, and it is able to fail. */
 import test from 'ava';
-import { type Finding, type Rule, type SourceFile, sourceOf, sources } from './_source.ts';
+import { type Finding, type Rule, sourceOf, sources } from './_source.ts';
 
 const lineOf = ({ path, line, problem }: Finding): string => `${path}:${line} ${problem}`;
 
-let read: readonly SourceFile[] | undefined;
-
 export const hold = (rule: Rule): void => {
   test(`house: ${rule.name}`, (t) => {
-    read ??= sources();
-    t.deepEqual(read.flatMap((file) => rule.check(file)).map(lineOf), []);
+    t.deepEqual(
+      sources()
+        .flatMap((file) => rule.check(file))
+        .map(lineOf),
+      [],
+    );
   });
   test(`house: ${rule.name} → a breach is found, and what is right is not`, (t) => {
     for (const { path, text } of rule.bad) {

@@ -57,8 +57,14 @@ export const sourceOf = (path: string, text: string): SourceFile => ({
 });
 
 /** Every TypeScript and JavaScript file. */
-export const sources = (): readonly SourceFile[] =>
-  allPaths.filter((path) => /\.(ts|mjs|js)$/.test(path)).map((path) => sourceOf(path, read(path)));
+export const sources = (): readonly SourceFile[] => {
+  all ??= allPaths
+    .filter((path) => /\.(ts|mjs|js)$/.test(path))
+    .map((path) => sourceOf(path, read(path)));
+  return all;
+};
+
+let all: readonly SourceFile[] | undefined;
 
 export const lineAt = (text: string, offset: number): number =>
   text.slice(0, offset).split('\n').length;
@@ -94,13 +100,18 @@ const matchAt = (pattern: RegExp, text: string, at: number): string | undefined 
   return pattern.exec(text)?.[0];
 };
 
-/** Blanks one comment, string or regular expression at `at`, if one begins there. */
-const literalAt = (text: string, at: number, before: string): string | undefined => {
+/** The comment, string or regular expression that begins at `at`, if one does. */
+const literalAt = (text: string, at: number, code: string): string | undefined => {
   for (const [start, pattern] of literal) {
     if (text.startsWith(start, at)) return matchAt(pattern, text, at);
   }
-  return text[at] === '/' && beforeRegex.test(before) ? matchAt(regex, text, at) : undefined;
+  const mayBeRegex = text[at] === '/' && beforeRegex.test(code.slice(-200));
+  return mayBeRegex ? matchAt(regex, text, at) : undefined;
 };
+
+/** What begins nothing and ends nothing, in code and in the words of a template. */
+const plainCode = /[^/'"`{}]+/y;
+const plainWords = /[^$`\\]+/y;
 
 /** Code of a template's `${…}` stays, its words go; templates nest. */
 const blank = (text: string): string => {
@@ -110,6 +121,12 @@ const blank = (text: string): string => {
   let inTemplate = false;
   for (let at = 0; at < text.length; ) {
     const char = text[at] as string;
+    const plain = matchAt(inTemplate ? plainWords : plainCode, text, at);
+    if (plain !== undefined) {
+      out += inTemplate ? spaces(plain) : plain;
+      at += plain.length;
+      continue;
+    }
     if (inTemplate) {
       if (text.startsWith('${', at)) {
         templates.push(depth);
@@ -124,7 +141,7 @@ const blank = (text: string): string => {
       at += width;
       continue;
     }
-    const found = literalAt(text, at, out.slice(-200));
+    const found = literalAt(text, at, out);
     if (found !== undefined) {
       const quoted = found[0] === "'" || found[0] === '"';
       out += quoted ? `${found[0]}${spaces(found.slice(1, -1))}${found[0]}` : spaces(found);

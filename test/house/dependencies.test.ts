@@ -140,11 +140,12 @@ test('house: every dependency is used by the workspace that declares it', (t) =>
 });
 
 test('house: every imported package is declared by the workspace that imports it', (t) => {
+  const used = [...importers()];
   const undeclared = packages.flatMap((one) => {
     const folder = folderOf(one);
     if (folder === '') return [];
     const declared = new Set(dependenciesOf(one).map(([name]) => name));
-    return [...importers()]
+    return used
       .filter(([name, folders]) => folders.has(folder) && !declared.has(name) && name !== one.name)
       .map(([name]) => `${one.path}: ${name} is imported and not declared`);
   });
