@@ -2,6 +2,6 @@
 export default {
   files: ['dist/test/real/**/*.test.js'],
   timeout: '10m',
-  concurrency: 1,
+  concurrency: 2,
   workerThreads: false,
 };

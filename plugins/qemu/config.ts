@@ -11,7 +11,7 @@ export const configSchema = z
     start: z
       .boolean()
       .default(true)
-      .describe('array: start its storage daemon when there is none; false: somebody else does'),
+      .describe('start the storage daemon of an array when there is none; false: others do'),
     arrays: directories.optional().describe('compute: array id → its directory'),
     hosts: z.array(text()).min(1).optional().describe('compute: names of its hypervisors'),
     computes: directories

@@ -4,8 +4,10 @@
  */
 import { resolve } from 'node:path';
 import type { OpenContext } from '@siteswap/sdk/plugin';
+import { reachArray, type Storage } from './array.ts';
 import type { Config } from './config.ts';
 import { failure } from './faults.ts';
+import { type GroupAt, type GroupState, groupAt } from './group.ts';
 
 export type Directories = Readonly<Record<string, string>>;
 
@@ -27,6 +29,8 @@ export interface ComputeSession {
   readonly directory: string;
   /** Array id → its directory. */
   readonly arrays: Directories;
+  /** Starts the storage daemons of its arrays when there are none: they are of its own site. */
+  readonly start: boolean;
   readonly hosts: readonly string[];
   /** Where its VMs can be migrated to, id → directory. */
   readonly computes: Directories;
@@ -45,7 +49,7 @@ export const openSession = ({ config, remoteId, siteId }: OpenContext<Config>): 
   const { peers = {}, arrays, hosts = ['host-1'], computes = {}, start } = config;
   return arrays === undefined
     ? { kind: 'array', ...at, peers: whole(peers), start }
-    : { kind: 'compute', ...at, arrays: whole(arrays), hosts, computes: whole(computes) };
+    : { kind: 'compute', ...at, arrays: whole(arrays), start, hosts, computes: whole(computes) };
 };
 
 export const asArray = (session: Session): ArraySession => {
@@ -56,4 +60,23 @@ export const asArray = (session: Session): ArraySession => {
 export const asCompute = (session: Session): ComputeSession => {
   if (session.kind === 'compute') return session;
   throw failure('unsupported', `${session.id} is an array: it has no verbs of a compute`);
+};
+
+/** The array of a session, if its directory is there. */
+export const storageOf = (session: Session): Promise<Storage> => {
+  const { directory, id, start } = asArray(session);
+  return reachArray(directory, id, start);
+};
+
+/** The other end of a group. Its daemon is never started from here: that is its own array's. */
+export const peerOf = async (session: Session, state: GroupState): Promise<GroupAt> => {
+  const { peerArrayId } = state;
+  if (peerArrayId === undefined) throw failure('conflict', `group ${state.id} has no peer`);
+  const directory = asArray(session).peers[peerArrayId];
+  if (directory === undefined) {
+    throw failure('refused', `the directory of peer array ${peerArrayId} is not configured`, {
+      hint: `Add it under \`peers\` of array ${session.id}.`,
+    });
+  }
+  return groupAt(await reachArray(directory, peerArrayId, false), state.id);
 };

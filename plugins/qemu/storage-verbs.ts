@@ -1,5 +1,289 @@
 /** The verbs of an array: each finds its group and leaves the rules to the files beside. */
-import type { PluginVerbs } from '@siteswap/sdk/plugin';
-import type { Session } from './session.ts';
+import type {
+  ChangingVerb,
+  Direction,
+  Evidence,
+  GroupTarget,
+  PluginVerbs,
+  TargetVerb,
+  VerbCall,
+} from '@siteswap/sdk/plugin';
+import {
+  acceptOnce,
+  answerEach,
+  applyOnce,
+  type Job,
+  type Outcome,
+  settleEach,
+  settleGroup,
+  valueEach,
+} from './calls.ts';
+import { dropTestBytes, startTest, stopTest } from './copies.ts';
+import { removeExports } from './exports.ts';
+import { failure, faultOf } from './faults.ts';
+import {
+  findGroup,
+  type GroupAt,
+  type GroupState,
+  type HeldGroup,
+  readGroup,
+  withGroup,
+  withPair,
+} from './group.ts';
+import { live } from './layers.ts';
+import { lastBytesMsMax } from './limits.ts';
+import { waitFor } from './locks.ts';
+import { operationIdOf } from './operations.ts';
+import { replicate, stopReplicating } from './replicate.ts';
+import {
+  type Changed,
+  checkMaySend,
+  demote,
+  fence,
+  licenseAnew,
+  promoteByForce,
+  promoteInPeace,
+  restoreIncoming,
+  restoreOutgoing,
+  resumeFlow,
+  wantedDirection,
+} from './roles.ts';
+import { peerOf, type Session, storageOf } from './session.ts';
+import { deviceStatusesOf, listArrays, listDevices, pointsOf, syncStatusOf } from './views.ts';
 
-export const arrayVerbs = {} satisfies PluginVerbs<Session>;
+type Call<V extends TargetVerb> = VerbCall<Session, V>;
+
+/** The verbs that take consistency groups and change something. */
+type GroupVerb =
+  | Job['verb']
+  | 'prepareFailover'
+  | 'failover'
+  | 'fence'
+  | 'testFailoverStart'
+  | 'testFailoverStop'
+  | 'restoreReplication'
+  | 'suspendReplication'
+  | 'resumeReplication'
+  | 'setSitePreference';
+
+type Work<V extends GroupVerb> = (call: Call<V>, at: GroupAt, what: string) => Promise<Outcome>;
+
+const groupOf = async (session: Session, target: GroupTarget): Promise<GroupAt> =>
+  findGroup(await storageOf(session), target);
+
+/** A changing verb on groups. `effect`: what shows that it is done, when its key is forgotten. */
+const changing = <V extends GroupVerb>(
+  verb: V,
+  work: Work<V>,
+  effect?: (held: HeldGroup) => Evidence | undefined,
+): ChangingVerb<Session, V> => {
+  const run = (call: Call<V>) =>
+    answerEach<GroupTarget>(call.targets, async (target) => {
+      const at = await groupOf(call.session, target);
+      return work(call, at, `${verb}/${at.id}`);
+    });
+  const settle = (call: Call<V>) =>
+    settleEach<GroupTarget>(call.targets, async (target) => {
+      const at = await groupOf(call.session, target);
+      return settleGroup(at, call, target.id, `${verb}/${at.id}`, effect);
+    });
+  return { run, settle, repeatable: true } as ChangingVerb<Session, V>;
+};
+
+/** A verb that is one change of a group's state at this array. */
+const stateVerb = <V extends GroupVerb>(
+  verb: V,
+  change: (held: HeldGroup, call: Call<V>) => Promise<Changed> | Changed,
+): ChangingVerb<Session, V> =>
+  changing(verb, (call, at, what) =>
+    withGroup(at, call, (held) => applyOnce(held, call, what, () => change(held, call))),
+  );
+
+const peerAt = async (session: Session, at: GroupAt): Promise<GroupAt> =>
+  peerOf(session, await readGroup(at));
+
+/** State of the other end; undefined when its directory is out of reach, or there is none. */
+const peerState = async (session: Session, state: GroupState): Promise<GroupState | undefined> => {
+  if (state.peerArrayId === undefined) return undefined;
+  try {
+    return await readGroup(await peerOf(session, state));
+  } catch (error) {
+    if (faultOf(error)?.kind === 'unreachable') return undefined;
+    throw error;
+  }
+};
+
+/** The last bytes of a demoted source go to its peer, so that it can be promoted in peace. */
+const sendLastBytes = async (call: Call<'prepareFailover'>, at: GroupAt): Promise<void> => {
+  const state = await readGroup(at);
+  if (state.role !== 'demoted' || state.suspended || state.peerArrayId === undefined) return;
+  const pointId = operationIdOf(call.key, `last-bytes/${at.id}`);
+  const peer = await peerOf(call.session, state);
+  const sent = await waitFor(
+    () =>
+      withPair(at, peer, call, async (held, other) => {
+        if (other.state.role !== 'replica') return {};
+        return (await replicate(held, other, pointId)).done;
+      }),
+    lastBytesMsMax,
+    call.signal,
+  );
+  if (sent !== undefined) return;
+  throw failure('timeout', `the last bytes of group ${at.id} did not arrive in time`);
+};
+
+const prepareFailover: Work<'prepareFailover'> = async (call, at, what) => {
+  const outcome = await withGroup(at, call, (held) =>
+    applyOnce(held, call, what, () => demote(held)),
+  );
+  await sendLastBytes(call, at);
+  return outcome;
+};
+
+const failover: Work<'failover'> = async (call, at, what) => {
+  if (call.args.force) {
+    return withGroup(at, call, (held) => applyOnce(held, call, what, () => promoteByForce(held)));
+  }
+  const state = await readGroup(at);
+  if (state.peerArrayId === undefined) {
+    throw failure('conflict', `group ${at.id} has no peer that it could take over from`);
+  }
+  return withPair(at, await peerOf(call.session, state), call, (held, source) =>
+    applyOnce(held, call, what, () => promoteInPeace(held, source)),
+  );
+};
+
+/** Its writers are cut off in the daemon too, if there is one: durable state comes first. */
+const fenceWriters: Work<'fence'> = async (call, at, what) => {
+  const peer = await peerState(call.session, await readGroup(at));
+  return withGroup(at, call, async (held) => {
+    const outcome = await applyOnce(held, call, what, () => fence(held.state, peer));
+    if (!held.state.fenced) return outcome;
+    const { qmp } = await live(held);
+    await removeExports(held, qmp, 'host', { force: true });
+    await stopReplicating(held, true);
+    return outcome;
+  });
+};
+
+const restoreReplication: Work<'restoreReplication'> = async (call, at, what) => {
+  const state = await readGroup(at);
+  const to: Readonly<Record<string, Direction>> | undefined = call.args.to;
+  if (wantedDirection(state, to) === 'incoming') {
+    return withGroup(at, call, async (held) => {
+      const outcome = await applyOnce(held, call, what, () => restoreIncoming(held));
+      await live(held);
+      return outcome;
+    });
+  }
+  return withPair(at, await peerOf(call.session, state), call, async (held, peer) => {
+    const outcome = await applyOnce(held, call, what, () => restoreOutgoing(held, peer.state));
+    await resumeFlow(held, peer).catch(ignoreDistance);
+    return outcome;
+  });
+};
+
+/** A peer that cannot be reached is found so again by the next sync; roles do not wait for it. */
+const ignoreDistance = (error: unknown): void => {
+  const kind = faultOf(error)?.kind;
+  if (kind !== 'unreachable' && kind !== 'timeout') throw error;
+};
+
+/** Refuses what this end may not send. */
+const checkJob = async (verb: Job['verb'], held: HeldGroup, peer: GroupState): Promise<void> => {
+  const { state } = held;
+  const { id, role } = state;
+  if (verb === 'sync' && role !== 'source' && role !== 'demoted') {
+    throw failure('conflict', `group ${id} is ${role} here, not the source`);
+  }
+  if (verb === 'sync' && state.suspended) {
+    throw failure('conflict', `the replication of group ${id} is suspended`);
+  }
+  if (verb === 'sync' && state.fenced) {
+    throw failure('fenced', `group ${id}: a newer lineage writes elsewhere`);
+  }
+  if (verb === 'reverse' && role !== 'promoted') {
+    throw failure('conflict', `group ${id} is ${role} here: only a promoted one reverses`);
+  }
+  if (verb === 'resync') await licenseAnew(held, peer);
+  if (verb !== 'sync') checkMaySend(held.state, peer);
+};
+
+const longVerb = <V extends Job['verb']>(verb: V): ChangingVerb<Session, V> =>
+  changing(verb, async (call, at) => {
+    const { changes } = call.args as { readonly changes?: 'keep' | 'discard' };
+    const job: Job = changes === undefined ? { verb } : { verb, changes };
+    return withPair(at, await peerAt(call.session, at), call, (held, peer) =>
+      acceptOnce(held, call, job, () => checkJob(verb, held, peer.state)),
+    );
+  });
+
+const stopTestFailover: Work<'testFailoverStop'> = (call, at, what) =>
+  withGroup(at, call, async (held) => {
+    const outcome = await applyOnce(held, call, what, () => stopTest(held));
+    await dropTestBytes(held);
+    return outcome;
+  });
+
+const checkSource = ({ id, role }: GroupState): void => {
+  if (role === 'source' || role === 'demoted') return;
+  throw failure('conflict', `group ${id} is ${role} here, not the source`);
+};
+
+const suspend = async (held: HeldGroup): Promise<Changed> => {
+  checkSource(held.state);
+  if (!held.state.suspended) await stopReplicating(held, true);
+  return { next: { ...held.state, suspended: true }, evidence: {} };
+};
+
+const resume: Work<'resumeReplication'> = async (call, at, what) =>
+  withPair(at, await peerAt(call.session, at), call, async (held, peer) => {
+    const outcome = await applyOnce(held, call, what, () => {
+      checkSource(held.state);
+      return { next: { ...held.state, suspended: false }, evidence: {} };
+    });
+    await resumeFlow(held, peer).catch(ignoreDistance);
+    return outcome;
+  });
+
+/** Only what both sites see as one device has a side that serves it. */
+const prefer = (state: GroupState, siteId: string): Changed => {
+  if (state.preferredSiteId === undefined) {
+    throw failure('unsupported', `group ${state.id} is not shared by two sites`);
+  }
+  return { next: { ...state, preferredSiteId: siteId }, evidence: {} };
+};
+
+const look =
+  <V>(of: (at: GroupAt, call: Call<TargetVerb>) => Promise<V>) =>
+  (call: Call<TargetVerb>) =>
+    valueEach(call.targets as readonly GroupTarget[], async (target) =>
+      of(await groupOf(call.session, target), call),
+    );
+
+export const arrayVerbs = {
+  discoverArrays: listArrays,
+  discoverDevices: listDevices,
+  deviceStatus: look(deviceStatusesOf),
+  recoveryPoints: look(pointsOf),
+  syncStatus: (call: Call<'syncStatus'>) =>
+    valueEach(call.targets, async (target) =>
+      syncStatusOf(await groupOf(call.session, target), target.id),
+    ),
+  sync: longVerb('sync'),
+  reverse: longVerb('reverse'),
+  resync: longVerb('resync'),
+  prepareFailover: changing('prepareFailover', prepareFailover, ({ state }) =>
+    state.role === 'demoted' ? { lineage: state.lineage } : undefined,
+  ),
+  failover: changing('failover', failover),
+  fence: changing('fence', fenceWriters),
+  setSitePreference: stateVerb('setSitePreference', ({ state }, { args }) =>
+    prefer(state, args.siteId),
+  ),
+  testFailoverStart: stateVerb('testFailoverStart', startTest),
+  testFailoverStop: changing('testFailoverStop', stopTestFailover),
+  restoreReplication: changing('restoreReplication', restoreReplication),
+  suspendReplication: stateVerb('suspendReplication', suspend),
+  resumeReplication: changing('resumeReplication', resume),
+} satisfies PluginVerbs<Session>;

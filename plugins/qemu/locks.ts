@@ -1,0 +1,82 @@
+/**
+ * Locks that the kernel gives back. A lock is a socket bound to an abstract name: binding is
+ * atomic, and when its holder dies the name is free at once. The names are known to one machine: an array's
+ * directory must not be changed from two machines at once.
+ */
+import { createHash } from 'node:crypto';
+import { createServer, type Server } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { failure } from './faults.ts';
+import { lockWaitMsMax, pollMsMax, pollMsMin } from './limits.ts';
+
+/** A lock that is held until it is given back. */
+export interface Lock {
+  readonly release: () => Promise<void>;
+}
+
+const addressOf = (name: string): string =>
+  `\0siteswap-qemu/${createHash('sha256').update(name).digest('hex').slice(0, 40)}`;
+
+const bind = (name: string): Promise<Server | undefined> =>
+  new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once('listening', () => resolve(server));
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(undefined);
+      else reject(error);
+    });
+    server.listen(addressOf(name));
+  });
+
+/** Polls until `look` finds something; undefined when it does not in time, or is aborted. */
+export const waitFor = async <T>(
+  look: () => Promise<T | undefined>,
+  waitMsMax: number,
+  signal?: AbortSignal,
+): Promise<T | undefined> => {
+  const giveUpAt = performance.now() + waitMsMax;
+  for (let delayMs = pollMsMin; ; delayMs = Math.min(delayMs * 2, pollMsMax)) {
+    const found = await look();
+    if (found !== undefined || signal?.aborted || performance.now() > giveUpAt) return found;
+    await sleep(delayMs);
+  }
+};
+
+/** The first of the names that is free. Throws `busy` when none is in time. */
+export const lockAnyOf = async (
+  names: readonly string[],
+  signal?: AbortSignal,
+): Promise<Lock & { readonly name: string }> => {
+  const found = await waitFor(
+    async () => {
+      for (const name of names) {
+        const server = await bind(name);
+        if (server !== undefined) return { name, server };
+      }
+      return undefined;
+    },
+    lockWaitMsMax,
+    signal,
+  );
+  if (found !== undefined) {
+    const { name, server } = found;
+    return { name, release: () => new Promise((resolve) => server.close(() => resolve())) };
+  }
+  if (signal?.aborted) throw failure('interrupted', `given up while waiting for ${names[0]}`);
+  throw failure('busy', `${names[0]} has been in use for ${lockWaitMsMax} ms`);
+};
+
+/** Runs `body` under the locks, always taken in one order: no two can wait in a ring. */
+export const withLocks = async <T>(
+  names: readonly string[],
+  signal: AbortSignal | undefined,
+  body: () => Promise<T>,
+): Promise<T> => {
+  const held: Lock[] = [];
+  try {
+    for (const name of [...new Set(names)].sort()) held.push(await lockAnyOf([name], signal));
+    return await body();
+  } finally {
+    await Promise.all(held.map(({ release }) => release()));
+  }
+};

@@ -1,0 +1,317 @@
+/**
+ * Replication from one end of a pair to the other. A synchronous pair is mirrored write by write;
+ * an asynchronous one in cycles: the group is frozen in one instant and what the layer holds is
+ * shipped. Each step looks at both daemons and does the next thing; QEMU copies meanwhile.
+ */
+import type { Evidence, RecoveryPoint } from '@siteswap/sdk/plugin';
+import { socketAddressOf } from './array.ts';
+import { exportNameOf } from './exports.ts';
+import { failure } from './faults.ts';
+import {
+  activeLayer,
+  commonPoint,
+  type GroupAt,
+  type GroupState,
+  type HeldGroup,
+  newestPoint,
+  tokenOf,
+} from './group.ts';
+import {
+  type BlockJob,
+  blockJobsOf,
+  dropNode,
+  endJobs,
+  type Job,
+  jobError,
+  jobsOf,
+  nodesOf,
+} from './jobs.ts';
+import { cut, fold, freeze, live, writtenBytes } from './layers.ts';
+import { drainMsMax } from './limits.ts';
+import { nodeOf } from './names.ts';
+import type { Qmp } from './qmp.ts';
+
+/** What a step came to. */
+export interface Step {
+  /** There when the copy stands on the point. */
+  readonly done?: Evidence;
+  /** 0 to 1. */
+  readonly progress: number;
+  /** Bytes that this step found to have travelled. */
+  readonly movedBytes?: number;
+}
+
+const tokensOf = ({ at, state }: HeldGroup): string[] =>
+  state.devices.map((device) => tokenOf(at, device));
+
+/** The peer's device as a node of the source's daemon. */
+const addPeer = async (
+  source: HeldGroup,
+  target: HeldGroup,
+  qmp: Qmp,
+  use: 'ship' | 'mirror',
+): Promise<void> => {
+  const known = await nodesOf(qmp);
+  for (const device of source.state.devices) {
+    const node = `${use}-to-${tokenOf(source.at, device)}`;
+    if (known.has(node)) continue;
+    const peer = { id: device.peerId as string };
+    await qmp.must('blockdev-add', {
+      driver: 'nbd',
+      'node-name': node,
+      server: socketAddressOf(
+        source.at.storage.links?.[target.at.storage.id] ?? target.at.storage.address,
+      ),
+      export: exportNameOf('replica', peer, target.state),
+      'reconnect-delay': 0,
+    });
+  }
+};
+
+const dropPeer = async (source: HeldGroup, qmp: Qmp, use: 'ship' | 'mirror'): Promise<void> => {
+  for (const token of tokensOf(source)) await dropNode(qmp, `${use}-to-${token}`);
+};
+
+export type MirrorState = 'none' | 'catching-up' | 'ok' | 'broken';
+
+/** Of a group's mirrors together: the worst counts. */
+export const mirrorStateOf = (
+  at: GroupAt,
+  state: GroupState,
+  all: readonly BlockJob[],
+): MirrorState => {
+  const jobs = state.devices.map((one) =>
+    all.find(({ device }) => device === `mirror-${tokenOf(at, one)}`),
+  );
+  if (jobs.every((job) => job === undefined)) return 'none';
+  if (jobs.some((job) => job === undefined || job['io-status'] !== 'ok')) return 'broken';
+  return jobs.every((job) => job?.status === 'ready') ? 'ok' : 'catching-up';
+};
+
+const mirrorProgress = async (source: HeldGroup, qmp: Qmp): Promise<[number, number]> => {
+  const ids = new Set(tokensOf(source).map((token) => `mirror-${token}`));
+  const jobs = (await blockJobsOf(qmp)).filter(({ device }) => ids.has(device));
+  return [
+    jobs.reduce((sum, { offset }) => sum + offset, 0),
+    jobs.reduce((sum, { len }) => sum + len, 0),
+  ];
+};
+
+/** Ends the mirrors. Softly: each first copies what it lags behind by; its writers are gone. */
+export const endMirrors = async (source: HeldGroup, qmp: Qmp, force: boolean): Promise<void> => {
+  const ids = new Set(tokensOf(source).map((token) => `mirror-${token}`));
+  await endJobs(qmp, ids, { force, waitMsMax: drainMsMax });
+  await dropPeer(source, qmp, 'mirror');
+};
+
+const beginMirrors = async (source: HeldGroup, target: HeldGroup, qmp: Qmp): Promise<void> => {
+  await addPeer(source, target, qmp, 'mirror');
+  const { at, state } = source;
+  for (const device of state.devices) {
+    const token = tokenOf(at, device);
+    await qmp.must('blockdev-mirror', {
+      'job-id': `mirror-${token}`,
+      device: nodeOf(at, device, activeLayer(state).id),
+      target: `mirror-to-${token}`,
+      sync: state.layers.length === 1 ? 'full' : 'top',
+      'copy-mode': 'write-blocking',
+      'on-target-error': 'stop',
+    });
+  }
+};
+
+const shipIdsOf = (source: HeldGroup, jobs: readonly Job[]): ReadonlySet<string> => {
+  const prefixes = tokensOf(source).map((token) => `ship-${token}-`);
+  return new Set(jobs.flatMap(({ id }) => (prefixes.some((one) => id.startsWith(one)) ? id : [])));
+};
+
+const endShipping = async (source: HeldGroup, qmp: Qmp): Promise<void> => {
+  const ids = shipIdsOf(source, await jobsOf(qmp));
+  await endJobs(qmp, ids, { force: true, waitMsMax: drainMsMax });
+  await dropPeer(source, qmp, 'ship');
+};
+
+/** The frozen layers that the target lacks, lowest first. */
+const layersToShip = ({ state }: HeldGroup, target: HeldGroup) => {
+  const common = commonPoint(state, target.state);
+  const from = state.layers.findIndex(({ point }) => point !== undefined && point === common);
+  return state.layers.slice(from + 1, -1);
+};
+
+/** Ships layers in their order, all devices at once. */
+const ship = async (source: HeldGroup, target: HeldGroup, qmp: Qmp): Promise<Step> => {
+  const layers = layersToShip(source, target);
+  if (layers.length === 0) return { progress: 1, done: {}, movedBytes: 0 };
+  const jobs = new Map((await jobsOf(qmp)).map((job) => [job.id, job]));
+  const { at, state } = source;
+  const all = state.devices.length * layers.length;
+  let [ended, movedBytes] = [0, 0];
+  for (const device of state.devices) {
+    for (const { id } of layers) {
+      const jobId = `ship-${tokenOf(at, device)}-${id}`;
+      const job = jobs.get(jobId);
+      if (job?.status === 'concluded') {
+        if (job.error !== undefined) throw jobError(job);
+        ended += 1;
+        movedBytes += job['total-progress'];
+        continue;
+      }
+      if (job === undefined) {
+        await addPeer(source, target, qmp, 'ship');
+        await qmp.must('blockdev-backup', {
+          'job-id': jobId,
+          device: nodeOf(at, device, id),
+          target: `ship-to-${tokenOf(at, device)}`,
+          sync: id === state.layers[0]?.id ? 'full' : 'top',
+          'auto-dismiss': false,
+        });
+      } else ended += job['current-progress'] / Math.max(1, job['total-progress']);
+      break;
+    }
+  }
+  return ended === all ? { progress: 1, done: {}, movedBytes } : { progress: ended / all };
+};
+
+/** A shipping that failed leaves nothing behind: the next one begins anew. */
+const shipOrEnd = async (source: HeldGroup, target: HeldGroup, qmp: Qmp): Promise<Step> => {
+  try {
+    return await ship(source, target, qmp);
+  } catch (error) {
+    await endShipping(source, qmp).catch(() => undefined);
+    throw error;
+  }
+};
+
+/** From now on the target's bytes are in no order; its newest point is what counts. */
+const openTarget = async (source: HeldGroup, target: HeldGroup, qmp: Qmp): Promise<void> => {
+  await live(target);
+  if (target.state.inflow !== 'partial') {
+    await endShipping(source, qmp);
+    if (target.state.inflow === 'live') await freezeLive(target, { inflow: 'partial' });
+    else await target.commit({ ...target.state, inflow: 'partial' });
+  }
+  if (!source.state.forgot) return;
+  // It may hold what the source acknowledged and lost: that is in no layer of the source.
+  await endShipping(source, qmp);
+  const common = commonPoint(source.state, target.state);
+  await cut(target, common === undefined ? {} : { pointId: common.id });
+  await source.commit({ ...source.state, forgot: false });
+};
+
+/** Makes a point of what a synchronous replica holds right now, at this end alone. */
+export const freezeLive = async (
+  target: HeldGroup,
+  also: Partial<HeldGroup['state']>,
+): Promise<void> => {
+  const { qmp } = await live(target);
+  const newest = newestPoint(target.state);
+  if (newest !== undefined && (await writtenBytes(target, qmp)) === 0) {
+    await target.commit({ ...target.state, ...also });
+    return;
+  }
+  const atMs = target.state.confirmed?.atMs ?? newest?.atMs ?? 0;
+  const by = target.state.confirmed?.by ?? target.at.storage.id;
+  await freeze(target, { id: `live-${activeLayer(target.state).id}`, atMs, by }, also);
+};
+
+const evidenceOf = ({ id, atMs }: RecoveryPoint): Evidence => ({
+  recoveryPoint: id,
+  recoveryPointAtMs: atMs,
+});
+
+const pointAt = ({ state }: HeldGroup, id: string): RecoveryPoint | undefined =>
+  state.layers.find(({ point }) => point?.id === id)?.point;
+
+const newPoint = ({ at }: HeldGroup, id: string): RecoveryPoint => ({
+  id,
+  atMs: Date.now(),
+  by: at.storage.id,
+});
+
+/** One cycle: freeze, ship, freeze there, put the layers together. */
+const cycle = async (source: HeldGroup, target: HeldGroup, pointId: string): Promise<Step> => {
+  const { qmp } = await live(source);
+  if (pointAt(source, pointId) === undefined) await freeze(source, newPoint(source, pointId));
+  const point = pointAt(source, pointId) as RecoveryPoint;
+  let movedBytes: number | undefined;
+  if (pointAt(target, pointId) === undefined) {
+    await openTarget(source, target, qmp);
+    const shipped = await shipOrEnd(source, target, qmp);
+    if (shipped.done === undefined) return shipped;
+    movedBytes = shipped.movedBytes;
+    await freeze(target, point, { inflow: 'still' });
+    await endShipping(source, qmp);
+  }
+  const folded = [await fold(source, pointId), await fold(target, pointId)];
+  const moved = movedBytes === undefined ? {} : { movedBytes };
+  if (folded.includes(false)) return { progress: 0.99, ...moved };
+  return { done: evidenceOf(point), progress: 1, ...moved };
+};
+
+/** Both ends hold the same and nobody writes: a point of both, so that later deltas are small. */
+const rotate = async (
+  source: HeldGroup,
+  target: HeldGroup,
+  qmp: Qmp,
+  point: RecoveryPoint,
+): Promise<void> => {
+  await endMirrors(source, qmp, false);
+  await freeze(source, point);
+  await freeze(target, point, { inflow: 'still', confirmed: point });
+};
+
+/** Mirrors that are not there, or broken: what the target lacks first, then every write. */
+const mirrorAgain = async (source: HeldGroup, target: HeldGroup, qmp: Qmp): Promise<Step> => {
+  await endMirrors(source, qmp, true);
+  const common = commonPoint(source.state, target.state);
+  if (common !== undefined && common === newestPoint(source.state)) {
+    const folded = [await fold(source, common.id), await fold(target, common.id)];
+    if (folded.includes(false)) return { progress: 0.1 };
+  }
+  await openTarget(source, target, qmp);
+  const shipped = await shipOrEnd(source, target, qmp);
+  if (shipped.done === undefined) return { progress: shipped.progress / 2 };
+  await endShipping(source, qmp);
+  await beginMirrors(source, target, qmp).catch(async (error: unknown) => {
+    await endMirrors(source, qmp, true).catch(() => undefined);
+    throw error;
+  });
+  return { progress: 0.5, movedBytes: shipped.movedBytes ?? 0 };
+};
+
+/** A synchronous pair: mirrored, and said to be. Without writers both ends get the point. */
+const confirm = async (source: HeldGroup, target: HeldGroup, pointId: string): Promise<Step> => {
+  const { qmp } = await live(source);
+  const mirrors = mirrorStateOf(source.at, source.state, await blockJobsOf(qmp));
+  if (mirrors === 'none' || mirrors === 'broken') return mirrorAgain(source, target, qmp);
+  const [offset, len] = await mirrorProgress(source, qmp);
+  if (mirrors === 'catching-up') return { progress: 0.5 + offset / Math.max(1, len) / 2 };
+  await live(target);
+  const wasOpen = target.state.inflow !== 'live';
+  const movedBytes = wasOpen ? { movedBytes: len } : {};
+  const known = pointAt(target, pointId);
+  const quiet = source.state.hosts.length === 0;
+  if (known === undefined && quiet && (await writtenBytes(source, qmp)) !== 0) {
+    await rotate(source, target, qmp, newPoint(source, pointId));
+    return { progress: 0.9, ...movedBytes };
+  }
+  const confirmed = known ?? newPoint(source, pointId);
+  await target.commit({ ...target.state, inflow: 'live', confirmed });
+  return { done: evidenceOf(confirmed), progress: 1, ...movedBytes };
+};
+
+/** One step of bringing the target onto the point that `pointId` will name. */
+export const replicate = (source: HeldGroup, target: HeldGroup, pointId: string): Promise<Step> => {
+  if (target.state.role !== 'replica') {
+    throw failure('conflict', `group ${target.state.id} is ${target.state.role} at its peer`);
+  }
+  const way = source.state.mode === 'synchronous' ? confirm : cycle;
+  return way(source, target, pointId);
+};
+
+/** Nothing of the source's jobs is left: its peer takes over, or the pair is suspended. */
+export const stopReplicating = async (source: HeldGroup, force: boolean): Promise<void> => {
+  const { qmp } = await live(source);
+  await endMirrors(source, qmp, force);
+  await endShipping(source, qmp);
+};

@@ -1,0 +1,197 @@
+/** How an array and its groups look from outside. Nothing here changes what they are. */
+import type {
+  ArrayInfo,
+  Device,
+  DeviceStatus,
+  Direction,
+  ListingCall,
+  Page,
+  PairState,
+  RecoveryPoint,
+  SyncStatus,
+  TargetVerb,
+  VerbCall,
+} from '@siteswap/sdk/plugin';
+import { nbdUri, type Storage } from './array.ts';
+import { takeMonitor } from './daemon.ts';
+import { exportNameOf } from './exports.ts';
+import {
+  acceptsWriters,
+  allGroups,
+  type GroupAt,
+  type GroupState,
+  groupAt,
+  newestPoint,
+  type Role,
+  readGroup,
+  type StoredDevice,
+} from './group.ts';
+import { type BlockJob, type BlockNode, blockJobsOf, nodesOf } from './jobs.ts';
+import { writtenOf } from './layers.ts';
+import { readOperation } from './operations.ts';
+import { mirrorStateOf } from './replicate.ts';
+import { type Session, storageOf } from './session.ts';
+
+/** Version that this plugin shows when it cannot ask. */
+export const pluginVersion = '0.1.0';
+
+/** What QEMU says of all groups of an array, asked at once. */
+interface Seen {
+  readonly nodes: ReadonlyMap<string, BlockNode>;
+  readonly jobs: readonly BlockJob[];
+}
+
+const seenAt = async (storage: Storage, signal: AbortSignal): Promise<Seen> => {
+  const { qmp, release } = await takeMonitor(storage, signal);
+  try {
+    return { nodes: await nodesOf(qmp), jobs: await blockJobsOf(qmp) };
+  } finally {
+    await release();
+  }
+};
+
+const directions: Readonly<Record<Role, Direction>> = {
+  source: 'outgoing',
+  demoted: 'outgoing',
+  replica: 'incoming',
+  promoted: 'none',
+  single: 'none',
+};
+
+const sourceStateOf = (at: GroupAt, state: GroupState, { jobs }: Seen): PairState => {
+  if (state.mode === 'asynchronous') return 'synchronized';
+  const mirrors = mirrorStateOf(at, state, jobs);
+  if (mirrors === 'ok') return 'synchronized';
+  return mirrors === 'broken' ? 'broken' : 'unsynchronized';
+};
+
+const pairStateOf = (at: GroupAt, state: GroupState, seen: Seen): PairState => {
+  if (state.fenced) return 'broken';
+  if (state.suspended) return 'suspended';
+  if (state.role === 'demoted') return 'prepared';
+  if (state.role === 'promoted') return 'failedover';
+  if (state.role === 'single') return 'inactive';
+  if (state.role === 'source') return sourceStateOf(at, state, seen);
+  return state.inflow === 'partial' ? 'unsynchronized' : 'synchronized';
+};
+
+/** Counted since the ends parted: at a promoted end, and at a source that mirrors no more. */
+const divergedBytesOf = (at: GroupAt, state: GroupState, seen: Seen): number | undefined => {
+  const parted =
+    state.role === 'promoted' ||
+    (state.role === 'source' &&
+      (state.fenced || state.suspended || sourceStateOf(at, state, seen) !== 'synchronized'));
+  return parted ? writtenOf(at, state, seen.nodes) : undefined;
+};
+
+/** The last layer of all devices is counted at once: of a group, the first device says it. */
+const statusOf = (
+  at: GroupAt,
+  state: GroupState,
+  device: StoredDevice,
+  seen: Seen,
+): DeviceStatus => {
+  const alone = { ...state, devices: [device] };
+  const divergedBytes = divergedBytesOf(at, alone, seen);
+  const { preferredSiteId } = state;
+  return {
+    id: device.id,
+    direction: directions[state.role],
+    access: acceptsWriters(state) ? 'read-write' : 'read-only',
+    pairState: pairStateOf(at, state, seen),
+    lineage: state.lineage,
+    ...(divergedBytes === undefined ? {} : { divergedBytes }),
+    ...(preferredSiteId === undefined ? {} : { preferredSiteId }),
+  };
+};
+
+export const deviceStatusesOf = async (
+  at: GroupAt,
+  { signal }: VerbCall<Session, TargetVerb>,
+): Promise<DeviceStatus[]> => {
+  const state = await readGroup(at);
+  const seen = await seenAt(at.storage, signal);
+  return state.devices.map((device) => statusOf(at, state, device, seen));
+};
+
+/** Newest first: what a promote would go to, then older ones. */
+export const pointsOf = async (at: GroupAt): Promise<RecoveryPoint[]> => {
+  const { layers, confirmed, inflow, role } = await readGroup(at);
+  const live = role === 'replica' && inflow === 'live' && confirmed !== undefined;
+  const held = layers.flatMap(({ point }) => point ?? []).reverse();
+  const all = live ? [confirmed, ...held] : held;
+  return all.filter(({ id }, index) => all.findIndex((one) => one.id === id) === index);
+};
+
+const lastPointOf = (state: GroupState): RecoveryPoint | undefined =>
+  (state.inflow === 'live' ? state.confirmed : undefined) ?? newestPoint(state);
+
+export const syncStatusOf = async (at: GroupAt, id: string): Promise<SyncStatus> => {
+  const state = await readGroup(at);
+  const last = lastPointOf(state);
+  const recoveryPoint = last === undefined ? {} : { recoveryPoint: last };
+  const operation =
+    state.operation === undefined ? undefined : await readOperation(at.storage, state.operation);
+  if (operation?.state === 'running') {
+    return { id, state: 'in-progress', progress: operation.progress, ...recoveryPoint };
+  }
+  return { id, state: last === undefined ? 'none' : 'complete', ...recoveryPoint };
+};
+
+export const listArrays = async ({
+  session,
+  signal,
+}: ListingCall<Session>): Promise<Page<ArrayInfo>> => {
+  const storage = await storageOf(session);
+  const { qmp, release } = await takeMonitor(storage, signal);
+  try {
+    const { package: words } = await qmp.must<{ package?: string }>('query-version');
+    const { id, name, peerArrayIds } = storage;
+    const softwareVersion = words === undefined || words === '' ? pluginVersion : words;
+    const model = 'qemu-storage-daemon';
+    return { items: [{ id, name, vendor: 'QEMU', model, softwareVersion, peerArrayIds }] };
+  } finally {
+    await release();
+  }
+};
+
+const deviceOf = (at: GroupAt, state: GroupState, device: StoredDevice, seen: Seen): Device => {
+  const last = lastPointOf(state);
+  const { peerArrayId: arrayId } = state;
+  const { peerId: deviceId } = device;
+  const paired = arrayId !== undefined && deviceId !== undefined;
+  const alone = state.devices.length === 1 && state.id === device.id;
+  return {
+    ...statusOf(at, state, device, seen),
+    name: device.name,
+    sizeBytes: device.sizeBytes,
+    ...(paired ? { peer: { arrayId, deviceId }, updateMode: state.mode } : {}),
+    ...(alone ? {} : { groupId: state.id }),
+    ...(last === undefined ? {} : { lastRecoveryPoint: last }),
+    hostIdentity: nbdUri(at.storage.address, exportNameOf('host', device, state)),
+  };
+};
+
+/** One page of a list in a stable order: the token is the last key of the page before. */
+export const pageOf = <T>(
+  all: readonly T[],
+  { token, sizeMax }: { readonly token?: string; readonly sizeMax: number },
+  keyOf: (item: T) => string,
+): Page<T> => {
+  const sorted = [...all].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  const rest = token === undefined ? sorted : sorted.filter((item) => keyOf(item) > token);
+  const items = rest.slice(0, sizeMax);
+  const last = items.at(-1);
+  return rest.length > items.length && last !== undefined
+    ? { items, next: keyOf(last) }
+    : { items };
+};
+
+export const listDevices = async (call: ListingCall<Session>): Promise<Page<Device>> => {
+  const storage = await storageOf(call.session);
+  const seen = await seenAt(storage, call.signal);
+  const devices = (await allGroups(storage)).flatMap((state) =>
+    state.devices.map((device) => deviceOf(groupAt(storage, state.id), state, device, seen)),
+  );
+  return pageOf(devices, call.page, ({ id }) => id);
+};

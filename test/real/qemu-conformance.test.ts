@@ -1,0 +1,83 @@
+/** The qemu plugin under the suite that every plugin must pass: real daemons, real images. */
+import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { killArray, writeAs } from '@siteswap/plugin-qemu/inspect';
+import { provisionPair } from '@siteswap/plugin-qemu/provision';
+import type { Fixture, RemoteFixture } from '../../sdk/conformance/index.ts';
+import { conformance } from '../conformance/_harness.ts';
+
+const sizeBytes = 8 * 1024 * 1024;
+
+const at = (arrayId: string, deviceId: string) => [{ arrayId, deviceId }];
+
+const datastore = (id: string, peerId: string) => ({
+  id: `ds-${id}`,
+  devices: { source: at('a', id), target: at('b', peerId) },
+});
+
+const provision = (root: string) =>
+  provisionPair({
+    source: { id: 'a', directory: join(root, 'a') },
+    target: { id: 'b', directory: join(root, 'b') },
+    groups: [
+      {
+        id: 'g1',
+        mode: 'asynchronous',
+        devices: [
+          { id: 'd1', peerId: 'r1', sizeBytes },
+          { id: 'd2', peerId: 'r2', sizeBytes },
+        ],
+      },
+      { id: 'g2', mode: 'synchronous', devices: [{ id: 'd3', peerId: 'r3', sizeBytes }] },
+    ],
+  });
+
+const fixture = async (): Promise<Fixture> => {
+  const root = await mkdtemp(join(tmpdir(), 'siteswap-qemu-'));
+  const arrayAt = (id: string, peer: string): RemoteFixture => ({
+    id,
+    siteId: `site-${id}`,
+    config: { directory: join(root, id), peers: { [peer]: join(root, peer) } },
+  });
+  const computeAt = (id: string): RemoteFixture => ({
+    id: `compute-${id}`,
+    siteId: `site-${id}`,
+    config: { directory: join(root, `compute-${id}`), arrays: { [id]: join(root, id) } },
+  });
+  const clear = async (): Promise<void> => {
+    for (const id of ['a', 'b']) {
+      await killArray(join(root, id), id);
+      await rm(join(root, id), { recursive: true });
+    }
+  };
+  await provision(root);
+  return {
+    plugin: '@siteswap/plugin-qemu',
+    arrays: { source: arrayAt('a', 'b'), target: arrayAt('b', 'a') },
+    computes: { source: computeAt('a'), target: computeAt('b') },
+    groups: [
+      { source: { id: 'g1', devices: ['d1', 'd2'] }, target: { id: 'g1', devices: ['r1', 'r2'] } },
+      { source: { id: 'g2', devices: ['d3'] }, target: { id: 'g2', devices: ['r3'] } },
+    ],
+    datastores: [datastore('d1', 'r1'), datastore('d2', 'r2'), datastore('d3', 'r3')],
+    accepts: ['sync', 'reverse', 'resync'],
+    hooks: {
+      unreachable: (id, broken) => {
+        const here = join(root, id);
+        return broken ? rename(here, `${here}-away`) : rename(`${here}-away`, here);
+      },
+      write: (id, deviceId, lineage) => writeAs(join(root, id), id, deviceId, lineage),
+    },
+    reset: async () => {
+      await clear();
+      await provision(root);
+    },
+    close: async () => {
+      await clear();
+      await rm(root, { recursive: true });
+    },
+  };
+};
+
+await conformance({ fixture, lacks: [] });
