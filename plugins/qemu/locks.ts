@@ -1,7 +1,7 @@
 /**
  * Locks that the kernel gives back. A lock is a socket bound to an abstract name: binding is
- * atomic, and when its holder dies the name is free at once. The names are known to one machine: an array's
- * directory must not be changed from two machines at once.
+ * atomic, and when its holder dies the name is free at once. Names are known to one machine: an
+ * array's directory must not be changed from two machines at once.
  */
 import { createHash } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
