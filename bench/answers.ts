@@ -18,6 +18,8 @@ const vmWorkgroupMax = 20;
 /** Between two questions: often enough for a p99, seldom enough not to be the load. */
 const pauseMs = 10;
 const watchersPerChannel = 50;
+/** Enough for a p99. */
+const idleAsked = 300;
 
 interface Load {
   readonly watchers: number;
@@ -25,6 +27,8 @@ interface Load {
 }
 
 interface Heard {
+  /** Before the run, with nothing else going on. */
+  readonly idle: readonly number[];
   readonly getRun: readonly number[];
   readonly echo: readonly number[];
   /** Watchers that were served the whole run. */
@@ -54,6 +58,15 @@ const askUntil = async (
   return heard;
 };
 
+const askIdle = async (daemon: Caller, runId: string): Promise<readonly number[]> => {
+  const heard: number[] = [];
+  for (let asked = 0; asked < idleAsked; asked++) {
+    heard.push(await daemon.getRun(runId));
+    await pause(pauseMs);
+  }
+  return heard;
+};
+
 const listen = async (scale: Scale, { watchers, syncDelayMs }: Load): Promise<Heard> => {
   const { groups, loadMs } = scale;
   const tasks = (groups * vmsPerGroup * steps) / vmWorkgroupMax;
@@ -66,7 +79,8 @@ const listen = async (scale: Scale, { watchers, syncDelayMs }: Load): Promise<He
   const callers = Array.from({ length: channels + 1 }, () => new Caller(address));
   const echoCaller = new Caller(echo.ready);
   try {
-    await world.failOver({ groups, vmWorkgroupMax });
+    const { runId: before } = await world.failOver({ groups, vmWorkgroupMax });
+    const idle = await askIdle(callers[channels] as Caller, before);
     const begunMs = performance.now();
     const runId = await world.start(Mode.REPROTECT);
     const watched = Array.from({ length: Math.max(watchers, 1) }, (_, at) =>
@@ -77,7 +91,7 @@ const listen = async (scale: Scale, { watchers, syncDelayMs }: Load): Promise<He
     const sizes = await over;
     const runMs = performance.now() - begunMs;
     const served = sizes.filter((bytes) => bytes === Math.max(...sizes)).length;
-    return { ...(await asking), served, runMs };
+    return { ...(await asking), idle, served, runMs };
   } finally {
     for (const caller of [...callers, echoCaller]) caller.close();
     await echo.stop();
@@ -101,16 +115,26 @@ const timesOf = (what: string, heard: Heard, wanted = true): readonly Figure[] =
   },
 ];
 
+const beside = (watchers: number, { getRun, idle }: Heard): Figure => ({
+  name: `GetRun beside ${watchers} watchers of the run: p99`,
+  value: quantile(getRun, 0.99),
+  unit: 'ms',
+  limit: { name: 'idle', value: quantile(idle, 0.99) },
+  wanted: { of: 'ratio', is: '≤', than: 3 },
+});
+
 export const answers = async (scale: Scale): Promise<readonly Figure[]> => {
-  const { watchers } = scale;
+  const { watchers, watchersFew } = scale;
   const alone = await listen(scale, { watchers: 0, syncDelayMs: 0 });
   const crowded = await listen(scale, { watchers, syncDelayMs: 0 });
+  const few = await listen(scale, { watchers: watchersFew, syncDelayMs: 0 });
   const delayMs = 10;
   const slow = await listen(scale, { watchers: 0, syncDelayMs: delayMs });
   const growthMs = quantile(slow.getRun, 0.99) - quantile(alone.getRun, 0.99);
   return [
     { name: 'length of the run', value: alone.runMs / 1_000, unit: 's' },
     ...timesOf('during a run', alone),
+    beside(watchersFew, few),
     ...timesOf(`beside ${watchers} watchers`, crowded, false),
     {
       name: 'watchers that got every event',

@@ -24,6 +24,8 @@ export interface BenchDaemon {
    * steps: then a failover is what is measured.
    */
   readonly stretched?: boolean;
+  /** True: looks take as long as at real systems, a few of them very long (`slow-lab.ts`). */
+  readonly tailed?: boolean;
 }
 
 const bench = JSON.parse(process.argv[2] ?? '{}') as BenchDaemon;
@@ -42,11 +44,14 @@ const configOf = (bench: BenchDaemon): string => {
   };
   const config = { world: { inline: 'bench', spec } };
   const plugin = 'lab';
+  const module = bench.tailed
+    ? new URL('./slow-lab.js', import.meta.url).href
+    : '@siteswap/plugin-lab';
   return JSON.stringify({
     site: 'site-b',
     state,
     sites: [{ id: 'site-a' }, { id: 'site-b' }],
-    plugins: [{ id: plugin, module: '@siteswap/plugin-lab' }],
+    plugins: [{ id: plugin, module }],
     arrays: [
       { id: 'lab-a', site: 'site-a', plugin, config },
       { id: 'lab-b', site: 'site-b', plugin, config },
@@ -59,6 +64,8 @@ const configOf = (bench: BenchDaemon): string => {
   });
 };
 
+// Threads get the environment of the moment in which they start.
+process.env.SITESWAP_BENCH_STATE = bench.state;
 const config = parseConfig(configOf(bench), join(bench.state, 'bench.yaml'));
 const looking = Array.from({ length: bench.steps }, () => 'verify');
 const { syncDelayMs } = bench;

@@ -8,11 +8,14 @@ import { parseArgs } from 'node:util';
 import { answers } from './answers.ts';
 import { discovery } from './discovery.ts';
 import { type Figure, holds, ratioOf, tableOf } from './figures.ts';
+import { growth } from './growth.ts';
 import { makespan } from './makespan.ts';
 import { migrations } from './migrations.ts';
 import { rates } from './rates.ts';
 import { restarts } from './restarts.ts';
 import { fullScale, type Scale, smokeScale } from './scale.ts';
+import { single } from './single.ts';
+import { tails } from './tails.ts';
 
 const measures: Readonly<Record<string, (scale: Scale) => Promise<readonly Figure[]>>> = {
   restarts,
@@ -21,6 +24,9 @@ const measures: Readonly<Record<string, (scale: Scale) => Promise<readonly Figur
   migrations,
   answers,
   discovery,
+  single,
+  tails,
+  growth,
 };
 
 const { values, positionals } = parseArgs({

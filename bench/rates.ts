@@ -1,11 +1,14 @@
 /** How fast: VM-steps in large workgroups, tasks in workgroups of one, and what memory it takes. */
 import { piscinaRate } from './bare/piscina.ts';
+import { rowRate } from './bare/rows.ts';
 import type { Figure } from './figures.ts';
 import { median, sum } from './numbers.ts';
 import type { Scale } from './scale.ts';
 import { type Timed, World } from './world.ts';
 
 const steps = 5;
+/** A task's intent and its outcome. */
+const rowsPerTask = 2;
 
 const repeat = async (world: World, workMs: number): Promise<readonly Timed[]> => {
   const runs: Timed[] = [];
@@ -32,11 +35,20 @@ const figuresAt = async (
     const runs = await repeat(world, workMs);
     const cpuMs = world.daemon.cpuMs - cpuBefore;
     const what = `workgroups of ${vmWorkgroupMax}`;
-    const bare = await piscinaRate(vmWorkgroupMax, Math.min(workMs, 1_000));
+    const bareMs = Math.min(workMs, 1_000);
+    const bare = await piscinaRate(vmWorkgroupMax, bareMs);
+    const rows = (rowRate(bareMs) / rowsPerTask) * vmWorkgroupMax;
+    const value = perSecond(runs);
     return [
       {
+        name: `${what}: the same beside its rows alone`,
+        value,
+        unit: wanted.unit,
+        limit: { name: 'bare SQLite, group commit', value: rows },
+      },
+      {
         name: `${what}: rate`,
-        value: perSecond(runs),
+        value,
         unit: wanted.unit,
         limit: { name: 'bare Piscina, 2 threads', value: bare },
         wanted: { of: 'value', is: '≥', than: wanted.rate },

@@ -9,6 +9,13 @@ export interface Scale {
   readonly starts: number;
   /** At one array. */
   readonly devices: number;
+  /** Of the largest run. */
+  readonly groupsMax: number;
+  /** Tasks of the runs whose cost is compared, fewest first. */
+  readonly tasks: readonly number[];
+  /** Runs of one VM. */
+  readonly singles: number;
+  readonly watchersFew: number;
 }
 
 export const fullScale: Scale = {
@@ -18,6 +25,10 @@ export const fullScale: Scale = {
   watchers: 1_000,
   starts: 9,
   devices: 100_000,
+  groupsMax: 1_000,
+  tasks: [1_000, 10_000, 100_000, 1_000_000],
+  singles: 200,
+  watchersFew: 200,
 };
 
 export const smokeScale: Scale = {
@@ -27,4 +38,8 @@ export const smokeScale: Scale = {
   watchers: 5,
   starts: 1,
   devices: 1_000,
+  groupsMax: 2,
+  tasks: [500, 5_000],
+  singles: 3,
+  watchersFew: 5,
 };

@@ -1,0 +1,65 @@
+/**
+ * The largest run: 100,000 VMs through eight steps, with calls that take as long as real ones, a few
+ * of them very long. How near to ideal it is with 64 calls in flight, and the same with barriers.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Figure } from './figures.ts';
+import type { Scale } from './scale.ts';
+import { sleptFile } from './slept.ts';
+import { vmsPerGroup, World } from './world.ts';
+
+const steps = 8;
+/** The default limit of one compute, and the default size of a workgroup. */
+const slots = 64;
+const vmWorkgroupMax = 20;
+
+interface Span {
+  readonly ms: number;
+  /** What all calls of the run took, spread evenly over the slots. */
+  readonly idealMs: number;
+  readonly peakMb: number;
+}
+
+const sleptMs = (world: World): number =>
+  Number(readFileSync(join(world.state, sleptFile), 'utf8'));
+
+const span = async (groups: number, barrier: boolean): Promise<Span> => {
+  const options = { groups, steps, faultRate: 0, latencyMs: 0, syncDelayMs: 0, tailed: true };
+  const world = await World.open(options);
+  try {
+    const workgroups = (groups * vmsPerGroup) / vmWorkgroupMax;
+    const releaseBatchSize = barrier ? workgroups : 0;
+    await world.failOver({ groups, vmWorkgroupMax, releaseBatchSize });
+    const beforeMs = sleptMs(world);
+    const { totalMs, startMs } = await world.run();
+    const idealMs = (sleptMs(world) - beforeMs) / slots;
+    return { ms: totalMs - startMs, idealMs, peakMb: world.daemon.peakMb };
+  } finally {
+    await world.close();
+  }
+};
+
+export const tails = async ({ groupsMax }: Scale): Promise<readonly Figure[]> => {
+  const flowing = await span(groupsMax, false);
+  const barriers = await span(groupsMax, true);
+  const vms = (groupsMax * vmsPerGroup).toLocaleString('en');
+  const name = `${vms} VMs × ${steps} steps, calls of 20 ms to 2 s`;
+  const ideal = (of: Span) => ({ name: 'work ÷ capacity', value: of.idealMs });
+  return [
+    {
+      name: `${name}: makespan`,
+      value: flowing.ms,
+      unit: 'ms',
+      limit: ideal(flowing),
+      wanted: { of: 'ratio', is: '≤', than: 1.05 },
+    },
+    { name: `${name}: with barriers`, value: barriers.ms, unit: 'ms', limit: ideal(barriers) },
+    {
+      name: `${name}: peak memory`,
+      value: flowing.peakMb,
+      unit: 'MB',
+      wanted: { of: 'value', is: '≤', than: 600 },
+    },
+  ];
+};
