@@ -11,7 +11,7 @@ import type { RecoveryPoint } from '@siteswap/sdk/plugin';
 import { fileOf } from './array.ts';
 import type { Monitor } from './daemon.ts';
 import { makeDirectory, readJson } from './durable.ts';
-import { ensureExports } from './exports.ts';
+import { ensureExports, removeExports } from './exports.ts';
 import { failure, QmpError } from './faults.ts';
 import {
   activeLayer,
@@ -229,7 +229,7 @@ export interface Cut {
   readonly keepAs?: string;
 }
 
-/** Back to a point: what was written since is left out. No export or job may use the group. */
+/** Back to a point: what was written since is left out. No host and no job may use the group. */
 export const cut = async (held: HeldGroup, { pointId, also = {}, keepAs }: Cut): Promise<void> => {
   const { qmp } = await live(held);
   const { at, state } = held;
@@ -242,6 +242,7 @@ export const cut = async (held: HeldGroup, { pointId, also = {}, keepAs }: Cut):
       hint: 'Run the cleanup of the test first.',
     });
   }
+  await removeExports(held, qmp, 'replica', { force: true });
   for (const device of state.devices) {
     for (const { id } of gone.toReversed()) await dropNode(qmp, nodeOf(at, device, id));
   }

@@ -13,8 +13,9 @@ import type {
 } from '@siteswap/sdk/plugin';
 import { type Address, nbdUri, reachArray, type Storage } from './array.ts';
 import { answerEach } from './calls.ts';
+import { takeMonitor } from './daemon.ts';
 import { exportNameOf, removeExports } from './exports.ts';
-import { failure } from './faults.ts';
+import { failure, faultOf } from './faults.ts';
 import {
   acceptsWriters,
   allGroups,
@@ -22,7 +23,6 @@ import {
   type GroupState,
   groupAt,
   type HeldGroup,
-  readGroup,
   type Seat,
   type StoredDevice,
   withGroup,
@@ -36,7 +36,21 @@ interface Found {
   readonly at: GroupAt;
   readonly state: GroupState;
   readonly device: StoredDevice;
+  /** The daemon's run; undefined: it does not answer, and exports nothing. */
+  readonly run: string | undefined;
 }
+
+/** A daemon is not started for being looked at. */
+const runOf = async (storage: Storage, signal: AbortSignal): Promise<string | undefined> => {
+  try {
+    const { run, release } = await takeMonitor({ ...storage, start: false }, signal);
+    await release();
+    return run;
+  } catch (error) {
+    if (faultOf(error)?.kind === 'unreachable') return undefined;
+    throw error;
+  }
+};
 
 const storagesOf = (session: ComputeSession): Promise<Storage[]> =>
   Promise.all(
@@ -46,12 +60,16 @@ const storagesOf = (session: ComputeSession): Promise<Storage[]> =>
   );
 
 /** Every device that the compute sees. */
-const devicesSeen = async (session: ComputeSession): Promise<readonly Found[]> => {
+const devicesSeen = async (
+  session: ComputeSession,
+  signal: AbortSignal,
+): Promise<readonly Found[]> => {
   const found: Found[] = [];
   for (const storage of await storagesOf(session)) {
+    const run = await runOf(storage, signal);
     for (const state of await allGroups(storage)) {
       const at = groupAt(storage, state.id);
-      for (const device of state.devices) found.push({ at, state, device });
+      for (const device of state.devices) found.push({ at, state, device, run });
     }
   }
   return found;
@@ -61,9 +79,10 @@ const devicesSeen = async (session: ComputeSession): Promise<readonly Found[]> =
 const findDatastore = async (
   session: ComputeSession,
   { id, devices = [] }: Pick<DatastoreTarget, 'id' | 'devices'>,
+  signal: AbortSignal,
 ): Promise<Found> => {
   const wanted = new Set(devices.map(({ arrayId, deviceId }) => `${arrayId}\n${deviceId}`));
-  const found = (await devicesSeen(session)).find(({ at, device }) =>
+  const found = (await devicesSeen(session, signal)).find(({ at, device }) =>
     wanted.size > 0
       ? wanted.has(`${at.storage.id}\n${device.id}`) && device.datastoreId === id
       : device.datastoreId === id,
@@ -82,6 +101,13 @@ const withSeats = (state: GroupState, instance: Instance, hosts: readonly Seat[]
 
 const isSeat = (compute: string, device: string) => (seat: Seat) =>
   seat.computeId === compute && seat.deviceId === device;
+
+/** A seat of a run that is over is none: its export went with the daemon. */
+const isMounted = (
+  { id }: ComputeSession,
+  { state, device, run }: Pick<Found, 'state' | 'device' | 'run'>,
+  instance: Instance,
+): boolean => state.run === run && seatsOf(state, instance).some(isSeat(id, device.id));
 
 const checkMountable = (state: GroupState, instance: Instance): void => {
   if (instance === 'test' && state.test === undefined) {
@@ -128,7 +154,7 @@ const mounting = <V extends MountVerb>(verb: V): ChangingVerb<Session, V> => {
   const run = (call: VerbCall<Session, V>) =>
     answerEach<DatastoreTarget>(call.targets, async (target) => {
       const session = asCompute(call.session);
-      const { at, device } = await findDatastore(session, target);
+      const { at, device } = await findDatastore(session, target, call.signal);
       const work = verb === 'mount' ? mountAt : unmountAt;
       await withGroup(at, call, work(session.id, device.id, target.instance));
       return { evidence: {} };
@@ -141,14 +167,14 @@ export const mountVerbs = { mount: mounting('mount'), unmount: mounting('unmount
 /** A datastore is listed for each instance: the test one while there is a copy. */
 export const listDatastores = async (call: ListingCall<Session>): Promise<Page<Datastore>> => {
   const session = asCompute(call.session);
-  const all = (await devicesSeen(session)).flatMap(({ at, state, device }) => {
+  const all = (await devicesSeen(session, call.signal)).flatMap(({ at, state, device, run }) => {
     const instances: Instance[] =
       state.test === undefined ? ['production'] : ['production', 'test'];
     return instances.map((instance) => ({
       id: device.datastoreId,
       name: device.datastoreId,
       devices: [{ arrayId: at.storage.id, deviceId: device.id }],
-      mounted: seatsOf(state, instance).some(isSeat(session.id, device.id)),
+      mounted: isMounted(session, { state, device, run }, instance),
       instance,
     }));
   });
@@ -170,10 +196,10 @@ export const diskOf = async (
   session: ComputeSession,
   datastoreId: string,
   instance: Instance,
+  signal: AbortSignal,
 ): Promise<Disk> => {
-  const { at, device } = await findDatastore(session, { id: datastoreId });
-  const state = await readGroup(at);
-  if (!seatsOf(state, instance).some(isSeat(session.id, device.id))) {
+  const { at, state, device, run } = await findDatastore(session, { id: datastoreId }, signal);
+  if (!isMounted(session, { state, device, run }, instance)) {
     throw failure('conflict', `datastore ${datastoreId} is not mounted at ${session.id}`);
   }
   const exportName = exportNameOf(instance === 'production' ? 'host' : 'test', device, state);

@@ -37,14 +37,16 @@ export const pluginVersion = '0.1.0';
 
 /** What QEMU says of all groups of an array, asked at once. */
 interface Seen {
+  /** The daemon's run: what a group's state says of another one is over. */
+  readonly run: string;
   readonly nodes: ReadonlyMap<string, BlockNode>;
   readonly jobs: readonly BlockJob[];
 }
 
 const seenAt = async (storage: Storage, signal: AbortSignal): Promise<Seen> => {
-  const { qmp, release } = await takeMonitor(storage, signal);
+  const { qmp, run, release } = await takeMonitor(storage, signal);
   try {
-    return { nodes: await nodesOf(qmp), jobs: await blockJobsOf(qmp) };
+    return { run, nodes: await nodesOf(qmp), jobs: await blockJobsOf(qmp) };
   } finally {
     await release();
   }
@@ -72,7 +74,8 @@ const pairStateOf = (at: GroupAt, state: GroupState, seen: Seen): PairState => {
   if (state.role === 'promoted') return 'failedover';
   if (state.role === 'single') return 'inactive';
   if (state.role === 'source') return sourceStateOf(at, state, seen);
-  return state.inflow === 'partial' ? 'unsynchronized' : 'synchronized';
+  const arrives = state.inflow === 'live' && state.run === seen.run;
+  return arrives || state.inflow === 'still' ? 'synchronized' : 'unsynchronized';
 };
 
 /** Counted since the ends parted: at a promoted end, and at a source that mirrors no more. */

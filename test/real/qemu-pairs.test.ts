@@ -1,0 +1,263 @@
+/** What happens to a pair of real storage daemons beside failovers: links, deaths, copies, claims. */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { createServer, connect as dial, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { pidOf } from '@siteswap/plugin-qemu/inspect';
+import test, { type ExecutionContext } from 'ava';
+import type { Datastore } from '../../sdk/plugin/index.ts';
+import { NbdHost } from './_support/nbd.ts';
+import { type End, identical, makeRig, type Rig, Rig as RigClass } from './_support/qemu.ts';
+import { readWrites, startWriter, type Writer } from './_support/writer.ts';
+
+const run = promisify(execFile);
+
+const writerAt = async (rig: Rig, end: End, from?: number): Promise<Writer> => {
+  await rig.mount(end);
+  return startWriter(rig.address(end), await rig.exportName(end), from);
+};
+
+const someWrites = async (writer: Writer, count: number): Promise<void> => {
+  const until = writer.acknowledged() + count;
+  while (writer.acknowledged() < until) await sleep(2);
+};
+
+/** A way to array b that can be cut. */
+const linkTo = async (t: ExecutionContext) => {
+  const path = join(tmpdir(), `siteswap-link-${process.pid}-${Date.now()}.sock`);
+  const sockets = new Set<Socket>();
+  let target = '';
+  let isCut = false;
+  const server = createServer((near) => {
+    if (isCut) return near.destroy();
+    const far = dial(target);
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(one);
+      one.on('error', () => undefined);
+      one.on('close', () => other.destroy());
+      one.pipe(other);
+    }
+    return undefined;
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  t.teardown(async () => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    await rm(path, { force: true });
+  });
+  return {
+    address: { path },
+    to: (rig: Rig) => {
+      target = join(rig.directory('b'), 'nbd.sock');
+    },
+    cut: (cut: boolean) => {
+      isCut = cut;
+      if (cut) for (const socket of sockets) socket.destroy();
+    },
+  };
+};
+
+test.serial(
+  'link loss (synchronous): host writes go on, the pair is broken and counts; back → the delta, equal',
+  async (t) => {
+    const link = await linkTo(t);
+    const rig = await makeRig(t, 'synchronous', { b: link.address });
+    link.to(rig);
+    const writer = await writerAt(rig, 'a');
+    await rig.must('a', 'sync');
+    t.is((await rig.status('a')).pairState, 'synchronized');
+    link.cut(true);
+    await someWrites(writer, 50);
+    const broken = await rig.status('a');
+    t.is(broken.pairState, 'broken');
+    t.true((broken.divergedBytes ?? 0) > 0);
+    t.like(await rig.fault('a', 'sync'), { kind: 'unreachable', code: 'GenericError' });
+    await someWrites(writer, 10);
+    link.cut(false);
+    const { movedBytes } = await rig.must('a', 'sync');
+    t.true(Number(movedBytes) <= 4 * 1024 * 1024, `moved ${movedBytes}`);
+    t.is((await rig.status('a')).pairState, 'synchronized');
+    await writer.stop();
+    await rig.unmount('a');
+    await rig.must('a', 'sync');
+    t.is(await rig.equalAtRest(), identical);
+  },
+);
+
+test.serial(
+  'link loss in mid-resync, then a disaster → the replica stands on what it held when the link broke',
+  async (t) => {
+    const link = await linkTo(t);
+    const rig = await makeRig(t, 'synchronous', { b: link.address });
+    link.to(rig);
+    const writer = await writerAt(rig, 'a');
+    await rig.must('a', 'sync');
+    await someWrites(writer, 20);
+    link.cut(true);
+    const atCut = writer.acknowledged();
+    await someWrites(writer, 50);
+    t.is((await rig.fault('a', 'sync'))?.kind, 'unreachable');
+    await rig.kill('a');
+    await writer.ended;
+    await rig.must('b', 'failover', { force: true });
+    await rig.mount('b');
+    const held = await readWrites(rig.address('b'), await rig.exportName('b'));
+    t.deepEqual(held.holes, []);
+    t.true(held.newest >= atCut && held.newest < writer.acknowledged(), `held ${held.newest}`);
+  },
+);
+
+test.serial(
+  'test failover (synchronous): replication goes on; the copy sees none of it, production none of the copy',
+  async (t) => {
+    const rig = await makeRig(t, 'synchronous');
+    const writer = await writerAt(rig, 'a');
+    await rig.must('a', 'sync');
+    await someWrites(writer, 50);
+    await rig.must('b', 'testFailoverStart');
+    await rig.mount('b', 'test');
+    const before = await readWrites(rig.address('b'), 'r@test');
+    t.deepEqual(before.holes, []);
+    await someWrites(writer, 50);
+    t.deepEqual(await readWrites(rig.address('b'), 'r@test'), before);
+    const tester = await NbdHost.attach(rig.address('b'), 'r@test');
+    await tester.write(0, Buffer.alloc(4096, 0x77));
+    t.is((await rig.fault('b', 'testFailoverStop'))?.kind, 'conflict');
+    t.is((await rig.status('a')).pairState, 'synchronized');
+    tester.drop();
+    await rig.unmount('b', 'test');
+    await rig.must('b', 'testFailoverStop');
+    await writer.stop();
+    await rig.unmount('a');
+    await rig.must('a', 'sync');
+    await rig.mount('a');
+    const host = await NbdHost.attach(rig.address('a'), await rig.exportName('a'));
+    t.deepEqual(await host.read(0, 4), Buffer.alloc(4));
+    host.drop();
+    await rig.unmount('a');
+    t.is(await rig.equalAtRest(), identical);
+  },
+);
+
+test.serial(
+  'divergence: both ends write, each in its lineage → counted at both; resync from A keeps what B held',
+  async (t) => {
+    const rig = await makeRig(t, 'synchronous');
+    const atA = await writerAt(rig, 'a');
+    await someWrites(atA, 20);
+    await rig.must('a', 'sync');
+    await rig.must('b', 'failover', { force: true });
+    const atB = await writerAt(rig, 'b', 10_000);
+    await Promise.all([someWrites(atA, 40), someWrites(atB, 40)]);
+    for (const end of ['a', 'b'] as const) {
+      const { divergedBytes, access } = await rig.status(end);
+      t.is(access, 'read-write');
+      t.true((divergedBytes ?? 0) > 0, end);
+    }
+    const { snapshot } = await rig.must('a', 'resync', { changes: 'keep' });
+    await atB.ended;
+    t.true(existsSync(join(rig.directory('b'), 'groups', 'g', 'kept', String(snapshot))));
+    t.like(await rig.status('b'), { direction: 'incoming', access: 'read-only' });
+    await atA.stop();
+    await rig.unmount('a');
+    await rig.must('a', 'sync');
+    t.is(await rig.equalAtRest(), identical);
+  },
+);
+
+test.serial(
+  'death of the replica’s daemon (SIGKILL) → started again by its array, not trusted, made equal again',
+  async (t) => {
+    const rig = await makeRig(t, 'synchronous');
+    const writer = await writerAt(rig, 'a');
+    await rig.must('a', 'sync');
+    await someWrites(writer, 30);
+    await rig.kill('b');
+    await someWrites(writer, 30);
+    t.is((await rig.status('a')).pairState, 'broken');
+    t.is((await rig.fault('a', 'sync'))?.kind, 'unreachable');
+    await rig.device('b');
+    await rig.must('a', 'sync');
+    await writer.stop();
+    await rig.unmount('a');
+    await rig.must('a', 'sync');
+    t.is(await rig.equalAtRest(), identical);
+  },
+);
+
+test.serial(
+  'death of the source’s daemon (SIGKILL) in mid-write → mounted again by hand, the pair equal again by delta',
+  async (t) => {
+    const rig = await makeRig(t, 'synchronous');
+    const writer = await writerAt(rig, 'a');
+    await rig.must('a', 'sync');
+    await someWrites(writer, 30);
+    await rig.kill('a');
+    await writer.ended;
+    t.is((await rig.device('a')).pairState, 'unsynchronized');
+    const [datastore] = await rig.compute.a.all<Datastore>('listDatastores', 10);
+    t.false(datastore?.mounted);
+    const again = await writerAt(rig, 'a', 10_000);
+    await someWrites(again, 10);
+    const { movedBytes } = await rig.must('a', 'sync');
+    t.true(Number(movedBytes) <= 4 * 1024 * 1024, `moved ${movedBytes}`);
+    await again.stop();
+    await rig.unmount('a');
+    await rig.must('a', 'sync');
+    t.is(await rig.equalAtRest(), identical);
+  },
+);
+
+test.serial(
+  'a plugin that died → the next one adopts the daemons, their jobs and their writers',
+  async (t) => {
+    const rig = await makeRig(t, 'synchronous');
+    const writer = await writerAt(rig, 'a');
+    await rig.must('a', 'sync');
+    const pid = await pidOf(rig.directory('a'), 'a');
+    const next = new RigClass(rig.root);
+    t.like(await next.status('a'), { pairState: 'synchronized', access: 'read-write' });
+    await someWrites(writer, 20);
+    t.is(await pidOf(rig.directory('a'), 'a'), pid);
+    await writer.stop();
+  },
+);
+
+test.serial(
+  'a writer that is attached → demoting is refused with QEMU’s own words, and it goes on',
+  async (t) => {
+    const rig = await makeRig(t, 'asynchronous');
+    const writer = await writerAt(rig, 'a');
+    const fault = await rig.fault('a', 'prepareFailover');
+    t.like(fault, { kind: 'conflict', code: 'GenericError' });
+    t.regex(String(fault?.message), /still in use/);
+    await someWrites(writer, 10);
+    await writer.stop();
+  },
+);
+
+test.serial(
+  'identity: both ends name each other, and the exports say it to anybody who lists them',
+  async (t) => {
+    const rig = await makeRig(t, 'synchronous');
+    await rig.mount('a');
+    await rig.must('a', 'sync');
+    t.like(await rig.device('a'), { id: 'd', peer: { arrayId: 'b', deviceId: 'r' } });
+    t.like(await rig.device('b'), { id: 'r', peer: { arrayId: 'a', deviceId: 'd' } });
+    for (const [end, name, words] of [
+      ['a', await rig.exportName('a'), 'a/d, peer b/r'],
+      ['b', 'replica:r', 'b/r, replica of a/d'],
+    ] as const) {
+      const socket = join(rig.directory(end), 'nbd.sock');
+      const { stdout } = await run('qemu-nbd', ['--list', '-k', socket]);
+      t.true(stdout.includes(name) && stdout.includes(words), stdout);
+    }
+  },
+);
