@@ -28,6 +28,7 @@ import {
   withGroup,
 } from './group.ts';
 import { live } from './layers.ts';
+import { lockWaitMsMax } from './limits.ts';
 import { asCompute, type ComputeSession, type Session } from './session.ts';
 import { pageOf } from './views.ts';
 
@@ -196,7 +197,7 @@ export const diskOf = async (
   session: ComputeSession,
   datastoreId: string,
   instance: Instance,
-  signal: AbortSignal,
+  signal: AbortSignal = AbortSignal.timeout(lockWaitMsMax),
 ): Promise<Disk> => {
   const { at, state, device, run } = await findDatastore(session, { id: datastoreId }, signal);
   if (!isMounted(session, { state, device, run }, instance)) {

@@ -1,4 +1,4 @@
-/** What happens to a pair of real storage daemons beside failovers: links, deaths, copies, claims. */
+/** What happens to a pair of real storage daemons beside failovers: links, deaths, copies. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
