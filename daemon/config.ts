@@ -10,6 +10,7 @@ import type { Secret } from '../sdk/plugin/config.ts';
 import type { CallRule } from '../sdk/scenario/rule.ts';
 import { formatProblems, type Problem, parseYaml } from '../sdk/yaml/index.ts';
 import { type Finding, isMapping, itemsOf, type Mapping } from './config/finding.ts';
+import { injectorOf } from './config/injector.ts';
 import { journalOf } from './config/journal.ts';
 import { type ListenAddress, parseListen } from './config/listen.ts';
 import { presentFindings } from './config/present.ts';
@@ -41,6 +42,8 @@ export interface DaemonConfig {
   /** Worker threads for plugins. */
   readonly workers: number;
   readonly injections: readonly CallRule[];
+  /** Who sends it has the role `injector`; absent: nobody has. */
+  readonly injector?: Secret;
   /** How long ended runs are kept. */
   readonly retention: Retention;
   /** Without `file`: standard error. */
@@ -106,6 +109,7 @@ export const parseConfig = (
   const listen = listenOf(root, overrides, baseDir, state);
   const remotes = remotesOf(root, { baseDir, env });
   const journal = journalOf(root, { baseDir, env });
+  const injector = injectorOf(root, { baseDir, env });
   const findings = [
     ...(state === undefined ? [stateMissing] : []),
     ...listen.findings,
@@ -113,6 +117,7 @@ export const parseConfig = (
     ...presentFindings(root),
     ...remotes.findings,
     ...journal.findings,
+    ...injector.findings,
   ];
   const problems = [
     ...('problems' in checked ? checked.problems.map(hideConfigValue) : []),
@@ -145,7 +150,12 @@ export const parseConfig = (
     injections: value.injections,
     retention: retentionOf(value.retention),
     log: { level, ...(logFile !== undefined && { file: resolve(baseDir, logFile) }) },
-    secrets: [...remotes.secrets, ...journal.secrets],
+    ...(injector.token === undefined ? {} : { injector: injector.token }),
+    secrets: [
+      ...remotes.secrets,
+      ...journal.secrets,
+      ...(injector.token === undefined ? [] : [injector.token]),
+    ],
   };
 };
 

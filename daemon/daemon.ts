@@ -44,6 +44,10 @@ const chance: Random = {
   fraction: () => randomBytes(6).readUIntBE(0, 6) / 2 ** 48,
 };
 
+/** Whether a text holds one of the secrets; short ones are in every text. */
+const holderOf = (secrets: DaemonConfig['secrets']) => (text: string) =>
+  secrets.some((secret) => secret.reveal().length > 3 && text.includes(secret.reveal()));
+
 /**
  * Opens the journal, picks up what is not ended, and listens. Rejects with JournalError or
  * SiteswapError (ADDRESS_INVALID, ADDRESS_IN_USE); nothing is left open then.
@@ -86,13 +90,15 @@ export const createDaemon = async (
       sites: config.sites,
       plugins: config.plugins,
       remotes: config.remotes,
+      holdsSecret: holderOf(config.secrets),
       retention: config.retention,
       ...(parts.modeSteps === undefined ? {} : { modeSteps: parts.modeSteps }),
     });
     closers.push(() => engine.close());
+    const injector = config.injector === undefined ? {} : { injector: config.injector };
     const addresses: string[] = [];
     for (const address of config.listen) {
-      const api = createApi({ engine, listen: address, log: log.logger, version });
+      const api = createApi({ engine, listen: address, log: log.logger, version, ...injector });
       addresses.push(await api.start());
       closers.push(() => api.stop());
     }

@@ -135,6 +135,10 @@ export const runLogOf = ({ logger }: DaemonLog): RunLog => ({
   untidy(error) {
     logger.warn({ err: error }, 'old runs could not be forgotten; it is tried again');
   },
+  injections(on, requester, reason, rules) {
+    const said = on ? 'INJECTIONS ARE ON: calls fail on purpose' : 'injections are off';
+    logger.warn({ requester, reason, rules }, said);
+  },
 });
 
 /** What plugins write to standard streams: lines of theirs, at `info`. */

@@ -31,6 +31,8 @@ export class Encoded {
 /** What a handler knows of its call. */
 export interface Call {
   readonly id: string;
+  /** The metadata `authorization`; empty when there is none. */
+  readonly authorization: string;
   /** When the caller stops waiting, in ms since the Unix epoch; undefined: it named no deadline. */
   readonly deadlineMs: number | undefined;
   /** Aborted when the caller has gone, or, with the error to tell as its reason, by the daemon. */
@@ -75,13 +77,16 @@ type AnyHandler = (request: unknown, call: Call) => unknown;
 export class Calls {
   readonly #log: Logger;
   readonly #version: string;
+  readonly #injecting: () => boolean;
   readonly #prefix = randomBytes(3).toString('hex');
   readonly #open = new Set<OpenCall>();
   #count = 0;
 
-  constructor(log: Logger, version: string) {
+  /** `injecting`: failures on purpose are on, which every answer says. */
+  constructor(log: Logger, version: string, injecting: () => boolean = () => false) {
     this.#log = log;
     this.#version = version;
+    this.#injecting = injecting;
   }
 
   /**
@@ -170,6 +175,7 @@ export class Calls {
     const head = new Metadata();
     head.set('siteswap-call-id', call.id);
     head.set('siteswap-version', this.#version);
+    if (this.#injecting()) head.set('siteswap-injections', 'on');
     return head;
   }
 
@@ -194,6 +200,7 @@ class OpenCall implements Call {
   readonly id: string;
   readonly path: string;
   readonly deadlineMs: number | undefined;
+  readonly #grpc: AnyCall;
   /** Made when somebody asks for it: most calls are over before anybody does. */
   #aborted: AbortController | undefined;
   #ended = false;
@@ -204,8 +211,13 @@ class OpenCall implements Call {
   constructor(id: string, path: string, grpc: AnyCall) {
     this.id = id;
     this.path = path;
+    this.#grpc = grpc;
     const deadlineMs = Number(grpc.getDeadline());
     this.deadlineMs = Number.isFinite(deadlineMs) ? deadlineMs : undefined;
+  }
+
+  get authorization(): string {
+    return String(this.#grpc.metadata.get('authorization')[0] ?? '');
   }
 
   /** What the daemon ended it with, if it did. */

@@ -1,4 +1,7 @@
-/** The standard health service: `NOT_SERVING`, for all services, while the journal is held. */
+/**
+ * The standard health service: `NOT_SERVING`, for all services, while the journal is held. For the
+ * service of injections it says whether they are on: `SERVING` is what an alarm waits for.
+ */
 import {
   type handleUnaryCall,
   type Server,
@@ -20,35 +23,53 @@ export interface Health {
 
 type Watcher = ServerWritableStream<HealthCheckRequest, HealthCheckResponse>;
 
-/** `held`: asked again and again, because watchers are told of changes. */
+export interface HealthParts {
+  readonly held: () => boolean;
+  /** Failures on purpose are on. */
+  readonly injecting: () => boolean;
+}
+
+const injections = 'siteswap.v1.InjectionService';
+
+/** The parts are asked again and again, because watchers are told of changes. */
 export const addHealth = (
   server: Server,
   services: readonly string[],
-  held: () => boolean,
+  { held, injecting }: HealthParts,
 ): Health => {
   const names = new Set(['', ...services]);
   const watchers = new Set<Watcher>();
   let ended = false;
-  const now = () => (ended || held() ? Serving.NOT_SERVING : Serving.SERVING);
-  let told = now();
+  const now = (service: string) => {
+    const isAway = ended || held() || (service === injections && !injecting());
+    return isAway ? Serving.NOT_SERVING : Serving.SERVING;
+  };
+  const told = new Map<Watcher, Serving>();
   const tellAll = (): void => {
-    if (now() === told) return;
-    told = now();
     for (const watcher of watchers) {
-      if (names.has(watcher.request.service)) watcher.write({ status: told });
+      const { service } = watcher.request;
+      const status = now(service);
+      if (!names.has(service) || told.get(watcher) === status) continue;
+      told.set(watcher, status);
+      watcher.write({ status });
     }
   };
   const check: handleUnaryCall<HealthCheckRequest, HealthCheckResponse> = ({ request }, answer) => {
-    if (names.has(request.service)) answer(null, { status: now() });
+    if (names.has(request.service)) answer(null, { status: now(request.service) });
     else answer({ code: status.NOT_FOUND, details: `no service is named ${request.service}` });
   };
   server.addService(HealthService, {
     check,
     watch: (watcher: Watcher) => {
-      const isKnown = names.has(watcher.request.service);
-      watcher.write({ status: isKnown ? told : Serving.SERVICE_UNKNOWN });
+      const { service } = watcher.request;
+      const status = names.has(service) ? now(service) : Serving.SERVICE_UNKNOWN;
+      watcher.write({ status });
+      told.set(watcher, status);
       watchers.add(watcher);
-      watcher.on('cancelled', () => watchers.delete(watcher));
+      watcher.on('cancelled', () => {
+        watchers.delete(watcher);
+        told.delete(watcher);
+      });
       // A caller that goes away is no error of ours.
       watcher.on('error', () => {});
     },

@@ -2,10 +2,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Server, setLogger } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import type { Secret } from '../../sdk/plugin/config.ts';
 import { SiteswapError } from '../core/errors.ts';
 import type { Engine } from '../runner/service.ts';
 import { Calls } from './calls.ts';
 import { addHealth } from './health.ts';
+import { injectionService } from './injection-service.ts';
 import { inventoryService } from './inventory-service.ts';
 import { stopMsMax, transportBytesMax } from './limits.ts';
 import { type Address, listen } from './listen.ts';
@@ -24,6 +26,8 @@ export interface ApiParts {
   readonly log: Logger;
   /** The daemon's version: travels with every answer. */
   readonly version: string;
+  /** Who sends it has the role `injector`; absent: nobody has. */
+  readonly injector?: Secret;
 }
 
 export interface Api {
@@ -59,18 +63,21 @@ const close = async (server: Server, log: Logger): Promise<void> => {
   server.forceShutdown();
 };
 
-export const createApi = ({ engine, listen: address, log, version }: ApiParts): Api => {
+export const createApi = ({ engine, listen: address, log, version, injector }: ApiParts): Api => {
   // What the transport has to say belongs into the log, not onto the daemon's stderr.
   setLogger({ error: (...words) => log.warn({ words: words.map(String) }, 'transport') });
   const server = new Server({ 'grpc.max_receive_message_length': transportBytesMax });
-  const calls = new Calls(log, version);
+  const calls = new Calls(log, version, () => engine.injections.on);
   const names = new Set<string>();
-  for (const make of services) {
+  for (const make of [...services, injectionService(injector)]) {
     const { definition, implementation } = make(engine, calls);
     server.addService(definition, implementation);
     for (const { path } of Object.values(definition)) names.add(path.split('/')[1] as string);
   }
-  const health = addHealth(server, [...names], () => engine.health().journal.held);
+  const health = addHealth(server, [...names], {
+    held: () => engine.health().journal.held,
+    injecting: () => engine.injections.on,
+  });
   addReflection(server);
 
   return {

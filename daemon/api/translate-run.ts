@@ -160,5 +160,6 @@ export const reportTo = (report: RunReport, items: readonly ItemReport[]): RunRe
   items: items.map(itemTo),
   steps: report.steps.map(timingTo),
   refusedCalls: report.refusedCalls,
+  injected: { ...report.injected },
   itemsTotal: report.items.length,
 });

@@ -61,6 +61,10 @@ export const configSchema = z.strictObject({
   computes: list(remote).default([]),
   workers: z.int().min(1).max(workersMax).default(workersDefault),
   injections: list(injection).default([]),
+  injector: z
+    .strictObject({ token: z.unknown() })
+    .optional()
+    .describe('{ token: { env: NAME } } or { token: { file: PATH } }'),
   retention: z
     .strictObject({
       runs: z.int().min(1).max(endedRunsMax).default(endedRunsDefault),

@@ -17,6 +17,8 @@ export interface Coordinates {
   readonly attempt: number;
   readonly remoteId: string;
   readonly siteId: string;
+  /** What the attempt may call; absent: nobody knows. */
+  readonly verbs?: readonly string[];
 }
 
 const scoped = [
@@ -32,6 +34,7 @@ const scoped = [
 ] as const satisfies readonly (keyof Coordinates & keyof CallRule)[];
 
 export const inScope = (rule: CallRule, at: Coordinates): boolean =>
+  (rule.verb === undefined || at.verbs === undefined || at.verbs.includes(rule.verb)) &&
   scoped.every((field) => rule[field] === undefined || rule[field] === at[field]);
 
 /** Uniform in [0, 1): of the rule's seed, the coordinates, the verb and the ordinal of its call. */

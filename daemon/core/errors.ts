@@ -99,6 +99,18 @@ export const errorTable = {
     meaning: 'The arrays do not agree how the plan stands: nothing can be adopted.',
     next: 'Bring the groups that the message names in line at the arrays, then inspect again.',
   },
+  ROLE_MISSING: {
+    code: 'PERMISSION_DENIED',
+    owner: 'engine',
+    meaning: 'The call needs the role `injector`, and its caller has not shown that it has it.',
+    next: 'Send the token of `injector` in the configuration; without one nobody has the role.',
+  },
+  RULE_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    owner: 'engine',
+    meaning: 'No rule of injections has this name.',
+    next: 'List the rules; correct the name.',
+  },
   RUN_NOT_FOUND: {
     code: 'NOT_FOUND',
     owner: 'engine',

@@ -8,6 +8,13 @@
  * the same state, so what is stated anew replaces what was there.
  */
 import { type AdoptionBook, adoptedPlan, adoptRecovery, type PlanAdopted } from './adoption.ts';
+import {
+  type CallInjected,
+  foldInjections,
+  type InjectionBook,
+  type InjectionsKept,
+  type InjectionsSet,
+} from './injection-book.ts';
 import type { RemoteEvidence } from './inventory.ts';
 import { printsKeptMax } from './limits.ts';
 import { foldMoves, keepMoves, type MoveBook, type MovesKept, noMoves } from './moves.ts';
@@ -44,6 +51,9 @@ export type SystemEntry =
   | SourceSet
   | RecoveriesKept
   | MovesKept
+  | InjectionsSet
+  | InjectionsKept
+  | CallInjected
   | PlanAdopted
   | RunOpened
   | RunClosed
@@ -63,6 +73,7 @@ export interface SystemState {
   readonly lostSites: Map<string, SiteDeclared>;
   readonly inventory: Map<string, RemoteEvidence>;
   readonly sources: SourceBook;
+  readonly injections: InjectionBook;
   readonly recoveries: RecoveryBook;
   moves: MoveBook;
   readonly adoptions: AdoptionBook;
@@ -83,6 +94,7 @@ export const emptySystem = (): SystemState => ({
   lostSites: new Map(),
   inventory: new Map(),
   sources: new Map(),
+  injections: { intervals: [] },
   recoveries: new Map(),
   moves: noMoves,
   adoptions: new Map(),
@@ -132,9 +144,34 @@ export const foldSystem = (state: SystemState, entry: SystemEntry): SystemState 
     case 'moves-kept':
       state.moves = keepMoves(entry);
       break;
+    case 'injections-set':
+    case 'injections-kept':
+    case 'call-injected':
+      foldInjections(state.injections, entry);
+      break;
     case 'plan-adopted':
       adopt(state, entry);
       break;
+    case 'run-opened':
+    case 'run-closed':
+    case 'runs-forgotten':
+    case 'runs-kept':
+      foldRunRecords(state, entry);
+      break;
+    case 'prints-kept':
+      for (const print of entry.prints) keepPrint(state, print);
+      break;
+    case 'restated':
+      state.restatedChars = entry.chars;
+      break;
+  }
+  return state;
+};
+
+type RunRecordEntry = RunOpened | RunClosed | RunsForgotten | RunsKept;
+
+const foldRunRecords = (state: SystemState, entry: RunRecordEntry): void => {
+  switch (entry.type) {
     case 'run-opened':
       openRunRecord(state, entry);
       foldDisaster(state.recoveries, entry, state.plans.get(entry.planId)?.plan);
@@ -148,14 +185,7 @@ export const foldSystem = (state: SystemState, entry: SystemEntry): SystemState 
     case 'runs-kept':
       keepRuns(state, entry.runs);
       break;
-    case 'prints-kept':
-      for (const print of entry.prints) keepPrint(state, print);
-      break;
-    case 'restated':
-      state.restatedChars = entry.chars;
-      break;
   }
-  return state;
 };
 
 const openRunRecord = (state: SystemState, opened: RunOpened, closed?: RunClosed): void => {

@@ -164,4 +164,6 @@ export interface RunReport {
   readonly items: readonly ItemReport[];
   readonly steps: readonly StepTiming[];
   readonly refusedCalls: number;
+  /** Rules of injections → attempts that carried one of them. */
+  readonly injected: Readonly<Record<string, number>>;
 }

@@ -85,6 +85,11 @@ export class Draws {
     for (const name of [...this.#counts.keys()]) if (!names.has(name)) this.#counts.delete(name);
   }
 
+  /** From now on nothing is drawn. */
+  stop(): void {
+    this.#on = false;
+  }
+
   counts(rule: string): Readonly<RuleCounts> {
     return this.#counts.get(rule) ?? { matched: 0, drawn: 0, hits: 0 };
   }

@@ -11,6 +11,8 @@ import type { Pool, RemoteConfig } from '../workers/pool.ts';
 import { Catalog } from './catalog.ts';
 import type { Draws } from './draws.ts';
 import { EndedRuns } from './ended.ts';
+import { InjectingPool } from './injecting.ts';
+import { Injector } from './injector.ts';
 import { resolveAt } from './instances.ts';
 import type { RunLog } from './log.ts';
 import { Migrations } from './migrations.ts';
@@ -37,6 +39,8 @@ export interface EngineParts {
   readonly sites: readonly SiteRef[];
   readonly plugins: readonly PluginRef[];
   readonly remotes: readonly RemoteConfig[];
+  /** Whether a text holds a secret of the configuration. */
+  readonly holdsSecret?: (text: string) => boolean;
   /** How long ended runs are kept; without it, as the limits say. */
   readonly retention?: Retention;
   /** In place of the registry's, for benches. */
@@ -53,15 +57,19 @@ export interface RunningEngine extends Engine {
 }
 
 /** What stands between the runner and arrays that are shown as something else than they are. */
-const presented = ({ pool, remotes, clock }: EngineParts, { state }: Catalog) => ({
-  presentations: presentationsOf(remotes),
-  pool: presentingPool({
-    pool,
-    remotes,
-    clock,
-    sourceOf: (presentation, deviceId) => sourceOf(state.sources, presentation, deviceId),
-  }),
-});
+const presented = (given: EngineParts, catalog: Catalog) => {
+  const { remotes, clock } = given;
+  const { state } = catalog;
+  return {
+    presentations: presentationsOf(remotes),
+    pool: presentingPool({
+      pool: new InjectingPool({ ...given, catalog }),
+      remotes,
+      clock,
+      sourceOf: (presentation, deviceId) => sourceOf(state.sources, presentation, deviceId),
+    }),
+  };
+};
 
 /** Everything that the engine consists of, and nothing has begun. */
 const assemble = async (given: EngineParts) => {
@@ -78,22 +86,30 @@ const assemble = async (given: EngineParts) => {
   const repairs = new Repairs({ ...parts, catalog, scout, starts });
   const migrations = new Migrations({ scout, starts });
   const siteIds = new Set(parts.sites.map(({ id }) => id));
+  const injections = new Injector({ ...parts, catalog });
   const plans = new Plans({ ...parts, catalog, runs, starts, siteIds });
-  const questions = { migrations, recoveries, repairs };
+  const questions = { injections, migrations, recoveries, repairs };
   return { ...parts, ...questions, catalog, keeper, runs, scout, sites, starts, plans };
 };
 
-type Looks = Pick<Engine, 'listRecoveries' | 'migrations' | 'inspectPlan'>;
+type Looks = Pick<
+  Engine,
+  'listRecoveries' | 'migrations' | 'inspectPlan' | 'injections' | 'replayRun'
+>;
 
 /** Questions about how plans stand, which change nothing. */
 const looksOf = ({
+  injections,
   migrations,
   recoveries,
   repairs,
+  runs,
 }: Awaited<ReturnType<typeof assemble>>): Looks => ({
   listRecoveries: (filter) => recoveries.list(filter),
   migrations: (question) => migrations.list(question),
   inspectPlan: (planId) => repairs.inspect(planId),
+  injections,
+  replayRun: (runId) => runs.replay(runId),
 });
 
 /** Storage migrations, and the copies that they leave. */
@@ -109,8 +125,8 @@ const moving = (
 export const openEngine = async (given: EngineParts): Promise<RunningEngine> => {
   const parts = await assemble(given);
   const { catalog, journal, keeper, plans, pool, runs, scout, sites, starts } = parts;
-  const { repairs } = parts;
   for (const siteId of catalog.state.lostSites.keys()) pool.setSiteLost(siteId, true);
+  await parts.injections.restore();
   await runs.recover();
   sites.restore();
   await keeper.clear();
@@ -146,10 +162,7 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
 
     ...looksOf(parts),
 
-    adoptPlan: async (request) => {
-      await repairs.adopt(request);
-      return plans.get(request.planId);
-    },
+    adoptPlan: (request) => parts.repairs.adopt(request).then(() => plans.get(request.planId)),
 
     listPlugins: () => scout.plugins(),
     listRemotes: () => scout.remoteStates(),
@@ -162,6 +175,7 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
     tidied: () => keeper.idle(),
     close: () => {
       keeper.close();
+      parts.injections.close();
       runs.close();
     },
   };

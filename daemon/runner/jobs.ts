@@ -9,6 +9,7 @@ import type { Entry, ItemFaults, TaskStarted } from '../core/entries.ts';
 import { type FrozenStep, remoteOf } from '../core/frozen.ts';
 import { type Injection, injectionsOf } from '../core/injection.ts';
 import { encodeRanges } from '../core/ranges.ts';
+import { steps } from '../steps/registry.ts';
 import type { JobFault, TaskJob, TaskResult } from '../workers/pool.ts';
 
 /** One task attempt, as the agent follows it. */
@@ -41,6 +42,11 @@ export const errandOf = (
   };
 };
 
+const verbsOf = (name: string): Pick<Coordinates, 'verbs'> => {
+  const step = steps.get(name);
+  return step === undefined ? {} : { verbs: [...step.verbs, ...(step.helpers ?? [])] };
+};
+
 /** Where an attempt stands, for what is drawn for it. */
 export const coordinatesOf = (
   state: RunState,
@@ -59,6 +65,7 @@ export const coordinatesOf = (
     attempt,
     remoteId: remoteOf(step, group.frozen),
     siteId: siteOf(state, step),
+    ...verbsOf(step.name),
   };
 };
 

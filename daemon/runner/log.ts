@@ -9,6 +9,13 @@ export interface RunLog {
   broken(runId: string, error: Error): void;
   /** What ended long ago could not be forgotten; it is tried again. */
   untidy(error: Error): void;
+  /** Failures on purpose are on, or off again. */
+  injections(on: boolean, requester: string, reason: string, rules: number): void;
 }
 
-export const silentLog: RunLog = { entry: () => {}, broken: () => {}, untidy: () => {} };
+export const silentLog: RunLog = {
+  entry: () => {},
+  broken: () => {},
+  untidy: () => {},
+  injections: () => {},
+};

@@ -163,6 +163,8 @@ function* factsOf(state: SystemState, at: number): Iterable<Facts> {
   }
   yield ({ recoveries }) => [{ type: 'recoveries-kept', at, recoveries: [...recoveries.values()] }];
   yield ({ moves }) => (moves.size === 0 ? [] : [statedMoves(moves, at)]);
+  yield ({ injections: { set, intervals } }) =>
+    set === undefined ? [] : [{ type: 'injections-kept', at, set, intervals }];
   yield ({ sources }) => [...bookEntries(sources, at)];
 }
 

@@ -10,6 +10,7 @@ import type { Decision, Entry, RunEnded, RunStarted } from '../core/entries.ts';
 import { SiteswapError } from '../core/errors.ts';
 import { inFlightPerRemoteDefault, openRunsMax, workgroupsPerViewMax } from '../core/limits.ts';
 import type { Policy } from '../core/policy.ts';
+import { type Replay, replayOf } from '../core/replay.ts';
 import { expectRun, runExpired } from '../core/retention.ts';
 import type { RunOpened } from '../core/system-entries.ts';
 import type { RunReport, RunSummary, RunView } from '../core/view.ts';
@@ -202,6 +203,14 @@ export class Runs {
     const entries: Entry[] = [];
     for await (const entry of this.entries(runId)) entries.push(entry);
     return reportOf(state, entries, this.#parts.clock.now());
+  }
+
+  /** Rules that make the faults of a run again. */
+  async replay(runId: string): Promise<Replay> {
+    const state = await this.state(runId);
+    const entries: Entry[] = [];
+    for await (const entry of this.entries(runId)) entries.push(entry);
+    return replayOf(state, entries, this.#parts.catalog.state.injections.intervals);
   }
 
   async resume(

@@ -2,6 +2,7 @@
 import type { Fault } from '../../sdk/plugin/fault.ts';
 import type { Device, FoundInstance, Instance } from '../../sdk/plugin/model.ts';
 import type { SyncStatus, ValueAnswer } from '../../sdk/plugin/verbs.ts';
+import type { Rule } from '../../sdk/scenario/rule.ts';
 import type { Standing } from '../core/adoption.ts';
 import type { Decision } from '../core/entries.ts';
 import type { Violation } from '../core/errors.ts';
@@ -11,6 +12,7 @@ import type { Mode, Plan } from '../core/plan.ts';
 import type { PlanState } from '../core/plan-state.ts';
 import type { Policy } from '../core/policy.ts';
 import type { DivergedChoice, RecoveryRecord, RecoveryState } from '../core/recovery.ts';
+import type { Replay } from '../core/replay.ts';
 import type { RunReport, RunSummary, RunView } from '../core/view.ts';
 import type { EventPage } from '../feed/page.ts';
 import type { JournalHealth } from '../journal/journal.ts';
@@ -21,6 +23,7 @@ import type { Looked } from '../planner/standing.ts';
 import type { Writer } from '../planner/writers.ts';
 import type { DeviceVerb } from '../steps/device.ts';
 import type { PluginDescription, PoolHealth } from '../workers/pool.ts';
+import type { InjectionStatus } from './injector.ts';
 
 export interface StoredPlan {
   readonly plan: Plan;
@@ -171,6 +174,20 @@ export interface RunDescription {
   readonly workgroups: readonly { readonly id: string; readonly itemIds: readonly string[] }[];
 }
 
+/** Failures on purpose, as people switch them. */
+export interface Injections {
+  readonly on: boolean;
+  readonly seed: number;
+  rules(): readonly Rule[];
+  status(): InjectionStatus;
+  /** `seed` 0: as it is; `forMs` 0: until somebody switches it off. */
+  enable(requester: string, reason: string, seed: number, forMs: number): Promise<InjectionStatus>;
+  /** Resolves when nothing is modified any more. */
+  disable(requester: string, reason: string): Promise<InjectionStatus>;
+  add(requester: string, rules: readonly Rule[]): Promise<InjectionStatus>;
+  remove(requester: string, names: readonly string[]): Promise<InjectionStatus>;
+}
+
 export interface Engine {
   createPlan(plan: Plan): Promise<StoredPlan>;
   updatePlan(plan: Plan, etag: string): Promise<StoredPlan>;
@@ -219,6 +236,10 @@ export interface Engine {
 
   inspectPlan(planId: string): Promise<Inspection>;
   adoptPlan(request: AdoptRequest): Promise<StoredPlan>;
+
+  readonly injections: Injections;
+  /** Rules that make the faults of a run again. */
+  replayRun(runId: string): Promise<Replay>;
 
   listPlugins(): Promise<readonly PluginState[]>;
   listRemotes(): readonly RemoteState[];

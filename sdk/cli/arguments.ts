@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { InvalidArgumentError, Option } from 'commander';
 import { Mode, type Policy } from '../../proto/gen/siteswap/v1/common.ts';
+import { parseScenario } from '../scenario/file.ts';
+import type { Scenario } from '../scenario/schema.ts';
 import { formatProblems, type Parsed, parseYaml } from '../yaml/index.ts';
 import { type EnumObject, fromWord, wordsOf } from './enums.ts';
 import { usageError } from './exit.ts';
@@ -52,6 +54,14 @@ export const readPlan = async (file: string): Promise<Parsed<PlanFile>> => {
   if (!('problems' in parsed)) return parsed;
   const lines = formatProblems(parsed.problems).split('\n');
   throw usageError(`${file} is not a plan`, 'Correct the places named above.', lines);
+};
+
+/** A checked scenario file; throws with every problem at its line. */
+export const readScenario = async (file: string): Promise<Scenario> => {
+  const parsed = parseScenario(await read(file), file);
+  if (!('problems' in parsed)) return parsed.value;
+  const lines = formatProblems(parsed.problems).split('\n');
+  throw usageError(`${file} is not a scenario`, 'Correct the places named above.', lines);
 };
 
 const readPolicies = async (file: string): Promise<Record<string, Policy>> => {

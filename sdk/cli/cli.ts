@@ -56,7 +56,8 @@ export class Cli {
   }
 
   get client(): SiteswapClient {
-    this.#client ??= connect(this.address);
+    const injectorToken = process.env.SITESWAP_INJECTOR_TOKEN;
+    this.#client ??= connect(this.address, injectorToken ? { injectorToken } : {});
     return this.#client;
   }
 
@@ -70,7 +71,11 @@ export class Cli {
     this.terminal.print(jsonLine(value));
   }
 
+  /** Whoever looks at a daemon that fails on purpose is told so. */
   close(): void {
+    if (this.#client?.injecting && !this.json) {
+      this.terminal.note('! INJECTIONS ARE ON: calls fail on purpose (siteswap inject status)');
+    }
     this.#client?.close();
   }
 }

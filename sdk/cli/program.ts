@@ -4,6 +4,8 @@ import { addressDefault, type Cli, requesterDefault } from './cli.ts';
 import { addCall } from './commands/call.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addDevice } from './commands/device.ts';
+import { addGameDay } from './commands/gameday.ts';
+import { addInject } from './commands/inject.ts';
 import { addInventory } from './commands/inventory.ts';
 import { addMigrations } from './commands/migrations.ts';
 import { addPlans } from './commands/plans.ts';
@@ -98,6 +100,9 @@ export const buildProgram = async (cli: Cli, argv: readonly string[]): Promise<C
   addMigrations(program, cli);
   addRepair(program, cli);
   addDevice(program, cli);
+  program.commandsGroup('Failures on purpose:');
+  addInject(program, cli);
+  addGameDay(program, cli);
   program.commandsGroup('More:');
   addLaunched(program);
   addCall(program, cli);

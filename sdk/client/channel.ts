@@ -34,6 +34,8 @@ export interface Channel {
   /** Without a deadline the stream lasts as long as the daemon sends. */
   stream<Q, A>(method: Method<Q, A>, request: Q, options?: CallOptions): AsyncGenerator<A, void>;
   ready(options?: CallOptions): Promise<void>;
+  /** The last answer said that injections are on. */
+  injecting(): boolean;
   close(): void;
 }
 
@@ -94,8 +96,26 @@ const expectAddress = (address: string): void => {
   );
 };
 
-/** `deadlineMs` is for unary calls that name none. */
-export const openChannel = (address: string, deadlineMs = deadlineMsDefault): Channel => {
+/** How a channel is opened. */
+interface ChannelOptions {
+  /** For unary calls that name none. */
+  readonly deadlineMs?: number;
+  readonly injectorToken?: string;
+}
+
+/** What every call carries. */
+const metadataOf = (injectorToken: string | undefined): Metadata => {
+  const metadata = new Metadata();
+  if (injectorToken !== undefined) metadata.set('authorization', `Bearer ${injectorToken}`);
+  return metadata;
+};
+
+export const openChannel = (address: string, given: ChannelOptions = {}): Channel => {
+  const { deadlineMs = deadlineMsDefault, injectorToken } = given;
+  let injecting = false;
+  const heard = (head: Metadata): void => {
+    injecting = head.get('siteswap-injections')[0] === 'on';
+  };
   expectAddress(address);
   const client = new Client(address, credentials.createInsecure(), {
     'grpc.max_receive_message_length': messageBytesMax,
@@ -113,7 +133,7 @@ export const openChannel = (address: string, deadlineMs = deadlineMsDefault): Ch
         method.requestSerialize,
         method.responseDeserialize,
         request,
-        new Metadata(),
+        metadataOf(injectorToken),
         { deadline: Date.now() + (options.deadlineMs ?? deadlineMs) },
         (error, answer) => {
           release();
@@ -121,6 +141,7 @@ export const openChannel = (address: string, deadlineMs = deadlineMsDefault): Ch
           else resolve(answer as A);
         },
       );
+      call.on('metadata', heard);
       const release = cancelOn(options.signal, call);
     });
 
@@ -140,6 +161,7 @@ export const openChannel = (address: string, deadlineMs = deadlineMsDefault): Ch
     unary,
     stream: (method, request, options = {}) => streamOf(client, method, request, options),
     ready,
+    injecting: () => injecting,
     close: () => client.close(),
   };
 };

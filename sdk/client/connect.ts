@@ -6,6 +6,7 @@ import {
 } from '../../proto/gen/grpc/health/v1/health.ts';
 import { type Run, RunEventType, RunStatus } from '../../proto/gen/siteswap/v1/run.ts';
 import { type CallOptions, type Channel, openChannel } from './channel.ts';
+import { Injections } from './injections.ts';
 import { Inventory } from './inventory.ts';
 import { Migrations } from './migrations.ts';
 import { Plans } from './plans.ts';
@@ -30,10 +31,13 @@ const settled: ReadonlySet<RunStatus> = new Set([
 export interface ConnectOptions {
   /** For calls that name no deadline of their own, in milliseconds. Default: one minute. */
   readonly deadlineMs?: number;
+  /** The token of the role `injector`, which `client.injections` needs. */
+  readonly injectorToken?: string;
 }
 
 /** A daemon, as its callers see it. Made by `connect`. */
 export class SiteswapClient {
+  readonly injections: Injections;
   readonly inventory: Inventory;
   readonly migrations: Migrations;
   readonly repair: Repair;
@@ -45,6 +49,7 @@ export class SiteswapClient {
 
   constructor(channel: Channel) {
     this.#channel = channel;
+    this.injections = new Injections(channel);
     this.inventory = new Inventory(channel);
     this.migrations = new Migrations(channel);
     this.repair = new Repair(channel);
@@ -64,6 +69,19 @@ export class SiteswapClient {
    */
   async ready(options?: CallOptions): Promise<void> {
     await this.#channel.ready(options);
+  }
+
+  /**
+   * Whether the last answer said that injections are on: calls fail on purpose.
+   *
+   * @example
+   * ```ts
+   * await client.inventory.sites();
+   * if (client.injecting) console.log('somebody fails calls on purpose');
+   * ```
+   */
+  get injecting(): boolean {
+    return this.#channel.injecting();
   }
 
   /**
@@ -126,4 +144,4 @@ export class SiteswapClient {
  * ```
  */
 export const connect = (address: string, options: ConnectOptions = {}): SiteswapClient =>
-  new SiteswapClient(openChannel(address, options.deadlineMs));
+  new SiteswapClient(openChannel(address, options));

@@ -16,6 +16,18 @@ export {
 } from '../../proto/gen/siteswap/v1/common.ts';
 export type { Violation } from '../../proto/gen/siteswap/v1/error.ts';
 export {
+  DelayDistribution,
+  type InjectionEffect,
+  InjectionEffectType,
+  InjectionPhase,
+  type InjectionRule,
+  type InjectionRuleStatus,
+  type InjectionStatus,
+  type Toxic,
+  ToxicType,
+  WireStream,
+} from '../../proto/gen/siteswap/v1/injection.ts';
+export {
   Access,
   type Array,
   type Datastore,
@@ -138,6 +150,7 @@ export {
 export type { CallOptions } from './channel.ts';
 export { type ConnectOptions, connect, Serving, SiteswapClient } from './connect.ts';
 export { CallError, type StatusName } from './errors.ts';
+export { type GameDay, type GameDayRequest, playGameDay, type Reaction } from './game-day.ts';
 export type { Inventory } from './inventory.ts';
 export type { Plans } from './plans.ts';
 export type { Repair } from './repair.ts';

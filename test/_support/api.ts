@@ -6,7 +6,11 @@ import type { Address } from '../../daemon/api/listen.ts';
 import { type Api, createApi } from '../../daemon/api/server.ts';
 import { parseListen } from '../../daemon/config/listen.ts';
 import { connect, type SiteswapClient } from '../../sdk/client/index.ts';
+import { Secret } from '../../sdk/plugin/config.ts';
 import { FakeEngine } from './fake-engine.ts';
+
+/** Of the role, which the served client has. */
+const injectorToken = 'a token for tests only';
 
 export interface Served {
   readonly engine: FakeEngine;
@@ -44,9 +48,10 @@ export const serve = async (
     listen: addressOf(listen),
     log: pino({ level: 'debug' }, sink),
     version: '9.9.9',
+    injector: new Secret(injectorToken),
   });
   const address = await api.start();
-  const client = connect(address);
+  const client = connect(address, { injectorToken });
   t.teardown(async () => {
     client.close();
     await api.stop();

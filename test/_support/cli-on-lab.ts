@@ -4,16 +4,21 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import pino from 'pino';
 import { createApi } from '../../daemon/api/server.ts';
+import { Secret } from '../../sdk/plugin/config.ts';
 import { type Printed, siteswap } from './cli.ts';
 import { type Rig, rig } from './engine-on-lab.ts';
 import { tempDir } from './temp.ts';
 
 export interface CliRig extends Rig {
+  readonly address: string;
   /** `siteswap …args`, against this engine. */
   readonly type: (...args: readonly string[]) => Promise<Printed>;
   /** Writes a file beside the socket; answers its path. */
   readonly write: (name: string, text: string) => Promise<string>;
 }
+
+/** Of the role, for tests that set it in the environment. */
+export const injectorToken = 'a token for tests only';
 
 export const plan = `id: shop
 name: The web shop
@@ -34,13 +39,15 @@ export const cliOnLab = async (t: ExecutionContext): Promise<CliRig> => {
   const made = await rig({ groups: 2, vms: 2 });
   const listen = { kind: 'unix', path: join(directory, 's.sock') } as const;
   const log = pino({ level: 'silent' });
-  const api = createApi({ engine: made.engine, listen, log, version: '0.0.0' });
+  const injector = new Secret(injectorToken);
+  const api = createApi({ engine: made.engine, listen, log, version: '0.0.0', injector });
   const address = await api.start();
   t.teardown(async () => {
     await api.stop();
     made.engine.close();
   });
   return Object.assign(made, {
+    address,
     type: (...args: readonly string[]) => siteswap(...args, '--address', address, '--as', 'ann'),
     write: async (name: string, text: string) => {
       const path = join(directory, name);

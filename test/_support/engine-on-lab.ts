@@ -49,6 +49,8 @@ export const rig = async (
     journal?: Journal;
     retention?: Retention;
     now?: () => number;
+    /** In place of ids that no other engine has. */
+    id?: () => string;
     /** How lab-a is shown, together with lab-b. */
     present?: PresentedAs;
   } = {},
@@ -87,7 +89,7 @@ export const rig = async (
       pool: createInlinePool({ remotes, plugins: new Map([['lab', labPlugin]]), clock }),
       feed: createFeed(journal, clock),
       clock,
-      random: { id: () => `id-${++ids}`, fraction: () => 0.5 },
+      random: { id: options.id ?? (() => `id-${++ids}`), fraction: () => 0.5 },
       draws: new Draws(options.rules ?? []),
       log: {
         ...silentLog,

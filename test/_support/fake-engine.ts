@@ -17,6 +17,7 @@ import type {
   StoredPlan,
 } from '../../daemon/runner/service.ts';
 import type { Device } from '../../sdk/plugin/model.ts';
+import { emptyReport } from './fake-injections.ts';
 import { FakeMoves, inspection } from './fake-recoveries.ts';
 import { frozenRun, itemDone, remotes, samplePlan, sites, startedAtMs } from './samples.ts';
 
@@ -35,8 +36,6 @@ export class FakeEngine extends FakeMoves implements Engine {
   readonly plans = new Map<string, StoredPlan>();
   readonly inspectPlan = async () => inspection;
   readonly adoptPlan = async ({ planId }: { planId: string }) => this.getPlan(planId);
-  readonly listRecoveries = async () => [];
-  readonly migrations = async () => [];
   readonly runs = new Map<string, FakeRun>();
   readonly requests: (StartRequest | DeviceRequest)[] = [];
   readonly cancelled: string[] = [];
@@ -268,7 +267,7 @@ export class FakeEngine extends FakeMoves implements Engine {
 
   async reportRun(runId: string): Promise<RunReport> {
     const { view, items } = this.#runOf(runId);
-    return { run: view, durationMs: 60, recoveryTimeMs: 42, items, steps: [], refusedCalls: 0 };
+    return { ...emptyReport, run: view, items };
   }
 
   async *watchRun(

@@ -1,5 +1,8 @@
 /** What the fake engine says of repairs: one plan that somebody moved by hand. */
+
 import type { Inspection } from '../../daemon/runner/service.ts';
+import type { Replay } from '../../daemon/core/replay.ts';
+import { FakeInjections, lostReply } from './fake-injections.ts';
 
 const sites = { protectedSiteId: 'east', recoverySiteId: 'west' };
 
@@ -17,5 +20,9 @@ export const inspection: Inspection = {
 /** Nothing moves, and nobody has copies. */
 export class FakeMoves {
   readonly startStorageMigration = async () => ({ runId: 'run-1', existing: false, warnings: [] });
+  readonly injections = new FakeInjections();
+  readonly replayRun = async (): Promise<Replay> => ({ rules: [lostReply], notes: ['a note'] });
+  readonly listRecoveries = async () => [];
+  readonly migrations = async () => [];
   readonly resolveInstances = async () => [];
 }

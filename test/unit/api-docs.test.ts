@@ -28,7 +28,7 @@ test('docs: the lifecycle drawings name every status', (t) => {
 });
 
 test('docs: every error that a call’s comment names stands in the table', (t) => {
-  for (const file of ['inventory', 'plan', 'replication', 'run', 'site']) {
+  for (const file of ['injection', 'inventory', 'plan', 'replication', 'run', 'site']) {
     const text = read(`proto/siteswap/v1/${file}.proto`).replaceAll(/\n\s*\/\/ /g, ' ');
     for (const [, list = ''] of text.matchAll(/Errors(?: of [\w ]+)?: ([^.]*)\./g)) {
       for (const [reason] of list.matchAll(/[A-Z]+(?:_[A-Z]+)*/g)) {
@@ -45,7 +45,7 @@ test('docs: the client’s examples are compiled as they stand', (t) => {
 });
 
 test('docs: every method of the client has an example', (t) => {
-  const callable = ['connect', 'inventory', 'plans', 'replication', 'runs', 'sites'];
+  const callable = ['connect', 'injections', 'inventory', 'plans', 'replication', 'runs', 'sites'];
   const sources = clientSources(join(repoRoot, 'sdk/client')).filter(({ file }) =>
     callable.some((name) => file === `${name}.ts`),
   );

@@ -25,6 +25,7 @@ const channelOf = (turns: readonly Turn[]) => {
     stream,
     unary: () => Promise.reject(new Error('not here')),
     ready: async () => {},
+    injecting: () => false,
     close: () => {},
   };
   return { channel, asked };

@@ -33,9 +33,12 @@ export const reportOf = (state: RunState, entries: Iterable<Entry>, now: number)
     (): Timing => ({ tasks: 0, attempts: 0, firstStartMs: 0, lastEndMs: 0, busyMs: 0 }),
   );
   const open = new Map<number, TaskStarted>();
+  const injected: Record<string, number> = {};
   for (const entry of entries) {
-    if (entry.type === 'task-started') noteStart(timings[entry.step], entry, open);
-    else if (entry.type === 'task-outcome' || entry.type === 'task-settled') {
+    if (entry.type === 'task-started') {
+      noteStart(timings[entry.step], entry, open);
+      noteInjections(entry, injected);
+    } else if (entry.type === 'task-outcome' || entry.type === 'task-settled') {
       noteEnd(timings[entry.step], entry, open);
       if (entry.direction === 'run') noteTrail(state, entry, trails);
     }
@@ -51,6 +54,7 @@ export const reportOf = (state: RunState, entries: Iterable<Entry>, now: number)
     items,
     steps: state.steps.map((step, at) => ({ name: step.name, ...(timings[at] as Timing) })),
     refusedCalls: state.refusedCalls,
+    injected,
   };
 };
 
@@ -61,6 +65,12 @@ const largest = <Key extends 'recoveryTimeMs' | 'dataLossMs' | 'expectedLossMs'>
   const values = items.flatMap((item) => item[key] ?? []);
   if (values.length === 0) return {};
   return { [key]: values.reduce((one, other) => Math.max(one, other)) } as Record<Key, number>;
+};
+
+const noteInjections = ({ injections = [] }: TaskStarted, into: Record<string, number>): void => {
+  for (const { rule } of injections as readonly { readonly rule: string }[]) {
+    into[rule] = (into[rule] ?? 0) + 1;
+  }
 };
 
 const noteStart = (

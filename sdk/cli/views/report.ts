@@ -48,6 +48,11 @@ const facts = (report: RunReport, ink: Ink): string[] => {
     ['data loss', lossText(report)],
     ['items', `${report.itemsTotal}${items === '' ? '' : `: ${items}`}`],
   ];
+  const injected = Object.entries(report.injected);
+  if (injected.length > 0) {
+    const rules = injected.map(([rule, attempts]) => `${rule} (${count(attempts, 'attempt')})`);
+    rows.push(['INJECTED', `failures on purpose: ${rules.join(', ')}`]);
+  }
   if (report.refusedCalls > 0) {
     rows.push(['refused', `${count(report.refusedCalls, 'call')} to a lost site, never made`]);
   }

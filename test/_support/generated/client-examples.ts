@@ -4,6 +4,7 @@ import {
   Decision,
   Direction,
   FaultKind,
+  InjectionEffectType,
   Mode,
   PolicyActionType,
   Reach,
@@ -13,12 +14,17 @@ import {
   RunStatus,
   Serving,
   connect,
+  playGameDay,
   type SiteswapClient,
 } from '../../../sdk/client/index.ts';
 
 export const examples: Readonly<Record<string, (client: SiteswapClient) => Promise<void>>> = {
   'connect.ts ready': async (client) => {
     await client.ready({ deadlineMs: 5_000 });
+  },
+  'connect.ts get': async (client) => {
+    await client.inventory.sites();
+    if (client.injecting) console.log('somebody fails calls on purpose');
   },
   'connect.ts health': async (client) => {
     if ((await client.health()) !== Serving.SERVING) console.log('it takes no new work now');
@@ -43,6 +49,46 @@ export const examples: Readonly<Record<string, (client: SiteswapClient) => Promi
       if (!(error instanceof CallError)) throw error;
       console.log(error.reason, error.hint); // PLAN_NOT_FOUND List the plans; create it first.
     }
+  },
+  'game-day.ts playGameDay': async (client) => {
+    const effect = { type: InjectionEffectType.LOST_REPLY };
+    const day = await playGameDay(client, {
+      planId: 'erp',
+      name: 'a lost reply',
+      seed: 1,
+      rules: [{ name: 'reply lost', step: 'power-on', nth: 1, effect }],
+      requester: 'me',
+      deadlineMs: 600_000,
+    });
+    console.log(day.reactions, day.report.recoveryTimeMs);
+  },
+  'injections.ts enable': async (client) => {
+    const reason = 'rehearsal of Friday';
+    await client.injections.enable({ requester: 'me', reason, seed: 7, forMs: 3_600_000 });
+  },
+  'injections.ts disable': async (client) => {
+    await client.injections.disable({ requester: 'me' }, { deadlineMs: 600_000 });
+  },
+  'injections.ts add': async (client) => {
+    const effect = { type: InjectionEffectType.LOST_REPLY };
+    const rules = [{ name: 'reply lost', step: 'promote-target', nth: 1, effect }];
+    await client.injections.add({ requester: 'me', rules });
+  },
+  'injections.ts remove': async (client) => {
+    await client.injections.remove({ requester: 'me', names: ['reply lost'] });
+  },
+  'injections.ts rules': async (client) => {
+    const { rules } = await client.injections.rules();
+    console.log(rules.map(({ name }) => name));
+  },
+  'injections.ts status': async (client) => {
+    const { on, rules } = await client.injections.status();
+    for (const { name, hits, note } of rules) console.log(on, name, hits, note);
+  },
+  'injections.ts replay': async (client) => {
+    const { rules, notes } = await client.injections.replay('4f1c');
+    for (const note of notes) console.log(note);
+    await client.injections.add({ requester: 'me', rules });
   },
   'inventory.ts plugins': async (client) => {
     for (const plugin of await client.inventory.plugins()) {

@@ -1148,7 +1148,16 @@ export interface RunReport {
    * Disaster runs: the largest data loss that was to be expected at the start, by what the arrays
    * had said; absent when they had said nothing.
    */
-  expectedLossMs?: number | undefined;
+  expectedLossMs?:
+    | number
+    | undefined;
+  /** Injections were on: rule → attempts that carried one of its. */
+  injected: { [key: string]: number };
+}
+
+export interface RunReport_InjectedEntry {
+  key: string;
+  value: number;
 }
 
 /** One item's way through a run. */
@@ -4196,6 +4205,7 @@ function createBaseRunReport(): RunReport {
     refusedCalls: 0,
     itemsTotal: 0,
     expectedLossMs: undefined,
+    injected: {},
   };
 }
 
@@ -4228,6 +4238,9 @@ export const RunReport: MessageFns<RunReport> = {
     if (message.expectedLossMs !== undefined) {
       writer.uint32(72).uint64(message.expectedLossMs);
     }
+    globalThis.Object.entries(message.injected).forEach(([key, value]: [string, number]) => {
+      RunReport_InjectedEntry.encode({ key: key as any, value }, writer.uint32(82).fork()).join();
+    });
     return writer;
   },
 
@@ -4316,6 +4329,17 @@ export const RunReport: MessageFns<RunReport> = {
             message.expectedLossMs = longToNumber(reader.uint64());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            const entry10 = RunReport_InjectedEntry.decode(reader, reader.uint32());
+            if (entry10.value !== undefined) {
+              message.injected[entry10.key] = entry10.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4342,6 +4366,82 @@ export const RunReport: MessageFns<RunReport> = {
     message.refusedCalls = object.refusedCalls ?? 0;
     message.itemsTotal = object.itemsTotal ?? 0;
     message.expectedLossMs = object.expectedLossMs ?? undefined;
+    message.injected = (globalThis.Object.entries(object.injected ?? {}) as [string, number][]).reduce(
+      (acc: { [key: string]: number }, [key, value]: [string, number]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.Number(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseRunReport_InjectedEntry(): RunReport_InjectedEntry {
+  return { key: "", value: 0 };
+}
+
+export const RunReport_InjectedEntry: MessageFns<RunReport_InjectedEntry> = {
+  encode(message: RunReport_InjectedEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(16).uint32(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunReport_InjectedEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunReport_InjectedEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RunReport_InjectedEntry>): RunReport_InjectedEntry {
+    return RunReport_InjectedEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RunReport_InjectedEntry>): RunReport_InjectedEntry {
+    const message = createBaseRunReport_InjectedEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
     return message;
   },
 };

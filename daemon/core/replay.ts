@@ -1,0 +1,196 @@
+/**
+ * Rules that let another run meet what this one met: each fault at its coordinates, whether it was
+ * injected or came by itself. Pure: made from the run's entries.
+ */
+import { type Fault, inDoubt } from '../../sdk/plugin/fault.ts';
+import type { CallRule, Effect, Phase, ToxicRule } from '../../sdk/scenario/rule.ts';
+import type { Group, RunState } from './engine/state.ts';
+import type { Entry, TaskOutcome, TaskSettled, TaskStarted } from './entries.ts';
+import type { FrozenStep, StorageItem, VmItem } from './frozen.ts';
+import type { Injection } from './injection.ts';
+import type { WireInterval } from './injection-book.ts';
+import { decodeRanges } from './ranges.ts';
+
+export interface Replay {
+  readonly rules: readonly (CallRule | ToxicRule)[];
+  /** What cannot be made again as it was. */
+  readonly notes: readonly string[];
+}
+
+/** One attempt of the run, as far as it has come. */
+interface Attempt {
+  readonly started: TaskStarted;
+  prepared: boolean;
+  readonly accepted: Set<number>;
+  /** Faults that left their items in doubt: what became of these is settled later. */
+  readonly doubts: { readonly positions: readonly number[]; readonly fault: Fault }[];
+}
+
+const workerLost = 'WORKER_LOST';
+
+class Replaying {
+  readonly rules: (CallRule | ToxicRule)[] = [];
+  readonly notes: string[] = [];
+  readonly #state: RunState;
+  readonly #attempts = new Map<number, Attempt>();
+
+  constructor(state: RunState) {
+    this.#state = state;
+  }
+
+  take(entry: Entry): void {
+    if (entry.type === 'task-started') this.#begin(entry);
+    else if (entry.type === 'task-outcome') this.#outcome(entry);
+    else if (entry.type === 'task-settled') this.#settled(entry);
+    else if (entry.type === 'task-prepared')
+      this.#attempt(entry.group, (one) => {
+        one.prepared = true;
+      });
+    else if (entry.type === 'task-accepted')
+      this.#attempt(entry.group, ({ accepted }) => {
+        for (const { item } of entry.operations) accepted.add(item);
+      });
+    else if (entry.type === 'task-interrupted') this.#note(entry, 'was cut short: end the daemon');
+    else if (entry.type === 'call-refused') this.#note(entry, `met the lost site ${entry.siteId}`);
+  }
+
+  #attempt(group: number, use: (attempt: Attempt) => void): void {
+    const attempt = this.#attempts.get(group);
+    if (attempt !== undefined) use(attempt);
+  }
+
+  #note(
+    { group, step, attempt }: Entry & { group: number; step: number; attempt: number },
+    what: string,
+  ) {
+    const where = `${this.#step(step).name} on ${this.#group(group).id}, attempt ${attempt}`;
+    this.notes.push(`${where} ${what} there to see that again`);
+  }
+
+  #begin(started: TaskStarted): void {
+    const attempt = { started, prepared: false, accepted: new Set<number>(), doubts: [] };
+    this.#attempts.set(started.group, attempt);
+    for (const injection of (started.injections ?? []) as readonly Injection[]) {
+      const { rule, phase, verb, call, targets, ...effect } = injection;
+      const scope = {
+        ...(phase !== undefined && { phase }),
+        ...(verb !== undefined && { verb }),
+        ...(call !== undefined && { call }),
+        ...(targets !== undefined && { targets }),
+      };
+      this.#add(started, rule, effect as Effect, scope);
+    }
+  }
+
+  #outcome(outcome: TaskOutcome): void {
+    this.#attempt(outcome.group, (attempt) => {
+      // What was injected is made again as it was injected, not as it ended.
+      if (attempt.started.injections !== undefined) return;
+      for (const { items, fault } of outcome.faults) {
+        const positions = decodeRanges(items);
+        const later = positions.filter((position) => attempt.accepted.has(position));
+        const now = positions.filter((position) => !attempt.accepted.has(position));
+        if (later.length > 0) this.#fault(attempt, later, { effect: 'fail-later', fault });
+        if (now.length === 0) continue;
+        if (inDoubt(fault)) attempt.doubts.push({ positions: now, fault });
+        else this.#fault(attempt, now, { effect: 'error', fault });
+      }
+    });
+  }
+
+  #settled(settled: TaskSettled): void {
+    this.#attempt(settled.group, (attempt) => {
+      const done = new Set(decodeRanges(settled.done));
+      const unknown = new Set(settled.unknowable.flatMap(({ items }) => decodeRanges(items)));
+      const absent = new Set(settled.absent.flatMap(({ items }) => decodeRanges(items)));
+      for (const { positions, fault } of attempt.doubts) {
+        const came = positions.filter((position) => done.has(position));
+        const never = positions.filter((position) => absent.has(position));
+        const nobody = positions.filter((position) => unknown.has(position));
+        if (came.length > 0) this.#fault(attempt, came, inDoubtBy(fault, true));
+        if (never.length + nobody.length > 0) {
+          this.#fault(attempt, [...never, ...nobody], inDoubtBy(fault, false));
+        }
+        if (nobody.length === 0) continue;
+        this.#fault(attempt, nobody, { effect: 'error', fault: silent }, 'settle');
+      }
+    });
+  }
+
+  #fault(attempt: Attempt, positions: readonly number[], effect: Effect, phase?: Phase): void {
+    const { started } = attempt;
+    const step = this.#step(started.step);
+    const own = started.direction === 'undo' ? 'undo' : this.#phaseOf(attempt, step);
+    const whole = effect.effect === 'worker-crash';
+    const targets = positions.flatMap((position) => this.#targetsOf(started, step, position));
+    this.#add(started, step.name, effect, {
+      phase: phase ?? own,
+      ...(!whole && { targets }),
+    });
+  }
+
+  #phaseOf(attempt: Attempt, step: FrozenStep): Phase {
+    return step.before && !attempt.prepared ? 'before' : 'run';
+  }
+
+  /** As the array or compute knows them: a compute is asked for a group's datastores. */
+  #targetsOf({ group }: TaskStarted, step: FrozenStep, position: number): readonly string[] {
+    const item = this.#group(group).frozen.items[position] as StorageItem | VmItem;
+    if (!('protected' in item)) return [item.id];
+    return step.remote === 'array' ? [item[step.side].id] : item.datastores.map(({ id }) => id);
+  }
+
+  #add(started: TaskStarted, name: string, effect: Effect, scope: Partial<CallRule>): void {
+    const { direction, attempt } = started;
+    this.rules.push({
+      name: `${this.rules.length + 1} ${name}`.slice(0, 256),
+      step: this.#step(started.step).name,
+      workgroup: this.#group(started.group).id,
+      direction,
+      attempt,
+      ...scope,
+      effect,
+    });
+  }
+
+  #step(at: number): FrozenStep {
+    return this.#state.steps[at] as FrozenStep;
+  }
+
+  #group(at: number): Group {
+    return this.#state.groups[at] as Group;
+  }
+}
+
+/** Nobody answers questions about the call either. */
+const silent: Fault = {
+  kind: 'unreachable',
+  owner: 'array',
+  message: 'no answer, on purpose',
+  code: 'INJECTED',
+};
+
+const inDoubtBy = (fault: Fault, after: boolean): Effect =>
+  fault.code === workerLost
+    ? { effect: 'worker-crash', after }
+    : { effect: 'error', fault, ...(after && { after }) };
+
+/** `state`: of the whole run; `intervals`: when toxics were on. */
+export const replayOf = (
+  state: RunState,
+  entries: Iterable<Entry>,
+  intervals: readonly WireInterval[],
+): Replay => {
+  const replaying = new Replaying(state);
+  for (const entry of entries) replaying.take(entry);
+  const { started, endedAtMs = Number.POSITIVE_INFINITY } = state;
+  for (const { rule, fromMs, toMs = Number.POSITIVE_INFINITY } of intervals) {
+    if (fromMs > endedAtMs || toMs < started.at) continue;
+    replaying.rules.push({ ...rule, name: `wire ${rule.name}`.slice(0, 256) });
+    replaying.notes.push(
+      `${rule.name} was on at the wire: when bytes pass is never the same twice, ` +
+        'so its replay is approximate',
+    );
+  }
+  return { rules: replaying.rules, notes: replaying.notes };
+};

@@ -1,0 +1,97 @@
+/**
+ * The pool as the engine sees it when injections may be on: listings and questions outside runs get
+ * their draws here, under a request id of their own. While nothing is on a job passes as it is.
+ */
+import type { Clock } from '../core/clock.ts';
+import type { Coordinates } from '../core/draw.ts';
+import type { PlacedRule } from '../gateway/wire.ts';
+import type {
+  Job,
+  ListingJob,
+  Pool,
+  QueryJob,
+  RemoteConfig,
+  ResultOf,
+  Staged,
+  TaskJob,
+} from '../workers/pool.ts';
+import type { Catalog } from './catalog.ts';
+import type { Draws } from './draws.ts';
+
+interface InjectingParts {
+  readonly pool: Pool;
+  readonly draws: Draws;
+  readonly clock: Clock;
+  readonly catalog: Catalog;
+  readonly remotes: readonly RemoteConfig[];
+}
+
+export class InjectingPool implements Pool {
+  readonly #parts: InjectingParts;
+  #requests = 0;
+
+  constructor(parts: InjectingParts) {
+    this.#parts = parts;
+  }
+
+  run<J extends Job>(job: J): Promise<ResultOf<J>> {
+    const { pool, draws } = this.#parts;
+    if (!draws.on || job.kind === 'task' || job.kind === 'describe') return pool.run(job);
+    return this.#injecting(job) as Promise<ResultOf<J>>;
+  }
+
+  stage(job: TaskJob, behind: TaskJob): Staged | undefined {
+    return this.#parts.pool.stage(job, behind);
+  }
+
+  setSiteLost(siteId: string, lost: boolean): void {
+    this.#parts.pool.setSiteLost(siteId, lost);
+  }
+
+  setWire(rules: readonly PlacedRule[]): Promise<void> {
+    return this.#parts.pool.setWire(rules);
+  }
+
+  wireHits(): ReadonlyMap<string, number> {
+    return this.#parts.pool.wireHits();
+  }
+
+  health() {
+    return this.#parts.pool.health();
+  }
+
+  close(): Promise<void> {
+    return this.#parts.pool.close();
+  }
+
+  async #injecting<J extends ListingJob | QueryJob>(job: J): Promise<ResultOf<J>> {
+    const { pool, draws, clock, catalog } = this.#parts;
+    this.#requests += 1;
+    const runId = `request-${this.#requests}`;
+    const at = this.#coordinates(runId, job);
+    const now = clock.now();
+    const injections = draws.draw(at, job.verb, now);
+    try {
+      // What nobody could journal is not done.
+      if (injections.length > 0 && !catalog.held) {
+        const { remoteId, verb } = job;
+        const facts = { requestId: runId, remoteId, verb, injections };
+        await catalog.append([{ type: 'call-injected', at: now, ...facts }]);
+      }
+      const carried = catalog.held || injections.length === 0 ? {} : { injections };
+      const remembers = draws.remembers ? { remembers: true as const } : {};
+      const result = await pool.run<J>({ ...job, ...carried, ...remembers });
+      draws.heard(result as Parameters<Draws['heard']>[0], injections);
+      return result;
+    } finally {
+      draws.over(runId, job.verb);
+    }
+  }
+
+  #coordinates(runId: string, { remoteId, kind, verb }: ListingJob | QueryJob): Coordinates {
+    const siteId = this.#parts.remotes.find(({ id }) => id === remoteId)?.siteId ?? '';
+    const nothing = { planId: '', mode: '', workgroup: '' };
+    const where = { remoteId, siteId, verbs: [verb] };
+    return { runId, ...nothing, step: kind, direction: 'run', attempt: 1, ...where };
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * Injections as people switch them: their rules, whether they are on, and what came of them. Each
+ * change is journaled; none outlives the daemon. Switching off is a barrier (decision 0033).
+ * Source: US 9,658,934.
+ */
+import { isToxicRule, type Rule, type ToxicRule } from '../../sdk/scenario/rule.ts';
+import type { Clock } from '../core/clock.ts';
+import { SiteswapError } from '../core/errors.ts';
+import type { PlacedRule } from '../gateway/wire.ts';
+import type { Pool, RemoteConfig } from '../workers/pool.ts';
+import type { Catalog } from './catalog.ts';
+import { checkRules } from './check-rules.ts';
+import type { Draws } from './draws.ts';
+import { Lines } from './lines.ts';
+import type { RunLog } from './log.ts';
+
+export interface InjectionRuleStatus {
+  readonly name: string;
+  readonly matched: number;
+  readonly drawn: number;
+  readonly hits: number;
+  readonly note: string;
+}
+
+export interface InjectionStatus {
+  readonly on: boolean;
+  readonly seed: number;
+  /** 0: nobody switched it since the daemon started. */
+  readonly sinceMs: number;
+  readonly requester: string;
+  readonly reason: string;
+  readonly untilMs?: number;
+  readonly rules: readonly InjectionRuleStatus[];
+  readonly carrying: number;
+}
+
+interface Switched {
+  readonly on: boolean;
+  readonly seed: number;
+  readonly atMs: number;
+  readonly requester: string;
+  readonly reason: string;
+  readonly untilMs?: number;
+}
+
+interface InjectorParts {
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  readonly pool: Pool;
+  readonly draws: Draws;
+  readonly log: RunLog;
+  readonly remotes: readonly RemoteConfig[];
+  readonly sites: readonly { readonly id: string }[];
+  /** Whether a text holds a secret of the configuration. */
+  readonly holdsSecret?: (text: string) => boolean;
+}
+
+/** Who acts when nobody does. */
+const itself = 'siteswap';
+
+export class Injector {
+  readonly #parts: InjectorParts;
+  readonly #lines = new Lines();
+  #rules: readonly Rule[];
+  #switched: Switched;
+  #cancelExpiry: () => void = () => {};
+
+  constructor(parts: InjectorParts) {
+    this.#parts = parts;
+    this.#rules = parts.draws.rules;
+    const requester = parts.draws.on ? 'the configuration' : '';
+    this.#switched = { on: parts.draws.on, seed: 1, atMs: 0, requester, reason: '' };
+    if (parts.draws.on) parts.log.injections(true, requester, '', this.#rules.length);
+  }
+
+  get on(): boolean {
+    return this.#switched.on;
+  }
+
+  get seed(): number {
+    return this.#switched.seed;
+  }
+
+  rules(): readonly Rule[] {
+    return this.#rules;
+  }
+
+  /** At boot: what was on when the daemon ended is off, and the journal says so. */
+  async restore(): Promise<void> {
+    const { catalog, clock } = this.#parts;
+    const { set } = catalog.state.injections;
+    if (set?.on !== true || catalog.held) return;
+    const reason = 'the daemon was started anew: injections do not outlive it';
+    await catalog.append([{ ...set, at: clock.now(), on: false, requester: itself, reason }]);
+  }
+
+  enable(requester: string, reason: string, seed: number, forMs: number): Promise<InjectionStatus> {
+    const atMs = this.#parts.clock.now();
+    const until = forMs === 0 ? {} : { untilMs: atMs + forMs };
+    const seeded = seed === 0 ? this.#switched.seed : seed;
+    return this.#change({ on: true, seed: seeded, atMs, requester, reason, ...until });
+  }
+
+  /** Resolves when nothing is modified any more. */
+  async disable(requester: string, reason: string): Promise<InjectionStatus> {
+    const { seed } = this.#switched;
+    // From this moment on nothing is drawn, whatever becomes of the entry.
+    this.#parts.draws.stop();
+    await this.#change({ on: false, seed, atMs: this.#parts.clock.now(), requester, reason });
+    await this.#parts.draws.idle();
+    return this.status();
+  }
+
+  /** Those that are there already under a name are replaced. */
+  add(requester: string, rules: readonly Rule[]): Promise<InjectionStatus> {
+    checkRules(rules, this.#parts);
+    const names = new Set(rules.map(({ name }) => name));
+    const kept = this.#rules.filter(({ name }) => !names.has(name));
+    return this.#change({ ...this.#switched, requester }, [...kept, ...rules]);
+  }
+
+  /** Of no name: all. Throws RULE_NOT_FOUND. */
+  remove(requester: string, names: readonly string[]): Promise<InjectionStatus> {
+    const known = new Set(this.#rules.map(({ name }) => name));
+    const unknown = names.find((name) => !known.has(name));
+    if (unknown !== undefined) {
+      const message = `no rule has the name "${unknown}"`;
+      throw new SiteswapError('RULE_NOT_FOUND', message, { subject: unknown });
+    }
+    const gone = new Set(names);
+    const kept = names.length === 0 ? [] : this.#rules.filter(({ name }) => !gone.has(name));
+    return this.#change({ ...this.#switched, requester }, kept);
+  }
+
+  status(): InjectionStatus {
+    const { atMs, ...switched } = this.#switched;
+    const wire = this.#parts.pool.wireHits();
+    return {
+      ...switched,
+      sinceMs: atMs,
+      rules: this.#rules.map((rule) => this.#statusOf(rule, wire)),
+      carrying: this.#parts.draws.carrying,
+    };
+  }
+
+  close(): void {
+    this.#cancelExpiry();
+  }
+
+  #statusOf(rule: Rule, wire: ReadonlyMap<string, number>): InjectionRuleStatus {
+    const { name } = rule;
+    if (isToxicRule(rule)) {
+      const hits = wire.get(name) ?? 0;
+      const note = hits === 0 ? 'no connection has passed it so far' : '';
+      return { name, matched: 0, drawn: 0, hits, note };
+    }
+    const counts = this.#parts.draws.counts(name);
+    const { matched, drawn, hits } = counts;
+    return { name, ...counts, note: noteOf(matched, drawn, hits) };
+  }
+
+  #change(switched: Switched, rules: readonly Rule[] = this.#rules): Promise<InjectionStatus> {
+    const { catalog, clock, log } = this.#parts;
+    return this.#lines.run('injections', async () => {
+      const { atMs: _, ...said } = switched;
+      const entry = { type: 'injections-set', at: clock.now(), ...said, rules } as const;
+      if (switched.on) {
+        catalog.expectNotHeld();
+        await catalog.append([entry]);
+      }
+      this.#rules = rules;
+      this.#switched = switched;
+      await this.#apply();
+      if (!switched.on && !catalog.held) await catalog.append([entry]);
+      log.injections(switched.on, switched.requester, switched.reason, rules.length);
+      return this.status();
+    });
+  }
+
+  /** What is on from now on, at the wire in every thread. */
+  async #apply(): Promise<void> {
+    const { clock, draws, pool } = this.#parts;
+    const { on, seed } = this.#switched;
+    const now = clock.now();
+    const live = this.#rules.filter(({ untilMs }) => untilMs === undefined || untilMs > now);
+    const calls = live.flatMap((rule) => (isToxicRule(rule) ? [] : [rule]));
+    draws.set(on, calls, seed);
+    const wire = on ? live.filter(isToxicRule).map((rule) => this.#placed(rule)) : [];
+    await pool.setWire(wire);
+    this.#expireAt(now);
+  }
+
+  #placed({ name, siteId, remoteId, stream, toxicity, toxic }: ToxicRule): PlacedRule {
+    const remoteIds = this.#parts.remotes
+      .filter(
+        (remote) =>
+          (siteId === undefined || remote.siteId === siteId) &&
+          (remoteId === undefined || remote.id === remoteId),
+      )
+      .map(({ id }) => id);
+    return { name, seed: this.#switched.seed, stream, toxicity, toxic, remoteIds };
+  }
+
+  /** The next moment at which a rule, or all of it, has had its time. */
+  #expireAt(now: number): void {
+    const { clock } = this.#parts;
+    this.#cancelExpiry();
+    this.#cancelExpiry = () => {};
+    if (!this.#switched.on) return;
+    const { untilMs } = this.#switched;
+    const due = [untilMs, ...this.#rules.map((rule) => rule.untilMs)].filter(
+      (at): at is number => at !== undefined,
+    );
+    if (due.length === 0) return;
+    const nextMs = Math.max(
+      now,
+      due.reduce((one, other) => Math.min(one, other)),
+    );
+    this.#cancelExpiry = clock.wakeAt(nextMs, () => {
+      const over = untilMs !== undefined && nextMs >= untilMs;
+      const expired = over
+        ? this.disable(itself, 'its time was over')
+        : this.remove(
+            itself,
+            this.#rules.filter((rule) => (rule.untilMs ?? nextMs + 1) <= nextMs).map(nameOf),
+          );
+      expired.catch(() => {});
+    });
+  }
+}
+
+const nameOf = ({ name }: Rule): string => name;
+
+const noteOf = (matched: number, drawn: number, hits: number): string => {
+  if (matched === 0) return 'it has matched nothing so far';
+  if (drawn === 0) return 'in scope, and never drawn so far';
+  return hits === 0 ? 'drawn, and no such call was made so far' : '';
+};

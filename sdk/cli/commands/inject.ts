@@ -1,0 +1,164 @@
+/** `inject`: failures on purpose, by people: scenario files in, what came of them out. */
+import { writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import type { InjectionRule, InjectionStatus } from '../../../proto/gen/siteswap/v1/injection.ts';
+import { writeScenario } from '../../scenario/file.ts';
+import { ruleFrom, ruleMessage } from '../../scenario/translate.ts';
+import { readScenario, wholeNumber } from '../arguments.ts';
+import type { Cli } from '../cli.ts';
+import { usageError } from '../exit.ts';
+import { table } from '../terminal.ts';
+import { ago, count, dateTime } from '../words.ts';
+
+const headline = (status: InjectionStatus, { terminal }: Cli): string => {
+  const { on, seed, requester, reason, since, until, carrying } = status;
+  if (!on) {
+    const left = carrying === 0 ? '' : `; ${count(carrying, 'call')} still carry a draw`;
+    return `injections are off${left}`;
+  }
+  const by = `by ${requester}${reason === '' ? '' : ` (${reason})`}`;
+  const when = since === undefined ? '' : `, ${ago(since.getTime(), terminal.now())}`;
+  const end = until === undefined ? '' : `, until ${dateTime(until.getTime())}`;
+  return terminal.tone('bad', `INJECTIONS ARE ON ${by}${when}${end}, seed ${seed}`);
+};
+
+export const statusText = (status: InjectionStatus, cli: Cli): string => {
+  const { terminal } = cli;
+  const rows = status.rules.map(({ name, matched, drawn, hits, note }) => [
+    name,
+    String(matched),
+    String(drawn),
+    String(hits),
+    terminal.tone('warn', note),
+  ]);
+  return [
+    headline(status, cli),
+    ...(rows.length === 0
+      ? ['there are no rules']
+      : [table(terminal, ['rule', 'matched', 'drawn', 'hits', 'note'], rows)]),
+    ...(status.available ? [] : ['nobody has the role: set injector.token in the configuration']),
+  ].join('\n');
+};
+
+/** Rules of the daemon as a scenario file. */
+const yamlOf = (name: string, about: string, seed: number, rules: readonly InjectionRule[]) =>
+  writeScenario({
+    name,
+    about,
+    seed,
+    rules: rules.flatMap((message) => {
+      const read = ruleFrom(message);
+      return 'rule' in read ? [read.rule] : [];
+    }),
+  });
+
+const give = async (cli: Cli, yaml: string, file: string | undefined): Promise<void> => {
+  if (file === undefined) cli.terminal.print(yaml.trimEnd());
+  else await writeFile(file, yaml);
+};
+
+const answer = (cli: Cli, status: InjectionStatus): void =>
+  cli.answer(status, () => statusText(status, cli));
+
+const addSwitches = (inject: Command, cli: Cli): void => {
+  inject
+    .command('status')
+    .summary('whether injections are on, and what each rule did')
+    .description('Shows whether injections are on, by whom, and what each rule did. Needs no role.')
+    .addHelpText('after', '\nExamples:\n  siteswap inject status')
+    .action(async () => answer(cli, await cli.client.injections.status()));
+  inject
+    .command('on')
+    .summary('let rules be drawn from')
+    .description('Switches injections on. Calls fail on purpose from then on.')
+    .requiredOption('--reason <text>', 'why; journaled')
+    .option('--seed <number>', 'of every draw by chance', wholeNumber, 0)
+    .option('--minutes <number>', 'off by itself after so long', wholeNumber, 0)
+    .addHelpText('after', '\nExamples:\n  siteswap inject on --reason "game day" --minutes 60')
+    .action(async ({ reason, seed, minutes }) => {
+      const request = { requester: cli.requester, reason, seed, forMs: minutes * 60_000 };
+      answer(cli, await cli.client.injections.enable(request));
+    });
+  inject
+    .command('off')
+    .summary('switch off, and wait until nothing is modified any more')
+    .description(
+      'Switches injections off. It ends when every thread has said so and no call carries a ' +
+        'draw; until then nothing new is drawn.',
+    )
+    .option('--reason <text>', 'why; journaled', '')
+    .option('--wait <seconds>', 'how long', wholeNumber, 900)
+    .addHelpText('after', '\nExamples:\n  siteswap inject off')
+    .action(async ({ reason, wait }) => {
+      const request = { requester: cli.requester, reason };
+      answer(cli, await cli.client.injections.disable(request, { deadlineMs: wait * 1_000 }));
+    });
+};
+
+const addRules = (inject: Command, cli: Cli): void => {
+  inject
+    .command('add')
+    .summary('add the rules of a scenario file')
+    .description('Adds the rules of a scenario file. Those with a known name replace it.')
+    .argument('<file>', 'YAML; - is standard input')
+    .addHelpText('after', '\nExamples:\n  siteswap inject add lost-reply.yaml')
+    .action(async (file: string) => {
+      const { rules } = await readScenario(file);
+      const request = { requester: cli.requester, rules: rules.map(ruleMessage) };
+      answer(cli, await cli.client.injections.add(request));
+    });
+  inject
+    .command('remove')
+    .summary('take rules away')
+    .description('Takes rules away, by name, or all of them.')
+    .argument('[names...]', 'of rules')
+    .option('--all', 'every rule')
+    .addHelpText('after', '\nExamples:\n  siteswap inject remove --all')
+    .action(async (names: string[], { all }: { all?: true }) => {
+      if ((names.length === 0) === (all === undefined)) {
+        throw usageError('which rules?', 'Name them, or say --all.');
+      }
+      answer(cli, await cli.client.injections.remove({ requester: cli.requester, names }));
+    });
+  inject
+    .command('export')
+    .summary('the rules as a scenario file')
+    .description('Writes the rules as a scenario file.')
+    .option('--name <name>', 'of the scenario', 'exported')
+    .option('--out <file>', 'in place of standard output')
+    .addHelpText('after', '\nExamples:\n  siteswap inject export --out friday.yaml')
+    .action(async ({ name, out }: { name: string; out?: string }) => {
+      const { rules, seed } = await cli.client.injections.rules();
+      if (rules.length === 0) throw usageError('there are no rules', 'Add some first.');
+      await give(cli, yamlOf(name, '', seed, rules), out);
+    });
+  inject
+    .command('replay')
+    .summary('the faults that a run met, as a scenario')
+    .description(
+      'Makes a scenario of the faults that a run met, injected or not. Add it to a daemon of a ' +
+        'lab or a test array and run the plan there: it meets them again.',
+    )
+    .argument('<run>', 'its id')
+    .option('--out <file>', 'in place of standard output')
+    .addHelpText('after', '\nExamples:\n  siteswap inject replay 4f1c --out field-failure.yaml')
+    .action(async (runId: string, { out }: { out?: string }) => {
+      const { rules, notes } = await cli.client.injections.replay(runId);
+      for (const note of notes) cli.terminal.note(`note: ${note}`);
+      if (rules.length === 0) throw usageError(`run ${runId} met no fault`, 'Choose another.');
+      await give(cli, yamlOf(`run ${runId}`, notes.join('\n'), 1, rules), out);
+    });
+};
+
+/** Adds the commands. */
+export const addInject = (program: Command, cli: Cli): void => {
+  const inject = program
+    .command('inject')
+    .summary('failures on purpose: rules, on, off, replay')
+    .description(
+      'Fails calls on purpose, by rules, without touching an array. Needs the role: the token ' +
+        'of the daemon’s configuration in SITESWAP_INJECTOR_TOKEN.',
+    );
+  addSwitches(inject, cli);
+  addRules(inject, cli);
+};

@@ -1,0 +1,12 @@
+/** Scenario files: rules under a name, as YAML; each problem is told at its line. */
+import { stringify } from 'yaml';
+import { type ParseResult, parseYaml } from '../yaml/index.ts';
+import { type Scenario, scenarioSchema } from './schema.ts';
+import { formOf } from './translate.ts';
+
+/** More fields than these are left for others to read, such as what a test expects. */
+export const parseScenario = (text: string, file: string): ParseResult<Scenario> =>
+  parseYaml(text, scenarioSchema, { file });
+
+export const writeScenario = ({ name, about, seed, rules }: Scenario): string =>
+  stringify({ name, about, seed, rules: rules.map(formOf) }, { lineWidth: 100 });

@@ -1,0 +1,116 @@
+import { readFile } from 'node:fs/promises';
+import test from 'ava';
+import { CallError, connect } from '../../sdk/client/index.ts';
+import { cliOnLab, injectorToken, plan } from '../_support/cli-on-lab.ts';
+
+const scenario = `name: a lost reply
+about: the array promotes, and nobody hears of it
+seed: 7
+rules:
+  - name: reply lost at the promote
+    step: power-on
+    nth: 1
+    effect: { effect: error, after: true, fault: { kind: timeout, code: E1 } }
+  - name: slow wire
+    remote: lab-b
+    toxic: { toxic: latency, latencyMs: 5 }
+  - name: never
+    mode: disaster
+    effect: { effect: hang }
+`;
+
+const withToken = async <T>(token: string | undefined, body: () => Promise<T>): Promise<T> => {
+  if (token === undefined) delete process.env.SITESWAP_INJECTOR_TOKEN;
+  else process.env.SITESWAP_INJECTOR_TOKEN = token;
+  try {
+    return await body();
+  } finally {
+    delete process.env.SITESWAP_INJECTOR_TOKEN;
+  }
+};
+
+test.serial('cli: without the role → refused by name; status needs none', async (t) => {
+  const { type } = await cliOnLab(t);
+  const refused = await type('inject', 'on', '--reason', 'x');
+  t.is(refused.exit, 5);
+  t.regex(refused.err, /ROLE_MISSING/);
+  const wrong = await withToken('wrong', () => type('inject', 'off'));
+  t.regex(wrong.err, /not the token/);
+  t.regex((await type('inject', 'status')).out, /injections are off/);
+});
+
+test.serial('cli: add, on, a run under it, off, export → loud while it is on', async (t) => {
+  const { type, write, engine } = await cliOnLab(t);
+  await type('plan', 'apply', await write('shop.yaml', plan));
+  await withToken(injectorToken, async () => {
+    const file = await write('scenario.yaml', scenario);
+    t.is((await type('inject', 'add', file)).exit, 0);
+    const on = await type('inject', 'on', '--reason', 'a test', '--seed', '7');
+    t.regex(on.out, /INJECTIONS ARE ON by ann \(a test\)/);
+    const run = await type('run', 'shop', '--mode', 'planned');
+    t.regex(run.err, /INJECTIONS ARE ON/);
+    const status = await type('inject', 'status');
+    t.regex(status.out, /reply lost at the promote +\d+ +1 +1/);
+    t.regex(status.out, /never .*it has matched nothing so far/);
+    const out = await write('out.yaml', '');
+    t.is((await type('inject', 'export', '--out', out)).exit, 0);
+    const again = await readFile(out, 'utf8');
+    t.is((await type('inject', 'add', out)).exit, 0);
+    t.regex(again, /toxic: latency/);
+    t.is((await type('inject', 'off')).exit, 0);
+    t.false(engine.injections.on);
+    const [{ runId = '' } = {}] = engine.listRuns({ openOnly: false });
+    const report = await type('report', runId);
+    t.regex(report.out, /reply lost at the promote/);
+    const replay = await type('inject', 'replay', runId);
+    t.regex(replay.out, /step: power-on/);
+    t.regex(replay.err, /approximate/);
+    t.is((await type('inject', 'remove', '--all')).exit, 0);
+    t.deepEqual(engine.injections.rules(), []);
+  });
+});
+
+test.serial('cli: gameday → the fault, the reaction, the times; nothing is left on', async (t) => {
+  const { type, write, engine } = await cliOnLab(t);
+  await type('plan', 'apply', await write('shop.yaml', plan));
+  await type('run', 'shop', '--mode', 'test');
+  await type('run', 'shop', '--mode', 'cleanup');
+  await withToken(injectorToken, async () => {
+    const file = await write(
+      'refused.yaml',
+      'name: refused\nrules:\n  - name: no power\n    step: power-on\n    nth: 1\n' +
+        '    effect: { effect: error, fault: { kind: refused, code: NO_POWER } }\n',
+    );
+    const day = await type('gameday', 'shop', '--scenario', file);
+    t.is(day.exit, 1, day.err);
+    t.regex(day.out, /power-on .*refused \[NO_POWER\] +stop/);
+    t.regex(day.out, /time to recover: .*without injections/);
+    t.false(engine.injections.on);
+    t.deepEqual(engine.injections.rules(), []);
+    t.is(engine.getPlan('shop').state, 'ready');
+  });
+});
+
+test.serial('cli: a scenario with mistakes → every one at its line', async (t) => {
+  const { type, write } = await cliOnLab(t);
+  const file = await write(
+    'wrong.yaml',
+    'name: x\nrules:\n  - { name: a, effect: { effect: hag } }\n',
+  );
+  const { exit, err } = await type('inject', 'add', file);
+  t.is(exit, 2);
+  t.regex(err, /wrong\.yaml:3/);
+});
+
+test.serial('client: a rule that cannot be is refused with its path', async (t) => {
+  const { engine, address } = await cliOnLab(t);
+  const client = connect(address, { injectorToken });
+  t.teardown(() => client.close());
+  const rules = [{ name: 'a', remoteId: 'nowhere', effect: {} }];
+  const error = await t.throwsAsync(client.injections.add({ requester: 'me', rules }), {
+    instanceOf: CallError,
+  });
+  t.is(error?.reason, 'INVALID_REQUEST');
+  t.regex(error?.violations[0]?.field ?? '', /^rules\[0\]\.effect/);
+  t.deepEqual(engine.injections.rules(), []);
+});

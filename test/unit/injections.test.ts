@@ -1,0 +1,242 @@
+import test from 'ava';
+import type { Entry, TaskStarted } from '../../daemon/core/entries.ts';
+import type { Mode } from '../../daemon/core/plan.ts';
+import type { CallRule, Rule } from '../../sdk/scenario/rule.ts';
+import { planFor, type Rig, rig, untilRest } from '../_support/engine-on-lab.ts';
+
+const start = async ({ engine }: Rig, mode: Mode = 'planned'): Promise<string> => {
+  const asked = { planId: 'payroll', mode, requester: 'tester', requestKey: '', policies: {} };
+  return (await engine.startRun(asked)).runId;
+};
+
+const run = async (made: Rig, mode?: Mode): Promise<string> => {
+  const runId = await start(made, mode);
+  await untilRest(made.engine, runId);
+  return runId;
+};
+
+const entriesOf = async ({ journal }: Rig, runId: string): Promise<Entry[]> =>
+  (await journal.read(runId, 1, 100_000)).map(({ body }) => JSON.parse(body) as Entry);
+
+/** Every attempt that carries injections, by its coordinates. */
+const drawnIn = async (made: Rig, runId: string): Promise<string[]> => {
+  const entries = await entriesOf(made, runId);
+  const started = entries.filter((entry): entry is TaskStarted => entry.type === 'task-started');
+  return started
+    .filter(({ injections }) => injections !== undefined)
+    .map(({ group, step, direction, attempt, injections }) =>
+      JSON.stringify([group, step, direction, attempt, injections]),
+    )
+    .sort();
+};
+
+const busy = { kind: 'busy', owner: 'array', message: 'injected', code: 'E1' } as const;
+const often: CallRule = {
+  name: 'often',
+  verb: 'powerOn',
+  probability: 0.5,
+  effect: { effect: 'error', fault: busy },
+};
+
+const ready = async (options: Parameters<typeof rig>[0] = {}): Promise<Rig> => {
+  const made = await rig(options);
+  await made.engine.createPlan(planFor(options.groups ?? 2, options.vms ?? 3));
+  return made;
+};
+
+const on = async ({ engine }: Rig, rules: readonly Rule[], seed = 1) => {
+  await engine.injections.add('tester', rules);
+  return engine.injections.enable('tester', 'a test', seed, 0);
+};
+
+test('off: nothing is drawn; on: what is drawn is journaled, counted and told', async (t) => {
+  const made = await ready();
+  await made.engine.injections.add('tester', [{ ...often, probability: 1, nth: 1 }]);
+  t.deepEqual(await drawnIn(made, await run(made, 'test')), []);
+  await run(made, 'cleanup');
+  await made.engine.injections.enable('tester', 'a test', 0, 0);
+  const never: CallRule = { ...often, name: 'never', verb: 'fence', step: 'fence-lost-side' };
+  await made.engine.injections.add('tester', [never]);
+  const runId = await run(made);
+  t.is((await drawnIn(made, runId)).length, 1);
+  t.deepEqual((await made.engine.reportRun(runId)).injected, { often: 1 });
+  const { rules, carrying, requester } = made.engine.injections.status();
+  t.like(rules[0], { name: 'often', drawn: 1 });
+  t.like(rules[1], { name: 'never', matched: 0, note: 'it has matched nothing so far' });
+  t.is(carrying, 0);
+  t.is(requester, 'tester');
+});
+
+test('the same seed → the same set of (coordinates, injection) at any speed', async (t) => {
+  const drawn = async (latencyMs: number, seed: number) => {
+    let ids = 0;
+    const made = await ready({
+      groups: 4,
+      id: () => `run-${++ids}`,
+      world: { seed: latencyMs + 1, latencies: [{ ms: latencyMs }] },
+    });
+    const delay: CallRule = {
+      name: 'delayed',
+      // What is tried again by itself is up to the moment.
+      attempt: 1,
+      probability: 0.4,
+      effect: { effect: 'delay', delayMs: 3, jitterMs: 2, distribution: 'normal' },
+    };
+    await on(made, [delay], seed);
+    const runId = await run(made);
+    t.is((await made.engine.getRun(runId, 'full')).result, 'succeeded');
+    return drawnIn(made, runId);
+  };
+  const first = await drawn(0, 7);
+  t.true(first.length > 5, `${first.length}`);
+  t.deepEqual(await drawn(4, 7), first);
+  t.notDeepEqual(await drawn(0, 8), first);
+});
+
+test('switching off waits for the call that carries a draw, and nothing is drawn meanwhile', async (t) => {
+  const made = await ready();
+  const slow: CallRule = {
+    name: 'slow',
+    step: 'power-on',
+    effect: { effect: 'delay', delayMs: 300 },
+  };
+  await on(made, [slow]);
+  const runId = await start(made);
+  while (made.engine.injections.status().carrying === 0) await new Promise(setImmediate);
+  const status = await made.engine.injections.disable('tester', 'enough');
+  t.false(status.on);
+  t.is(status.carrying, 0);
+  const before = (await drawnIn(made, runId)).length;
+  await untilRest(made.engine, runId);
+  t.is((await drawnIn(made, runId)).length, before);
+});
+
+test('toggled 100 times under load: no call lost or doubled, none modified once it is off', async (t) => {
+  const made = await ready({ groups: 6, vms: 20, world: { latencies: [{ ms: 1 }] } });
+  const { injections } = made.engine;
+  const rule: CallRule = { name: 'r', probability: 0.7, effect: { effect: 'delay', delayMs: 2 } };
+  await injections.add('tester', [rule]);
+  const modes: Mode[] = ['planned', 'reprotect', 'planned', 'reprotect'];
+  let over = false;
+  const load = (async () => {
+    while (!over) for (const mode of modes) await run(made, mode);
+  })();
+  let drawn = 0;
+  for (let toggles = 0; toggles < 100; toggles++) {
+    await injections.enable('tester', 'on', 0, 0);
+    for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate);
+    await injections.disable('tester', 'off');
+    drawn = injections.status().rules[0]?.drawn ?? 0;
+    t.is(injections.status().carrying, 0);
+    for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate);
+    t.is(injections.status().rules[0]?.drawn, drawn);
+  }
+  over = true;
+  await load;
+  t.true(drawn > 20, `${drawn}`);
+  t.deepEqual(await made.lab.verify(), []);
+  t.true(made.engine.listRuns({ openOnly: false }).every(({ result }) => result === 'succeeded'));
+  // Each went through as many runs as its neighbours: had one call been lost or doubled, not so.
+  const timesOf = new Map<string, Set<number>>();
+  for (const { remoteId, verb, times } of await made.lab.effects()) {
+    const key = `${remoteId} ${verb}`;
+    timesOf.set(key, (timesOf.get(key) ?? new Set()).add(times));
+  }
+  t.true(timesOf.size > 8);
+  t.true([...timesOf.values()].every((times) => times.size === 1));
+});
+
+test('after a restart it is off, and the journal says why', async (t) => {
+  const made = await ready();
+  await on(made, [often]);
+  await made.restart();
+  t.false(made.engine.injections.on);
+  const system = await made.journal.read('system', 1, 1_000);
+  const last = system.map(({ body }) => JSON.parse(body)).filter(({ type }) => /inj/.test(type));
+  t.like(last.at(-1), { type: 'injections-set', on: false, requester: 'siteswap' });
+});
+
+test('its time is over → off by itself; a rule past its end is gone', async (t) => {
+  const made = await ready();
+  const short = { ...often, untilMs: Date.now() + 30 };
+  await made.engine.injections.add('tester', [short, { ...often, name: 'long' }]);
+  await made.engine.injections.enable('tester', 'a test', 0, 120);
+  while (made.engine.injections.rules().length > 1) await new Promise((go) => setTimeout(go, 5));
+  t.deepEqual(
+    made.engine.injections.rules().map(({ name }) => name),
+    ['long'],
+  );
+  while (made.engine.injections.on) await new Promise((go) => setTimeout(go, 5));
+  t.is(made.engine.injections.status().reason, 'its time was over');
+});
+
+test('wrong rules → every problem at once, and nothing is taken', async (t) => {
+  const made = await ready();
+  const wrong: Rule[] = [
+    { ...often, remoteId: 'lab-c', verb: 'powerUp', step: 'power-off' },
+    { ...often, name: 'settling', phase: 'settle', effect: { effect: 'stale-read' } },
+  ];
+  const error = await t.throwsAsync(async () => made.engine.injections.add('tester', wrong));
+  const fields = (error as unknown as { violations: { field: string }[] }).violations;
+  t.deepEqual(
+    fields.map(({ field }) => field),
+    ['rules[0].remoteId', 'rules[0].step', 'rules[0].verb', 'rules[1].effect'],
+  );
+  t.deepEqual(made.engine.injections.rules(), []);
+});
+
+test('a call outside runs is injected under a request of its own, and journaled', async (t) => {
+  const made = await ready();
+  const rule: CallRule = {
+    name: 'away',
+    verb: 'discoverDevices',
+    budget: 1,
+    effect: { effect: 'error', fault: { ...busy, kind: 'unreachable' } },
+  };
+  await on(made, [rule]);
+  await t.throwsAsync(made.engine.evidence('lab-a', true), { message: /injected/ });
+  t.truthy(await made.engine.evidence('lab-a', true));
+  t.like(made.engine.injections.status().rules[0], { drawn: 1, hits: 1 });
+  const system = await made.journal.read('system', 1, 1_000);
+  const entries = system.map(({ body }) => JSON.parse(body));
+  t.like(
+    entries.find(({ type }) => type === 'call-injected'),
+    { remoteId: 'lab-a', verb: 'discoverDevices', injections: [{ rule: 'away' }] },
+  );
+});
+
+/** What went wrong in a run, where: without messages and moments. */
+const troubles = async (made: Rig, runId: string) =>
+  (await entriesOf(made, runId))
+    .flatMap((entry) => {
+      if (entry.type === 'policy-applied') {
+        const { group, step, attempt, items, fault, action } = entry;
+        return [[group, step, attempt, items, fault.kind, fault.code ?? '', action.action]];
+      }
+      return [];
+    })
+    .map((trouble) => JSON.stringify(trouble))
+    .sort();
+
+for (const [what, order] of [
+  ['refused', { verb: 'powerOn', kind: 'refused', effect: 'none', times: 2 }],
+  ['time-out, done', { verb: 'failover', kind: 'timeout', effect: 'done', times: 1 }],
+  ['time-out, absent', { verb: 'mount', kind: 'timeout', effect: 'none', times: 1 }],
+] as const) {
+  test(`replay of a fault that came by itself (${what}) → another run meets it again`, async (t) => {
+    const field = await ready();
+    await field.lab.failNext(order);
+    const failed = await run(field);
+    const before = await troubles(field, failed);
+    const { rules } = await field.engine.replayRun(failed);
+    t.true(rules.length > 0);
+    const bench = await ready();
+    await on(bench, rules);
+    const again = await run(bench);
+    t.deepEqual(await troubles(bench, again), before);
+    t.true(bench.engine.injections.status().rules.every(({ hits }) => hits > 0));
+    const { result, status } = await field.engine.getRun(failed, 'basic');
+    const found = await bench.engine.getRun(again, 'basic');
+    t.like(found, { status, ...(result && { result }) });
+  });
+}
