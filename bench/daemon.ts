@@ -24,7 +24,7 @@ export interface BenchDaemon {
    * steps: then a failover is what is measured.
    */
   readonly stretched?: boolean;
-  /** True: looks take as long as at real systems, a few of them very long (`slow-lab.ts`). */
+  /** True: looks take as long as at real systems, a few very long (`plugins/slow-lab.ts`). */
   readonly tailed?: boolean;
 }
 
@@ -45,7 +45,7 @@ const configOf = (bench: BenchDaemon): string => {
   const config = { world: { inline: 'bench', spec } };
   const plugin = 'lab';
   const module = bench.tailed
-    ? new URL('./slow-lab.js', import.meta.url).href
+    ? new URL('./plugins/slow-lab.js', import.meta.url).href
     : '@siteswap/plugin-lab';
   return JSON.stringify({
     site: 'site-b',

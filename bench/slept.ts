@@ -1,2 +1,2 @@
-/** Where `slow-lab.ts` writes down what calls have taken so far: a file in the daemon's state. */
+/** The file in the daemon's state in which `plugins/slow-lab.ts` writes down what calls took. */
 export const sleptFile = 'slept';

@@ -1,6 +1,6 @@
 /**
- * The largest run: 100,000 VMs through eight steps, with calls that take as long as real ones, a few
- * of them very long. How near to ideal it is with 64 calls in flight, and the same with barriers.
+ * The largest run: 100,000 VMs through eight steps, with calls that take as long as real ones, a
+ * few of them very long. How near to ideal it is with 64 calls in flight, and with barriers.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

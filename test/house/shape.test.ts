@@ -77,9 +77,11 @@ hold({
   ],
 });
 
-/** Plugins are found by their default export; a fixture or example shows what a vendor writes. */
+/** Plugins are found by their default export; fixtures, benches and examples have some too. */
 const mayExportDefault = ({ path }: SourceFile): boolean =>
-  /^(plugins\/[^/]+\/index\.ts|ava(\.real)?\.config\.js|test\/|examples\/)/.test(path);
+  /^(plugins\/[^/]+\/index\.ts|ava(\.real)?\.config\.js|(test|examples|bench\/plugins)\/)/.test(
+    path,
+  );
 
 hold({
   name: 'nothing has a default export but plugins',

@@ -1,14 +1,14 @@
 /**
- * The lab with looks at VMs that take as long as those of real systems do: half of them 20 ms at the
- * most, few up to 2 s. The nth call takes the nth draw, whoever makes it, so that what all calls of
- * a run took is known: it is written down whenever none is under way.
+ * The lab with looks at VMs that take as long as those of real systems do: half of them 20 ms at
+ * the most, few up to 2 s. The nth call takes the nth draw, whoever makes it, so that what all calls
+ * of a run took is known: it is written down whenever none is under way.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { drawer } from '../plugins/lab/chance.ts';
-import lab from '../plugins/lab/index.ts';
-import { sleptFile } from './slept.ts';
+import { drawer } from '../../plugins/lab/chance.ts';
+import lab from '../../plugins/lab/index.ts';
+import { sleptFile } from '../slept.ts';
 
 const medianMs = 20;
 const tailMs = 2_000;
