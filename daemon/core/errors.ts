@@ -42,6 +42,12 @@ export const errorTable = {
       'The plan cannot work as written (unknown VM or device, a VM in two groups, a cycle …).',
     next: 'Correct the plan at the named place; `validate` lists every problem at once.',
   },
+  MOVE_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    owner: 'engine',
+    meaning: 'The disks cannot be moved as asked (VM off, datastore not mounted, a copy there …).',
+    next: 'Correct the request at the named places, or what they name.',
+  },
   PLAN_NOT_FOUND: {
     code: 'NOT_FOUND',
     owner: 'engine',

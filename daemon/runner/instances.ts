@@ -60,7 +60,7 @@ export const resolveAt = async (
   };
   const first = await look(vmIds, false);
   const open = first.flatMap((one) => (one.resolution.kind === 'unproven' ? [one.vmId] : []));
-  if (open.length === 0) return first;
-  const proven = new Map((await look(open, true)).map((one) => [one.vmId, one]));
-  return first.map((one) => proven.get(one.vmId) ?? one);
+  const proven = open.length === 0 ? [] : await look(open, true);
+  const byId = new Map([...first, ...proven].map((one) => [one.vmId, one]));
+  return vmIds.flatMap((id) => byId.get(id) ?? []);
 };

@@ -106,7 +106,11 @@ export class Starts {
         migrationIds: moves.map(() => random.id()),
       };
       const context = await this.#context({}, new Set([computeId]));
-      const made = this.#expectFrozen(freezeMoves(request, seen, context), computeId);
+      const made = this.#expectFrozen(
+        freezeMoves(request, seen, context),
+        computeId,
+        'MOVE_INVALID',
+      );
       expectNoObstacle(made, computeId);
       const { requester } = request;
       return this.#open(random.id(), made, { requester, requestKey, initiatorId: '' }, asked);
@@ -163,9 +167,13 @@ export class Starts {
     };
   }
 
-  #expectFrozen(made: Frozen, subject: string): FrozenFound {
+  #expectFrozen(
+    made: Frozen,
+    subject: string,
+    reason: 'PLAN_INVALID' | 'MOVE_INVALID' = 'PLAN_INVALID',
+  ): FrozenFound {
     if ('frozen' in made) return made;
-    throw refusal('PLAN_INVALID', made.problems, subject);
+    throw refusal(reason, made.problems, subject);
   }
 
   async #freezeDevice(request: DeviceRequest): Promise<FrozenFound> {
@@ -304,7 +312,7 @@ export class Starts {
 
 /** One error for all that was found: the message tells the first, the violations tell them all. */
 export const refusal = (
-  reason: 'PLAN_INVALID' | 'RUN_REFUSED',
+  reason: 'PLAN_INVALID' | 'MOVE_INVALID' | 'RUN_REFUSED',
   violations: readonly Violation[],
   subject: string,
 ): SiteswapError => {

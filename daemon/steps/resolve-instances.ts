@@ -64,19 +64,26 @@ const look = async (call: StepCall<VmItem>): Promise<ReadonlyMap<string, Found>>
   return found;
 };
 
+/** One copy, and where the compute was last heard to have it: nobody needs to be told. */
+const isWhereExpected = (found: readonly FoundInstance[], { datastoreIds }: VmItem): boolean =>
+  isPlain(found) &&
+  found.length === datastoreIds.length &&
+  found.every(({ datastoreId }) => datastoreIds.includes(datastoreId));
+
 /** What can be said of a VM by now; the target that a choice still has to be told to. */
 const judge = (
-  { id }: VmItem,
+  item: VmItem,
   answer: Found | undefined,
   target: VmTarget,
 ): Answer | { readonly target: VmTarget; readonly evidence: Evidence } => {
+  const { id } = item;
   if (answer === undefined || 'fault' in answer) {
     // A compute that cannot move disks has no copies to choose from.
     if (answer?.fault.kind === 'unsupported') return { id, ok: true };
     return answer ?? { id, fault: fault('corrupt', `no answer for ${id}`, { owner: 'plugin' }) };
   }
   // A VM that no mounted datastore holds is `register`'s to refuse, in the compute's own words.
-  if (isPlain(answer.value)) return { id, ok: true };
+  if (answer.value.length === 0 || isWhereExpected(answer.value, item)) return { id, ok: true };
   const resolution = resolve(id, answer.value);
   if (resolution.kind !== 'chosen') {
     const why = resolution.kind === 'refused' ? resolution.why : 'its disks could not be read';

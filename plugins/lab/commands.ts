@@ -6,6 +6,7 @@
 import {
   FaultError,
   type FaultKind,
+  recordPathOf,
   type TargetVerb,
   type Verb,
   type z,
@@ -158,6 +159,13 @@ const breaking = {
       if (image === undefined) throw unknown(`VM ${id}`);
       image.obeys = !ignore;
     }
+  },
+  /** The record of a VM's storage migration on a device is cut short, as by a failing disk. */
+  tearRecord: (lab: Lab, arrayId: string, deviceId: string, vmId: string): void => {
+    const { files } = mediumOf(deviceOf(lab, arrayId, deviceId));
+    const path = recordPathOf(vmId);
+    const text = files.findLast((file) => file.path === path)?.content ?? '';
+    files.push({ path, content: text.slice(0, text.length / 2), at: lab.time.now() });
   },
   /** Writes to a device as a host would, under a lineage; by default the present one. */
   write: (lab: Lab, arrayId: string, deviceId: string, lineage?: string): 'written' | 'refused' => {

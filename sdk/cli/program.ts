@@ -6,6 +6,7 @@ import { addCompletion } from './commands/completion.ts';
 import { addDevice } from './commands/device.ts';
 import { addGameDay } from './commands/gameday.ts';
 import { addInject } from './commands/inject.ts';
+import { addInstances } from './commands/instances.ts';
 import { addInventory } from './commands/inventory.ts';
 import { addMigrations } from './commands/migrations.ts';
 import { addPlans } from './commands/plans.ts';
@@ -98,6 +99,7 @@ export const buildProgram = async (cli: Cli, argv: readonly string[]): Promise<C
   program.commandsGroup('Sites and devices:');
   addSites(program, cli);
   addMigrations(program, cli);
+  addInstances(program, cli);
   addRepair(program, cli);
   addDevice(program, cli);
   program.commandsGroup('Failures on purpose:');

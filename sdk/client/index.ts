@@ -59,6 +59,7 @@ export {
   Execution,
   type MigrationFacts,
   MigrationVerdict,
+  type ResolvedVm,
   type VmMigration,
 } from '../../proto/gen/siteswap/v1/migration.ts';
 export {

@@ -33,7 +33,10 @@ test.serial(
       if (type === RunEventType.TASK_OUTCOME) steps.add(step);
       t.false(site.touched(), step);
     }
-    t.deepEqual([...steps], ['promote-target', 'mount', 'register', 'power-on', 'verify']);
+    t.deepEqual(
+      [...steps],
+      ['promote-target', 'mount', 'resolve-instances', 'register', 'power-on', 'verify'],
+    );
     const run = await client.waitForRun(runId);
     t.is(run.result, RunResult.SUCCEEDED, run.attention);
     t.false(site.touched());

@@ -138,6 +138,20 @@ export const examples: Readonly<Record<string, (client: SiteswapClient) => Promi
       console.log(vmId, verdict, remedy);
     }
   },
+  'migrations.ts migrateStorage': async (client) => {
+    const { runId } = await client.migrations.migrateStorage({
+      computeId: 'compute-a',
+      moves: [{ vmId: 'vm-1', toDatastoreId: 'ds-2' }],
+      requester: 'me',
+    });
+    console.log(runId);
+  },
+  'migrations.ts resolveInstances': async (client) => {
+    const request = { computeId: 'compute-b', vmIds: ['vm-1'] };
+    for (const { vmId, outcome } of await client.migrations.resolveInstances(request)) {
+      if (outcome?.$case === 'chosen') console.log(vmId, outcome.value.datastoreIds);
+    }
+  },
   'plans.ts create': async (client) => {
     const { etag } = await client.plans.create({
       id: 'shop',

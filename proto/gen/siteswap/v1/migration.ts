@@ -18,6 +18,9 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Fault } from "./common.ts";
+import { Violation } from "./error.ts";
+import { Instance, instanceFromJSON, instanceToNumber } from "./inventory.ts";
 
 export const protobufPackage = "siteswap.v1";
 
@@ -332,6 +335,88 @@ export interface MigrationFacts {
   placeholder: boolean;
   /** The mark on the placeholder: durable before the guest goes on there. */
   completed: boolean;
+}
+
+/** Asks for the disks of VMs to be moved. */
+export interface MigrateStorageRequest {
+  /** Where the VMs run. */
+  computeId: string;
+  moves: DiskMove[];
+  requester: string;
+  /** The same key from the same requester is the same run. Empty: never the same. */
+  requestKey: string;
+}
+
+/** One VM's disks, from one datastore to another. */
+export interface DiskMove {
+  vmId: string;
+  /** Empty: the one datastore that the VM stands on. */
+  fromDatastoreId: string;
+  toDatastoreId: string;
+}
+
+/** A run that moves disks. */
+export interface MigrateStorageResponse {
+  runId: string;
+  /** True: it was started before, under the same request key. */
+  existing: boolean;
+  /** What the caller should know. */
+  warnings: Violation[];
+}
+
+/** Asks which copies of VMs would be chosen. */
+export interface ResolveInstancesRequest {
+  computeId: string;
+  vmIds: string[];
+  /** Unspecified: production. */
+  instance: Instance;
+}
+
+/** In the order of the request. */
+export interface ResolveInstancesResponse {
+  vms: ResolvedVm[];
+}
+
+/** One VM: its copies, and the choice among them. */
+export interface ResolvedVm {
+  vmId: string;
+  copies: VmCopy[];
+  outcome: { $case: "chosen"; value: ChosenCopy } | //
+  /** Why none is chosen: the step would refuse this VM, and go on with the others. */
+  { $case: "refused"; value: string } | //
+  /** The compute could not look. */
+  { $case: "fault"; value: Fault } | undefined;
+}
+
+/** The copy that is the VM. */
+export interface ChosenCopy {
+  /** Several only where the VM's disks stand in several. */
+  datastoreIds: string[];
+  why: string;
+  /** `stale`: a newer copy existed, and did not arrive. `torn`: a record could not be read. */
+  warnings: string[];
+}
+
+/** What one mounted datastore holds of a VM. */
+export interface VmCopy {
+  datastoreId: string;
+  /** Names of the disks; none: only a record stands there. */
+  disks: string[];
+  /** Absent: there is no record. Torn: `record_torn`. */
+  record: MigrationRecord | undefined;
+  recordTorn: boolean;
+}
+
+/** What the engine wrote beside a VM's files, as it arrived. */
+export interface MigrationRecord {
+  migrationId: string;
+  sequence: number;
+  /** `source` or `destination`. */
+  role: string;
+  /** `in-progress`, `completed` or `aborted`. */
+  state: string;
+  sourceDatastoreId: string;
+  destinationDatastoreId: string;
 }
 
 function createBaseGetStatusRequest(): GetStatusRequest {
@@ -747,9 +832,801 @@ export const MigrationFacts: MessageFns<MigrationFacts> = {
   },
 };
 
+function createBaseMigrateStorageRequest(): MigrateStorageRequest {
+  return { computeId: "", moves: [], requester: "", requestKey: "" };
+}
+
+export const MigrateStorageRequest: MessageFns<MigrateStorageRequest> = {
+  encode(message: MigrateStorageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.computeId !== "") {
+      writer.uint32(10).string(message.computeId);
+    }
+    for (const v of message.moves) {
+      DiskMove.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.requester !== "") {
+      writer.uint32(26).string(message.requester);
+    }
+    if (message.requestKey !== "") {
+      writer.uint32(34).string(message.requestKey);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MigrateStorageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMigrateStorageRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.computeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.moves.push(DiskMove.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requester = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestKey = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MigrateStorageRequest>): MigrateStorageRequest {
+    return MigrateStorageRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MigrateStorageRequest>): MigrateStorageRequest {
+    const message = createBaseMigrateStorageRequest();
+    message.computeId = object.computeId ?? "";
+    message.moves = object.moves?.map((e) => DiskMove.fromPartial(e)) || [];
+    message.requester = object.requester ?? "";
+    message.requestKey = object.requestKey ?? "";
+    return message;
+  },
+};
+
+function createBaseDiskMove(): DiskMove {
+  return { vmId: "", fromDatastoreId: "", toDatastoreId: "" };
+}
+
+export const DiskMove: MessageFns<DiskMove> = {
+  encode(message: DiskMove, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.vmId !== "") {
+      writer.uint32(10).string(message.vmId);
+    }
+    if (message.fromDatastoreId !== "") {
+      writer.uint32(18).string(message.fromDatastoreId);
+    }
+    if (message.toDatastoreId !== "") {
+      writer.uint32(26).string(message.toDatastoreId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiskMove {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiskMove();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.vmId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.fromDatastoreId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.toDatastoreId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DiskMove>): DiskMove {
+    return DiskMove.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DiskMove>): DiskMove {
+    const message = createBaseDiskMove();
+    message.vmId = object.vmId ?? "";
+    message.fromDatastoreId = object.fromDatastoreId ?? "";
+    message.toDatastoreId = object.toDatastoreId ?? "";
+    return message;
+  },
+};
+
+function createBaseMigrateStorageResponse(): MigrateStorageResponse {
+  return { runId: "", existing: false, warnings: [] };
+}
+
+export const MigrateStorageResponse: MessageFns<MigrateStorageResponse> = {
+  encode(message: MigrateStorageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.existing !== false) {
+      writer.uint32(16).bool(message.existing);
+    }
+    for (const v of message.warnings) {
+      Violation.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MigrateStorageResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMigrateStorageResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.existing = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.warnings.push(Violation.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MigrateStorageResponse>): MigrateStorageResponse {
+    return MigrateStorageResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MigrateStorageResponse>): MigrateStorageResponse {
+    const message = createBaseMigrateStorageResponse();
+    message.runId = object.runId ?? "";
+    message.existing = object.existing ?? false;
+    message.warnings = object.warnings?.map((e) => Violation.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseResolveInstancesRequest(): ResolveInstancesRequest {
+  return { computeId: "", vmIds: [], instance: Instance.UNSPECIFIED };
+}
+
+export const ResolveInstancesRequest: MessageFns<ResolveInstancesRequest> = {
+  encode(message: ResolveInstancesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.computeId !== "") {
+      writer.uint32(10).string(message.computeId);
+    }
+    for (const v of message.vmIds) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.instance !== Instance.UNSPECIFIED) {
+      writer.uint32(24).int32(instanceToNumber(message.instance));
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResolveInstancesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResolveInstancesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.computeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.vmIds.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.instance = instanceFromJSON(reader.int32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResolveInstancesRequest>): ResolveInstancesRequest {
+    return ResolveInstancesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResolveInstancesRequest>): ResolveInstancesRequest {
+    const message = createBaseResolveInstancesRequest();
+    message.computeId = object.computeId ?? "";
+    message.vmIds = object.vmIds?.map((e) => e) || [];
+    message.instance = object.instance ?? Instance.UNSPECIFIED;
+    return message;
+  },
+};
+
+function createBaseResolveInstancesResponse(): ResolveInstancesResponse {
+  return { vms: [] };
+}
+
+export const ResolveInstancesResponse: MessageFns<ResolveInstancesResponse> = {
+  encode(message: ResolveInstancesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.vms) {
+      ResolvedVm.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResolveInstancesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResolveInstancesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.vms.push(ResolvedVm.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResolveInstancesResponse>): ResolveInstancesResponse {
+    return ResolveInstancesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResolveInstancesResponse>): ResolveInstancesResponse {
+    const message = createBaseResolveInstancesResponse();
+    message.vms = object.vms?.map((e) => ResolvedVm.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseResolvedVm(): ResolvedVm {
+  return { vmId: "", copies: [], outcome: undefined };
+}
+
+export const ResolvedVm: MessageFns<ResolvedVm> = {
+  encode(message: ResolvedVm, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.vmId !== "") {
+      writer.uint32(10).string(message.vmId);
+    }
+    for (const v of message.copies) {
+      VmCopy.encode(v!, writer.uint32(18).fork()).join();
+    }
+    switch (message.outcome?.$case) {
+      case "chosen":
+        ChosenCopy.encode(message.outcome.value, writer.uint32(26).fork()).join();
+        break;
+      case "refused":
+        writer.uint32(34).string(message.outcome.value);
+        break;
+      case "fault":
+        Fault.encode(message.outcome.value, writer.uint32(42).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResolvedVm {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResolvedVm();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.vmId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.copies.push(VmCopy.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.outcome = { $case: "chosen", value: ChosenCopy.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.outcome = { $case: "refused", value: reader.string() };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.outcome = { $case: "fault", value: Fault.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResolvedVm>): ResolvedVm {
+    return ResolvedVm.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResolvedVm>): ResolvedVm {
+    const message = createBaseResolvedVm();
+    message.vmId = object.vmId ?? "";
+    message.copies = object.copies?.map((e) => VmCopy.fromPartial(e)) || [];
+    switch (object.outcome?.$case) {
+      case "chosen": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "chosen", value: ChosenCopy.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+      case "refused": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "refused", value: object.outcome.value };
+        }
+        break;
+      }
+      case "fault": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "fault", value: Fault.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseChosenCopy(): ChosenCopy {
+  return { datastoreIds: [], why: "", warnings: [] };
+}
+
+export const ChosenCopy: MessageFns<ChosenCopy> = {
+  encode(message: ChosenCopy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.datastoreIds) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.why !== "") {
+      writer.uint32(18).string(message.why);
+    }
+    for (const v of message.warnings) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChosenCopy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChosenCopy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.datastoreIds.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.warnings.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ChosenCopy>): ChosenCopy {
+    return ChosenCopy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ChosenCopy>): ChosenCopy {
+    const message = createBaseChosenCopy();
+    message.datastoreIds = object.datastoreIds?.map((e) => e) || [];
+    message.why = object.why ?? "";
+    message.warnings = object.warnings?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseVmCopy(): VmCopy {
+  return { datastoreId: "", disks: [], record: undefined, recordTorn: false };
+}
+
+export const VmCopy: MessageFns<VmCopy> = {
+  encode(message: VmCopy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.datastoreId !== "") {
+      writer.uint32(10).string(message.datastoreId);
+    }
+    for (const v of message.disks) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.record !== undefined) {
+      MigrationRecord.encode(message.record, writer.uint32(26).fork()).join();
+    }
+    if (message.recordTorn !== false) {
+      writer.uint32(32).bool(message.recordTorn);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VmCopy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVmCopy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.datastoreId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.disks.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.record = MigrationRecord.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.recordTorn = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<VmCopy>): VmCopy {
+    return VmCopy.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VmCopy>): VmCopy {
+    const message = createBaseVmCopy();
+    message.datastoreId = object.datastoreId ?? "";
+    message.disks = object.disks?.map((e) => e) || [];
+    message.record = (object.record !== undefined && object.record !== null)
+      ? MigrationRecord.fromPartial(object.record)
+      : undefined;
+    message.recordTorn = object.recordTorn ?? false;
+    return message;
+  },
+};
+
+function createBaseMigrationRecord(): MigrationRecord {
+  return { migrationId: "", sequence: 0, role: "", state: "", sourceDatastoreId: "", destinationDatastoreId: "" };
+}
+
+export const MigrationRecord: MessageFns<MigrationRecord> = {
+  encode(message: MigrationRecord, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.migrationId !== "") {
+      writer.uint32(10).string(message.migrationId);
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(16).int64(message.sequence);
+    }
+    if (message.role !== "") {
+      writer.uint32(26).string(message.role);
+    }
+    if (message.state !== "") {
+      writer.uint32(34).string(message.state);
+    }
+    if (message.sourceDatastoreId !== "") {
+      writer.uint32(42).string(message.sourceDatastoreId);
+    }
+    if (message.destinationDatastoreId !== "") {
+      writer.uint32(50).string(message.destinationDatastoreId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MigrationRecord {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMigrationRecord();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.migrationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.sourceDatastoreId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.destinationDatastoreId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MigrationRecord>): MigrationRecord {
+    return MigrationRecord.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MigrationRecord>): MigrationRecord {
+    const message = createBaseMigrationRecord();
+    message.migrationId = object.migrationId ?? "";
+    message.sequence = object.sequence ?? 0;
+    message.role = object.role ?? "";
+    message.state = object.state ?? "";
+    message.sourceDatastoreId = object.sourceDatastoreId ?? "";
+    message.destinationDatastoreId = object.destinationDatastoreId ?? "";
+    return message;
+  },
+};
+
 /**
- * Looks at live migrations, and judges them by what durably stands at their destinations. Nothing
- * is changed: what is done about a verdict is a run that somebody starts.
+ * Looks at live migrations, and judges them by what durably stands at their destinations. Moves the
+ * disks of VMs between datastores, and tells which copy of a VM is the VM.
  */
 export type MigrationServiceService = typeof MigrationServiceService;
 export const MigrationServiceService = {
@@ -768,6 +1645,44 @@ export const MigrationServiceService = {
     responseSerialize: (value: GetStatusResponse): Buffer => Buffer.from(GetStatusResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetStatusResponse => GetStatusResponse.decode(value),
   },
+  /**
+   * Starts a run that moves the disks of running VMs from one datastore to another, at one compute.
+   * It answers at once: WatchRun follows the run. The records of the migration are written into
+   * both datastores, so that a failover at any moment finds the right copy.
+   *
+   * Errors: INVALID_REQUEST, REMOTE_NOT_FOUND, SITE_LOST, REMOTE_UNREACHABLE, VERB_UNSUPPORTED,
+   * PLUGIN_FAILED, MOVE_INVALID, RUN_REFUSED, REQUEST_KEY_REUSED, REQUEST_EXPIRED, TOO_MANY_RUNS,
+   * JOURNAL_HELD.
+   */
+  migrateStorage: {
+    path: "/siteswap.v1.MigrationService/MigrateStorage" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: MigrateStorageRequest): Buffer =>
+      Buffer.from(MigrateStorageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): MigrateStorageRequest => MigrateStorageRequest.decode(value),
+    responseSerialize: (value: MigrateStorageResponse): Buffer =>
+      Buffer.from(MigrateStorageResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): MigrateStorageResponse => MigrateStorageResponse.decode(value),
+  },
+  /**
+   * Which copy of each VM would be chosen among what a compute has mounted now, and why. It is what
+   * the step `resolve-instances` does, without telling the compute: nothing is changed.
+   *
+   * Errors: INVALID_REQUEST, REMOTE_NOT_FOUND, SITE_LOST, REMOTE_UNREACHABLE, VERB_UNSUPPORTED,
+   * PLUGIN_FAILED.
+   */
+  resolveInstances: {
+    path: "/siteswap.v1.MigrationService/ResolveInstances" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResolveInstancesRequest): Buffer =>
+      Buffer.from(ResolveInstancesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResolveInstancesRequest => ResolveInstancesRequest.decode(value),
+    responseSerialize: (value: ResolveInstancesResponse): Buffer =>
+      Buffer.from(ResolveInstancesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResolveInstancesResponse => ResolveInstancesResponse.decode(value),
+  },
 } as const;
 
 export interface MigrationServiceServer extends UntypedServiceImplementation {
@@ -778,6 +1693,24 @@ export interface MigrationServiceServer extends UntypedServiceImplementation {
    * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, REMOTE_UNREACHABLE, PLUGIN_FAILED, PAGE_TOKEN_INVALID.
    */
   getStatus: handleUnaryCall<GetStatusRequest, GetStatusResponse>;
+  /**
+   * Starts a run that moves the disks of running VMs from one datastore to another, at one compute.
+   * It answers at once: WatchRun follows the run. The records of the migration are written into
+   * both datastores, so that a failover at any moment finds the right copy.
+   *
+   * Errors: INVALID_REQUEST, REMOTE_NOT_FOUND, SITE_LOST, REMOTE_UNREACHABLE, VERB_UNSUPPORTED,
+   * PLUGIN_FAILED, MOVE_INVALID, RUN_REFUSED, REQUEST_KEY_REUSED, REQUEST_EXPIRED, TOO_MANY_RUNS,
+   * JOURNAL_HELD.
+   */
+  migrateStorage: handleUnaryCall<MigrateStorageRequest, MigrateStorageResponse>;
+  /**
+   * Which copy of each VM would be chosen among what a compute has mounted now, and why. It is what
+   * the step `resolve-instances` does, without telling the compute: nothing is changed.
+   *
+   * Errors: INVALID_REQUEST, REMOTE_NOT_FOUND, SITE_LOST, REMOTE_UNREACHABLE, VERB_UNSUPPORTED,
+   * PLUGIN_FAILED.
+   */
+  resolveInstances: handleUnaryCall<ResolveInstancesRequest, ResolveInstancesResponse>;
 }
 
 export interface MigrationServiceClient extends Client {
@@ -802,6 +1735,52 @@ export interface MigrationServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetStatusResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Starts a run that moves the disks of running VMs from one datastore to another, at one compute.
+   * It answers at once: WatchRun follows the run. The records of the migration are written into
+   * both datastores, so that a failover at any moment finds the right copy.
+   *
+   * Errors: INVALID_REQUEST, REMOTE_NOT_FOUND, SITE_LOST, REMOTE_UNREACHABLE, VERB_UNSUPPORTED,
+   * PLUGIN_FAILED, MOVE_INVALID, RUN_REFUSED, REQUEST_KEY_REUSED, REQUEST_EXPIRED, TOO_MANY_RUNS,
+   * JOURNAL_HELD.
+   */
+  migrateStorage(
+    request: MigrateStorageRequest,
+    callback: (error: ServiceError | null, response: MigrateStorageResponse) => void,
+  ): ClientUnaryCall;
+  migrateStorage(
+    request: MigrateStorageRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: MigrateStorageResponse) => void,
+  ): ClientUnaryCall;
+  migrateStorage(
+    request: MigrateStorageRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: MigrateStorageResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Which copy of each VM would be chosen among what a compute has mounted now, and why. It is what
+   * the step `resolve-instances` does, without telling the compute: nothing is changed.
+   *
+   * Errors: INVALID_REQUEST, REMOTE_NOT_FOUND, SITE_LOST, REMOTE_UNREACHABLE, VERB_UNSUPPORTED,
+   * PLUGIN_FAILED.
+   */
+  resolveInstances(
+    request: ResolveInstancesRequest,
+    callback: (error: ServiceError | null, response: ResolveInstancesResponse) => void,
+  ): ClientUnaryCall;
+  resolveInstances(
+    request: ResolveInstancesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ResolveInstancesResponse) => void,
+  ): ClientUnaryCall;
+  resolveInstances(
+    request: ResolveInstancesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ResolveInstancesResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const MigrationServiceClient = makeGenericClientConstructor(
@@ -821,6 +1800,17 @@ export type DeepPartial<T> = T extends Builtin ? T
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function longToNumber(int64: { toString(): string }): number {
+  const num = globalThis.Number(int64.toString());
+  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
+  }
+  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
+  }
+  return num;
+}
 
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
