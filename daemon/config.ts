@@ -3,6 +3,7 @@
  * paths absolute and secrets resolved, or every problem of the file at once, each at its line.
  */
 import { readFileSync, statSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
@@ -32,6 +33,8 @@ export interface DaemonConfig {
   readonly listen: readonly ListenAddress[];
   /** The state directory. */
   readonly state: string;
+  /** Names this daemon among others that share its journal. */
+  readonly member: string;
   /** The URL of the database with the journal; absent: a file in the state directory. */
   readonly postgres?: Secret;
   readonly sites: readonly { readonly id: string; readonly name: string }[];
@@ -56,6 +59,7 @@ export interface DaemonConfig {
 export interface ConfigOverrides {
   readonly listen?: readonly string[];
   readonly state?: string;
+  readonly member?: string;
 }
 
 /** Every problem of a configuration; the message shows them all, one under the other. */
@@ -139,6 +143,7 @@ export const parseConfig = (
     site: value.site,
     listen: listen.addresses,
     state,
+    member: overrides.member ?? value.member ?? hostname(),
     ...(journal.url === undefined ? {} : { postgres: journal.url }),
     sites: value.sites.map(({ id, name }) => ({ id, name: name ?? id })),
     plugins,

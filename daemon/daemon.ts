@@ -5,6 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { createApi } from './api/server.ts';
+import { MemberLease } from './cluster/lease.ts';
+import { addressText } from './config/listen.ts';
 import type { DaemonConfig } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import type { Random } from './core/random.ts';
@@ -47,6 +49,19 @@ const chance: Random = {
 /** Whether a text holds one of the secrets; short ones are in every text. */
 const holderOf = (secrets: DaemonConfig['secrets']) => (text: string) =>
   secrets.some((secret) => secret.reveal().length > 3 && text.includes(secret.reveal()));
+/** A place among the members that share the journal; undefined: this daemon is alone. */
+const joined = async (
+  { listen, member: memberId, site }: DaemonConfig,
+  { shared }: Journal,
+  clock: Clock,
+): Promise<MemberLease | undefined> => {
+  if (shared === undefined) return undefined;
+  const { members } = shared;
+  const addresses = listen.map(addressText);
+  const lease = new MemberLease({ members, clock, memberId, site, addresses });
+  await lease.join();
+  return lease;
+};
 
 /**
  * Opens the journal, picks up what is not ended, and listens. Rejects with JournalError or
@@ -78,7 +93,9 @@ export const createDaemon = async (
     for (const close of closers.splice(0).reverse()) await close();
   };
   try {
+    const lease = await joined(config, journal, clock);
     const engine = await openEngine({
+      ...(lease === undefined ? {} : { lease }),
       journal,
       pool,
       feed,

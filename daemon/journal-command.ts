@@ -1,9 +1,10 @@
 /** The command line of `siteswap journal`, which needs the stores and no daemon. */
 import { Command, Option } from 'commander';
 import { ConfigError, type DaemonConfig, loadConfig } from './config.ts';
+import type { Entry } from './core/entries.ts';
 import { copyJournal } from './journal/copy.ts';
 import { type Journal, JournalError } from './journal/journal.ts';
-import { systemStream } from './runner/streams.ts';
+import { decode, systemStream } from './runner/streams.ts';
 import { openJournal } from './stores.ts';
 import { version } from './version.ts';
 
@@ -26,13 +27,32 @@ const sidesOf = ({ postgres, ...config }: DaemonConfig, to: Options['to']) => {
   return to === 'postgres' ? [file, database] : [database, file];
 };
 
+/** A file is locked; of a database its members say that they use it. */
+const expectUnused = async (...journals: readonly Journal[]): Promise<void> => {
+  for (const { shared } of journals) {
+    const alive = (await shared?.members.members())?.filter(({ live }) => live) ?? [];
+    if (alive.length === 0) continue;
+    const names = alive.map(({ id }) => id).join(', ');
+    throw new JournalError('in-use', `The database is in use by members of a cluster: ${names}.`);
+  }
+};
+
+/** Under which licence a run goes on: only its being taken over says so. */
+const epochIn = (body: string): number | undefined => {
+  if (!body.includes('"run-taken-over"')) return undefined;
+  const entry = decode<Entry>(body);
+  return entry.type === 'run-taken-over' ? entry.epoch : undefined;
+};
+
 const copy = async ({ config, state, to }: Options): Promise<void> => {
   const known = loadConfig(config, state === undefined ? {} : { state });
   const opened: Journal[] = [];
   try {
     for (const side of sidesOf(known, to)) opened.push(await openJournal(side));
     const [source, target] = opened as [Journal, Journal];
-    const { streams, entries, digest } = await copyJournal(source, target, systemStream);
+    await expectUnused(source, target);
+    const options = { last: systemStream, epochIn };
+    const { streams, entries, digest } = await copyJournal(source, target, options);
     const read = 'both read again, and equal';
     process.stdout.write(`${streams} streams, ${entries} entries, sha256 ${digest}: ${read}\n`);
   } finally {

@@ -180,6 +180,8 @@ const factsOf = (entry: Entry): object => {
     case 'run-cancel-requested':
     case 'task-interrupted':
       return { reason: entry.reason };
+    case 'run-taken-over':
+      return { member: entry.memberId, epoch: entry.epoch };
     case 'run-site-lost':
     case 'run-site-reachable':
       return { site: entry.siteId };

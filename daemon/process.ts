@@ -25,6 +25,7 @@ interface Options {
   readonly config: string;
   readonly state?: string;
   readonly listen?: readonly string[];
+  readonly member?: string;
 }
 
 const stackOf = (error: unknown): string =>
@@ -39,11 +40,8 @@ const refuse = (error: unknown): never => {
   process.exit(error instanceof ConfigError ? exitConfig : exitUnavailable);
 };
 
-const run = async ({ config, state, listen }: Options, thread: JournalThread): Promise<void> => {
-  const known = loadConfig(config, {
-    ...(state === undefined ? {} : { state }),
-    ...(listen === undefined ? {} : { listen }),
-  });
+const run = async ({ config, ...overrides }: Options, thread: JournalThread): Promise<void> => {
+  const known = loadConfig(config, overrides);
   // The journal's thread looks at its file while the rest of the daemon is loaded.
   const [journal, { createDaemon }] = await Promise.all([
     openJournal(known, { exitAfterEntries, thread }),
@@ -75,6 +73,7 @@ export const runProcess = (thread: JournalThread): Promise<unknown> =>
       '--listen <address...>',
       'unix:PATH or HOST:PORT (loopback), in place of the configured',
     )
+    .option('--member <name>', 'name among the members of a cluster (its machine’s name)')
     .addHelpText(
       'after',
       `

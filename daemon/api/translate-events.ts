@@ -52,6 +52,8 @@ const empty: Omit<RunEvent, 'cursor' | 'time' | 'type'> = {
   planId: '',
   mode: Mode.UNSPECIFIED,
   initiatorId: '',
+  memberId: '',
+  epoch: 0,
 };
 
 /** What one entry says beyond its type and time, with the names of its workgroup's items. */
@@ -169,6 +171,8 @@ const saidByRun = (entry: Exclude<Entry, TaskEntry>): Partial<RunEvent> => {
     case 'run-site-lost':
     case 'run-site-reachable':
       return { siteIds: [entry.siteId] };
+    case 'run-taken-over':
+      return { memberId: entry.memberId, epoch: entry.epoch };
     case 'run-ended':
       return { result: results.encode(entry.result), byRunId: entry.byRunId ?? '' };
   }

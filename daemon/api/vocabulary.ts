@@ -115,5 +115,6 @@ export const eventTypes = words('RUN_EVENT_TYPE', [
   'run-resumed',
   'run-site-lost',
   'run-site-reachable',
+  'run-taken-over',
   'run-ended',
 ] as const);

@@ -11,6 +11,10 @@ export type ListenAddress =
   /** Port 0: any free one. */
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
 
+/** As it is written. */
+export const addressText = (address: ListenAddress): string =>
+  address.kind === 'unix' ? `unix:${address.path}` : `${address.host}:${address.port}`;
+
 export const listenForm =
   'unix:PATH, or HOST:PORT with a loopback host (127.0.0.1, [::1], localhost)';
 

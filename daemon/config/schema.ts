@@ -50,6 +50,7 @@ const postgresUrl = z
 export const configSchema = z.strictObject({
   site: id,
   journal: z.strictObject({ postgres: postgresUrl }).optional(),
+  member: id.optional(),
   listen: z
     .union([text, z.array(text).min(1).max(8)])
     .optional()

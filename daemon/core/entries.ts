@@ -147,6 +147,14 @@ export interface RunSiteReachable {
   readonly siteId: string;
 }
 
+/** Another member drives the run from here on, under this epoch: the first thing that it says. */
+export interface RunTakenOver {
+  readonly type: 'run-taken-over';
+  readonly at: number;
+  readonly memberId: string;
+  readonly epoch: number;
+}
+
 export const runResults = [
   'succeeded',
   /** Ended with items that failed, were skipped or stay in doubt: each is in the report. */
@@ -188,6 +196,7 @@ export type Entry =
   | RunResumed
   | RunSiteLost
   | RunSiteReachable
+  | RunTakenOver
   | RunEnded;
 
 export type EntryType = Entry['type'];

@@ -245,6 +245,30 @@ export const errorTable = {
     meaning: 'The bound of watchers is reached.',
     next: 'Close watches that nobody reads; repeat later.',
   },
+  CATALOG_MOVED: {
+    code: 'ABORTED',
+    owner: 'queue',
+    meaning: 'Other members changed, again and again, what the request was judged by.',
+    next: 'Repeat it, with the same request key.',
+  },
+  RUN_ELSEWHERE: {
+    code: 'UNAVAILABLE',
+    owner: 'engine',
+    meaning: 'Another member of the cluster drives the run: this one can only tell of it.',
+    next: 'Send the request to the member that the message names.',
+  },
+  MEMBER_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    owner: 'engine',
+    meaning: 'No member of the cluster has this id, or the daemon is in no cluster.',
+    next: 'List the members.',
+  },
+  MEMBER_DRAINING: {
+    code: 'UNAVAILABLE',
+    owner: 'engine',
+    meaning: 'This member hands over what it has and begins nothing.',
+    next: 'Repeat against another member.',
+  },
   JOURNAL_HELD: {
     code: 'UNAVAILABLE',
     owner: 'engine',

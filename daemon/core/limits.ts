@@ -102,3 +102,24 @@ export const workgroupsPerViewMax = 1_000;
 
 /** Devices in one entry that says which site is their source: an entry of half a megabyte. */
 export const sourcesPerEntryMax = 10_000;
+
+/**
+ * A member's lease, by the database's clock: what others wait before they take its runs over. Long
+ * enough for a slow commit and a pause of the process, short enough for an operator who watches.
+ */
+export const leaseMs = 3_000;
+
+/** A member stops by itself this long before its lease is over for the others. */
+export const leaseMarginMs = 500;
+
+/** How often a member looks for runs whose owner is gone. */
+export const takeOverLookMs = 400;
+
+/** News of other members' entries may be lost: each looks by itself after so long. */
+export const catchUpMs = 2_000;
+
+/** A run that is drained hands over when its calls have ended, or after so long. */
+export const drainMsMax = 15_000;
+
+/** Times that a request is judged anew because others changed what it was judged by. */
+export const judgedMax = 50;

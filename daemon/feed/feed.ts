@@ -38,6 +38,10 @@ export interface Feed {
    * ended. A run that is not open yet is opened.
    */
   publish(runId: string, fromSeq: number, bodies: readonly string[], last: boolean): void;
+  /** Publishes what another member has appended to an open run, as far as it is durable now. */
+  refresh(runId: string): Promise<void>;
+  /** Open runs that somebody watches. */
+  watched(): readonly string[];
   /** The newest progress of an item of an open run; coalesced, never replayed. */
   progress(runId: string, item: ProgressItem): void;
   /**
@@ -60,6 +64,8 @@ interface Live {
   readonly tail: Tail;
   rangAtMs: number;
   bell: { readonly atMs: number; readonly cancel: () => void } | undefined;
+  /** Readings of what others appended go one after the other. */
+  refreshing: Promise<void>;
 }
 
 class JournalFeed implements Feed {
@@ -87,6 +93,30 @@ class JournalFeed implements Feed {
     if (last || live.tail.crowded) this.#ring(live);
     if (last) this.#open.delete(runId);
     else if (live.tail.watchers > 0) this.#ringAt(live, live.rangAtMs + this.#paceMs());
+  }
+
+  async refresh(runId: string): Promise<void> {
+    const live = this.#open.get(runId);
+    if (live === undefined) return;
+    const turn = live.refreshing.then(() => this.#refresh(live.tail));
+    live.refreshing = turn.catch(() => {});
+    await turn;
+  }
+
+  async #refresh(tail: Tail): Promise<void> {
+    while (!tail.ended && this.#open.get(tail.runId)?.tail === tail) {
+      const from = tail.published + 1;
+      const found = await this.#journal.read(tail.runId, from, eventsPerMessageMax);
+      // Meanwhile it may have become ours, and was published as it came.
+      if (tail.published + 1 !== from) continue;
+      if (found.length === 0) return;
+      const bodies = found.map(({ body }) => body);
+      this.publish(tail.runId, from, bodies, isEnd(bodies.at(-1) as string));
+    }
+  }
+
+  watched(): readonly string[] {
+    return [...this.#open].flatMap(([runId, { tail }]) => (tail.watchers > 0 ? [runId] : []));
   }
 
   progress(runId: string, item: ProgressItem): void {
@@ -183,7 +213,8 @@ class JournalFeed implements Feed {
 
   #opened(runId: string, nextSeq: number): Live {
     const never = Number.NEGATIVE_INFINITY;
-    const live = { tail: new Tail(runId, nextSeq), rangAtMs: never, bell: undefined };
+    const tail = new Tail(runId, nextSeq);
+    const live = { tail, rangAtMs: never, bell: undefined, refreshing: Promise.resolve() };
     this.#open.set(runId, live);
     return live;
   }
@@ -226,6 +257,11 @@ class JournalFeed implements Feed {
     this.#tailChars += tail.chars;
   }
 }
+
+/** Nothing comes after a run's end. */
+const isEnd = (body: string): boolean =>
+  body.includes('run-ended') &&
+  (JSON.parse(body) as { readonly type: string }).type === 'run-ended';
 
 const outOfRange = (runId: string, cursor: number): SiteswapError =>
   new SiteswapError('CURSOR_OUT_OF_RANGE', `Run ${runId} has no event ${cursor} yet.`, {

@@ -16,14 +16,21 @@ export interface Copied {
   readonly digest: string;
 }
 
+interface CopyOptions {
+  /** The stream that is copied at the end; all others are licensed ones. */
+  readonly last: string;
+  /** The licence under which a stream goes on from this entry, if it says so. */
+  readonly epochIn: (body: string) => number | undefined;
+}
+
 /**
- * `last`: the stream that is copied at the end. Rejects with JournalError: `in-use` when the target
+ * Rejects with JournalError: `in-use` when the target
  * holds something, `damaged` when what is read back differs.
  */
 export const copyJournal = async (
   source: Journal,
   target: Journal,
-  last: string,
+  { last, epochIn }: CopyOptions,
 ): Promise<Copied> => {
   if ((await target.streams()).length > 0) {
     throw new JournalError('in-use', 'The journal to copy into holds entries: it must be empty.');
@@ -31,7 +38,10 @@ export const copyJournal = async (
   const streams = (await source.streams()).toSorted(
     (one, other) => Number(one.stream === last) - Number(other.stream === last),
   );
-  for (const { stream, nextSeq } of streams) await copyStream(source, target, stream, nextSeq);
+  for (const { stream, nextSeq } of streams) {
+    const epoch = stream === last ? {} : { epoch: await newestEpoch(source, stream, epochIn) };
+    await copyStream(source, target, { stream, nextSeq, ...epoch });
+  }
   const [wanted, found] = [await sumOf(source), await sumOf(target)];
   if (wanted.digest !== found.digest) {
     const message =
@@ -42,17 +52,37 @@ export const copyJournal = async (
   return wanted;
 };
 
+interface Whole {
+  readonly stream: string;
+  readonly nextSeq: number;
+  readonly epoch?: number;
+}
+
+const newestEpoch = async (
+  source: Journal,
+  stream: string,
+  epochIn: CopyOptions['epochIn'],
+): Promise<number> => {
+  let epoch = 1;
+  for (let seq = 1; ; ) {
+    const entries = await source.read(stream, seq, entriesAtOnceMax);
+    for (const { body } of entries) epoch = Math.max(epoch, epochIn(body) ?? 1);
+    const last = entries.at(-1);
+    if (last === undefined) return epoch;
+    seq = last.seq + 1;
+  }
+};
+
 const copyStream = async (
   source: Journal,
   target: Journal,
-  stream: string,
-  nextSeq: number,
+  { stream, nextSeq, ...epoch }: Whole,
 ): Promise<void> => {
   const [oldest] = await source.read(stream, 1, 1);
-  await skipTo(target, stream, oldest?.seq ?? nextSeq);
+  await skipTo(target, { stream, nextSeq: oldest?.seq ?? nextSeq, ...epoch });
   for (let seq = oldest?.seq ?? nextSeq; seq < nextSeq; ) {
     const entries = await source.read(stream, seq, entriesAtOnceMax);
-    await target.append([{ stream, seq, bodies: entries.map(({ body }) => body) }]);
+    await target.append([{ stream, seq, bodies: entries.map(({ body }) => body), ...epoch }]);
     seq += entries.length;
   }
   if (oldest !== undefined) {
@@ -61,10 +91,13 @@ const copyStream = async (
 };
 
 /** A stream whose beginning was trimmed gets one that is trimmed at once. */
-const skipTo = async (target: Journal, stream: string, oldest: number): Promise<void> => {
+const skipTo = async (
+  target: Journal,
+  { stream, nextSeq: oldest, ...epoch }: Whole,
+): Promise<void> => {
   for (let seq = 1; seq < oldest; ) {
     const count = Math.min(entriesAtOnceMax, oldest - seq);
-    await target.append([{ stream, seq, bodies: Array<string>(count).fill('') }]);
+    await target.append([{ stream, seq, bodies: Array<string>(count).fill(''), ...epoch }]);
     // The newest stays: without any entry the stream would be gone, its numbers with it.
     while (!(await target.trim(stream, seq + count - 1, entriesAtOnceMax)));
     seq += count;

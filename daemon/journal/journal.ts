@@ -3,6 +3,8 @@
  * returns bodies; it never interprets them. One interface, one contract suite, several stores.
  */
 
+import type { Shared } from './shared.ts';
+
 /** Entries for one stream; the first gets sequence number `seq`, the others follow. */
 export interface Append {
   readonly stream: string;
@@ -52,6 +54,8 @@ export class JournalError extends Error {
 }
 
 export interface Journal {
+  /** Absent: no other daemon has a part in this journal. */
+  readonly shared?: Shared;
   /**
    * All appends of one call land together or not at all. Resolves after the sync to disk. Calls
    * that arrive during a sync share the next one. While held it stays pending, in order.

@@ -39,17 +39,15 @@ export const placeOf = (url: string): string => {
 export class Line {
   readonly #url: string;
   readonly #name: string;
-  readonly #greeting: string;
   #connected: Promise<Connected> | undefined;
   /** Questions go one after the other: the next waits for this. */
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  /** `name` is what the server's activity shows; `greeting` is said at each connection. */
-  constructor(url: string, name: string, greeting = '') {
+  /** `name` is what the server's activity shows. */
+  constructor(url: string, name: string) {
     this.#url = url;
     this.#name = name;
-    this.#greeting = greeting;
   }
 
   /** The rows of the answer. After a rejection that is no answer of the server, it is unknown. */
@@ -110,7 +108,7 @@ export class Line {
     client.on('end', () => end(new Error('the connection ended')));
     try {
       await within(connectMsMax, Promise.race([client.connect(), over]));
-      await within(answerMsMax, client.query(`${durable}; ${this.#greeting}`));
+      await within(answerMsMax, client.query(durable));
       return connected;
     } catch (error) {
       socket.destroy();

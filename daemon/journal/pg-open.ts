@@ -1,26 +1,10 @@
 /**
  * Opens the journal in PostgreSQL: makes its tables where there are none, and refuses a schema that
- * is newer than this program, a server that does not keep what it acknowledges, and a journal that
- * another daemon has.
+ * is newer than this program, and a server that does not keep what it acknowledges.
  */
 import { JournalError } from './journal.ts';
 import type { Line } from './pg-line.ts';
 import { formatNewest, schemaSql } from './pg-schema.ts';
-
-/** One daemon at a time; held by its connection, and gone with it. */
-const ownerLock = 0x53697466;
-
-/** Taken anew at each connection. */
-export const takeOwnership = `SELECT pg_try_advisory_lock(${ownerLock}) AS taken`;
-
-const ownLockSql = `
-  SELECT count(*)::int AS own FROM pg_locks
-  WHERE locktype = 'advisory' AND objid = ${ownerLock} AND granted AND pid = pg_backend_pid()`;
-
-/** Writers that were before are gone, and whatever they still have under way is refused. */
-const enterSql = `
-  WITH gone AS (DELETE FROM siteswap.writer)
-  INSERT INTO siteswap.writer (id) VALUES ($1)`;
 
 /** Throws JournalError, also when the server is not to be had. */
 export const openDatabase = async (line: Line, writer: string, place: string): Promise<void> => {
@@ -30,9 +14,7 @@ export const openDatabase = async (line: Line, writer: string, place: string): P
     if ((format?.version as number) > formatNewest) throw newer(place, format?.version as number);
     const [fsync] = await line.ask("SELECT current_setting('fsync') AS fsync");
     if (fsync?.fsync !== 'on') throw notDurable(place);
-    const [lock] = await line.ask(ownLockSql);
-    if (lock?.own === 0) throw inUse(place);
-    await line.ask(enterSql, [writer]);
+    await line.ask('INSERT INTO siteswap.writer (id) VALUES ($1)', [writer]);
   } catch (error) {
     throw error instanceof JournalError ? error : unreachable(place, error);
   }
@@ -63,11 +45,4 @@ const notDurable = (place: string): JournalError =>
   new JournalError(
     'not-durable',
     `PostgreSQL ${place} runs with fsync = off: it acknowledges what it can lose. Turn it on.`,
-  );
-
-const inUse = (place: string): JournalError =>
-  new JournalError(
-    'in-use',
-    `The journal at PostgreSQL ${place} is in use by another daemon. Stop that one, or give this ` +
-      'one a database of its own.',
   );

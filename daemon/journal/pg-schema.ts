@@ -27,7 +27,19 @@ const tables = `
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text COLLATE "C" NOT NULL UNIQUE,
     next_seq bigint NOT NULL,
-    epoch bigint NOT NULL
+    epoch bigint NOT NULL,
+    owner text
+  ) WITH (fillfactor = 60);
+  CREATE INDEX owned ON siteswap.stream (owner) WHERE owner IS NOT NULL;
+  CREATE TABLE siteswap.member (
+    id text PRIMARY KEY,
+    writer text NOT NULL,
+    lease_until timestamptz NOT NULL,
+    site text NOT NULL,
+    addresses text[] NOT NULL DEFAULT '{}',
+    draining boolean NOT NULL DEFAULT false,
+    system_seq bigint NOT NULL DEFAULT 0,
+    since timestamptz NOT NULL DEFAULT clock_timestamp()
   ) WITH (fillfactor = 60);
   CREATE TABLE siteswap.entry (
     stream bigint NOT NULL,
@@ -64,8 +76,9 @@ const appendFunction = `
       BEGIN
         WHILE a <= appends AND of_call[a] = of_call[first] LOOP
           IF seqs[a] = 1 AND counts[a] > 0 THEN
-            INSERT INTO siteswap.stream (name, next_seq, epoch)
-              VALUES (names[a], 1, coalesce(epochs[a], 1)) ON CONFLICT DO NOTHING;
+            INSERT INTO siteswap.stream (name, next_seq, epoch, owner)
+              VALUES (names[a], 1, coalesce(epochs[a], 1),
+                CASE WHEN epochs[a] IS NOT NULL THEN writer_id END) ON CONFLICT DO NOTHING;
           END IF;
           UPDATE siteswap.stream SET next_seq = next_seq + counts[a]
             WHERE name = names[a] AND next_seq = seqs[a]

@@ -13,10 +13,13 @@ import {
   type JournalHealth,
   type StoredEntry,
 } from './journal.ts';
+import { listen, Teller } from './pg-changes.ts';
 import { entriesOf, groupOf, groupSize, refusalsOf, type Waiting } from './pg-group.ts';
 import { Line, placeOf, type Row } from './pg-line.ts';
-import { openDatabase, said, takeOwnership } from './pg-open.ts';
+import { PgMembers } from './pg-members.ts';
+import { openDatabase, said } from './pg-open.ts';
 import { appendSql, oldestSql, readSql, streamsSql, trimSql } from './pg-schema.ts';
+import type { Shared } from './shared.ts';
 
 /** First and largest delay between two tries while held. */
 const retryDelayMsMin = 20;
@@ -36,7 +39,7 @@ export const openPgJournal = async ({
 }: PgJournalOptions): Promise<Journal> => {
   const place = placeOf(url);
   const writer = randomUUID();
-  const appends = new Line(url, 'journal', takeOwnership);
+  const appends = new Line(url, 'journal');
   try {
     await openDatabase(appends, writer, place);
   } catch (error) {
@@ -44,12 +47,20 @@ export const openPgJournal = async ({
     throw error;
   }
   const reads = new Line(url, 'reader');
-  return new PgJournal({ appends, reads, writer, place, exitAfterEntries });
+  const leases = new Line(url, 'member');
+  const shared: Shared = {
+    members: new PgMembers(leases, writer),
+    changes: (signal) => listen(url, signal),
+  };
+  return new PgJournal({ appends, reads, leases, writer, place, exitAfterEntries, shared });
 };
 
 interface PgJournalParts {
   readonly appends: Line;
   readonly reads: Line;
+  /** Its own: a lease does not stand in line behind entries. */
+  readonly leases: Line;
+  readonly shared: Shared;
   readonly writer: string;
   readonly place: string;
   readonly exitAfterEntries: number;
@@ -65,11 +76,17 @@ class PgJournal implements Journal {
   #heldReason: string | undefined;
   /** Set when the server knows this writer no longer. */
   #fenced: JournalError | undefined;
+  readonly #teller: Teller;
   readonly #closing = new AbortController();
   #closed: Promise<void> | undefined;
 
   constructor(parts: PgJournalParts) {
     this.#parts = parts;
+    this.#teller = new Teller(parts.reads);
+  }
+
+  get shared(): Shared {
+    return this.#parts.shared;
   }
 
   append(appends: readonly Append[]): Promise<void> {
@@ -122,9 +139,10 @@ class PgJournal implements Journal {
     this.#closing.abort();
     await this.#landing;
     for (const { reject } of this.#waiting.splice(0)) reject(this.#closedError());
-    const { appends, reads, writer } = this.#parts;
+    this.#teller.close();
+    const { appends, reads, leases, writer } = this.#parts;
     await appends.ask('DELETE FROM siteswap.writer WHERE id = $1', [writer]).catch(() => {});
-    await Promise.all([appends.close(), reads.close()]);
+    await Promise.all([appends.close(), reads.close(), leases.close()]);
   }
 
   async #landAll(): Promise<void> {
@@ -146,7 +164,9 @@ class PgJournal implements Journal {
     const refusals = refusalsOf(calls, answer);
     if (refusals === undefined) throw this.#cutOff();
     this.#waiting.splice(0, calls.length);
-    this.#crashIfDue(calls.filter((_, call) => !refusals.has(call)));
+    const landed = calls.filter((_, call) => !refusals.has(call));
+    this.#crashIfDue(landed);
+    this.#teller.changed(landed.flatMap((call) => call.appends.map(({ stream }) => stream)));
     calls.forEach(({ resolve, reject }, call) => {
       const refusal = refusals.get(call);
       if (refusal === undefined) resolve();

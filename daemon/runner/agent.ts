@@ -12,13 +12,14 @@ import { withIntents } from '../core/engine/ahead.ts';
 import { decide, isWanted } from '../core/engine/decide.ts';
 import { fold } from '../core/engine/fold.ts';
 import { type Group, type RunState, siteOf } from '../core/engine/state.ts';
-import type { Entry, ItemFaults, RunEnded, TaskStarted } from '../core/entries.ts';
+import type { Entry, ItemFaults, RunEnded, RunTakenOver, TaskStarted } from '../core/entries.ts';
+import { SiteswapError } from '../core/errors.ts';
 import type { Presentations } from '../core/presentation.ts';
 import { sourcesTurned } from '../core/sources.ts';
 import type { SystemEntry } from '../core/system.ts';
 import type { RunClosed } from '../core/system-entries.ts';
 import type { Feed } from '../feed/feed.ts';
-import type { Append, Journal } from '../journal/journal.ts';
+import { type Append, type Journal, JournalError } from '../journal/journal.ts';
 import type { JobFault, Pool, TaskJob, TaskResult } from '../workers/pool.ts';
 import { Asker } from './asker.ts';
 import type { Catalog } from './catalog.ts';
@@ -33,7 +34,7 @@ import {
   refusalEntries,
 } from './jobs.ts';
 import type { RunLog } from './log.ts';
-import { foundPositions, upToEnd } from './outbox.ts';
+import { foundPositions, interrupted, upToEnd } from './outbox.ts';
 import type { RunSlots } from './slots.ts';
 import { encode } from './streams.ts';
 
@@ -47,6 +48,8 @@ export interface AgentParts {
   readonly slots: RunSlots;
   readonly log: RunLog;
   readonly presentations: Presentations;
+  /** Another member has the run: it is not ours any more. */
+  readonly fenced: (runId: string) => void;
 }
 
 /** What lands with the end of a run: the beginning of the one that takes over. */
@@ -65,6 +68,8 @@ export class Agent {
   #beside: Beside | undefined;
   #turning = false;
   #killed = false;
+  /** It is about to be handed over: nothing new is decided. */
+  #resting = false;
   #cancelWake: (() => void) | undefined;
   /** Workgroup → the attempt in flight; what is not in here is not being called. */
   readonly #inFlight = new Map<number, Flight>();
@@ -151,6 +156,15 @@ export class Agent {
     return this.#broken;
   }
 
+  /** Decides nothing more; resolves when what is in flight has been answered and is durable. */
+  async rest(): Promise<void> {
+    this.#resting = true;
+    while (this.#inFlight.size > 0 && !this.#killed) {
+      await new Promise<void>((resolve) => this.#atRest.push(resolve));
+    }
+    await this.settled();
+  }
+
   /** Lets go of the run, as a crash would: late answers are ignored. */
   kill(): void {
     this.#killed = true;
@@ -168,25 +182,7 @@ export class Agent {
 
   /** After a restart: everything that was in flight is in doubt. */
   interruptAll(reason: string): void {
-    const at = this.#parts.clock.now();
-    const cut = this.state.groups.filter((group) =>
-      ['started', 'prepared', 'undo-started'].includes(group.standing),
-    );
-    this.offer(
-      cut.map((group) => {
-        const direction = group.standing === 'undo-started' ? 'undo' : 'run';
-        const errand = errandOf(this.state, group, direction);
-        return {
-          type: 'task-interrupted',
-          at,
-          group: group.index,
-          step: errand.at,
-          direction,
-          attempt: group.task.attempt,
-          reason,
-        };
-      }),
-    );
+    this.offer(interrupted(this.state, reason, this.#parts.clock.now()));
   }
 
   async #turns(): Promise<void> {
@@ -198,17 +194,28 @@ export class Agent {
         for (const entry of batch) this.#absorb(entry);
         if (this.state.result !== undefined) this.#outbox = [];
         this.#withdraw();
-        this.#decide();
+        if (!this.#resting) this.#decide();
         if (this.#outbox.length === 0) break;
       }
     } catch (error) {
-      this.#broken = error as Error;
-      this.#killed = true;
-      this.#parts.log.broken(this.state.started.runId, error as Error);
+      this.#break(error as Error);
     }
     this.#turning = false;
     if (this.state.result !== undefined) this.#over.resolve();
     this.#finishRest();
+  }
+
+  #break(error: Error): void {
+    const { runId } = this.state.started;
+    this.#killed = true;
+    if (error instanceof JournalError && error.refusal === 'fenced') {
+      const message = `another member drives run ${runId} now`;
+      this.#broken = new SiteswapError('RUN_ELSEWHERE', message, { subject: runId });
+      this.#parts.fenced(runId);
+      return;
+    }
+    this.#broken = error;
+    this.#parts.log.broken(runId, error);
   }
 
   /** What is to be appended, and what can be decided beside it without a sync of its own. */
@@ -216,6 +223,7 @@ export class Agent {
     const told = upToEnd(this.#outbox);
     this.#outbox = [];
     if (told.length === 0) return told;
+    if (this.#resting) return told;
     const batch = withIntents(this.state, told, this.#parts.clock.now(), this.#parts.slots);
     return this.#parts.draws.on ? batch.map((entry) => this.#withDraws(entry)) : batch;
   }
@@ -230,7 +238,9 @@ export class Agent {
   async #append(batch: readonly Entry[]): Promise<void> {
     const seq = this.state.cursor + 1;
     const bodies = batch.map(encode);
-    const append: Append = { stream: this.#stream, seq, bodies };
+    const taken = batch.find((entry): entry is RunTakenOver => entry.type === 'run-taken-over');
+    const epoch = taken?.epoch ?? this.state.epoch;
+    const append: Append = { stream: this.#stream, seq, bodies, epoch };
     const ended = batch.find((entry): entry is RunEnded => entry.type === 'run-ended');
     const turned = sourcesTurned(this.#parts.presentations, this.state, batch);
     if (ended === undefined && turned.length === 0) await this.#parts.journal.append([append]);

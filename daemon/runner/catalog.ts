@@ -3,13 +3,22 @@
  * land together with it, so that a run and the record of it are never apart.
  */
 import { SiteswapError } from '../core/errors.ts';
+import { judgedMax } from '../core/limits.ts';
 import { emptySystem, foldSystem, type SystemEntry, type SystemState } from '../core/system.ts';
-import type { Append, Journal } from '../journal/journal.ts';
+import { type Append, type Journal, JournalError } from '../journal/journal.ts';
 import { decode, encode, entriesPerReadMax, systemStream } from './streams.ts';
+
+/** Others appended what changes how a request is to be judged. */
+export const catalogMoved = (): SiteswapError =>
+  new SiteswapError('CATALOG_MOVED', 'other members changed what this request was judged by');
 
 export class Catalog {
   readonly state: SystemState = emptySystem();
   readonly #journal: Journal;
+  /** Journals of many members: one append or reading at a time. */
+  #line: Promise<unknown> = Promise.resolve();
+  /** Entries of other members, not handed on yet. */
+  #foreign: SystemEntry[] = [];
   #nextSeq = 1;
   #chars = 0;
   /** Appends that are not folded yet. */
@@ -22,14 +31,38 @@ export class Catalog {
   /** Reads the whole system stream. */
   static async open(journal: Journal): Promise<Catalog> {
     const catalog = new Catalog(journal);
-    for (;;) {
-      const page = await journal.read(systemStream, catalog.#nextSeq, entriesPerReadMax);
-      for (const { seq, body } of page) {
-        foldSystem(catalog.state, decode<SystemEntry>(body));
-        catalog.#chars += body.length;
-        catalog.#nextSeq = seq + 1;
+    await catalog.#read();
+    catalog.#foreign = [];
+    return catalog;
+  }
+
+  /** Folds whatever others have appended. */
+  async refresh(): Promise<void> {
+    if (this.#journal.shared !== undefined) await this.#inLine(() => this.#read());
+  }
+
+  /**
+   * Folds whatever others have appended; answers all of it that was not answered before, and the
+   * number of the newest entry that is known then.
+   */
+  async catchUp(): Promise<{ readonly entries: readonly SystemEntry[]; readonly seq: number }> {
+    await this.refresh();
+    return { entries: this.#foreign.splice(0), seq: this.#nextSeq - 1 };
+  }
+
+  /**
+   * Judges a request by a state that lacks nothing, and again when what it was judged by has
+   * changed before its entries landed. Throws CATALOG_MOVED when that goes on.
+   */
+  async judged<T>(judge: () => Promise<T>): Promise<T> {
+    for (let times = 1; ; times++) {
+      await this.refresh();
+      try {
+        return await judge();
+      } catch (error) {
+        const again = error instanceof SiteswapError && error.reason === 'CATALOG_MOVED';
+        if (!again || times === judgedMax) throw error;
       }
-      if (page.length < entriesPerReadMax) return catalog;
     }
   }
 
@@ -54,8 +87,18 @@ export class Catalog {
     if (held) throw new SiteswapError('JOURNAL_HELD', reason ?? 'the journal is held');
   }
 
-  /** Durable (with `alongside`) when it resolves; only then does the state know. */
-  async append(entries: readonly SystemEntry[], alongside: readonly Append[] = []): Promise<void> {
+  /**
+   * Durable (with `alongside`) when it resolves; only then does the state know. `still`: whether
+   * the entries hold in a state with what others have appended meanwhile; else CATALOG_MOVED.
+   */
+  async append(
+    entries: readonly SystemEntry[],
+    alongside: readonly Append[] = [],
+    still: () => boolean = () => true,
+  ): Promise<void> {
+    if (this.#journal.shared !== undefined) {
+      return this.#inLine(() => this.#landAmongOthers(entries, alongside, still));
+    }
     const landing = this.#land(entries, entries.map(encode), alongside);
     this.#landing.add(landing);
     try {
@@ -81,6 +124,51 @@ export class Catalog {
   /** Nothing is left but what was stated anew, in so many characters. */
   trimmed(chars: number): void {
     this.#chars = chars;
+  }
+
+  async #inLine<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#line.then(work);
+    this.#line = mine.catch(() => {});
+    return mine;
+  }
+
+  /** Everything from the next number on. */
+  async #read(): Promise<number> {
+    for (let count = 0; ; ) {
+      const page = await this.#journal.read(systemStream, this.#nextSeq, entriesPerReadMax);
+      for (const { seq, body } of page) {
+        const entry = decode<SystemEntry>(body);
+        foldSystem(this.state, entry);
+        this.#foreign.push(entry);
+        this.#chars += body.length;
+        this.#nextSeq = seq + 1;
+      }
+      count += page.length;
+      if (page.length < entriesPerReadMax) return count;
+    }
+  }
+
+  /** The number that we believe to be the next may be taken: then what took it is read first. */
+  async #landAmongOthers(
+    entries: readonly SystemEntry[],
+    alongside: readonly Append[],
+    still: () => boolean,
+  ): Promise<void> {
+    const bodies = entries.map(encode);
+    for (;;) {
+      if (!still()) throw catalogMoved();
+      try {
+        const own = { stream: systemStream, seq: this.#nextSeq, bodies };
+        await this.#journal.append([own, ...alongside]);
+        break;
+      } catch (error) {
+        const conflict = error instanceof JournalError && error.refusal === 'conflict';
+        if (!conflict || (await this.#read()) === 0) throw error;
+      }
+    }
+    this.#nextSeq += bodies.length;
+    for (const body of bodies) this.#chars += body.length;
+    for (const entry of entries) foldSystem(this.state, entry);
   }
 
   async #land(

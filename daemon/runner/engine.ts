@@ -1,4 +1,5 @@
 /** The engine as the API sees it: every question and every act, handed to whom it concerns. */
+import type { MemberLease } from '../cluster/lease.ts';
 import type { Clock } from '../core/clock.ts';
 import { presentationsOf } from '../core/presentation.ts';
 import type { Random } from '../core/random.ts';
@@ -14,7 +15,9 @@ import { EndedRuns } from './ended.ts';
 import { InjectingPool } from './injecting.ts';
 import { Injector } from './injector.ts';
 import { resolveAt } from './instances.ts';
+import { licensedPool } from './licensed.ts';
 import type { RunLog } from './log.ts';
+import { Membership } from './membership.ts';
 import { Migrations } from './migrations.ts';
 import { Plans } from './plans.ts';
 import { presentingPool } from './presenting.ts';
@@ -43,6 +46,8 @@ export interface EngineParts {
   readonly holdsSecret?: (text: string) => boolean;
   /** How long ended runs are kept; without it, as the limits say. */
   readonly retention?: Retention;
+  /** This daemon's lease as one member of several; absent: it is alone. */
+  readonly lease?: MemberLease;
   /** In place of the registry's, for benches. */
   readonly modeSteps?: ModeSteps;
 }
@@ -53,8 +58,23 @@ export interface RunningEngine extends Engine {
   replaceAgent(runId: string): Promise<void>;
   /** Resolves when nothing is left to be forgotten for now. */
   tidied(): Promise<void>;
-  close(): void;
+  close(): Promise<void>;
 }
+
+/** Under a lease nothing is dispatched that may be another member's by now. */
+const underLease = (given: EngineParts, epochOf: (runId: string) => number | undefined): Pool =>
+  given.lease === undefined ? given.pool : licensedPool(given.pool, given.lease, epochOf);
+
+/** This daemon among others, where the journal has several. */
+const membershipOf = (
+  { lease, journal: { shared } }: EngineParts,
+  parts: Omit<ConstructorParameters<typeof Membership>[0], 'lease' | 'shared'>,
+): Membership | undefined => {
+  if (lease === undefined || shared === undefined) return undefined;
+  const membership = new Membership({ ...parts, lease, shared });
+  parts.sites.others = membership;
+  return membership;
+};
 
 /** What stands between the runner and arrays that are shown as something else than they are. */
 const presented = (given: EngineParts, catalog: Catalog) => {
@@ -74,11 +94,12 @@ const presented = (given: EngineParts, catalog: Catalog) => {
 /** Everything that the engine consists of, and nothing has begun. */
 const assemble = async (given: EngineParts) => {
   const catalog = await Catalog.open(given.journal);
-  const parts = { ...given, ...presented(given, catalog) };
+  const pool = underLease(given, (runId) => runs.epochOf(runId));
+  const parts = { ...given, ...presented({ ...given, pool }, catalog) };
   const ended = new EndedRuns();
   const retention = parts.retention ?? retentionDefault;
   const keeper = new Keeper({ ...parts, catalog, ended, retention });
-  const runs = new Runs({ ...parts, catalog, ended, keeper });
+  const runs: Runs = new Runs({ ...parts, catalog, ended, keeper });
   const scout = new Scout({ ...parts, catalog });
   const sites = new Sites({ ...parts, catalog, runs });
   const recoveries = new Recoveries({ catalog, scout });
@@ -88,7 +109,8 @@ const assemble = async (given: EngineParts) => {
   const siteIds = new Set(parts.sites.map(({ id }) => id));
   const injections = new Injector({ ...parts, catalog });
   const plans = new Plans({ ...parts, catalog, runs, starts, siteIds });
-  const questions = { injections, migrations, recoveries, repairs };
+  const membership = membershipOf(given, { ...parts, catalog, runs, sites });
+  const questions = { injections, membership, migrations, recoveries, repairs };
   return { ...parts, ...questions, catalog, keeper, runs, scout, sites, starts, plans };
 };
 
@@ -112,24 +134,37 @@ const looksOf = ({
   replayRun: (runId) => runs.replay(runId),
 });
 
-/** Storage migrations, and the copies that they leave. */
-const moving = (
-  starts: Starts,
-  scout: Scout,
-): Pick<Engine, 'startStorageMigration' | 'resolveInstances'> => ({
-  startStorageMigration: (request) => starts.storageMigration(request),
-  resolveInstances: (request) => resolveAt(scout, request),
+type StartVerbs = 'startRun' | 'startDeviceRun' | 'startStorageMigration';
+
+const startsOf = ({
+  membership,
+  starts,
+}: Awaited<ReturnType<typeof assemble>>): Pick<Engine, StartVerbs> => ({
+  startRun: async (request) => {
+    membership?.expectStarts();
+    return starts.run(request);
+  },
+  startDeviceRun: async (request) => {
+    membership?.expectStarts();
+    return starts.deviceRun(request);
+  },
+  startStorageMigration: async (request) => {
+    membership?.expectStarts();
+    return starts.storageMigration(request);
+  },
 });
 
 /** Reads the journal, picks up what is not ended, and answers. */
 export const openEngine = async (given: EngineParts): Promise<RunningEngine> => {
   const parts = await assemble(given);
   const { catalog, journal, keeper, plans, pool, runs, scout, sites, starts } = parts;
+  const { membership } = parts;
   for (const siteId of catalog.state.lostSites.keys()) pool.setSiteLost(siteId, true);
   await parts.injections.restore();
-  await runs.recover();
+  if (membership === undefined) await runs.recover();
   sites.restore();
   await keeper.clear();
+  await membership?.open();
 
   return {
     createPlan: (plan) => plans.create(plan),
@@ -140,19 +175,15 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
     validatePlan: (plan) => plans.validate(plan),
     previewPlan: (planId, mode) => starts.preview(planId, mode),
 
-    startRun: (request) => starts.run(request),
-    startDeviceRun: (request) => starts.deviceRun(request),
-    ...moving(starts, scout),
+    resolveInstances: (request) => resolveAt(scout, request),
+    ...startsOf(parts),
     getRun: (runId, detail) => runs.view(runId, detail),
     describeRun: (runId) => runs.describe(runId),
     listRuns: (filter) => runs.list(filter),
     resumeRun: (runId, request) => runs.resume(runId, request),
     cancelRun: (runId, requester, reason) => runs.cancel(runId, requester, reason),
     reportRun: (runId) => runs.report(runId),
-    watchRun: (runId, cursor, signal) => {
-      runs.expectKnown(runId);
-      return parts.feed.watch(runId, cursor, signal);
-    },
+    watchRun: (runId, cursor, signal) => runs.watch(runId, cursor, signal),
 
     listSites: () => sites.list(),
     declareLost: (siteId, requester, reason) =>
@@ -173,10 +204,11 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
     health: () => ({ journal: journal.health(), pool: pool.health(), openRuns: runs.openCount }),
     replaceAgent: (runId) => runs.replaceAgent(runId),
     tidied: () => keeper.idle(),
-    close: () => {
+    close: async () => {
       keeper.close();
       parts.injections.close();
       runs.close();
+      await membership?.close();
     },
   };
 };

@@ -100,7 +100,7 @@ export class JobMaker {
       ...(frozen.args === undefined ? {} : { args: frozen.args }),
       key: `${started.initiatorId}/${step.name}/${errand.direction}`,
       attempt: errand.attempt,
-      epoch: 1,
+      epoch: this.#state.epoch,
       timeoutMs: step.timeoutMs,
       direction: errand.direction,
       ...(errand.injections.length === 0

@@ -31,40 +31,51 @@ export class Plans {
   }
 
   async create(plan: Plan): Promise<StoredPlan> {
-    return this.#change(plan.id, async () => {
+    return this.#change(plan.id, async (still) => {
       if (this.#parts.catalog.state.plans.has(plan.id)) {
         const message = `there is a plan "${plan.id}" already`;
         throw new SiteswapError('PLAN_EXISTS', message, { subject: plan.id });
       }
       await this.#expectSound(plan);
-      return this.#save(plan);
+      return this.#save(plan, still);
     });
   }
 
   async update(plan: Plan, etag: string): Promise<StoredPlan> {
-    return this.#change(plan.id, async () => {
+    return this.#change(plan.id, async (still) => {
       this.#expectCurrent(plan.id, etag);
       this.#expectUnused(plan.id);
       await this.#expectSound(plan);
-      return this.#save(plan);
+      return this.#save(plan, still);
     });
   }
 
   async delete(planId: string, etag: string): Promise<void> {
-    return this.#change(planId, async () => {
+    return this.#change(planId, async (still) => {
       this.#expectCurrent(planId, etag);
       this.#expectUnused(planId);
       const at = this.#parts.clock.now();
-      await this.#parts.catalog.append([{ type: 'plan-deleted', at, planId }]);
+      await this.#parts.catalog.append([{ type: 'plan-deleted', at, planId }], [], still);
     });
   }
 
   /** Changes of one plan come one after the other, and none while the journal is held. */
-  #change<T>(planId: string, change: () => Promise<T>): Promise<T> {
-    return this.#lines.run(planId, async () => {
-      this.#parts.catalog.expectNotHeld();
-      return change();
-    });
+  #change<T>(planId: string, change: (still: () => boolean) => Promise<T>): Promise<T> {
+    const { catalog } = this.#parts;
+    return this.#lines.run(planId, () =>
+      catalog.judged(async () => {
+        catalog.expectNotHeld();
+        return change(this.#judgedBy(planId));
+      }),
+    );
+  }
+
+  /** Whether what a change is judged by is still the same: asked when its entry is to land. */
+  #judgedBy(planId: string): () => boolean {
+    const { state } = this.#parts.catalog;
+    const facts = () => JSON.stringify([state.plans.get(planId)?.etag, openRunOf(state, planId)]);
+    const was = facts();
+    return () => facts() === was;
   }
 
   get(planId: string): StoredPlan {
@@ -154,10 +165,10 @@ export class Plans {
     throw new SiteswapError('PLAN_IN_USE', message, { subject: open.runId });
   }
 
-  async #save(plan: Plan): Promise<StoredPlan> {
+  async #save(plan: Plan, still: () => boolean): Promise<StoredPlan> {
     const at = this.#parts.clock.now();
     const etag = this.#parts.random.id().slice(0, 16);
-    await this.#parts.catalog.append([{ type: 'plan-saved', at, plan, etag }]);
+    await this.#parts.catalog.append([{ type: 'plan-saved', at, plan, etag }], [], still);
     return this.get(plan.id);
   }
 }

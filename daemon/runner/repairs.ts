@@ -43,9 +43,16 @@ export class Repairs {
   }
 
   /** Believes what was found, if it is still what the caller was shown. */
-  async adopt({ planId, requester, reason, digest }: AdoptRequest): Promise<void> {
+  async adopt(request: AdoptRequest): Promise<void> {
+    await this.#parts.catalog.judged(() => this.#adopt(request));
+  }
+
+  async #adopt({ planId, requester, reason, digest }: AdoptRequest): Promise<void> {
     const { catalog, clock } = this.#parts;
+    const { state } = catalog;
     catalog.expectNotHeld();
+    const facts = () => JSON.stringify([state.plans.get(planId)?.etag, openRunOf(state, planId)]);
+    const was = facts();
     const inspection = await this.inspect(planId);
     this.#expectUnused(planId);
     const { found, unclear, believed } = inspection;
@@ -63,7 +70,8 @@ export class Repairs {
     }
     const at = clock.now();
     const adopted = { type: 'plan-adopted', at, planId, requester, reason, digest } as const;
-    await catalog.append([{ ...adopted, ...found } satisfies PlanAdopted]);
+    const entry = { ...adopted, ...found } satisfies PlanAdopted;
+    await catalog.append([entry], [], () => facts() === was);
   }
 
   async #refresh(plan: Plan): Promise<void> {

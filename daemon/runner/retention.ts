@@ -45,9 +45,12 @@ export class Keeper {
   /** Streams of runs that were forgotten when a crash came: nobody can ask for them any more. */
   async clear(): Promise<void> {
     const { catalog, journal } = this.#parts;
+    const streams = await journal.streams();
+    // What other members have begun meanwhile is known by then.
+    await catalog.refresh();
     const known = ({ stream }: { readonly stream: string }) =>
       stream === systemStream || catalog.state.runs.has(stream);
-    const left = (await journal.streams()).filter((one) => !known(one));
+    const left = streams.filter((one) => !known(one));
     this.#work(async () => {
       for (const { stream } of left) await this.#trim(stream, Number.POSITIVE_INFINITY);
     });
@@ -103,7 +106,9 @@ export class Keeper {
 
   /** Runs come ahead of plans: a run that ends meanwhile may change its plan. */
   async #restate(): Promise<void> {
-    const { catalog, clock } = this.#parts;
+    const { catalog, clock, journal } = this.#parts;
+    // Other members may be in the middle of what would be trimmed.
+    if (journal.shared !== undefined) return;
     if (catalog.chars < restateCharsMin + 2 * catalog.state.restatedChars) return;
     const before = catalog.nextSeq;
     const at = clock.now();

@@ -14,6 +14,8 @@ import { type Replay, replayOf } from '../core/replay.ts';
 import { expectRun, runExpired } from '../core/retention.ts';
 import type { RunOpened } from '../core/system-entries.ts';
 import type { RunReport, RunSummary, RunView } from '../core/view.ts';
+import type { EventPage } from '../feed/page.ts';
+import type { OpenRun } from '../planner/in-use.ts';
 import { Agent, type AgentParts } from './agent.ts';
 import type { EndedRuns } from './ended.ts';
 import type { Keeper } from './retention.ts';
@@ -21,15 +23,24 @@ import type { RunDescription } from './service.ts';
 import { RemoteLoad, RunSlots } from './slots.ts';
 import { decode, encode, entriesPerReadMax } from './streams.ts';
 
-interface RunsParts extends Omit<AgentParts, 'slots'> {
+interface RunsParts extends Omit<AgentParts, 'slots' | 'fenced'> {
   readonly ended: EndedRuns;
   readonly keeper: Keeper;
+}
+
+interface Opening {
+  /** The run that it takes over from, which ends in the same append; it is parked, or has ended. */
+  readonly superseded?: Agent | undefined;
+  /** Whether what it was judged by still holds. */
+  readonly still?: () => boolean;
 }
 
 export class Runs {
   readonly #parts: RunsParts;
   readonly #load = new RemoteLoad();
   readonly #agents = new Map<string, Agent>();
+  /** Frozen runs that other members drive, as far as somebody asked. */
+  readonly #elsewhere = new Map<string, OpenRun>();
 
   constructor(parts: RunsParts) {
     this.#parts = parts;
@@ -41,13 +52,91 @@ export class Runs {
 
   /** Picks up every run that is not ended: what was in flight is in doubt, the rest goes on. */
   async recover(): Promise<void> {
-    const { runs } = this.#parts.catalog.state;
-    for (const { opened, closed } of runs.values()) {
-      if (closed !== undefined) continue;
-      const agent = await this.#revive(opened.runId);
+    for (const runId of this.openIds()) {
+      const agent = await this.#revive(runId);
       agent.interruptAll('the daemon ended while the call was in flight');
       agent.wake();
     }
+  }
+
+  /** Every run that is not ended, whoever drives it. */
+  openIds(): readonly string[] {
+    const records = [...this.#parts.catalog.state.runs.values()];
+    return records.flatMap(({ opened, closed }) => (closed === undefined ? [opened.runId] : []));
+  }
+
+  /**
+   * This member has the licence of a run now: says so in the run's stream before anything else, and
+   * goes on with it. False: there is nothing to go on with.
+   */
+  async takeOver(runId: string, epoch: number, memberId: string): Promise<boolean> {
+    const record = this.#parts.catalog.state.runs.get(runId);
+    if (record === undefined || record.closed !== undefined) return false;
+    this.drop(runId);
+    const state = await this.#fold(runId);
+    // Watchers of it see what the last member appended before they see anything of ours.
+    await this.#parts.feed.refresh(runId);
+    const agent = this.#adopt(state);
+    const at = this.#parts.clock.now();
+    agent.offer([{ type: 'run-taken-over', at, memberId, epoch }]);
+    agent.interruptAll('the member that drove the run is gone');
+    agent.wake();
+    return true;
+  }
+
+  /** Lets go of a run that another member has, or may have. */
+  drop(runId: string): void {
+    const agent = this.#agents.get(runId);
+    this.#agents.delete(runId);
+    agent?.kill();
+  }
+
+  /** Not ended, and not driven by this member of several. */
+  drivenElsewhere(runId: string): boolean {
+    const shared = this.#parts.journal.shared !== undefined;
+    const record = this.#parts.catalog.state.runs.get(runId);
+    const open = record !== undefined && record.closed === undefined;
+    return shared && open && !this.#agents.has(runId);
+  }
+
+  drivenHere(): readonly string[] {
+    return [...this.#agents.keys()];
+  }
+
+  /** Starts nothing more of a run; resolves when no call of it is in flight. */
+  async atRest(runId: string): Promise<void> {
+    await this.#agents.get(runId)?.rest();
+  }
+
+  /** The licence under which a run is driven here, if it is. */
+  epochOf(runId: string): number | undefined {
+    return this.#agents.get(runId)?.state.epoch;
+  }
+
+  /** Runs that are not ended, whoever drives them, as others have to know them. */
+  async openRuns(): Promise<readonly OpenRun[]> {
+    if (this.#parts.journal.shared === undefined) return this.openAgents().map(openRunOf);
+    const found: OpenRun[] = [];
+    const ids = this.openIds();
+    for (const runId of this.#elsewhere.keys()) {
+      if (!ids.includes(runId)) this.#elsewhere.delete(runId);
+    }
+    for (const runId of ids) {
+      const agent = this.agent(runId);
+      if (agent !== undefined) found.push(openRunOf(agent));
+      else if (!this.#agents.has(runId)) found.push(await this.#frozenElsewhere(runId));
+    }
+    return found;
+  }
+
+  async #frozenElsewhere(runId: string): Promise<OpenRun> {
+    const known = this.#elsewhere.get(runId);
+    if (known !== undefined) return known;
+    const [first] = await this.#parts.journal.read(runId, 1, 1);
+    if (first === undefined) throw new Error(`run ${runId} has no entries`);
+    const run = { runId, frozen: decode<RunStarted>(first.body).frozen };
+    this.#elsewhere.set(runId, run);
+    return run;
   }
 
   async #revive(runId: string): Promise<Agent> {
@@ -57,7 +146,8 @@ export class Runs {
   #adopt(state: RunState): Agent {
     const { runId } = state.started;
     const slots = new RunSlots(state.frozen, this.#load, inFlightPerRemoteDefault);
-    const agent = new Agent(state, { ...this.#parts, slots });
+    const fenced = () => this.drop(runId);
+    const agent = new Agent(state, { ...this.#parts, slots, fenced });
     this.#agents.set(runId, agent);
     void this.#retire(agent);
     this.#parts.feed.open(runId, state.cursor + 1);
@@ -75,19 +165,22 @@ export class Runs {
   }
 
   /**
-   * Makes a run durable and starts it. The caller has checked that it may start. `superseded`: the
-   * run that it takes over from, which ends in the same append; it is parked, or has ended.
+   * Makes a run durable and starts it. The caller has checked that it may start.
    */
-  async open(opened: RunOpened, started: RunStarted, superseded?: Agent): Promise<void> {
+  async open(
+    opened: RunOpened,
+    started: RunStarted,
+    { superseded, still }: Opening = {},
+  ): Promise<void> {
     if (this.#agents.size >= openRunsMax) {
       throw new SiteswapError('TOO_MANY_RUNS', `${openRunsMax} runs are open already`);
     }
     const entries = [opened];
-    const appends = [{ stream: started.runId, seq: 1, bodies: [encode(started)] }];
+    const appends = [{ stream: started.runId, seq: 1, bodies: [encode(started)], epoch: 1 }];
     const { at, runId: byRunId } = opened;
     const ended: RunEnded = { type: 'run-ended', at, result: 'superseded', byRunId };
     const landed = await superseded?.end(ended, { entries, appends });
-    if (landed !== true) await this.#parts.catalog.append(entries, appends);
+    if (landed !== true) await this.#parts.catalog.append(entries, appends, still);
     this.#adopt(begin(started)).wake();
   }
 
@@ -135,6 +228,24 @@ export class Runs {
   /** Throws RUN_NOT_FOUND or RUN_EXPIRED. */
   expectKnown(runId: string): void {
     expectRun(this.#parts.catalog.state, runId);
+  }
+
+  /** Events of a run, whoever drives it. Throws RUN_NOT_FOUND or RUN_EXPIRED. */
+  watch(runId: string, cursor: number, signal: AbortSignal): AsyncIterable<EventPage> {
+    if (this.#parts.journal.shared === undefined) this.expectKnown(runId);
+    return this.#watch(runId, cursor, signal);
+  }
+
+  async *#watch(runId: string, cursor: number, signal: AbortSignal): AsyncIterable<EventPage> {
+    const { catalog, feed } = this.#parts;
+    // Another member may have started it a moment ago.
+    if (!catalog.state.runs.has(runId)) await catalog.refresh();
+    this.expectKnown(runId);
+    if (this.drivenElsewhere(runId)) {
+      feed.open(runId, 1);
+      await feed.refresh(runId);
+    }
+    yield* feed.watch(runId, cursor, signal);
   }
 
   async *entries(runId: string): AsyncIterable<Entry> {
@@ -257,8 +368,19 @@ export class Runs {
   async #openAgent(runId: string): Promise<Agent> {
     const agent = this.agent(runId);
     if (agent !== undefined) return agent;
-    await this.state(runId);
-    throw runEnded(runId);
+    const { result } = await this.state(runId);
+    if (result !== undefined) throw runEnded(runId);
+    throw await this.elsewhereError(runId);
+  }
+
+  /** Who drives a run that is not driven here. */
+  async elsewhereError(runId: string): Promise<SiteswapError> {
+    const owner = await this.#parts.journal.shared?.members.ownerOf(runId).catch(() => undefined);
+    const message =
+      owner?.live === true
+        ? `member "${owner.id}" drives run ${runId}: ask it at ${owner.addresses.join(' or ')}`
+        : `no member drives run ${runId} at this moment: one will take it over`;
+    return new SiteswapError('RUN_ELSEWHERE', message, { subject: runId });
   }
 
   /** Ends agents; their runs go on when the daemon is started again. */
@@ -267,6 +389,11 @@ export class Runs {
     this.#agents.clear();
   }
 }
+
+const openRunOf = ({ state }: Agent): OpenRun => ({
+  runId: state.started.runId,
+  frozen: state.frozen,
+});
 
 const runEnded = (runId: string): SiteswapError =>
   new SiteswapError('RUN_ENDED', `run ${runId} has ended`, { subject: runId });

@@ -1,6 +1,8 @@
 /** Sites, and the act of declaring one lost: explicit, durable, global to all runs. */
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
+import type { SystemEntry } from '../core/system.ts';
+import type { SiteDeclared } from '../core/system-entries.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { Agent } from './agent.ts';
 import type { Catalog } from './catalog.ts';
@@ -10,6 +12,12 @@ import type { SiteState } from './service.ts';
 export interface SiteRef {
   readonly id: string;
   readonly name: string;
+}
+
+/** Other members, where there are any. */
+interface Others {
+  /** Resolves when all of them act on what the catalog holds now. */
+  acknowledged(): Promise<void>;
 }
 
 interface SitesParts {
@@ -22,6 +30,8 @@ interface SitesParts {
 
 export class Sites {
   readonly #parts: SitesParts;
+  /** Set by whoever knows of them; alone, there is nobody to wait for. */
+  others: Others = { acknowledged: async () => {} };
 
   constructor(parts: SitesParts) {
     this.#parts = parts;
@@ -31,7 +41,15 @@ export class Sites {
   restore(): void {
     const { lostSites } = this.#parts.catalog.state;
     for (const siteId of lostSites.keys()) this.#parts.pool.setSiteLost(siteId, true);
-    for (const agent of this.#parts.runs.openAgents()) this.#tell(agent);
+    for (const agent of this.#parts.runs.openAgents()) void this.#tell(agent).catch(() => {});
+  }
+
+  /** What other members have declared. */
+  heard(entries: readonly SystemEntry[]): void {
+    for (const { type, siteId } of entries.filter(isDeclaration)) {
+      this.#parts.pool.setSiteLost(siteId, type === 'site-lost');
+    }
+    if (entries.some(isDeclaration)) this.restore();
   }
 
   list(): readonly SiteState[] {
@@ -57,6 +75,7 @@ export class Sites {
     if (lost) this.#parts.pool.setSiteLost(siteId, true);
     const at = this.#parts.clock.now();
     await this.#parts.catalog.append([{ type: what, at, siteId, requester, reason }]);
+    await this.others.acknowledged();
     if (!lost) this.#parts.pool.setSiteLost(siteId, false);
     const open = this.#parts.runs.openAgents();
     await Promise.all(open.map((agent) => this.#tell(agent)));
@@ -91,3 +110,6 @@ export class Sites {
     };
   }
 }
+
+const isDeclaration = (entry: SystemEntry): entry is SiteDeclared =>
+  entry.type === 'site-lost' || entry.type === 'site-reachable';

@@ -23,7 +23,7 @@ import { freezeDevice } from '../planner/freeze-device.ts';
 import { freezeMoves } from '../planner/freeze-moves.ts';
 import { Memories } from '../planner/memory.ts';
 import type { Agent } from './agent.ts';
-import type { Catalog } from './catalog.ts';
+import { type Catalog, catalogMoved } from './catalog.ts';
 import { foundOf, movesIn } from './instances.ts';
 import { Lines } from './lines.ts';
 import type { Recoveries } from './recoveries.ts';
@@ -63,6 +63,7 @@ export class Starts {
     const choice = changes === undefined ? [] : [changes];
     const asked = JSON.stringify([planId, mode, policies, ...choice]);
     return this.#once(request, asked, `plan ${planId}`, async (requestKey) => {
+      const still = this.#judgedBy({ ...request, requestKey }, planId);
       const plan = this.plan(planId);
       this.#expectReady(plan, mode);
       this.#parts.recoveries.expectChoosable(plan, mode, changes);
@@ -70,9 +71,9 @@ export class Starts {
       expectNoObstacle(made, plan.id);
       this.#parts.recoveries.expectChosen(plan, mode, changes);
       const runId = this.#parts.random.id();
-      const superseded = await this.#stop(plan, request.requester);
+      const superseded = await this.#stop(plan, request.requester, still);
       const wanted = { ...request, requestKey, initiatorId: '' };
-      return this.#open(runId, made, wanted, asked, superseded);
+      return this.#open(runId, made, wanted, asked, { superseded, still });
     });
   }
 
@@ -80,6 +81,7 @@ export class Starts {
     const { verb, arrayId, targets, args, initiatorId } = request;
     const asked = JSON.stringify([verb, arrayId, targets, args, initiatorId]);
     return this.#once(request, asked, `array ${arrayId}`, async (requestKey) => {
+      const still = this.#judgedBy({ ...request, requestKey }, '');
       const remote = this.#parts.scout.storage(arrayId);
       if (this.#parts.catalog.state.lostSites.has(remote.siteId)) {
         const message = `site "${remote.siteId}" of ${arrayId} is declared lost: it is not called`;
@@ -89,7 +91,7 @@ export class Starts {
       const made = await this.#freezeDevice(request);
       expectNoObstacle(made, arrayId);
       const runId = this.#parts.random.id();
-      return this.#open(runId, made, { ...request, requestKey }, asked);
+      return this.#open(runId, made, { ...request, requestKey }, asked, { still });
     });
   }
 
@@ -99,6 +101,7 @@ export class Starts {
     const asked = JSON.stringify([computeId, moves]);
     return this.#once(request, asked, `compute ${computeId}`, async (requestKey) => {
       const { scout, random } = this.#parts;
+      const still = this.#judgedBy({ ...request, requestKey }, '');
       const evidence = await scout.evidence(computeId, true);
       const seen = {
         evidence,
@@ -113,7 +116,8 @@ export class Starts {
       );
       expectNoObstacle(made, computeId);
       const { requester } = request;
-      return this.#open(random.id(), made, { requester, requestKey, initiatorId: '' }, asked);
+      const wanted = { requester, requestKey, initiatorId: '' };
+      return this.#open(random.id(), made, wanted, asked, { still });
     });
   }
 
@@ -153,16 +157,14 @@ export class Starts {
 
   async #context(policies: StartRequest['policies'], remoteIds: ReadonlySet<string>) {
     const { scout, catalog, modeSteps, clock, runs } = this.#parts;
+    const openRuns = await runs.openRuns();
     return {
       ...(modeSteps === undefined ? {} : { modeSteps }),
       capabilities: await scout.capabilities(remoteIds),
       lostSites: new Set(catalog.state.lostSites.keys()),
       now: clock.now(),
       copies: catalog.state.moves,
-      openRuns: runs.openAgents().map(({ state }) => ({
-        runId: state.started.runId,
-        frozen: state.frozen,
-      })),
+      openRuns,
       policies,
     };
   }
@@ -203,7 +205,7 @@ export class Starts {
     const { catalog, random } = this.#parts;
     const requestKey = request.requestKey === '' ? random.id() : request.requestKey;
     const key = requestOf(request.requester, requestKey);
-    return this.#lines.run(`request ${key}`, async () => {
+    const judge = async (): Promise<StartedRun> => {
       const known = catalog.state.requests.get(key);
       if (known !== undefined) {
         const opened = catalog.state.runs.get(known)?.opened;
@@ -218,7 +220,24 @@ export class Starts {
       expectFresh(catalog.state, request.requester, requestKey);
       catalog.expectNotHeld();
       return { ...(await this.#lines.run(line, () => start(requestKey))), existing: false };
-    });
+    };
+    return this.#lines.run(`request ${key}`, () => catalog.judged(judge));
+  }
+
+  /** Whether what a start is judged by is still the same: asked when its entries are to land. */
+  #judgedBy(
+    { requester, requestKey }: { readonly requester: string; readonly requestKey: string },
+    planId: string,
+  ): () => boolean {
+    const { catalog, runs } = this.#parts;
+    const { state } = catalog;
+    const before = new Set(runs.openIds());
+    const facts = () => JSON.stringify([state.plans.get(planId)?.etag, ...state.lostSites.keys()]);
+    const was = facts();
+    return () =>
+      facts() === was &&
+      !state.requests.has(requestOf(requester, requestKey)) &&
+      runs.openIds().every((runId) => before.has(runId));
   }
 
   /** Refuses a mode that the plan's history does not lead to, or that the sites' state forbids. */
@@ -264,11 +283,16 @@ export class Starts {
    * A disaster run takes over from an open run of the same plan: that one is cancelled, and its
    * calls end (those to the lost site at once). Answers the run that is to end.
    */
-  async #stop(plan: Plan, requester: string): Promise<Agent | undefined> {
+  async #stop(plan: Plan, requester: string, still: () => boolean): Promise<Agent | undefined> {
     const { catalog, runs } = this.#parts;
     const open = openRunOf(catalog.state, plan.id);
     const agent = open && runs.agent(open.runId);
-    if (open === undefined || agent === undefined) return undefined;
+    if (open === undefined) return undefined;
+    if (agent === undefined) {
+      if (!runs.drivenElsewhere(open.runId)) return undefined;
+      if (!still()) throw catalogMoved();
+      throw await runs.elsewhereError(open.runId);
+    }
     await runs.cancel(open.runId, requester, 'superseded by a disaster run');
     await agent.quiet();
     return agent;
@@ -283,7 +307,7 @@ export class Starts {
       readonly initiatorId: string;
     },
     asked: string,
-    superseded?: Agent,
+    { superseded, still }: Parameters<Runs['open']>[2] = {},
   ): Promise<Opened> {
     const { random, clock, runs, catalog } = this.#parts;
     const at = clock.now();
@@ -304,7 +328,7 @@ export class Starts {
     await runs.open(
       { type: 'run-opened', ...opened, ...(moves.length === 0 ? {} : { moves }) },
       started,
-      superseded,
+      { superseded, ...(still === undefined ? {} : { still }) },
     );
     return { runId, warnings };
   }

@@ -26,7 +26,7 @@ import {
 import { listFilesIn, readFileIn, removeFileIn, writeFileIn } from './datastore-files.ts';
 import { chooseInstance, findInstances } from './instances.ts';
 import { mount, register, statusOfVm, unmount, unregister } from './machines.ts';
-import { type Licence, recall } from './memory.ts';
+import { admit, type Licence, recall } from './memory.ts';
 import {
   cancelMigration,
   migrateLive,
@@ -74,7 +74,10 @@ const recordVerb = <V extends RecordVerb, T extends Place>(
   const settle = async (call: Call<V>) => {
     const { directory } = await computeOf(call.session, call.signal);
     return settleEach<Place>(call.targets, (target) =>
-      withCompute(directory, call, async ({ state }): Promise<Settlement> => {
+      withCompute(directory, call, async ({ state, commit }): Promise<Settlement> => {
+        // Whoever asks has the licence: nothing lands under an older one from here on.
+        const admitted = admit(state, call);
+        if (admitted !== state) await commit(admitted);
         const known = recall(state, call.key, whatOf(verb, target));
         return { id: target.id, verdict: known === undefined ? 'absent' : 'done' };
       }),

@@ -74,8 +74,10 @@ export const callSettle = (
 ): readonly Settlement[] => {
   elapse(world, now);
   const { ledger } = world;
-  const { verb, remoteId, key, targets } = request;
+  const { verb, remoteId, key, epoch, targets } = request;
   reach(world, remoteId, `settle ${verb}`);
+  // Whoever asks has the licence: from here on calls under an older one do nothing.
+  isOldEpoch(ledger, remoteId, key, epoch);
   const book = bookOf(remoteId, verb, key);
   const successes = ledger.books.get(book);
   return targets.map(({ id }): Settlement => {

@@ -69,9 +69,9 @@ const use = <A>(call: VerbCall<LabSession, TargetVerb>, verb: TargetVerb): A => 
 };
 
 const settle = (call: VerbCall<LabSession, TargetVerb>, verb: TargetVerb) => {
-  const { session, key, targets, signal } = call;
+  const { session, key, epoch, targets, signal } = call;
   const { remoteId, port } = session;
-  const request = { kind: 'settle', remoteId, verb, key, targets } as const;
+  const request = { kind: 'settle', remoteId, verb, key, epoch, targets } as const;
   return port.send(request, signal) as readonly Settlement[];
 };
 

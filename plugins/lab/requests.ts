@@ -30,6 +30,7 @@ export interface SettleRequest {
   readonly remoteId: string;
   readonly verb: TargetVerb;
   readonly key: string;
+  readonly epoch: number;
   readonly targets: readonly Named[];
 }
 

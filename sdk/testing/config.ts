@@ -30,6 +30,8 @@ export interface DaemonConfig {
   readonly computes: readonly RemoteEntry[];
   /** A database with the journal; without it, a file in the state directory. */
   readonly journal?: { readonly postgres: string };
+  /** Its name among the members that share a database. */
+  readonly member?: string;
   /** Worker threads. */
   readonly workers?: number;
   /** Failures made on purpose; see `docs/`. */

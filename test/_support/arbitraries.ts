@@ -202,5 +202,6 @@ export const entries: fc.Arbitrary<Entry> = fc.oneof(
   }),
   entry('run-site-lost', { ...run, siteId: ids }),
   entry('run-site-reachable', { ...run, siteId: ids }),
+  entry('run-taken-over', { ...run, memberId: ids, epoch: fc.integer({ min: 2, max: 9 }) }),
   entry('run-ended', { ...run, result: fc.constantFrom(...runResults), byRunId: maybe(ids) }),
 ) as fc.Arbitrary<Entry>;

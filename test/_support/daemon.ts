@@ -66,6 +66,28 @@ export interface FilesDaemon {
   readonly sites: Sites;
 }
 
+/** Sites with their VMs running, and daemons that share a database; the first knows `move`. */
+export const startMembers = async (
+  t: ExecutionContext,
+  postgres: string,
+  names: readonly string[],
+  more: Partial<DaemonConfig> = {},
+): Promise<{ readonly members: readonly TestDaemon[]; readonly sites: Sites }> => {
+  const sites = await makeSites(groups);
+  t.teardown(() => sites.close());
+  const { directory, compute } = sites;
+  await startVms({ directory: compute.a, arrays: { a: directory.a }, heartbeatMs });
+  const members: TestDaemon[] = [];
+  for (const member of names) {
+    const config = { ...filesConfig(sites), journal: { postgres }, member, ...more };
+    const daemon = await startDaemon({ config });
+    t.teardown(() => daemon.stop());
+    members.push(daemon);
+  }
+  await members[0]?.client.plans.create(planOver('move'));
+  return { members, sites };
+};
+
 /** Sites with their VMs running, and a daemon that knows the plan `move`. */
 export const startOnFiles = async (
   t: ExecutionContext,

@@ -108,7 +108,7 @@ export const rig = async (
     journal,
     lab: controlLab(lab),
     restart: async () => {
-      made.engine.close();
+      void made.engine.close();
       made.engine = await open();
     },
   };

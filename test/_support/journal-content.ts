@@ -1,6 +1,12 @@
 /** What a journal holds, whole, and a journal that holds a little of everything. */
 import type { Journal } from '../../daemon/journal/journal.ts';
 
+/** A body that says so is a licence. */
+export const copyOptions = {
+  last: 'system',
+  epochIn: (body: string) => (body.startsWith('epoch ') ? Number(body.slice(6)) : undefined),
+};
+
 /** Two runs, and a system stream whose first 900 entries are trimmed. */
 export const fillJournal = async (journal: Journal): Promise<void> => {
   const bodies = (count: number) => Array.from({ length: count }, (_, n) => `{"n":${n}}`);

@@ -42,8 +42,9 @@ export const verbsOf = (port: Port) => {
     name: TargetVerb,
     targets: readonly { readonly id: string }[],
     key: string,
+    epoch = 1,
   ): Promise<readonly Settlement[]> => {
-    const request = { kind: 'settle', remoteId, verb: name, key, targets } as const;
+    const request = { kind: 'settle', remoteId, verb: name, key, epoch, targets } as const;
     return (await port.send(request)) as readonly Settlement[];
   };
   const poll = async (

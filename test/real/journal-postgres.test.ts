@@ -6,7 +6,7 @@ import { copyJournal } from '../../daemon/journal/copy.ts';
 import { type Journal, JournalError } from '../../daemon/journal/journal.ts';
 import { MemoryJournal } from '../../daemon/journal/memory.ts';
 import { openPgJournal } from '../../daemon/journal/pg.ts';
-import { contentOf, fillJournal } from '../_support/journal-content.ts';
+import { contentOf, copyOptions, fillJournal } from '../_support/journal-content.ts';
 import { type PostgresServer, startPostgres } from '../_support/postgres.ts';
 import { journalSuite } from '../contract/_journal-suite.ts';
 
@@ -39,12 +39,24 @@ const ask = async (url: string, sql: string) => {
 const bodiesOf = async (journal: Journal, stream: string) =>
   (await journal.read(stream, 1, 100_000)).map(({ body }) => body);
 
-test('journal postgres: in use by another → refused, the first goes on', async (t) => {
+test('journal postgres: opened by many at once → each number is taken by one', async (t) => {
   const { url, journal } = await opened(t);
-  const error = await t.throwsAsync(openPgJournal({ url }), { instanceOf: JournalError });
-  t.is(error?.refusal, 'in-use');
-  await journal.append([{ stream: 'a', seq: 1, bodies: ['x'] }]);
-  t.deepEqual(await bodiesOf(journal, 'a'), ['x']);
+  const others = await Promise.all([1, 2, 3].map(() => openPgJournal({ url })));
+  t.teardown(() => Promise.all(others.map((other) => other.close())));
+  const journals = [journal, ...others];
+  for (let seq = 1; seq <= 50; seq++) {
+    const takes = journals.map((one, n) =>
+      one.append([{ stream: 'a', seq, bodies: [`${n}`] }]).then(
+        () => 1,
+        () => 0,
+      ),
+    );
+    t.is(
+      (await Promise.all(takes)).reduce<number>((sum, took) => sum + took, 0),
+      1,
+    );
+  }
+  t.is((await bodiesOf(journal, 'a')).length, 50);
 });
 
 test('journal postgres: a newer format → refused', async (t) => {
@@ -193,7 +205,7 @@ test('journal postgres: copied into it and back → every number and byte', asyn
   const { journal } = await opened(t);
   const [source, back] = [new MemoryJournal(), new MemoryJournal()];
   await fillJournal(source);
-  const there = await copyJournal(source, journal, 'system');
-  t.deepEqual(await copyJournal(journal, back, 'system'), there);
+  const there = await copyJournal(source, journal, copyOptions);
+  t.deepEqual(await copyJournal(journal, back, copyOptions), there);
   t.deepEqual(await contentOf(back), await contentOf(source));
 });

@@ -141,6 +141,7 @@ const configOf = (
   site: 'site-b',
   listen: [],
   state: '/simulated/state',
+  member: 'simulated',
   sites,
   plugins: [{ id: 'lab', module: 'lab' }],
   remotes,

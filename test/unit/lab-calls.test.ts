@@ -136,6 +136,14 @@ test('a call of an older epoch is fenced, one of another run is not', async (t) 
   t.is(await call('two', 1), 'answered');
 });
 
+test('settled under a newer epoch → what was asked under an older one does nothing', async (t) => {
+  const { verb, settle } = makeLab();
+  const key = 'one/power/run/1';
+  t.like((await settle(at, 'powerOff', [vm()], key, 2))[0], { verdict: 'absent' });
+  t.is(await kindOf(verb(at, 'powerOff', [vm()], { key, epoch: 1 })), 'fenced');
+  t.is(await kindOf(verb(at, 'powerOff', [vm()], { key, epoch: 2 })), 'answered');
+});
+
 test('ten simulated hours of sync: accepted, polled, and done on the minute', async (t) => {
   const hours = 60 * 60 * 1_000;
   const lab = makeLab({ operationMs: { sync: 10 * hours } });

@@ -356,6 +356,9 @@ const foldRun = (state: RunState, entry: RunLevel): RunState => {
     case 'run-site-reachable':
       state.lostSites.delete(entry.siteId);
       break;
+    case 'run-taken-over':
+      state.epoch = entry.epoch;
+      return state;
     case 'run-ended':
       state.result = entry.result;
       state.endedAtMs = entry.at;

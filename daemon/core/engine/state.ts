@@ -163,6 +163,8 @@ export interface RunState {
   readonly returning: Set<number>;
   /** How many of them are still in flight, or in the middle of an undo. */
   restless: number;
+  /** The licence under which it is driven; higher each time another member takes it over. */
+  epoch: number;
   cancelling: boolean;
   /** What was said by whoever asked it to stop last. */
   cancelReason: string;
@@ -304,6 +306,7 @@ export const openRun = (started: RunStarted): RunState => {
     arrivals: new Set(groups.keys()),
     agenda: new Set(),
     lostSites: new Set(started.lostSites),
+    epoch: 1,
     halts: new Map(),
     rollback: new Set(),
     returning: new Set(),

@@ -48,6 +48,8 @@ const told: Partial<Record<RunEventType, (event: RunEvent) => string | undefined
         : `, with ${count(changed.length, 'other policy', 'other policies')}`;
     return `${requester} decided: ${wordOf(Decision, decision)}${with_}`;
   },
+  [RunEventType.RUN_TAKEN_OVER]: ({ memberId, epoch }) =>
+    `taken over by member ${memberId} (epoch ${epoch})`,
   [RunEventType.RUN_SITE_LOST]: ({ siteIds }) => `site ${siteIds[0]} was declared lost`,
   [RunEventType.RUN_SITE_REACHABLE]: ({ siteIds }) => `site ${siteIds[0]} was declared reachable`,
 };

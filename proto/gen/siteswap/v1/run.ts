@@ -640,6 +640,8 @@ export const RunEventType = {
   RUN_ENDED: "RUN_EVENT_TYPE_RUN_ENDED",
   /** TASK_WITHDRAWN - The intent was given up before its call was made (cancel, stop, lost site): nothing is in doubt. */
   TASK_WITHDRAWN: "RUN_EVENT_TYPE_TASK_WITHDRAWN",
+  /** RUN_TAKEN_OVER - Another member drives the run from here on: member_id, epoch. */
+  RUN_TAKEN_OVER: "RUN_EVENT_TYPE_RUN_TAKEN_OVER",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
 
@@ -663,6 +665,7 @@ export namespace RunEventType {
   export type RUN_SITE_REACHABLE = typeof RunEventType.RUN_SITE_REACHABLE;
   export type RUN_ENDED = typeof RunEventType.RUN_ENDED;
   export type TASK_WITHDRAWN = typeof RunEventType.TASK_WITHDRAWN;
+  export type RUN_TAKEN_OVER = typeof RunEventType.RUN_TAKEN_OVER;
   export type UNRECOGNIZED = typeof RunEventType.UNRECOGNIZED;
 }
 
@@ -719,6 +722,9 @@ export function runEventTypeFromJSON(object: any): RunEventType {
     case 16:
     case "RUN_EVENT_TYPE_TASK_WITHDRAWN":
       return RunEventType.TASK_WITHDRAWN;
+    case 17:
+    case "RUN_EVENT_TYPE_RUN_TAKEN_OVER":
+      return RunEventType.RUN_TAKEN_OVER;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -762,6 +768,8 @@ export function runEventTypeToNumber(object: RunEventType): number {
       return 15;
     case RunEventType.TASK_WITHDRAWN:
       return 16;
+    case RunEventType.RUN_TAKEN_OVER:
+      return 17;
     case RunEventType.UNRECOGNIZED:
     default:
       return -1;
@@ -1055,6 +1063,9 @@ export interface RunEvent {
   planId: string;
   mode: Mode;
   initiatorId: string;
+  /** Who took the run over, and under which epoch: calls of older ones are refused by plugins that fence. */
+  memberId: string;
+  epoch: number;
 }
 
 export interface RunEvent_PoliciesEntry {
@@ -3037,6 +3048,8 @@ function createBaseRunEvent(): RunEvent {
     planId: "",
     mode: Mode.UNSPECIFIED,
     initiatorId: "",
+    memberId: "",
+    epoch: 0,
   };
 }
 
@@ -3128,6 +3141,12 @@ export const RunEvent: MessageFns<RunEvent> = {
     }
     if (message.initiatorId !== "") {
       writer.uint32(234).string(message.initiatorId);
+    }
+    if (message.memberId !== "") {
+      writer.uint32(242).string(message.memberId);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(248).uint64(message.epoch);
     }
     return writer;
   },
@@ -3380,6 +3399,22 @@ export const RunEvent: MessageFns<RunEvent> = {
             message.initiatorId = reader.string();
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.memberId = reader.string();
+            continue;
+          }
+          case 31: {
+            if (tag !== 248) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3436,6 +3471,8 @@ export const RunEvent: MessageFns<RunEvent> = {
     message.planId = object.planId ?? "";
     message.mode = object.mode ?? Mode.UNSPECIFIED;
     message.initiatorId = object.initiatorId ?? "";
+    message.memberId = object.memberId ?? "";
+    message.epoch = object.epoch ?? 0;
     return message;
   },
 };

@@ -1,0 +1,106 @@
+/** Several daemons over one PostgreSQL: runs outlive the member that drives them. */
+import { setTimeout as delay } from 'node:timers/promises';
+import test from 'ava';
+import { Mode, type RunEvent, RunEventType, RunResult } from '../../sdk/client/index.ts';
+import type { TestDaemon } from '../../sdk/testing/index.ts';
+import { repeatedTasks, startMembers } from '../_support/daemon.ts';
+import { type PostgresServer, startPostgres } from '../_support/postgres.ts';
+
+let server: PostgresServer;
+
+test.before(async () => {
+  server = await startPostgres();
+});
+test.after.always(() => server?.stop());
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1);
+
+/** Each sync takes this long: there is time to strike. */
+const slow = {
+  injections: [
+    { name: 'slow', step: 'sync', effect: { effect: 'delay', delayMs: 1_500 } },
+    { name: 'slow too', step: 'promote-target', effect: { effect: 'delay', delayMs: 1_500 } },
+  ],
+};
+
+const start = (member: TestDaemon) =>
+  member.client.runs.start({
+    planId: 'move',
+    mode: Mode.PLANNED,
+    requester: 'ann',
+    requestKey: 'once',
+  });
+
+/** Everything that a watcher at `member` sees; `strike` is called once it has seen `at` events. */
+const watchAt = async (
+  member: TestDaemon,
+  runId: string,
+  at = 0,
+  strike: () => Promise<void> | void = () => {},
+): Promise<RunEvent[]> => {
+  const events: RunEvent[] = [];
+  for await (const event of member.client.runs.watch(runId)) {
+    events.push(event);
+    if (events.length === at) await strike();
+  }
+  return events;
+};
+
+const expectWhole = (t: import('ava').ExecutionContext, events: readonly RunEvent[]): void => {
+  t.deepEqual(
+    events.map(({ cursor }) => cursor),
+    upTo(events.length),
+  );
+  t.deepEqual(repeatedTasks(events), []);
+  t.is(events.at(-1)?.result, RunResult.SUCCEEDED);
+};
+
+test('members: a run at one is seen at the other, event by event, and its end', async (t) => {
+  const { members } = await startMembers(t, await server.database(), ['m1', 'm2']);
+  const [first, second] = members as [TestDaemon, TestDaemon];
+  const { runId } = await start(first);
+  const [here, there] = await Promise.all([watchAt(first, runId), watchAt(second, runId)]);
+  t.deepEqual(there, here);
+  expectWhole(t, there);
+  t.is((await second.client.runs.get(runId)).result, RunResult.SUCCEEDED);
+  t.is((await start(second)).runId, runId);
+});
+
+test('members: SIGKILL of the one that drives → the other goes on, nothing twice', async (t) => {
+  const { members } = await startMembers(t, await server.database(), ['m1', 'm2'], slow);
+  const [first, second] = members as [TestDaemon, TestDaemon];
+  const { runId } = await start(first);
+  let killedMs = 0;
+  const events = await watchAt(second, runId, 8, async () => {
+    await first.kill();
+    killedMs = Date.now();
+  });
+  expectWhole(t, events);
+  const taken = events.find(({ type }) => type === RunEventType.RUN_TAKEN_OVER);
+  t.is(taken?.memberId, 'm2');
+  t.is(taken?.epoch, 2);
+  t.log(`taken over ${(taken?.time?.getTime() ?? 0) - killedMs} ms after`);
+});
+
+test('members: the one that drives is frozen and wakes → fenced, nothing twice', async (t) => {
+  const { members } = await startMembers(t, await server.database(), ['m1', 'm2'], slow);
+  const [first, second] = members as [TestDaemon, TestDaemon];
+  const { runId } = await start(first);
+  const events = await watchAt(second, runId, 8, () => {
+    process.kill(first.pid, 'SIGSTOP');
+    setTimeout(() => process.kill(first.pid, 'SIGCONT'), 8_000);
+  });
+  expectWhole(t, events);
+  t.is(events.filter(({ type }) => type === RunEventType.RUN_TAKEN_OVER).length, 1);
+  while ((await first.client.health().catch(() => '')) !== 'SERVING') await delay(100);
+  const again = await watchAt(first, runId);
+  t.deepEqual(again, events);
+});
+
+test('members: 20 starts of one key at both, at once → one run', async (t) => {
+  const { members } = await startMembers(t, await server.database(), ['m1', 'm2']);
+  const starts = upTo(20).map((n) => start(members[n % 2] as TestDaemon));
+  const runs = await Promise.all(starts);
+  t.is(new Set(runs.map(({ runId }) => runId)).size, 1);
+  expectWhole(t, await watchAt(members[1] as TestDaemon, runs[0]?.runId ?? ''));
+});
