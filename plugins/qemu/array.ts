@@ -14,6 +14,8 @@ export interface ArrayFile {
   /** Names its locks: two arrays of one id are two. */
   readonly uuid: string;
   readonly name: string;
+  /** Ids under which other sites know it too: its devices are shared by their hosts. */
+  readonly alsoKnownAs?: readonly string[];
   readonly peerArrayIds: readonly string[];
   /** Other ways to peers than their own address: peer array id → where its daemon is reached. */
   readonly links?: Readonly<Record<string, Address>>;
@@ -59,7 +61,7 @@ export const reachArray = async (
   if (found === undefined) {
     throw failure('unreachable', `array ${id} is out of reach: nothing at ${directory}`);
   }
-  if (found.id === id) return { ...found, directory, start };
+  if (found.id === id || found.alsoKnownAs?.includes(id)) return { ...found, id, directory, start };
   throw failure('refused', `${directory} is array ${found.id}, not ${id}`);
 };
 

@@ -14,9 +14,10 @@ export const configSchema = z
       .describe('start the storage daemon of an array when there is none; false: others do'),
     arrays: directories.optional().describe('compute: array id → its directory'),
     hosts: z.array(text()).min(1).optional().describe('compute: names of its hypervisors'),
-    computes: directories
+    computes: z
+      .record(text(), z.strictObject({ site: text(), directory: text(), arrays: directories }))
       .optional()
-      .describe('compute: those that its VMs can be migrated to, id → directory'),
+      .describe('compute: those that its VMs can be migrated to, by id'),
   })
   .refine(({ peers, arrays }) => peers === undefined || arrays === undefined, {
     message: 'give `peers` for an array or `arrays` for a compute, not both',

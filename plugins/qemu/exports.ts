@@ -38,8 +38,14 @@ const descriptionOf = (at: GroupAt, state: GroupState, device: StoredDevice, use
   return use === 'replica' ? `${own}, replica of ${peer}` : `${own}, peer ${peer}`;
 };
 
-const exportId = (use: Use, at: GroupAt, device: StoredDevice): string =>
-  `${use}-${tokenOf(at, device)}`;
+/** Each compute has an export of its own: to cut one off leaves the others alone. */
+export const hostExportOf = (device: Pick<StoredDevice, 'id'>, seat: Seat): string =>
+  `${exportNameOf('host', device, seat)}/${seat.computeId}`;
+
+const exportId = (use: Use, at: GroupAt, device: StoredDevice, computeId = ''): string => {
+  const token = `${use}-${tokenOf(at, device)}`;
+  return computeId === '' ? token : `${token}-${tokenOf(at, { id: computeId })}`;
+};
 
 /** Ids of the exports that the daemon has. */
 const exportsOf = async (qmp: Qmp): Promise<ReadonlySet<string>> => {
@@ -47,31 +53,44 @@ const exportsOf = async (qmp: Qmp): Promise<ReadonlySet<string>> => {
   return new Set(found.map(({ id }) => id));
 };
 
-/** Uses of a device that the group's state asks for. */
-const usesOf = (state: GroupState, { id }: StoredDevice): readonly Use[] => {
-  const hasSeat = (seats: readonly Seat[] = []): boolean =>
-    seats.some(({ deviceId }) => deviceId === id);
-  const uses: Use[] = [];
-  if (state.role === 'replica') uses.push('replica');
-  if (acceptsWriters(state) && hasSeat(state.hosts)) uses.push('host');
-  if (hasSeat(state.test?.hosts)) uses.push('test');
-  return uses;
+interface Wanted {
+  readonly use: Use;
+  readonly device: StoredDevice;
+  readonly id: string;
+  readonly name: string;
+}
+
+/** Exports of a device that the group's state asks for. */
+const wantedOf = (at: GroupAt, state: GroupState, device: StoredDevice): readonly Wanted[] => {
+  const seatsIn = (seats: readonly Seat[] = []): readonly Seat[] =>
+    seats.filter(({ deviceId }) => deviceId === device.id);
+  const shared = (use: Use): Wanted => {
+    const name = exportNameOf(use, device, state);
+    return { use, device, id: exportId(use, at, device), name };
+  };
+  const hosts = acceptsWriters(state) ? seatsIn(state.hosts) : [];
+  return [
+    ...(state.role === 'replica' ? [shared('replica')] : []),
+    ...hosts.map((seat): Wanted => {
+      const id = exportId('host', at, device, seat.computeId);
+      return { use: 'host', device, id, name: hostExportOf(device, seat) };
+    }),
+    ...(seatsIn(state.test?.hosts).length > 0 ? [shared('test')] : []),
+  ];
 };
 
 /** Adds the exports that the group's state asks for; who changes it takes the others away. */
 export const ensureExports = async ({ at, state }: HeldGroup, qmp: Qmp): Promise<void> => {
-  const wanted = state.devices.flatMap((device) =>
-    usesOf(state, device).map((use) => ({ device, use, id: exportId(use, at, device) })),
-  );
+  const wanted = state.devices.flatMap((device) => wantedOf(at, state, device));
   if (wanted.length === 0) return;
   const known = await exportsOf(qmp);
-  for (const { device, use, id } of wanted.filter((one) => !known.has(one.id))) {
+  for (const { device, use, id, name } of wanted.filter((one) => !known.has(one.id))) {
     const active = nodeOf(at, device, activeLayer(state).id);
     await qmp.must('block-export-add', {
       type: 'nbd',
       id,
       'node-name': use === 'test' ? testNodeOf(at, device) : active,
-      name: exportNameOf(use, device, state),
+      name,
       description: descriptionOf(at, state, device, use),
       writable: true,
     });
@@ -83,6 +102,8 @@ export interface Removal {
   readonly force: boolean;
   /** Absent: of every device of the group. */
   readonly deviceId?: string;
+  /** Absent: of every compute. */
+  readonly computeId?: string;
 }
 
 /** Asks for the end of one export. A client that has just gone may still be counted as attached. */
@@ -120,13 +141,17 @@ export const removeExports = async (
   held: HeldGroup,
   qmp: Qmp,
   use: Use,
-  { force, deviceId }: Removal,
+  { force, deviceId, computeId }: Removal,
 ): Promise<void> => {
   const { at, state } = held;
   const known = await exportsOf(qmp);
   const ids = state.devices
     .filter(({ id }) => deviceId === undefined || id === deviceId)
-    .map((device) => exportId(use, at, device))
+    .flatMap((device) => {
+      if (computeId !== undefined) return [exportId(use, at, device, computeId)];
+      const id = exportId(use, at, device);
+      return [...known].filter((one) => one === id || one.startsWith(`${id}-`));
+    })
     .filter((id) => known.has(id));
   for (const id of ids) await removeExport(held, qmp, id, force);
   const gone = await waitFor(async () => {
@@ -134,4 +159,22 @@ export const removeExports = async (
     return ids.some((id) => left.has(id)) ? undefined : true;
   }, quitMsMax);
   if (!gone) throw failure('timeout', `exports of group ${at.id} did not end: ${ids.join(', ')}`);
+};
+
+/** Exports of computes that have no seat any more: whoever uses them is cut off. */
+export const dropSeatless = async (held: HeldGroup, qmp: Qmp): Promise<void> => {
+  const { at, state } = held;
+  const wanted = new Set(
+    state.devices.flatMap((device) => wantedOf(at, state, device).map(({ id }) => id)),
+  );
+  const tokens = state.devices.map((device) => `${exportId('host', at, device)}-`);
+  const stale = [...(await exportsOf(qmp))].filter(
+    (id) => tokens.some((token) => id.startsWith(token)) && !wanted.has(id),
+  );
+  for (const id of stale) await removeExport(held, qmp, id, true);
+  const gone = await waitFor(async () => {
+    const left = await exportsOf(qmp);
+    return stale.some((id) => left.has(id)) ? undefined : true;
+  }, quitMsMax);
+  if (!gone) throw failure('timeout', `exports of group ${at.id} did not end: ${stale.join(', ')}`);
 };

@@ -39,6 +39,10 @@ export interface StoredDevice {
 export interface Seat {
   readonly computeId: string;
   readonly deviceId: string;
+  /** Site of the compute: a fence of a shared device cuts off those of the other one. */
+  readonly siteId: string;
+  /** The licence under which it was given. */
+  readonly lineage: string;
 }
 
 /**
@@ -96,7 +100,10 @@ export interface GroupState extends Memory {
   readonly test?: { readonly layer: string; readonly hosts: readonly Seat[] };
   /** A long job that works on the group. */
   readonly operation?: string;
+  /** Shared by the hosts of two sites: the one that goes on serving it. */
   readonly preferredSiteId?: string;
+  /** Shared: the site that was fenced off. */
+  readonly isolatedSiteId?: string;
 }
 
 /** Where a group is. */

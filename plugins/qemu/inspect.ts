@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { nbdUri, reachArray } from './array.ts';
 import { daemonPid, killDaemon } from './daemon.ts';
-import { exportNameOf, removeExports } from './exports.ts';
+import { hostExportOf, removeExports } from './exports.ts';
 import {
   acceptsWriters,
   activeLayer,
@@ -53,11 +53,12 @@ export const writeAs = async (
     const { qmp } = await live(held);
     const { state } = held;
     if (!acceptsWriters(state)) return 'refused';
-    const seat = { computeId: 'inspect', deviceId };
+    const licence = lineage ?? state.lineage;
+    const seat = { computeId: 'inspect', deviceId, siteId: '', lineage: state.lineage };
     await held.commit({ ...state, hosts: [...state.hosts, seat] });
     await live(held);
     try {
-      const name = exportNameOf('host', { id: deviceId }, { lineage: lineage ?? state.lineage });
+      const name = hostExportOf({ id: deviceId }, { ...seat, lineage: licence });
       const uri = nbdUri(storage.address, name);
       await run('qemu-io', ['-f', 'raw', '-c', 'write -P 0x5a 0 4096', '-c', 'flush', uri]);
       return 'written';
@@ -68,7 +69,8 @@ export const writeAs = async (
       throw error;
     } finally {
       await held.commit({ ...held.state, hosts: state.hosts });
-      if (state.hosts.length === 0) await removeExports(held, qmp, 'host', { force: true });
+      const removal = { force: true, computeId: seat.computeId } as const;
+      await removeExports(held, qmp, 'host', removal);
     }
   });
 };

@@ -66,3 +66,49 @@ export const detachMsMax = 1_000;
 
 /** Smallest device: a boot sector, heartbeats, and a cluster to count in. */
 export const deviceBytesMin = 1024 * 1024;
+
+/** One answer of an NBD server on a busy machine. */
+export const nbdMsMax = 30_000;
+
+/** Where a catalog begins on its device, and how large each of its two slots is. */
+export const catalogOffset = 64 * 1024;
+export const catalogBytesMax = 480 * 1024;
+
+/** A small file in a datastore, as the contract bounds it. */
+export const fileBytesMax = 64 * 1024;
+
+/** Datastores that a compute sees at the most when it looks for a VM. */
+export const datastoresMax = 10_000;
+
+/** Memory of a guest. */
+export const memoryMiB = 16;
+
+/** A look at a VM: who looks does not wait long for a monitor that does not answer. */
+export const lookMsMax = 20_000;
+
+/** From SIGKILL to the end of a process on a busy machine. */
+export const killMsMax = 15_000;
+
+/** From the press of the power button to a guest that is off. */
+export const guestMsMax = 30_000;
+
+/** Between two presses of it. */
+export const pressMsMin = 500;
+
+/** After this the press of a button that nobody has seen act will not act any more. */
+export const settleOffMsMax = 2_000;
+
+/** A migration whose memory does not get less for so long has stalled: it is cancelled. */
+export const stallMsMax = 15_000;
+
+/** The last part of a migration: from its order to both sides' word that it is over. */
+export const switchMsMax = 30_000;
+
+/** Bytes a second of one migration: no bound on a machine of one's own. */
+export const migrateBytesMax = 1 << 30;
+
+/** What each VM of a populated datastore gets of its device. */
+export const extentBytes = 1024 * 1024;
+
+/** An event that belongs to a command that QEMU has answered. */
+export const eventMsMax = 5_000;

@@ -80,3 +80,21 @@ export const withLocks = async <T>(
     await Promise.all(held.map(({ release }) => release()));
   }
 };
+
+/** The same, without waiting: undefined when one of them is held. */
+export const tryLocks = async <T>(
+  names: readonly string[],
+  body: () => Promise<T>,
+): Promise<T | undefined> => {
+  const held: Server[] = [];
+  try {
+    for (const name of [...new Set(names)].sort()) {
+      const server = await bind(name);
+      if (server === undefined) return undefined;
+      held.push(server);
+    }
+    return await body();
+  } finally {
+    await Promise.all(held.map((one) => new Promise((resolve) => one.close(resolve))));
+  }
+};

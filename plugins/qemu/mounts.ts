@@ -14,7 +14,7 @@ import type {
 import { type Address, nbdUri, reachArray, type Storage } from './array.ts';
 import { answerEach } from './calls.ts';
 import { takeMonitor } from './daemon.ts';
-import { exportNameOf, removeExports } from './exports.ts';
+import { exportNameOf, hostExportOf, removeExports } from './exports.ts';
 import { failure, faultOf } from './faults.ts';
 import {
   acceptsWriters,
@@ -122,29 +122,38 @@ const checkMountable = (state: GroupState, instance: Instance): void => {
   });
 };
 
+/** A fence that the other side called holds for a site, whoever asks there. */
+const checkNotIsolated = ({ id, isolatedSiteId, lineage }: GroupState, siteId: string): void => {
+  if (isolatedSiteId !== siteId) return;
+  throw failure('fenced', `group ${id} was fenced off from site ${siteId}: ${lineage} writes`);
+};
+
 const mountAt =
-  (computeId: string, deviceId: string, instance: Instance) =>
+  ({ id: computeId, siteId }: ComputeSession, deviceId: string, instance: Instance) =>
   async (held: HeldGroup): Promise<void> => {
     await live(held);
     checkMountable(held.state, instance);
+    checkNotIsolated(held.state, siteId);
     const seats = seatsOf(held.state, instance);
     if (!seats.some(isSeat(computeId, deviceId))) {
-      await held.commit(withSeats(held.state, instance, [...seats, { computeId, deviceId }]));
+      const seat = { computeId, deviceId, siteId, lineage: held.state.lineage };
+      await held.commit(withSeats(held.state, instance, [...seats, seat]));
     }
     await live(held);
   };
 
 /** The export goes before the seat: a crash in between leaves it mounted, and says so. */
 const unmountAt =
-  (computeId: string, deviceId: string, instance: Instance) =>
+  ({ id: computeId }: ComputeSession, deviceId: string, instance: Instance) =>
   async (held: HeldGroup): Promise<void> => {
     const seats = seatsOf(held.state, instance);
     const left = seats.filter((seat) => !isSeat(computeId, deviceId)(seat));
     if (left.length === seats.length) return;
     const { qmp } = await live(held);
-    if (!left.some((seat) => seat.deviceId === deviceId)) {
-      const use = instance === 'production' ? 'host' : 'test';
-      await removeExports(held, qmp, use, { force: false, deviceId });
+    if (instance === 'production') {
+      await removeExports(held, qmp, 'host', { force: false, deviceId, computeId });
+    } else if (!left.some((seat) => seat.deviceId === deviceId)) {
+      await removeExports(held, qmp, 'test', { force: false, deviceId });
     }
     await held.commit(withSeats(held.state, instance, left));
   };
@@ -157,7 +166,7 @@ const mounting = <V extends MountVerb>(verb: V): ChangingVerb<Session, V> => {
       const session = asCompute(call.session);
       const { at, device } = await findDatastore(session, target, call.signal);
       const work = verb === 'mount' ? mountAt : unmountAt;
-      await withGroup(at, call, work(session.id, device.id, target.instance));
+      await withGroup(at, call, work(session, device.id, target.instance));
       return { evidence: {} };
     });
   return { run, repeatable: true } as ChangingVerb<Session, V>;
@@ -200,10 +209,12 @@ export const diskOf = async (
   signal: AbortSignal = AbortSignal.timeout(lockWaitMsMax),
 ): Promise<Disk> => {
   const { at, state, device, run } = await findDatastore(session, { id: datastoreId }, signal);
-  if (!isMounted(session, { state, device, run }, instance)) {
+  const seat = seatsOf(state, instance).find(isSeat(session.id, device.id));
+  if (seat === undefined || !isMounted(session, { state, device, run }, instance)) {
     throw failure('conflict', `datastore ${datastoreId} is not mounted at ${session.id}`);
   }
-  const exportName = exportNameOf(instance === 'production' ? 'host' : 'test', device, state);
+  const exportName =
+    instance === 'production' ? hostExportOf(device, seat) : exportNameOf('test', device, state);
   const { address } = at.storage;
   const uri = nbdUri(address, exportName);
   return { address, exportName, uri, sizeBytes: device.sizeBytes, lineage: state.lineage };

@@ -14,7 +14,7 @@ import {
   type Storage,
 } from './array.ts';
 import { stopDaemon } from './daemon.ts';
-import { makeDirectory, writeJson } from './durable.ts';
+import { makeDirectory, readJson, writeJson } from './durable.ts';
 import { failure } from './faults.ts';
 import {
   type GroupState,
@@ -126,6 +126,31 @@ export const provisionPair = async (spec: {
       const at = { role, peerArrayId: peer.id, devices: devices.map((one) => deviceAt(one, side)) };
       await makeGroup(storage, { ...both, ...at });
     }
+  }
+};
+
+/** One array that the hosts of two sites share: known at each under an id of its own. */
+export const provisionShared = async (spec: {
+  readonly storage: ArraySpec;
+  readonly otherId: string;
+  readonly preferredSiteId: string;
+  readonly groups: readonly Pick<GroupSpec, 'id' | 'devices'>[];
+}): Promise<void> => {
+  const storage = await makeArray(spec.storage, []);
+  const { directory } = spec.storage;
+  const known = await readJson<ArrayFile>(fileOf.description(directory));
+  const shared: ArrayFile = { ...(known as ArrayFile), alsoKnownAs: [spec.otherId] };
+  await writeJson(fileOf.description(directory), shared);
+  for (const { id, devices } of spec.groups) {
+    const point = { id: `origin-${randomUUID()}`, atMs: Date.now(), by: storage.id };
+    await makeGroup(storage, {
+      ...{ id, mode: 'synchronous', role: 'single', lineage: newLineage(1), point },
+      preferredSiteId: spec.preferredSiteId,
+      devices: devices.map((one) => {
+        const { peerId, ...device } = deviceAt(one, 'source');
+        return device;
+      }),
+    });
   }
 };
 

@@ -32,14 +32,27 @@ export interface ComputeSession {
   /** Starts the storage daemons of its arrays when there are none: they are of its own site. */
   readonly start: boolean;
   readonly hosts: readonly string[];
-  /** Where its VMs can be migrated to, id → directory. */
-  readonly computes: Directories;
+  /** Where its VMs can be migrated to, by id. */
+  readonly computes: Readonly<
+    Record<
+      string,
+      { readonly siteId: string; readonly directory: string; readonly arrays: Directories }
+    >
+  >;
 }
 
 export type Session = ArraySession | ComputeSession;
 
 const whole = (directories: Directories): Directories =>
   Object.fromEntries(Object.entries(directories).map(([id, path]) => [id, resolve(path)]));
+
+const others = (computes: NonNullable<Config['computes']>): ComputeSession['computes'] =>
+  Object.fromEntries(
+    Object.entries(computes).map(([id, { site, directory, arrays }]) => [
+      id,
+      { siteId: site, directory: resolve(directory), arrays: whole(arrays) },
+    ]),
+  );
 
 export const openSession = ({ config, remoteId, siteId }: OpenContext<Config>): Session => {
   if (process.platform !== 'linux') {
@@ -49,7 +62,7 @@ export const openSession = ({ config, remoteId, siteId }: OpenContext<Config>): 
   const { peers = {}, arrays, hosts = ['host-1'], computes = {}, start } = config;
   return arrays === undefined
     ? { kind: 'array', ...at, peers: whole(peers), start }
-    : { kind: 'compute', ...at, arrays: whole(arrays), start, hosts, computes: whole(computes) };
+    : { kind: 'compute', ...at, arrays: whole(arrays), start, hosts, computes: others(computes) };
 };
 
 export const asArray = (session: Session): ArraySession => {

@@ -19,7 +19,7 @@ import {
   valueEach,
 } from './calls.ts';
 import { dropTestBytes, startTest, stopTest } from './copies.ts';
-import { removeExports } from './exports.ts';
+import { dropSeatless, removeExports } from './exports.ts';
 import { failure, faultOf } from './faults.ts';
 import {
   findGroup,
@@ -40,6 +40,7 @@ import {
   checkMaySend,
   demote,
   fence,
+  isolate,
   licenseAnew,
   promoteByForce,
   promoteInPeace,
@@ -154,7 +155,21 @@ const failover: Work<'failover'> = async (call, at, what) => {
 };
 
 /** Its writers are cut off in the daemon too, if there is one: durable state comes first. */
+/**
+ * Cuts off the hosts of the other site, in a new lineage; those of the site that asks go on under
+ * the exports that they have. It needs no word with the other site.
+ */
+const isolateOther = (call: Call<'fence'>, at: GroupAt, what: string): Promise<Outcome> =>
+  withGroup(at, call, async (held) => {
+    const { siteId } = call.session;
+    const outcome = await applyOnce(held, call, what, () => isolate(held.state, siteId));
+    const { qmp } = await live(held);
+    await dropSeatless(held, qmp);
+    return outcome;
+  });
+
 const fenceWriters: Work<'fence'> = async (call, at, what) => {
+  if ((await readGroup(at)).preferredSiteId !== undefined) return isolateOther(call, at, what);
   const peer = await peerState(call.session, await readGroup(at));
   return withGroup(at, call, async (held) => {
     const outcome = await applyOnce(held, call, what, () => fence(held.state, peer));

@@ -72,7 +72,9 @@ const pairStateOf = (at: GroupAt, state: GroupState, seen: Seen): PairState => {
   if (state.suspended) return 'suspended';
   if (state.role === 'demoted') return 'prepared';
   if (state.role === 'promoted') return 'failedover';
-  if (state.role === 'single') return 'inactive';
+  if (state.role === 'single' && state.preferredSiteId === undefined) return 'inactive';
+  // Both sites have the same bytes, for there is one copy of them.
+  if (state.role === 'single') return state.isolatedSiteId === undefined ? 'synchronized' : 'split';
   if (state.role === 'source') return sourceStateOf(at, state, seen);
   const arrives = state.inflow === 'live' && state.run === seen.run;
   return arrives || state.inflow === 'still' ? 'synchronized' : 'unsynchronized';

@@ -2,8 +2,11 @@
 import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fastGuest } from '@siteswap/plugin-qemu/guest';
 import { killArray, writeAs } from '@siteswap/plugin-qemu/inspect';
+import { endVms, enrol, populate, provisionCompute } from '@siteswap/plugin-qemu/populate';
 import { provisionPair } from '@siteswap/plugin-qemu/provision';
+import type { ComputeSession } from '../../plugins/qemu/session.ts';
 import type { Fixture, RemoteFixture } from '../../sdk/conformance/index.ts';
 import { conformance } from '../conformance/_harness.ts';
 
@@ -16,8 +19,25 @@ const datastore = (id: string, peerId: string) => ({
   devices: { source: at('a', id), target: at('b', peerId) },
 });
 
-const provision = (root: string) =>
-  provisionPair({
+const hostsOf = (root: string, id: string): ComputeSession => ({
+  ...{ kind: 'compute', id: `compute-${id}`, siteId: `site-${id}`, start: true },
+  ...{ directory: join(root, `compute-${id}`), arrays: { [id]: join(root, id) } },
+  ...{ hosts: ['host-1'], computes: {} },
+});
+
+/** A VM on the two devices of the first group, and one on that of the second; both off. */
+const putVms = async (root: string): Promise<void> => {
+  for (const id of ['a', 'b']) await provisionCompute(join(root, `compute-${id}`));
+  const hosts = hostsOf(root, 'a');
+  await populate(hosts, 'ds-d1', [{ id: 'vm1', image: fastGuest }]);
+  await populate(hosts, 'ds-d2', [{ id: 'vm1', disk: 1 }]);
+  await populate(hosts, 'ds-d3', [{ id: 'vm2', image: fastGuest }]);
+  await enrol(hosts, 'vm1', ['ds-d1', 'ds-d2']);
+  await enrol(hosts, 'vm2', ['ds-d3']);
+};
+
+const provision = async (root: string): Promise<void> => {
+  await provisionPair({
     source: { id: 'a', directory: join(root, 'a') },
     target: { id: 'b', directory: join(root, 'b') },
     groups: [
@@ -32,6 +52,8 @@ const provision = (root: string) =>
       { id: 'g2', mode: 'synchronous', devices: [{ id: 'd3', peerId: 'r3', sizeBytes }] },
     ],
   });
+  await putVms(root);
+};
 
 const fixture = async (): Promise<Fixture> => {
   const root = await mkdtemp(join(tmpdir(), 'siteswap-qemu-'));
@@ -47,6 +69,7 @@ const fixture = async (): Promise<Fixture> => {
   });
   const clear = async (): Promise<void> => {
     for (const id of ['a', 'b']) {
+      await endVms(join(root, `compute-${id}`));
       await killArray(join(root, id), id);
       await rm(join(root, id), { recursive: true });
     }
@@ -61,6 +84,10 @@ const fixture = async (): Promise<Fixture> => {
       { source: { id: 'g2', devices: ['d3'] }, target: { id: 'g2', devices: ['r3'] } },
     ],
     datastores: [datastore('d1', 'r1'), datastore('d2', 'r2'), datastore('d3', 'r3')],
+    vms: [
+      { id: 'vm1', datastoreIds: ['ds-d1', 'ds-d2'] },
+      { id: 'vm2', datastoreIds: ['ds-d3'] },
+    ],
     accepts: ['sync', 'reverse', 'resync'],
     hooks: {
       unreachable: (id, broken) => {

@@ -71,7 +71,7 @@ export class Rig {
   /** Name of the export that a mount of the device gives to hosts. */
   async exportName(end: End): Promise<string> {
     const { lineage } = await this.state(end);
-    return `${deviceAt[end]}@${lineage}`;
+    return `${deviceAt[end]}@${lineage}/compute-${end}`;
   }
 
   state(end: End): ReturnType<typeof stateOf> {

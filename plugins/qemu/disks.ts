@@ -1,0 +1,66 @@
+/**
+ * A VM's disks: each a part of a datastore that is mounted here, as its catalog says; and what a
+ * catalog holds beside them.
+ */
+import type { Instance } from '@siteswap/sdk/plugin';
+import { socketAddressOf } from './array.ts';
+import { type Catalog, readCatalog, writeCatalog } from './catalog.ts';
+import type { Registered } from './compute.ts';
+import { failure } from './faults.ts';
+import type { BlockDevice } from './machine.ts';
+import { diskOf } from './mounts.ts';
+import { type Export, withExport } from './nbd.ts';
+import type { ComputeSession } from './session.ts';
+
+/** Runs `body` with a datastore that is mounted here. */
+export const withDatastore = async <T>(
+  compute: ComputeSession,
+  id: string,
+  instance: Instance,
+  body: (catalog: Catalog, opened: Export) => Promise<T>,
+): Promise<T> => {
+  const { address, exportName } = await diskOf(compute, id, instance);
+  return withExport(address, exportName, async (opened) => {
+    const catalog = await readCatalog(opened);
+    if (catalog?.datastoreId === id) return body(catalog, opened);
+    throw failure('missing', `datastore ${id} has no catalog that names it`);
+  });
+};
+
+export const readDatastore = (
+  compute: ComputeSession,
+  id: string,
+  instance: Instance,
+): Promise<Catalog> => withDatastore(compute, id, instance, async (catalog) => catalog);
+
+export const changeDatastore = (
+  compute: ComputeSession,
+  id: string,
+  instance: Instance,
+  change: (catalog: Catalog) => Catalog,
+): Promise<void> =>
+  withDatastore(compute, id, instance, async (catalog, opened) => {
+    const next = change(catalog);
+    if (next !== catalog) await writeCatalog(opened, next);
+  });
+
+/** The VM's disks in order, as QEMU takes them. */
+export const disksOf = async (
+  compute: ComputeSession,
+  { id, instance, datastoreIds }: Registered,
+): Promise<readonly BlockDevice[]> => {
+  const disks: BlockDevice[] = [];
+  for (const datastoreId of datastoreIds) {
+    const { address, exportName } = await diskOf(compute, datastoreId, instance);
+    const { vms } = await readDatastore(compute, datastoreId, instance);
+    const entry = vms.find((one) => one.id === id);
+    if (entry === undefined) {
+      throw failure('missing', `VM ${id} is not on datastore ${datastoreId}`);
+    }
+    const { offset, length } = entry.extent;
+    const server = socketAddressOf(address);
+    const file = { driver: 'nbd', server, export: exportName, 'reconnect-delay': 0 };
+    disks[entry.disk] = { driver: 'raw', offset, size: length, file };
+  }
+  return disks;
+};

@@ -1,0 +1,252 @@
+/**
+ * A VM's process. It is started paused and let go on once it is durably known: a start that was cut
+ * short anywhere has never run. It outlives the daemon; what it does is asked of its monitors, of
+ * which it has one for those who change something and one for those who only look.
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { format, makeDirectory, readJson, writeJson } from './durable.ts';
+import { failure, faultOf, QmpLost } from './faults.ts';
+import { greetingMsMax, killMsMax, lookMsMax, memoryMiB, socketPathMax } from './limits.ts';
+import { waitFor, withLocks } from './locks.ts';
+import {
+  logFile,
+  machineFile,
+  pidFile,
+  serialFile,
+  socketOf,
+  socketsIn,
+  type VmAt,
+  vmDirectory,
+} from './places.ts';
+import { Qmp } from './qmp.ts';
+
+/** Content of `machine.json`: the process that a VM has or had here. */
+export interface Machine {
+  readonly format: number;
+  /** Names this process and nothing else, ever. */
+  readonly token: string;
+  /** New at each boot; a migration carries it along. */
+  readonly bootId: string;
+  readonly host: string;
+  /** The migration that it came by. */
+  readonly arrival?: string;
+  /** Where its guest stood when it came. */
+  readonly came?: { readonly heartbeat?: number; readonly resumedAt?: number };
+}
+
+export type BlockDevice = Readonly<Record<string, unknown>>;
+
+export const readMachine = (at: VmAt): Promise<Machine | undefined> =>
+  readJson<Machine>(machineFile(at));
+
+export const saveMachine = (at: VmAt, machine: Omit<Machine, 'format'>): Promise<void> =>
+  writeJson(machineFile(at), { format, ...machine } as Machine);
+
+/** Its process id, while it lives; a later process of that number does not carry its token. */
+export const pidOf = async (at: VmAt, token: string): Promise<number | undefined> => {
+  const pid = Number(await readFile(pidFile(at, token), 'utf8').catch(() => ''));
+  if (!Number.isInteger(pid) || pid <= 0) return undefined;
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  if (stat === '' || /\) [ZX]/.test(stat)) return undefined;
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return command.includes(token) ? pid : undefined;
+};
+
+/** Runs `body` with a monitor: those of one kind are served one after the other. */
+export const withMonitor = <T>(
+  at: VmAt,
+  token: string,
+  use: 'change' | 'look',
+  signal: AbortSignal,
+  body: (qmp: Qmp) => Promise<T>,
+): Promise<T> =>
+  withLocks([`monitor ${use} of ${token}`], signal, async () => {
+    const qmp = await Qmp.open(socketOf(at, token, use), {
+      signal,
+      ...(use === 'look' ? { waitMsMax: lookMsMax } : {}),
+    });
+    try {
+      return await body(qmp);
+    } finally {
+      qmp.close();
+    }
+  });
+
+/** What QEMU says of a VM, in its own words. */
+export interface Look {
+  readonly machine?: Machine;
+  /** `gone`: there is no process. */
+  readonly status: string;
+  /** Of its newest migration, away from here or to here; absent: there was none. */
+  readonly migration?: string;
+  /** Bytes that still have to go over. */
+  readonly remaining?: number;
+}
+
+interface Migrate {
+  readonly status?: string;
+  readonly ram?: { readonly remaining?: number; readonly transferred?: number };
+}
+
+export const ask = async (qmp: Qmp): Promise<Omit<Look, 'machine'>> => {
+  const { status } = await qmp.must<{ status: string }>('query-status');
+  const { status: migration, ram } = await qmp.must<Migrate>('query-migrate');
+  return {
+    status,
+    ...(migration === undefined ? {} : { migration }),
+    ...(ram?.remaining === undefined ? {} : { remaining: ram.remaining }),
+  };
+};
+
+const isGone = (error: unknown): boolean =>
+  error instanceof QmpLost || faultOf(error)?.kind === 'unreachable';
+
+/** Looks; a process that ends while it is asked is gone. */
+export const lookAt = async (at: VmAt, signal: AbortSignal): Promise<Look> => {
+  const machine = await readMachine(at);
+  if (machine === undefined) return { status: 'gone' };
+  for (;;) {
+    if ((await pidOf(at, machine.token)) === undefined) return { machine, status: 'gone' };
+    try {
+      return { machine, ...(await withMonitor(at, machine.token, 'look', signal, ask)) };
+    } catch (error) {
+      if (!isGone(error) || (await pidOf(at, machine.token)) !== undefined) throw error;
+    }
+  }
+};
+
+const still: ReadonlySet<string> = new Set(['gone', 'postmigrate', 'inmigrate', 'shutdown']);
+
+/** It came over whole and was not let go on yet. */
+export const isPausedComplete = ({ status, migration, machine }: Look): boolean =>
+  status === 'paused' && migration === 'completed' && machine?.arrival !== undefined;
+
+/** Its guest runs here, or would but for an error of its disk. */
+export const isOn = (look: Look): boolean =>
+  !still.has(look.status) && look.status !== 'prelaunch' && !isPausedComplete(look);
+
+const argumentsOf = (
+  at: VmAt,
+  { token, host }: Machine,
+  disks: readonly BlockDevice[],
+  arrives: boolean,
+): string[] => {
+  const socket = (path: string) => `unix:${path.replaceAll(',', ',,')},server=on,wait=off`;
+  const blocks = disks.flatMap((disk, index) => {
+    const errors = 'werror=stop,rerror=stop';
+    const device = `virtio-blk-pci,drive=disk${index},bootindex=${index + 1},${errors}`;
+    const node = JSON.stringify({ ...disk, 'node-name': `disk${index}` });
+    return ['-blockdev', node, '-device', device];
+  });
+  return [
+    ...['-name', `${at.id.replaceAll(',', ',,')},debug-threads=off`, '-S'],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-vga', 'none'],
+    ...['-machine', 'pc,usb=off', '-accel', 'tcg', '-m', String(memoryMiB)],
+    ...['-smbios', `type=1,serial=${host.replaceAll(',', ',,')}`],
+    ...['-qmp', socket(socketOf(at, token, 'change')), '-qmp', socket(socketOf(at, token, 'look'))],
+    ...['-serial', `file:${serialFile(at, token)}`, '-pidfile', pidFile(at, token)],
+    ...blocks,
+    ...(arrives ? ['-incoming', `unix:${socketOf(at, token, 'arrive')}`] : []),
+  ];
+};
+
+const lastWords = async (at: VmAt): Promise<string> => {
+  const text = await readFile(logFile(at), 'utf8').catch(() => '');
+  return text.trim().split('\n').slice(-2).join(' ');
+};
+
+/** Starts the process, paused. Throws with QEMU's own words when it ends at once. */
+export const launch = async (
+  at: VmAt,
+  machine: Machine,
+  disks: readonly BlockDevice[],
+  signal: AbortSignal,
+): Promise<void> => {
+  if (Buffer.byteLength(socketOf(at, machine.token, 'change')) > socketPathMax) {
+    throw failure('refused', `${at.directory} is too long a path for unix sockets`);
+  }
+  await makeDirectory(socketsIn(at));
+  await makeDirectory(vmDirectory(at));
+  await saveMachine(at, machine);
+  const log = openSync(logFile(at), 'w', 0o600);
+  let ended = false;
+  try {
+    const args = argumentsOf(at, machine, disks, machine.arrival !== undefined);
+    const stdio = ['ignore', log, log] as const;
+    const child = spawn('qemu-system-x86_64', args, {
+      detached: true,
+      stdio: [...stdio],
+      cwd: '/',
+    });
+    child.once('exit', () => {
+      ended = true;
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', reject);
+    });
+    child.unref();
+  } finally {
+    closeSync(log);
+  }
+  const path = socketOf(at, machine.token, 'change');
+  const ready = await waitFor(
+    async () => {
+      if (ended) return 'ended' as const;
+      const qmp = await Qmp.open(path, { signal }).catch((error: unknown) => {
+        if (isGone(error)) return undefined;
+        throw error;
+      });
+      qmp?.close();
+      return qmp === undefined ? undefined : ('ready' as const);
+    },
+    greetingMsMax,
+    signal,
+  );
+  if (ready === 'ready') return;
+  await kill(at, machine.token);
+  throw failure('conflict', `VM ${at.id} does not start: ${await lastWords(at)}`);
+};
+
+/** Pulls the plug; returns when the process is gone. */
+export const kill = async (at: VmAt, token: string): Promise<void> => {
+  const gone = async (): Promise<true | undefined> => {
+    const pid = await pidOf(at, token);
+    if (pid === undefined) return true;
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It ended meanwhile.
+    }
+    return undefined;
+  };
+  if (await waitFor(gone, killMsMax)) return;
+  throw failure('busy', `the process of VM ${at.id} does not end`);
+};
+
+/** What the guest said on its serial port, as far as it is one of the plugin's own. */
+export interface Spoken {
+  /** The last number that its disk acknowledged. */
+  readonly heartbeat?: number;
+  /** What its disk held when it booted. */
+  readonly resumedAt?: number;
+}
+
+/** The number of the last whole line of a kind: the one being written is not whole. */
+const lastNumber = (text: string, letter: string): number | undefined => {
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+  const line = lines.findLast((one) => one.startsWith(letter) && one.length === 9);
+  return line === undefined ? undefined : Number.parseInt(line.slice(1), 16);
+};
+
+export const readSerial = async (at: VmAt, { token, came = {} }: Machine): Promise<Spoken> => {
+  const text = await readFile(serialFile(at, token), 'latin1').catch(() => '');
+  const heartbeat = lastNumber(text, 'T') ?? came.heartbeat;
+  const resumedAt = lastNumber(text.slice(0, 64), 'R') ?? came.resumedAt;
+  return {
+    ...(heartbeat === undefined ? {} : { heartbeat }),
+    ...(resumedAt === undefined ? {} : { resumedAt }),
+  };
+};

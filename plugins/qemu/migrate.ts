@@ -1,0 +1,281 @@
+/** The verbs of live migration: they drive a journey, withdraw it, and tell how it went. */
+import { randomBytes } from 'node:crypto';
+import type { Evidence, MigrationStatus, Settlement, VmTarget } from '@siteswap/sdk/plugin';
+import { type Registered, readCompute, vmLock, withCompute } from './compute.ts';
+import { disksOf } from './disks.ts';
+import { format } from './durable.ts';
+import { failure, faultOrUnknown } from './faults.ts';
+import { travel, type Watch } from './journey.ts';
+import { tryLocks, withLocks } from './locks.ts';
+import { isOn, kill, type Look, launch, lookAt, type Machine } from './machine.ts';
+import {
+  clearMarks,
+  executionOf,
+  markCompleted,
+  markPlaceholder,
+  markStarted,
+  readMarks,
+  statusOfArrival,
+} from './marks.ts';
+import { admit, checkDeadline, type Licence, ownLicence, recall, remember } from './memory.ts';
+import {
+  evidenceOf,
+  type Migration,
+  readMigration,
+  saveMigration,
+  statusOfDeparture,
+} from './migration.ts';
+import { mountVerbs } from './mounts.ts';
+import { atOf, placeOf } from './places.ts';
+import { conclude, type Ends, settleArrival } from './rescue.ts';
+import type { ComputeSession } from './session.ts';
+
+const whatOf = (verb: string, target: VmTarget): string => `${verb}/${placeOf(target)}`;
+
+const sessionOf = (compute: ComputeSession, id: string): ComputeSession => {
+  const found = compute.computes[id];
+  if (found !== undefined) return { ...compute, id, ...found };
+  throw failure('missing', `compute ${compute.id} knows no compute ${id}`, {
+    hint: 'Add it under `computes` of its configuration.',
+  });
+};
+
+const locksOf = async ({ source, destination }: Ends, target: VmTarget): Promise<string[]> => [
+  vmLock(await readCompute(source), target),
+  vmLock(await readCompute(destination), target),
+];
+
+/** Its datastores, at the hosts of the compute that it goes to. */
+const mountThere = async (to: ComputeSession, call: Licence, vm: Registered): Promise<void> => {
+  const targets = vm.datastoreIds.map((id) => ({ id, instance: vm.instance }));
+  const context = { ...call, session: to, attempt: 1, targets, args: {} };
+  for (const answer of await mountVerbs.mount.run(context)) {
+    if ('fault' in answer) {
+      const { kind, message, ...more } = answer.fault;
+      throw failure(kind === 'missing' ? 'refused' : kind, message, more);
+    }
+  }
+};
+
+/** A guest that runs here and may leave. */
+const leavingFrom = (look: Look, target: VmTarget): Machine => {
+  const { machine, status } = look;
+  if (machine !== undefined && status === 'running' && target.instance !== 'test') return machine;
+  throw failure('conflict', `VM ${target.id} does not run here: it is ${status}`, {
+    hint: 'Power it on.',
+  });
+};
+
+/** The process at the destination, which receives, and what durably says so. */
+const prepare = async (
+  ends: Ends,
+  call: Licence,
+  migration: Migration,
+  watch: Watch,
+): Promise<Machine> => {
+  const { destination } = ends;
+  const there = atOf(destination, migration.vm);
+  const { id, fromComputeId, toComputeId, bootId } = migration;
+  const token = randomBytes(8).toString('hex');
+  const host = destination.hosts[0] as string;
+  const machine: Machine = { format, token, bootId, host, arrival: id };
+  await markStarted(there, id, { fromComputeId, toComputeId });
+  await watch.at?.('started');
+  await launch(there, machine, await disksOf(destination, migration.vm), call.signal);
+  await watch.at?.('launched');
+  await markPlaceholder(there, id);
+  await watch.at?.('placed');
+  return machine;
+};
+
+const drive = async (
+  ends: Ends,
+  call: Licence,
+  migration: Migration,
+  left: Machine,
+  watch: Watch,
+): Promise<Evidence> => {
+  const { vm } = migration;
+  const [here, there] = [atOf(ends.source, vm), atOf(ends.destination, vm)];
+  try {
+    const machine = await prepare(ends, call, migration, watch);
+    const interruptionMs = await travel({
+      source: { at: here, token: left.token },
+      destination: { at: there, token: machine.token },
+      wanted: async () => (await readMigration(here))?.unwanted !== true,
+      mark: () => markCompleted(there, migration.id),
+      watch,
+      signal: call.signal,
+    });
+    const done = { ...migration, state: 'completed', interruptionMs } as const;
+    await settleArrival(ends, done);
+    await watch.at?.('settled');
+    return evidenceOf(done);
+  } catch (error) {
+    const { message, code } = faultOrUnknown(error);
+    const ended = await conclude(ends, vm, message);
+    if (ended?.state === 'completed') return evidenceOf(ended);
+    const where = ended?.reason ?? message;
+    throw failure('interrupted', `VM ${vm.id} did not go over: ${where}`, code ? { code } : {});
+  }
+};
+
+/** Already there: success, and nothing is done. */
+const alreadyThere = (look: Look, source: Look, known: Migration | undefined) =>
+  isOn(look) && !isOn(source) && look.machine !== undefined
+    ? { bootId: look.machine.bootId, interruptionMs: known?.interruptionMs ?? 0 }
+    : undefined;
+
+/** `watch` is for tests. */
+export const migrateLive = async (
+  compute: ComputeSession,
+  call: Licence,
+  target: VmTarget,
+  toComputeId: string,
+  watch: Watch = {},
+): Promise<Evidence> => {
+  const ends: Ends = { source: compute, destination: sessionOf(compute, toComputeId) };
+  return withLocks(await locksOf(ends, target), call.signal, async () => {
+    const known = await conclude(ends, target, 'who drove it died');
+    const state = await readCompute(compute);
+    const evidence = recall(state, call.key, whatOf('migrateLive', target));
+    if (evidence !== undefined) return evidence;
+    admit(state, call);
+    const [here, there] = [atOf(compute, target), atOf(ends.destination, target)];
+    const [left, came] = [await lookAt(here, call.signal), await lookAt(there, call.signal)];
+    const arrived = alreadyThere(came, left, known);
+    if (arrived !== undefined) return arrived;
+    const vm = state.vms[placeOf(target)];
+    if (vm === undefined) throw failure('missing', `VM ${target.id} is not registered here`);
+    const machine = leavingFrom(left, target);
+    await mountThere(ends.destination, call, vm);
+    checkDeadline(call);
+    const migration: Migration = {
+      ...{ format, id: randomBytes(8).toString('hex'), key: call.key, vm },
+      ...{ fromComputeId: compute.id, toComputeId, askedAtMs: Date.now() },
+      ...{ bootId: machine.bootId, state: 'open' },
+    };
+    await saveMigration(here, migration);
+    await watch.at?.('asked');
+    return drive(ends, call, migration, machine, watch);
+  });
+};
+
+/** Undefined: somebody drives it right now. */
+const concludeIfFree = async (
+  compute: ComputeSession,
+  target: VmTarget,
+): Promise<{ readonly ended: Migration | undefined } | undefined> => {
+  const known = await readMigration(atOf(compute, target));
+  if (known === undefined || known.state !== 'open') return { ended: known };
+  const ends: Ends = { source: compute, destination: sessionOf(compute, known.toComputeId) };
+  return tryLocks(await locksOf(ends, target), async () => ({
+    ended: await conclude(ends, target, 'who drove it died'),
+  }));
+};
+
+export const settleMigrate = async (
+  compute: ComputeSession,
+  call: Licence,
+  target: VmTarget,
+): Promise<Settlement> => {
+  const { id } = target;
+  const free = await concludeIfFree(compute, target);
+  const state = await readCompute(compute);
+  const evidence = recall(state, call.key, whatOf('migrateLive', target));
+  if (evidence !== undefined) return { id, verdict: 'done', evidence };
+  const known = await readMigration(atOf(compute, target));
+  const isDriven = free === undefined && known?.key === call.key;
+  return { id, verdict: isDriven ? 'running' : 'absent' };
+};
+
+const rememberCancel = (compute: ComputeSession, call: Licence, target: VmTarget) =>
+  withCompute(compute, ownLicence(), (held) => {
+    const success = { key: call.key, what: whatOf('cancelMigration', target), evidence: {} };
+    return held.commit(remember(admit(held.state, call), success));
+  });
+
+/** Of a VM that comes to here: without a word with its source, and never of one that could run. */
+const removeShell = async (compute: ComputeSession, call: Licence, target: VmTarget) => {
+  const at = atOf(compute, target);
+  const look = await lookAt(at, call.signal);
+  const execution = executionOf(look);
+  if (execution === 'running' || execution === 'paused-complete') {
+    throw failure('conflict', `VM ${target.id} has come over already: it is ${look.status} here`);
+  }
+  checkDeadline(call);
+  if (look.machine !== undefined) await kill(at, look.machine.token);
+  await clearMarks(at);
+};
+
+const withdraw = async (compute: ComputeSession, target: VmTarget): Promise<void> => {
+  const at = atOf(compute, target);
+  const open = await readMigration(at);
+  if (open?.state !== 'open') return;
+  await saveMigration(at, { ...open, unwanted: true });
+  const ends: Ends = { source: compute, destination: sessionOf(compute, open.toComputeId) };
+  await withLocks(await locksOf(ends, target), undefined, async () => {
+    await conclude(ends, target, 'it was cancelled');
+  });
+};
+
+/** Nothing to cancel: success. A VM that has moved stays where it is, and the answer says so. */
+export const cancelMigration = async (
+  compute: ComputeSession,
+  call: Licence,
+  target: VmTarget,
+): Promise<Evidence> => {
+  const state = await readCompute(compute);
+  if (recall(state, call.key, whatOf('cancelMigration', target)) !== undefined) return {};
+  admit(state, call);
+  await mustKnow(compute, target);
+  const at = atOf(compute, target);
+  if ((await readMarks(at)) !== undefined && (await readMigration(at))?.state !== 'open') {
+    await removeShell(compute, call, target);
+  } else {
+    await withdraw(compute, target);
+    const ended = await readMigration(at);
+    if (ended?.state === 'completed' && !isOn(await lookAt(at, call.signal))) {
+      throw failure('conflict', `VM ${target.id} goes on at ${ended.toComputeId} already`);
+    }
+  }
+  await rememberCancel(compute, call, target);
+  return {};
+};
+
+export const settleCancel = async (
+  compute: ComputeSession,
+  call: Licence,
+  target: VmTarget,
+): Promise<Settlement> => {
+  const known = recall(await readCompute(compute), call.key, whatOf('cancelMigration', target));
+  return { id: target.id, verdict: known === undefined ? 'absent' : 'done' };
+};
+
+/** Refuses a VM that this compute has never had. */
+const mustKnow = async (compute: ComputeSession, target: VmTarget): Promise<void> => {
+  const { vms } = await readCompute(compute);
+  if (vms[placeOf(target)] !== undefined) return;
+  const at = atOf(compute, target);
+  if ((await readMarks(at)) !== undefined) return;
+  if ((await lookAt(at, new AbortController().signal)).machine !== undefined) return;
+  throw failure('missing', `VM ${target.id} is not known here as ${target.instance}`);
+};
+
+/** Of a migration to here nothing but what stands here is read: its source may be lost. */
+export const migrationStatus = async (
+  compute: ComputeSession,
+  target: VmTarget,
+  signal: AbortSignal,
+): Promise<MigrationStatus> => {
+  await mustKnow(compute, target);
+  const at = atOf(compute, target);
+  const [left, marks] = [await readMigration(at), await readMarks(at)];
+  const look = await lookAt(at, signal);
+  const came = marks === undefined ? undefined : statusOfArrival(marks, look);
+  if (left !== undefined && left.askedAtMs > (marks?.startedAtMs ?? 0)) {
+    const arrival = came?.arrival;
+    return { ...statusOfDeparture(left, look), ...(arrival === undefined ? {} : { arrival }) };
+  }
+  return came ?? { state: 'none' };
+};

@@ -1,0 +1,75 @@
+/** Making computes and what lives on their datastores: what an administrator does ahead of time. */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { type CatalogVm, catalogEnd, writeCatalog } from './catalog.ts';
+import { type ComputeState, withCompute } from './compute.ts';
+import { format, makeDirectory, namesIn, writeJson } from './durable.ts';
+import { failure } from './faults.ts';
+import { extentBytes } from './limits.ts';
+import { kill, readMachine } from './machine.ts';
+import { emptyMemory, ownLicence } from './memory.ts';
+import { diskOf, mountVerbs } from './mounts.ts';
+import { withExport } from './nbd.ts';
+import { computeFile } from './places.ts';
+import type { ComputeSession } from './session.ts';
+
+/** A compute in a directory, which knows no VM yet. */
+export const provisionCompute = async (directory: string): Promise<void> => {
+  await makeDirectory(directory);
+  const state: ComputeState = { format, uuid: randomUUID(), vms: {}, ...emptyMemory };
+  await writeJson(computeFile(directory), state);
+};
+
+export interface VmSpec {
+  readonly id: string;
+  /** Position of this disk among the VM's. Default: 0. */
+  readonly disk?: number;
+  /** What its disk begins with: a boot sector. */
+  readonly image?: Buffer;
+}
+
+/** Mounts a datastore and puts VMs on it, each on its own part of the device. */
+export const populate = async (
+  session: ComputeSession,
+  datastoreId: string,
+  vms: readonly VmSpec[],
+): Promise<void> => {
+  const targets = [{ id: datastoreId, instance: 'production' as const }];
+  const call = { ...ownLicence(), session, targets, args: {}, attempt: 1 };
+  for (const answer of await mountVerbs.mount.run(call)) {
+    if ('fault' in answer) throw failure(answer.fault.kind, answer.fault.message);
+  }
+  const { address, exportName } = await diskOf(session, datastoreId, 'production');
+  await withExport(address, exportName, async (opened) => {
+    const entries: CatalogVm[] = [];
+    for (const [index, { id, disk = 0, image }] of vms.entries()) {
+      const extent = { offset: catalogEnd + index * extentBytes, length: extentBytes };
+      if (image !== undefined) await opened.write(extent.offset, image);
+      entries.push({ id, name: id, disk, extent });
+    }
+    const catalog = { datastoreId, name: datastoreId, vms: entries, files: {} };
+    await writeCatalog(opened, catalog);
+  });
+};
+
+/** Registers a VM without asking its datastores: they were populated by the same hand. */
+export const enrol = (
+  session: ComputeSession,
+  id: string,
+  datastoreIds: readonly string[],
+): Promise<void> =>
+  withCompute(session, ownLicence(), ({ state, commit }) => {
+    const vm = { id, instance: 'production' as const, name: id, datastoreIds };
+    return commit({ ...state, vms: { ...state.vms, [`production/${id}`]: vm } });
+  });
+
+/** Pulls the plug of every VM at a compute, whoever runs it. */
+export const endVms = async (directory: string): Promise<void> => {
+  for (const instance of ['production', 'test'] as const) {
+    for (const name of await namesIn(join(directory, 'vms', instance))) {
+      const at = { directory, instance, id: decodeURIComponent(name) };
+      const machine = await readMachine(at);
+      if (machine !== undefined) await kill(at, machine.token);
+    }
+  }
+};

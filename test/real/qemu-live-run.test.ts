@@ -1,0 +1,123 @@
+/**
+ * A planned run of a real daemon takes real guests over live: on shared devices shown as stretched,
+ * the preference of each switched before the first of its VMs goes.
+ */
+import { readFile } from 'node:fs/promises';
+import test from 'ava';
+import { readMachine } from '../../plugins/qemu/machine.ts';
+import { atOf, serialFile } from '../../plugins/qemu/places.ts';
+import { powerOn } from '../../plugins/qemu/power.ts';
+import type { ComputeSession } from '../../plugins/qemu/session.ts';
+import {
+  MigrationVerdict,
+  Mode,
+  RunDetail,
+  RunEventType,
+  RunResult,
+} from '../../sdk/client/index.ts';
+import { startDaemon } from '../../sdk/testing/index.ts';
+import {
+  callWith,
+  goesOn,
+  plainConfig,
+  plainSites,
+  qemuConfig,
+  qemuPlan,
+  qemuSites,
+  statusOf,
+  vmOf,
+} from '../_support/qemu.ts';
+
+/** Every number that the guest said was acknowledged, at one compute. */
+const numbersAt = async (compute: ComputeSession, id: string): Promise<number[]> => {
+  const at = atOf(compute, vmOf(id));
+  const machine = await readMachine(at);
+  const text = machine === undefined ? '' : await readFile(serialFile(at, machine.token), 'latin1');
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+  return lines.flatMap((line) =>
+    /^T[0-9A-F]{8}$/.test(line) ? [Number.parseInt(line.slice(1), 16)] : [],
+  );
+};
+
+test.serial(
+  'planned, live: 20 VMs on 4 shared devices → same boots, no number missing or twice',
+  async (t) => {
+    const sites = await qemuSites(t, { devices: 4, vmsPerDevice: 5 });
+    for (const id of sites.vmIds) await powerOn(sites.a, callWith(), vmOf(id));
+    const boots = new Map<string, string | undefined>();
+    for (const id of sites.vmIds) {
+      await goesOn(sites.a, id);
+      boots.set(id, (await statusOf(sites.a, id)).bootId);
+    }
+    const daemon = await startDaemon({ config: qemuConfig(sites) });
+    t.teardown(() => daemon.stop());
+    const { client } = daemon;
+    await client.plans.create(qemuPlan('move', sites));
+    const asked = { planId: 'move', mode: Mode.PLANNED, requester: 'test' };
+    const { runId } = await client.runs.start(asked);
+    const run = await client.waitForRun(runId, { deadlineMs: 200_000 });
+    t.is(run.result, RunResult.SUCCEEDED, JSON.stringify(run.attention));
+    const gaps: number[] = [];
+    for (const id of sites.vmIds) {
+      t.like(await statusOf(sites.b, id), { power: 'on', registered: true, bootId: boots.get(id) });
+      await goesOn(sites.b, id);
+      const [before, after] = [await numbersAt(sites.a, id), await numbersAt(sites.b, id)];
+      const all = [...before, ...after];
+      t.deepEqual(
+        all,
+        Array.from(all, (_, index) => index + 1),
+        `${id} lost or repeated a number`,
+      );
+      t.true(after.length > 0);
+    }
+    // A protection group is one device: its name ties a device's workgroup to those of its VMs.
+    const { workgroups } = await client.runs.get(runId, { detail: RunDetail.FULL });
+    const groupOf = new Map(workgroups.map((one) => [one.id, one.protectionGroupId]));
+    const switched = new Set<string>();
+    const early: string[] = [];
+    for await (const { type, step, workgroupId, evidence } of client.runs.watch(runId)) {
+      const group = groupOf.get(workgroupId) ?? '';
+      const ended = type === RunEventType.TASK_OUTCOME;
+      if (ended && step === 'switch-site-preference') switched.add(group);
+      if (step !== 'live-migrate') continue;
+      if (!switched.has(group)) early.push(workgroupId);
+      if (ended) gaps.push(...evidence.map(({ facts }) => Number(facts?.interruptionMs)));
+    }
+    t.deepEqual(early, [], 'no VM goes before the preference of its device was switched');
+    t.deepEqual([...switched].sort(), ['pg-d1', 'pg-d2', 'pg-d3', 'pg-d4']);
+    t.is(gaps.length, sites.vmIds.length);
+    t.true(gaps.every((gap) => gap > 0));
+    const migrations = await client.migrations.status('move');
+    t.deepEqual(
+      migrations.map(({ verdict }) => verdict),
+      sites.vmIds.map(() => MigrationVerdict.AT_DESTINATION),
+    );
+    t.log(`gaps in ms: ${gaps.join(' ')}`);
+  },
+);
+
+test.serial(
+  'control: a VM on a plain pair, in the same mode → it does stop, and loses nothing',
+  async (t) => {
+    const sites = await plainSites(t);
+    const [id = ''] = sites.vmIds;
+    await powerOn(sites.a, callWith(), vmOf(id));
+    await goesOn(sites.a, id);
+    const { bootId } = await statusOf(sites.a, id);
+    const daemon = await startDaemon({ config: plainConfig(sites) });
+    t.teardown(() => daemon.stop());
+    const { client } = daemon;
+    await client.plans.create(qemuPlan('move', sites));
+    const asked = { planId: 'move', mode: Mode.PLANNED, requester: 'test' };
+    const { runId } = await client.runs.start(asked);
+    const run = await client.waitForRun(runId, { deadlineMs: 200_000 });
+    t.is(run.result, RunResult.SUCCEEDED, JSON.stringify(run.attention));
+    const [before, after] = [await statusOf(sites.a, id), await statusOf(sites.b, id)];
+    t.like(after, { power: 'on', registered: true });
+    t.not(after.bootId, bootId, 'it was booted anew');
+    t.is(before.power, 'off');
+    const [held = 0, told = 0] = [after.resumedAt, before.heartbeat];
+    t.true(held === told || held === told + 1, `${told} was acknowledged, the disk held ${held}`);
+    await goesOn(sites.b, id);
+  },
+);
