@@ -16,7 +16,6 @@ export interface Job {
 export interface BlockJob {
   readonly device: string;
   readonly status: string;
-  readonly 'io-status': string;
   readonly len: number;
   readonly offset: number;
   readonly ready: boolean;
@@ -57,11 +56,11 @@ export const unlessGone = async (qmp: Qmp, command: string, args: object): Promi
 export const dropNode = (qmp: Qmp, name: string): Promise<boolean> =>
   unlessGone(qmp, 'blockdev-del', { 'node-name': name });
 
-/** Ends jobs, whatever they are doing, and waits until they are gone. */
+/** Ends jobs that nobody writes under, by force, and waits until they are gone. */
 export const endJobs = async (
   qmp: Qmp,
   ids: ReadonlySet<string>,
-  how: { readonly force: boolean; readonly waitMsMax: number },
+  waitMsMax: number,
 ): Promise<void> => {
   const asked = new Set<string>();
   const gone = await waitFor(async () => {
@@ -69,12 +68,12 @@ export const endJobs = async (
     for (const { id, status } of left) {
       if (status === 'concluded') await unlessGone(qmp, 'job-dismiss', { id });
       else if (!asked.has(id)) {
-        await unlessGone(qmp, 'block-job-cancel', { device: id, force: how.force });
+        await unlessGone(qmp, 'block-job-cancel', { device: id, force: true });
         asked.add(id);
       }
     }
     return left.length === 0 ? true : undefined;
-  }, how.waitMsMax);
+  }, waitMsMax);
   if (gone) return;
-  throw failure('timeout', `jobs ${[...ids].join(', ')} did not end within ${how.waitMsMax} ms`);
+  throw failure('timeout', `jobs ${[...ids].join(', ')} did not end within ${waitMsMax} ms`);
 };

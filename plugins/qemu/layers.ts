@@ -146,10 +146,7 @@ const finishFreeze = async ({ at, state, commit }: HeldGroup, qmp: Qmp): Promise
   }));
   const answer = await qmp.execute('transaction', { actions });
   if (!answer.ok && !/already has a backing/.test(answer.refusal.desc)) {
-    throw failure('unknown', `the layers of group ${state.id} cannot be frozen`, {
-      code: answer.refusal.class,
-      hint: answer.refusal.desc,
-    });
+    throw new QmpError('transaction', answer.refusal);
   }
   await commit(rest);
 };
@@ -287,7 +284,7 @@ const endFold = async (held: HeldGroup, qmp: Qmp, failed: boolean): Promise<void
   const merged = point === undefined ? lowest : { ...lowest, point };
   const layers = failed ? state.layers : [merged, ...state.layers.slice(top + 1)];
   await held.commit({ ...rest, layers });
-  await endJobs(qmp, foldJobsOf(held), { force: true, waitMsMax: drainMsMax });
+  await endJobs(qmp, foldJobsOf(held), drainMsMax);
   if (failed) return;
   for (const device of state.devices) {
     for (const { id } of between.toReversed()) await dropNode(qmp, nodeOf(at, device, id));
@@ -301,6 +298,8 @@ export const fold = async (held: HeldGroup, pointId: string): Promise<boolean> =
   const top = held.state.layers.findIndex(({ point }) => point?.id === pointId);
   if (held.state.folding === undefined) {
     if (top < 1 || held.state.test !== undefined) return true;
+    // One that ended when nobody was there to take its record away would pass for this one.
+    await endJobs(qmp, foldJobsOf(held), drainMsMax);
     const layers = held.state.layers.map((layer, index) =>
       index < top ? { id: layer.id } : layer,
     );

@@ -43,6 +43,9 @@ export const socketPathMax = 107;
 /** Layers of a device: each costs a lookup on the way to unwritten data. */
 export const layersMax = 24;
 
+/** Layers left for what cannot do without one: past that, a replica keeps an older point. */
+export const layersSpare = 6;
+
 /** Unit in which changes are counted and shipped: a cluster of the images. */
 export const clusterBytes = 64 * 1024;
 

@@ -113,7 +113,7 @@ export const promoteInPeace = async (held: HeldGroup, source: HeldGroup): Promis
       hint: 'Sync it from its demoted source first.',
     });
   }
-  await stopReplicating(source, false);
+  await stopReplicating(source);
   const monitor = await live(held);
   await removeExports(held, monitor.qmp, 'replica', { force: true });
   return promoted(held.state, source.state.lineage);
@@ -185,7 +185,7 @@ export const restoreIncoming = async (held: HeldGroup): Promise<Changed> => {
   }
   const { qmp } = await live(held);
   await removeExports(held, qmp, 'host', { force: false });
-  if (state.role === 'source') await stopReplicating(held, false);
+  if (state.role === 'source') await stopReplicating(held);
   if ((await writtenBytes(held, qmp)) !== 0) throw writtenSince(state);
   const { promotedFrom, ...rest } = held.state;
   const next = { ...rest, role: 'replica', lineage, hosts: [], inflow: 'still' } as const;
@@ -257,7 +257,7 @@ const makeReceiver = async (
   if (acceptsWriters(state)) await receiver.commit({ ...state, fenced: true, hosts: [] });
   const { qmp } = await live(receiver);
   await removeExports(receiver, qmp, 'host', { force: true });
-  await stopReplicating(receiver, true);
+  await stopReplicating(receiver);
   const common = commonPoint(receiver.state, sender);
   const { promotedFrom, confirmed, operation, ...rest } = receiver.state;
   const also = {
@@ -284,6 +284,8 @@ export const turnPair = async (
   keepAs?: string,
 ): Promise<void> => {
   checkMaySend(sender.state, receiver.state);
+  // What it once shipped went to bytes that are about to be left out.
+  if (receiver.state.role !== 'replica') await stopReplicating(sender);
   await makeReceiver(receiver, sender.state, keepAs);
   if (sender.state.role === 'source' && !sender.state.suspended) return;
   const { promotedFrom, ...rest } = sender.state;

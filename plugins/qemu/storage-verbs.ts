@@ -176,7 +176,7 @@ const fenceWriters: Work<'fence'> = async (call, at, what) => {
     if (!held.state.fenced) return outcome;
     const { qmp } = await live(held);
     await removeExports(held, qmp, 'host', { force: true });
-    await stopReplicating(held, true);
+    await stopReplicating(held);
     return outcome;
   });
 };
@@ -247,7 +247,7 @@ const checkSource = ({ id, role }: GroupState): void => {
 
 const suspend = async (held: HeldGroup): Promise<Changed> => {
   checkSource(held.state);
-  if (!held.state.suspended) await stopReplicating(held, true);
+  if (!held.state.suspended) await stopReplicating(held);
   return { next: { ...held.state, suspended: true }, evidence: {} };
 };
 

@@ -193,6 +193,22 @@ test.serial(
 );
 
 test.serial(
+  'death of the replica’s daemon (SIGKILL) while nobody writes → its mirror is not believed, made equal again',
+  async (t) => {
+    const rig = await makeRig(t, 'synchronous');
+    const writer = await writerAt(rig, 'a');
+    await rig.must('a', 'sync');
+    await someWrites(writer, 100);
+    await writer.stop();
+    await rig.kill('b');
+    t.is((await rig.device('b')).pairState, 'unsynchronized');
+    await rig.must('a', 'sync');
+    t.is((await rig.device('b')).pairState, 'synchronized');
+    t.is(await rig.equalAtRest(), identical);
+  },
+);
+
+test.serial(
   'death of the source’s daemon (SIGKILL) in mid-write → mounted again by hand, the pair equal again by delta',
   async (t) => {
     const rig = await makeRig(t, 'synchronous');

@@ -1,6 +1,6 @@
 /**
- * Site A is gone: its daemon killed, and somebody else listens at every address that it had. Whoever
- * calls there is counted at the far end, whatever the gateway thinks that it refused.
+ * Site A is gone: its daemon killed, and somebody else listens at every address that it had.
+ * Whoever calls there is counted at the far end, whatever the gateway thinks that it refused.
  */
 import { readdir, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
