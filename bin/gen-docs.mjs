@@ -7,6 +7,7 @@ import { withInstancesTable } from '../dist/daemon/core/instances/docs.js';
 import { stepsPage } from '../dist/daemon/steps/docs.js';
 import * as client from '../dist/sdk/client/index.js';
 import { examplesModule } from '../dist/test/_support/examples.js';
+import { matrixPage } from '../dist/test/fault/matrix.js';
 
 const at = (path) => new URL(`../${path}`, import.meta.url);
 const clientFolder = fileURLToPath(at('sdk/client'));
@@ -15,6 +16,7 @@ const pages = {
   'docs/steps.md': stepsPage,
   'docs/instances.md': (page) => withInstancesTable(page),
   'docs/migrations.md': withVerdictTables,
+  'docs/injection-matrix.md': matrixPage,
   'proto/README.md': (page) => withErrorTable(page),
   'test/_support/generated/client-examples.ts': () =>
     examplesModule(clientFolder, Object.keys(client)),

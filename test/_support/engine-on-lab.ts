@@ -123,7 +123,7 @@ export const planFor = (groups: number, vmsPerGroup = 3, more: Partial<Plan> = {
   recoverySiteId: 'site-b',
   protectionGroups: Array.from({ length: groups }, (_, at) => ({
     id: `pg-${at + 1}`,
-    groups: [{ arrayId: 'lab-a', id: `cg-000${at + 1}` }],
+    groups: [{ arrayId: 'lab-a', id: `cg-${String(at + 1).padStart(4, '0')}` }],
     vms: Array.from({ length: vmsPerGroup }, (_, vm) => ({
       id: `vm-${String(at * vmsPerGroup + vm + 1).padStart(5, '0')}`,
       priority: 1 + (vm % 3),
