@@ -1,7 +1,7 @@
 /**
  * The lab with looks at VMs that take as long as those of real systems do: half of them 20 ms at
- * the most, few up to 2 s. The nth call takes the nth draw, whoever makes it, so that what all calls
- * of a run took is known: it is written down whenever none is under way.
+ * the most, few up to 2 s. The nth call takes the nth draw, whoever makes it, so that what all
+ * calls of a run took is known: it is written down whenever none is under way.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -5,6 +5,8 @@
 import type { MessagePort } from 'node:worker_threads';
 import { itemsCacheCharsMax } from './limits.ts';
 import type { Answers, Batch, ThreadMessage } from './messages.ts';
+import { hasSameHead, headOf, restOf } from './parcel.ts';
+import type { TaskJob } from './pool.ts';
 
 /** Who asked: told once, either way. */
 export interface Asker {
@@ -23,6 +25,8 @@ export class Lane {
   #knownChars = 0;
   #forget = false;
   #items: [number, string][] = [];
+  #heads: [number, string][] = [];
+  #last: { readonly job: TaskJob; readonly number: number } | undefined;
   #sent: string[] = [];
 
   /** `answered` is called when there may be room for more. */
@@ -78,39 +82,55 @@ export class Lane {
     if (this.#sent.length === 0) queueMicrotask(() => this.#post());
   }
 
-  #written(id: number, message: ThreadMessage, behind: number | undefined): string {
+  #written(id: number, message: ThreadMessage, behind = 0): string {
     if (message.kind === 'probe' || message.job.kind !== 'task') {
       return JSON.stringify([id, message]);
     }
-    const { items, ...job } = message.job;
-    const number = this.#numberOf(items);
-    const sent = [id, { ...message, job }, number];
-    return JSON.stringify(behind === undefined ? sent : [...sent, behind]);
+    const { job, dueMs } = message;
+    this.#makeRoom();
+    const head = this.#headOf(job);
+    const items = this.#numberOf(job.items, this.#items);
+    const sent = [id, head, items, job.workgroup, job.attempt, dueMs, behind];
+    const rest = restOf(job);
+    return JSON.stringify(rest === undefined ? sent : [...sent, rest]);
   }
 
-  #numberOf(text: string): number {
+  /** Jobs of one step come one after the other: the text is made only for the first. */
+  #headOf(job: TaskJob): number {
+    if (this.#last === undefined || !hasSameHead(this.#last.job, job)) {
+      this.#last = { job, number: this.#numberOf(headOf(job), this.#heads) };
+    }
+    return this.#last.number;
+  }
+
+  /** What was posted with earlier messages of this turn must not be forgotten before them. */
+  #makeRoom(): void {
+    if (this.#knownChars <= itemsCacheCharsMax) return;
+    this.#post();
+    this.#known.clear();
+    this.#last = undefined;
+    this.#knownChars = 0;
+    this.#forget = true;
+  }
+
+  /** A text that the thread does not know goes ahead in `news`. */
+  #numberOf(text: string, news: [number, string][]): number {
     const known = this.#known.get(text);
     if (known !== undefined) return known;
-    if (this.#knownChars > itemsCacheCharsMax) {
-      // What was posted with earlier messages of this turn must not be forgotten before them.
-      this.#post();
-      this.#known.clear();
-      this.#knownChars = 0;
-      this.#forget = true;
-    }
     const number = this.#known.size;
     this.#known.set(text, number);
     this.#knownChars += text.length;
-    this.#items.push([number, text]);
+    news.push([number, text]);
     return number;
   }
 
   #post(): void {
     if (this.#sent.length === 0) return;
     const sent = `[${this.#sent.join(',')}]`;
-    const batch: Batch = { forget: this.#forget, items: this.#items, sent };
+    const batch: Batch = { forget: this.#forget, items: this.#items, heads: this.#heads, sent };
     this.#forget = false;
     this.#items = [];
+    this.#heads = [];
     this.#sent = [];
     this.#port.postMessage(batch);
   }

@@ -9,6 +9,7 @@ import type { Fault } from '../../sdk/plugin/fault.ts';
 import type { RemoteConfig } from '../host/remote.ts';
 import type { BoardShape } from './board.ts';
 import type { RemoteJob } from './execute.ts';
+import type { Rest } from './parcel.ts';
 import type { PluginDescription, TaskJob } from './pool.ts';
 
 /** Given to a thread when it starts. */
@@ -52,10 +53,12 @@ export interface ServeTask {
 
 /** To a thread. */
 export interface Batch {
-  /** Everything known of items is forgotten first. */
+  /** Everything known of items and of steps is forgotten first. */
   readonly forget: boolean;
   /** Texts of items with the numbers that jobs name them by from now on. */
   readonly items: readonly (readonly [number, string])[];
+  /** As well: what the tasks of a step have in common. */
+  readonly heads: readonly (readonly [number, string])[];
   /** JSON of `(Sent | Order)[]`, to be taken in this order. */
   readonly sent: string;
 }
@@ -66,22 +69,28 @@ export interface Batch {
  */
 export type Order = number;
 
-/**
- * A message under its number; the items of a task's job stand for the number of their text. Staged
- * behind another one, it begins when that has ended (at once if it has ended already), and its time
- * runs from then on.
- */
-export type Sent =
-  | readonly [id: number, message: ProbeMessage | (JobMessage & { readonly job: OtherJob })]
-  | readonly [
-      id: number,
-      message: JobMessage & { readonly job: BareTaskJob },
-      items: number,
-      behind?: number,
-    ];
+/** Anything but a task, under its number. */
+export type SentMessage = readonly [
+  id: number,
+  message: ProbeMessage | (JobMessage & { readonly job: Exclude<RemoteJob, TaskJob> }),
+];
 
-type OtherJob = Exclude<RemoteJob, TaskJob>;
-type BareTaskJob = Omit<TaskJob, 'items'>;
+/**
+ * A task's job under its number. Staged behind another one (0: behind none), it begins when that has
+ * ended (at once if it has ended already), and its time runs from then on.
+ */
+export type SentTask = readonly [
+  id: number,
+  head: number,
+  items: number,
+  workgroup: string,
+  attempt: number,
+  dueMs: number,
+  behind: number,
+  rest?: Rest,
+];
+
+export type Sent = SentMessage | SentTask;
 
 /** From a thread, unasked: what its plugin wrote to the standard streams. */
 export interface Said {

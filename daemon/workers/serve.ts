@@ -12,6 +12,7 @@ import type {
   ServeTask,
   ThreadMessage,
 } from './messages.ts';
+import { type Head, readHead } from './parcel.ts';
 import type { Recalled, TaskJob } from './pool.ts';
 
 type Handle = (message: ThreadMessage) => Promise<string>;
@@ -29,6 +30,7 @@ export class Server {
   readonly #now: () => number;
   readonly #port: ServeTask['port'];
   readonly #items = new Map<number, string>();
+  readonly #heads = new Map<number, Head>();
   readonly #queue: Due[] = [];
   #next = 0;
   /** Taken and not answered, those that are staged excepted. */
@@ -46,9 +48,13 @@ export class Server {
     port.on('message', (batch: Batch) => this.#take(batch));
   }
 
-  #take({ forget, items, sent }: Batch): void {
-    if (forget) this.#items.clear();
+  #take({ forget, items, heads, sent }: Batch): void {
+    if (forget) {
+      this.#items.clear();
+      this.#heads.clear();
+    }
     for (const [number, text] of items) this.#items.set(number, text);
+    for (const [number, text] of heads) this.#heads.set(number, readHead(text));
     for (const one of JSON.parse(sent) as readonly (Sent | Order)[]) {
       if (typeof one === 'object') this.#place(one);
       else if (one > 0) this.#beginStaged(one);
@@ -59,8 +65,8 @@ export class Server {
 
   #place(one: Sent): void {
     const due = this.#read(one);
-    const behind = one.length === 2 ? undefined : one[3];
-    if (behind === undefined) this.#enqueue(due);
+    const behind = one.length === 2 ? 0 : one[6];
+    if (behind === 0) this.#enqueue(due);
     else if (!this.#open.has(behind) && !this.#staged.has(behind)) this.#beginNow(due);
     else {
       this.#staged.set(due.id, { ...due, behind });
@@ -69,10 +75,11 @@ export class Server {
   }
 
   #read(one: Sent): Due {
-    const [id, message] = one;
-    if (one.length === 2) return { id, message: message as ThreadMessage };
-    const items = this.#items.get(one[2]) as string;
-    return { id, message: { ...one[1], job: { ...one[1].job, items } as TaskJob } };
+    if (one.length === 2) return { id: one[0], message: one[1] };
+    const [id, head, text, workgroup, attempt, dueMs, , rest] = one;
+    const items = this.#items.get(text) as string;
+    const job: TaskJob = { ...(this.#heads.get(head) as Head), items, workgroup, attempt, ...rest };
+    return { id, message: { kind: 'job', job, dueMs } };
   }
 
   #enqueue(due: Due): void {
