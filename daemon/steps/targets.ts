@@ -108,6 +108,14 @@ const byId = <A extends { readonly id: string }>(answers: readonly A[]): Map<str
   new Map(answers.map((answer) => [answer.id, answer]));
 
 /** Calls `verb` on what each item stands for; an item succeeds only if all of that does. */
+/** Answers come in the order of what was asked, unless somebody on the way left one out. */
+export const answerTo = <A extends { readonly id: string }>(
+  answers: readonly A[],
+  at: number,
+  id: string,
+): A | undefined =>
+  answers[at]?.id === id ? answers[at] : answers.find((answer) => answer.id === id);
+
 export const change = async <V extends TargetVerb>(
   call: StepCall<unknown>,
   shares: readonly Share<TargetVerbs[V]['target']>[],

@@ -10,7 +10,7 @@ import { goOn } from '../core/policy.ts';
 import { lookMsMax } from './limits.ts';
 import { watchful } from './policies.ts';
 import { defineVmStep } from './step.ts';
-import { nothingToSettle, statusOfVms } from './targets.ts';
+import { answerTo, nothingToSettle, statusOfVms } from './targets.ts';
 
 const judge = (item: VmItem, status: VmStatus, instance: Instance): Answer => {
   const { id } = item;
@@ -33,11 +33,11 @@ export const verify = defineVmStep({
   verbs: ['vmStatus'],
 
   run: async (call) => {
-    const found = new Map((await statusOfVms(call)).map((answer) => [answer.id, answer]));
-    return call.items.flatMap((item): readonly Answer[] => {
-      const answer = found.get(item.id);
+    const found = await statusOfVms(call);
+    return call.items.flatMap((item, at): Answer | readonly Answer[] => {
+      const answer = answerTo(found, at, item.id);
       if (answer === undefined) return [];
-      return ['fault' in answer ? answer : judge(item, answer.value, call.instance)];
+      return 'fault' in answer ? answer : judge(item, answer.value, call.instance);
     });
   },
   settle: nothingToSettle,

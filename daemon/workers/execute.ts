@@ -14,7 +14,7 @@ import type { Present } from '../present/present.ts';
 import type { ItemStatus } from '../steps/operations.ts';
 import type { Done, Step, StepCall } from '../steps/step.ts';
 import { type Asked, foldFound, foldPolled, foldRun, foldSettled } from './fold.ts';
-import { type Item, ItemsCache } from './items.ts';
+import { type Chosen, chosen, type Item, ItemsCache } from './items.ts';
 import { pollItems } from './poll.ts';
 import type {
   DescribeJob,
@@ -94,13 +94,23 @@ interface Scene {
 /** In the order of their positions, as results name them. */
 const operationsOf = (job: TaskJob) => job.operations?.toSorted((a, b) => a.item - b.item);
 
-/** Positions asked about; undefined when they are not positions of the workgroup. */
-const positionsOf = (job: TaskJob, count: number): readonly number[] | undefined => {
-  const positions =
-    operationsOf(job)?.map(({ item }) => item) ??
-    (job.only === undefined ? [...Array(count).keys()] : decodeRanges(job.only));
+/** Positions asked about, where they are not all; undefined: they are no positions. */
+const someOf = (job: TaskJob, count: number): readonly number[] | undefined => {
+  const positions = operationsOf(job)?.map(({ item }) => item) ?? decodeRanges(job.only ?? '');
   const sound = positions.every((at) => Number.isInteger(at) && at >= 0 && at < count);
   return sound ? positions : undefined;
+};
+
+/** The items asked about; undefined when the job names such as the workgroup does not have. */
+const chosenOf = (job: TaskJob, whole: Chosen): Chosen | undefined => {
+  if (job.only === undefined && job.operations === undefined) return whole;
+  const positions = someOf(job, whole.items.length);
+  if (positions === undefined) return undefined;
+  if (positions.length === whole.items.length) return whole;
+  return chosen(
+    positions.map((at) => whole.items[at] as Item),
+    positions,
+  );
 };
 
 /** The step that a job names takes the items that the job carries: both come from one plan. */
@@ -149,8 +159,9 @@ const proven = async <A extends { readonly id: string }>(
   doneOf: (one: A) => Done | undefined,
   of: (answer: Answer) => A,
 ): Promise<readonly A[]> => {
+  if (scene.step.prove === undefined) return all;
   const done = all.flatMap((one) => doneOf(one) ?? []);
-  if (scene.step.prove === undefined || done.length === 0) return all;
+  if (done.length === 0) return all;
   const answers = await scene.step.prove(callOf(scene), done);
   const byId = new Map(answers.map((answer) => [answer.id, answer]));
   return all.map((one) => {
@@ -213,15 +224,11 @@ export const createExecutor = ({ gateway, present, stepNamed, clock }: ExecutePa
   const runTask = async (job: TaskJob, door: Calls): Promise<TaskResult> => {
     const step = stepNamed(job.step);
     if (step === undefined) throw new FaultError(defect('STEP_UNKNOWN', `no step ${job.step}`));
-    const all = cache.parse(job.items);
-    const positions = positionsOf(job, all.length);
-    if (positions === undefined) {
+    const found = chosenOf(job, cache.parse(job.items));
+    if (found === undefined) {
       throw new FaultError(defect('BAD_JOB', `${job.step}: positions beyond the workgroup`));
     }
-    const whole = positions.length === all.length;
-    const items = whole ? all : positions.map((at) => all[at] as Item);
-    const asked = { positions, ids: items.map(({ id }) => id) };
-    return phases[job.phase]({ job, step, asked, items, door });
+    return phases[job.phase]({ job, step, door, ...found });
   };
 
   const runListing = async (job: ListingJob, door: Door): Promise<ListingResult | JobFault> => {

@@ -31,19 +31,25 @@ const forEachAsked = <A extends Named>(
   use: (position: number, answer: A | undefined, id: string) => void,
 ): void => {
   const inOrder = answers.length === ids.length && ids.every((id, at) => answers[at]?.id === id);
-  const byId = new Map<string, A>();
-  if (!inOrder) for (const answer of [...answers].reverse()) byId.set(answer.id, answer);
+  if (inOrder) {
+    for (let at = 0; at < ids.length; at++) {
+      use(positions[at] as number, answers[at], ids[at] as string);
+    }
+    return;
+  }
+  const byId = new Map([...answers].reverse().map((answer) => [answer.id, answer]));
   ids.forEach((id, at) => {
-    use(positions[at] as number, inOrder ? answers[at] : byId.get(id), id);
+    use(positions[at] as number, byId.get(id), id);
   });
 };
 
 /** Collects a result; what stays empty is left out of it. */
 class Gathering {
   readonly #done: number[] = [];
-  readonly #evidence: Record<string, Evidence> = {};
-  readonly #faults = new Map<string, { fault: Fault; positions: number[] }>();
-  readonly #unknowable = new Map<string, number[]>();
+  #evidence: Record<string, Evidence> | undefined;
+  /** Made for the first of them: most results have none. */
+  #faults: Map<string, { fault: Fault; positions: number[] }> | undefined;
+  #unknowable: Map<string, number[]> | undefined;
   readonly absent: number[] = [];
   readonly accepted: { item: number; operation: string }[] = [];
   readonly running: { item: number; progress?: number }[] = [];
@@ -53,6 +59,7 @@ class Gathering {
     this.#done.push(position);
     if (evidence === undefined) return;
     for (const _fact in evidence) {
+      this.#evidence ??= {};
       this.#evidence[position] = evidence;
       return;
     }
@@ -60,12 +67,14 @@ class Gathering {
 
   fault(position: number, fault: Fault): void {
     const key = JSON.stringify(fault);
+    this.#faults ??= new Map();
     const alike = this.#faults.get(key);
     if (alike !== undefined) alike.positions.push(position);
     else this.#faults.set(key, { fault, positions: [position] });
   }
 
   unknowable(position: number, why: string): void {
+    this.#unknowable ??= new Map();
     const alike = this.#unknowable.get(why);
     if (alike !== undefined) alike.push(position);
     else this.#unknowable.set(why, [position]);
@@ -73,13 +82,13 @@ class Gathering {
 
   result(): TaskResult {
     const { accepted, running, absent, before } = this;
-    const faults = [...this.#faults.values()];
-    const unknowable = [...this.#unknowable];
+    const faults = [...(this.#faults?.values() ?? [])];
+    const unknowable = [...(this.#unknowable ?? [])];
     return {
       kind: 'task',
       done: encodeRanges(this.#done),
       faults: faults.map(({ fault, positions }) => ({ items: encodeRanges(positions), fault })),
-      ...(Object.keys(this.#evidence).length > 0 && { evidence: this.#evidence }),
+      ...(this.#evidence !== undefined && { evidence: this.#evidence }),
       ...(accepted.length > 0 && { accepted }),
       ...(running.length > 0 && { running }),
       ...(Object.keys(before).length > 0 && { before }),

@@ -3,13 +3,25 @@
  * the workgroup, and parsing would cost more than all the rest of a small task.
  */
 import type { StorageItem, VmItem } from '../core/frozen.ts';
+import type { Asked } from './fold.ts';
 import { itemsCacheCharsMax } from './limits.ts';
 
 export type Item = StorageItem | VmItem;
 
+/** Items that a job is about, and how its answers name them. */
+export interface Chosen {
+  readonly items: readonly Item[];
+  readonly asked: Asked;
+}
+
+export const chosen = (items: readonly Item[], positions: readonly number[]): Chosen => ({
+  items,
+  asked: { positions, ids: items.map(({ id }) => id) },
+});
+
 /** Least recently used out first, bounded by the length of the texts. */
 export class ItemsCache {
-  readonly #parsed = new Map<string, readonly Item[]>();
+  readonly #parsed = new Map<string, Chosen>();
   readonly #charsMax: number;
   #chars = 0;
 
@@ -17,7 +29,8 @@ export class ItemsCache {
     this.#charsMax = charsMax;
   }
 
-  parse(text: string): readonly Item[] {
+  /** All of them. */
+  parse(text: string): Chosen {
     const known = this.#parsed.get(text);
     if (known !== undefined) {
       this.#parsed.delete(text);
@@ -25,13 +38,14 @@ export class ItemsCache {
       return known;
     }
     const items = JSON.parse(text) as readonly Item[];
-    this.#parsed.set(text, items);
+    const whole = chosen(items, [...items.keys()]);
+    this.#parsed.set(text, whole);
     this.#chars += text.length;
     for (const oldest of this.#parsed.keys()) {
       if (this.#chars <= this.#charsMax || oldest === text) break;
       this.#parsed.delete(oldest);
       this.#chars -= oldest.length;
     }
-    return items;
+    return whole;
   }
 }
