@@ -6,6 +6,7 @@ import type { Secret } from '../../sdk/plugin/config.ts';
 import { SiteswapError } from '../core/errors.ts';
 import type { Engine } from '../runner/service.ts';
 import { Calls } from './calls.ts';
+import { clusterService } from './cluster-service.ts';
 import { addHealth } from './health.ts';
 import { injectionService } from './injection-service.ts';
 import { inventoryService } from './inventory-service.ts';
@@ -41,6 +42,7 @@ export interface Api {
 }
 
 const services = [
+  clusterService,
   inventoryService,
   migrationService,
   planService,

@@ -1,6 +1,7 @@
 /** The engine as the API sees it: every question and every act, handed to whom it concerns. */
 import type { MemberLease } from '../cluster/lease.ts';
 import type { Clock } from '../core/clock.ts';
+import { SiteswapError } from '../core/errors.ts';
 import { presentationsOf } from '../core/presentation.ts';
 import type { Random } from '../core/random.ts';
 import { type Retention, retentionDefault } from '../core/retention.ts';
@@ -134,6 +135,18 @@ const looksOf = ({
   replayRun: (runId) => runs.replay(runId),
 });
 
+/** The members, where there are several. */
+const clusterOf = ({
+  membership,
+}: Awaited<ReturnType<typeof assemble>>): Pick<Engine, 'listMembers' | 'drainMember'> => ({
+  listMembers: async () => membership?.members() ?? [],
+  drainMember: async (memberId) => {
+    if (membership !== undefined) return membership.drain(memberId);
+    const message = 'this daemon is alone: its journal is a file';
+    throw new SiteswapError('MEMBER_NOT_FOUND', message, { subject: memberId });
+  },
+});
+
 type StartVerbs = 'startRun' | 'startDeviceRun' | 'startStorageMigration';
 
 const startsOf = ({
@@ -177,6 +190,7 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
 
     resolveInstances: (request) => resolveAt(scout, request),
     ...startsOf(parts),
+    ...clusterOf(parts),
     getRun: (runId, detail) => runs.view(runId, detail),
     describeRun: (runId) => runs.describe(runId),
     listRuns: (filter) => runs.list(filter),

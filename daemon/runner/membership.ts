@@ -9,10 +9,11 @@ import { SiteswapError } from '../core/errors.ts';
 import { catchUpMs, drainMsMax, takeOverLookMs } from '../core/limits.ts';
 import type { SystemEntry } from '../core/system.ts';
 import type { Feed } from '../feed/feed.ts';
-import type { Licence, Member, Shared } from '../journal/shared.ts';
+import type { Licence, Shared } from '../journal/shared.ts';
 import type { Catalog } from './catalog.ts';
 import type { RunLog } from './log.ts';
 import type { Runs } from './runs.ts';
+import type { MemberState } from './service.ts';
 import type { Sites } from './sites.ts';
 import { systemStream } from './streams.ts';
 
@@ -56,12 +57,16 @@ export class Membership {
     throw new SiteswapError('MEMBER_DRAINING', message, { subject: lease.memberId });
   }
 
-  members(): Promise<readonly Member[]> {
-    return this.#parts.shared.members.members();
+  /** Throws JOURNAL_HELD when the store does not answer. */
+  async members(): Promise<readonly MemberState[]> {
+    const { catalog, shared } = this.#parts;
+    const newest = catalog.nextSeq - 1;
+    const found = await shared.members.members().catch(held);
+    return found.map((member) => ({ ...member, lag: Math.max(newest - member.systemSeq, 0) }));
   }
 
   async drain(memberId: string): Promise<void> {
-    if (await this.#parts.shared.members.drain(memberId)) return;
+    if (await this.#parts.shared.members.drain(memberId).catch(held)) return;
     const message = `there is no member "${memberId}"`;
     throw new SiteswapError('MEMBER_NOT_FOUND', message, { subject: memberId });
   }
@@ -209,6 +214,10 @@ export class Membership {
     });
   }
 }
+
+const held = (): never => {
+  throw new SiteswapError('JOURNAL_HELD', 'the database with the journal does not answer');
+};
 
 const endedIn = (entries: readonly SystemEntry[]): readonly string[] =>
   entries.flatMap((entry) => (entry.type === 'run-closed' ? [entry.runId] : []));

@@ -93,10 +93,9 @@ export class Runs {
 
   /** Not ended, and not driven by this member of several. */
   drivenElsewhere(runId: string): boolean {
-    const shared = this.#parts.journal.shared !== undefined;
     const record = this.#parts.catalog.state.runs.get(runId);
     const open = record !== undefined && record.closed === undefined;
-    return shared && open && !this.#agents.has(runId);
+    return this.#parts.journal.shared !== undefined && open && !this.#agents.has(runId);
   }
 
   drivenHere(): readonly string[] {
@@ -192,6 +191,8 @@ export class Runs {
     if (this.#agents.get(runId) !== agent) return;
     this.#agents.delete(runId);
     this.#parts.ended.keep(state);
+    // Should that fail, the next look finds it.
+    void this.#parts.journal.shared?.members.release(runId).catch(() => {});
     this.#parts.keeper.wake();
   }
 

@@ -16,6 +16,7 @@ import type { Replay } from '../core/replay.ts';
 import type { RunReport, RunSummary, RunView } from '../core/view.ts';
 import type { EventPage } from '../feed/page.ts';
 import type { JournalHealth } from '../journal/journal.ts';
+import type { Member } from '../journal/shared.ts';
 import type { Found, FrozenFound } from '../planner/freeze.ts';
 import type { MovesAsked } from '../planner/freeze-moves.ts';
 import type { VmMigration } from '../planner/migrated.ts';
@@ -89,6 +90,12 @@ export interface RemoteState {
   readonly health: 'unknown' | 'healthy' | 'unreachable' | 'lost';
   readonly message: string;
   readonly observedAtMs: number;
+}
+
+/** One daemon of several that share a journal. */
+export interface MemberState extends Member {
+  /** Entries of the catalog that it does not act on yet. */
+  readonly lag: number;
 }
 
 export interface PluginState {
@@ -223,6 +230,10 @@ export interface Engine {
   reportRun(runId: string): Promise<RunReport>;
   /** Pages of events after `cursor` (0: from the beginning); ends after the run's last one. */
   watchRun(runId: string, cursor: number, signal: AbortSignal): AsyncIterable<EventPage>;
+
+  /** Ordered by id; none where this daemon is alone. */
+  listMembers(): Promise<readonly MemberState[]>;
+  drainMember(memberId: string): Promise<void>;
 
   listSites(): readonly SiteState[];
   declareLost(siteId: string, requester: string, reason: string): Promise<SiteState>;

@@ -8,6 +8,7 @@ import { addGameDay } from './commands/gameday.ts';
 import { addInject } from './commands/inject.ts';
 import { addInstances } from './commands/instances.ts';
 import { addInventory } from './commands/inventory.ts';
+import { addMembers } from './commands/members.ts';
 import { addMigrations } from './commands/migrations.ts';
 import { addPlans } from './commands/plans.ts';
 import { addRepair } from './commands/repair.ts';
@@ -107,6 +108,7 @@ export const buildProgram = async (cli: Cli, argv: readonly string[]): Promise<C
   addGameDay(program, cli);
   program.commandsGroup('More:');
   addLaunched(program);
+  addMembers(program, cli);
   addCall(program, cli);
   await addCompletion(program, cli, argv);
   return program;

@@ -6,6 +6,7 @@ import {
 } from '../../proto/gen/grpc/health/v1/health.ts';
 import { type Run, RunEventType, RunStatus } from '../../proto/gen/siteswap/v1/run.ts';
 import { type CallOptions, type Channel, openChannel } from './channel.ts';
+import { Cluster } from './cluster.ts';
 import { Injections } from './injections.ts';
 import { Inventory } from './inventory.ts';
 import { Migrations } from './migrations.ts';
@@ -39,6 +40,7 @@ export interface ConnectOptions {
 export class SiteswapClient {
   readonly injections: Injections;
   readonly inventory: Inventory;
+  readonly cluster: Cluster;
   readonly migrations: Migrations;
   readonly repair: Repair;
   readonly replication: Replication;
@@ -51,6 +53,7 @@ export class SiteswapClient {
     this.#channel = channel;
     this.injections = new Injections(channel);
     this.inventory = new Inventory(channel);
+    this.cluster = new Cluster(channel);
     this.migrations = new Migrations(channel);
     this.repair = new Repair(channel);
     this.replication = new Replication(channel);

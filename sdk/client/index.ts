@@ -1,5 +1,6 @@
 /** What recovery managers and tools import: `@siteswap/sdk/client`. */
 
+export type { Member } from '../../proto/gen/siteswap/v1/cluster.ts';
 export {
   type Fault,
   FaultKind,

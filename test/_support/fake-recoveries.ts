@@ -1,7 +1,7 @@
 /** What the fake engine says of repairs: one plan that somebody moved by hand. */
 
-import type { Inspection } from '../../daemon/runner/service.ts';
 import type { Replay } from '../../daemon/core/replay.ts';
+import type { Inspection } from '../../daemon/runner/service.ts';
 import { FakeInjections, lostReply } from './fake-injections.ts';
 
 const sites = { protectedSiteId: 'east', recoverySiteId: 'west' };
@@ -24,5 +24,7 @@ export class FakeMoves {
   readonly replayRun = async (): Promise<Replay> => ({ rules: [lostReply], notes: ['a note'] });
   readonly listRecoveries = async () => [];
   readonly migrations = async () => [];
+  readonly listMembers = async () => [];
+  readonly drainMember = async () => {};
   readonly resolveInstances = async () => [];
 }

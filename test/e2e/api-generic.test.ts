@@ -82,6 +82,8 @@ test('generic: buf lists every service, over a unix socket', async (t) => {
     'grpc.health.v1.Health',
     'grpc.reflection.v1.ServerReflection',
     'grpc.reflection.v1alpha.ServerReflection',
+    'siteswap.v1.ClusterService',
+    'siteswap.v1.InjectionService',
     'siteswap.v1.InventoryService',
     'siteswap.v1.MigrationService',
     'siteswap.v1.PlanService',

@@ -1,6 +1,6 @@
 /** Several daemons over one PostgreSQL: runs outlive the member that drives them. */
 import { setTimeout as delay } from 'node:timers/promises';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { Mode, type RunEvent, RunEventType, RunResult } from '../../sdk/client/index.ts';
 import type { TestDaemon } from '../../sdk/testing/index.ts';
 import { repeatedTasks, startMembers } from '../_support/daemon.ts';
@@ -46,7 +46,7 @@ const watchAt = async (
   return events;
 };
 
-const expectWhole = (t: import('ava').ExecutionContext, events: readonly RunEvent[]): void => {
+const expectWhole = (t: ExecutionContext, events: readonly RunEvent[]): void => {
   t.deepEqual(
     events.map(({ cursor }) => cursor),
     upTo(events.length),
@@ -55,52 +55,109 @@ const expectWhole = (t: import('ava').ExecutionContext, events: readonly RunEven
   t.is(events.at(-1)?.result, RunResult.SUCCEEDED);
 };
 
-test('members: a run at one is seen at the other, event by event, and its end', async (t) => {
-  const { members } = await startMembers(t, await server.database(), ['m1', 'm2']);
-  const [first, second] = members as [TestDaemon, TestDaemon];
-  const { runId } = await start(first);
-  const [here, there] = await Promise.all([watchAt(first, runId), watchAt(second, runId)]);
-  t.deepEqual(there, here);
-  expectWhole(t, there);
-  t.is((await second.client.runs.get(runId)).result, RunResult.SUCCEEDED);
-  t.is((await start(second)).runId, runId);
-});
+test.serial(
+  'members: a run at one is seen at the other, event by event, and its end',
+  async (t) => {
+    const { members } = await startMembers(t, await server.database(), ['m1', 'm2']);
+    const [first, second] = members as [TestDaemon, TestDaemon];
+    const { runId } = await start(first);
+    const [here, there] = await Promise.all([watchAt(first, runId), watchAt(second, runId)]);
+    t.deepEqual(there, here);
+    expectWhole(t, there);
+    t.is((await second.client.runs.get(runId)).result, RunResult.SUCCEEDED);
+    t.is((await start(second)).runId, runId);
+  },
+);
 
-test('members: SIGKILL of the one that drives → the other goes on, nothing twice', async (t) => {
-  const { members } = await startMembers(t, await server.database(), ['m1', 'm2'], slow);
-  const [first, second] = members as [TestDaemon, TestDaemon];
-  const { runId } = await start(first);
-  let killedMs = 0;
-  const events = await watchAt(second, runId, 8, async () => {
-    await first.kill();
-    killedMs = Date.now();
-  });
-  expectWhole(t, events);
-  const taken = events.find(({ type }) => type === RunEventType.RUN_TAKEN_OVER);
-  t.is(taken?.memberId, 'm2');
-  t.is(taken?.epoch, 2);
-  t.log(`taken over ${(taken?.time?.getTime() ?? 0) - killedMs} ms after`);
-});
+test.serial(
+  'members: SIGKILL of the one that drives → the other goes on, nothing twice',
+  async (t) => {
+    const { members } = await startMembers(t, await server.database(), ['m1', 'm2'], slow);
+    const [first, second] = members as [TestDaemon, TestDaemon];
+    const { runId } = await start(first);
+    let killedMs = 0;
+    const events = await watchAt(second, runId, 8, async () => {
+      await first.kill();
+      killedMs = Date.now();
+    });
+    expectWhole(t, events);
+    const taken = events.find(({ type }) => type === RunEventType.RUN_TAKEN_OVER);
+    t.is(taken?.memberId, 'm2');
+    t.is(taken?.epoch, 2);
+    t.log(`taken over ${(taken?.time?.getTime() ?? 0) - killedMs} ms after`);
+  },
+);
 
-test('members: the one that drives is frozen and wakes → fenced, nothing twice', async (t) => {
-  const { members } = await startMembers(t, await server.database(), ['m1', 'm2'], slow);
-  const [first, second] = members as [TestDaemon, TestDaemon];
-  const { runId } = await start(first);
-  const events = await watchAt(second, runId, 8, () => {
-    process.kill(first.pid, 'SIGSTOP');
-    setTimeout(() => process.kill(first.pid, 'SIGCONT'), 8_000);
-  });
-  expectWhole(t, events);
-  t.is(events.filter(({ type }) => type === RunEventType.RUN_TAKEN_OVER).length, 1);
-  while ((await first.client.health().catch(() => '')) !== 'SERVING') await delay(100);
-  const again = await watchAt(first, runId);
-  t.deepEqual(again, events);
-});
+test.serial(
+  'members: the one that drives is frozen and wakes → fenced, nothing twice',
+  async (t) => {
+    const { members } = await startMembers(t, await server.database(), ['m1', 'm2'], slow);
+    const [first, second] = members as [TestDaemon, TestDaemon];
+    const { runId } = await start(first);
+    const events = await watchAt(second, runId, 8, () => {
+      process.kill(first.pid, 'SIGSTOP');
+      setTimeout(() => process.kill(first.pid, 'SIGCONT'), 8_000);
+    });
+    expectWhole(t, events);
+    t.is(events.filter(({ type }) => type === RunEventType.RUN_TAKEN_OVER).length, 1);
+    while ((await first.client.health().catch(() => '')) !== 'SERVING') await delay(100);
+    const again = await watchAt(first, runId);
+    t.deepEqual(again, events);
+  },
+);
 
-test('members: 20 starts of one key at both, at once → one run', async (t) => {
+test.serial('members: 20 starts of one key at both, at once → one run', async (t) => {
   const { members } = await startMembers(t, await server.database(), ['m1', 'm2']);
   const starts = upTo(20).map((n) => start(members[n % 2] as TestDaemon));
   const runs = await Promise.all(starts);
   t.is(new Set(runs.map(({ runId }) => runId)).size, 1);
   expectWhole(t, await watchAt(members[1] as TestDaemon, runs[0]?.runId ?? ''));
 });
+
+test.serial(
+  'members: drained → its run goes over with its calls ended, and it begins nothing',
+  async (t) => {
+    const { members } = await startMembers(t, await server.database(), ['m1', 'm2'], slow);
+    const [first, second] = members as [TestDaemon, TestDaemon];
+    const { runId } = await start(first);
+    const events = await watchAt(second, runId, 8, () => second.client.cluster.drain('m1'));
+    expectWhole(t, events);
+    t.is(events.find(({ type }) => type === RunEventType.RUN_TAKEN_OVER)?.memberId, 'm2');
+    t.deepEqual(
+      events.filter(({ type }) => type === RunEventType.TASK_INTERRUPTED),
+      [],
+    );
+    let seen = await second.client.cluster.members();
+    while (seen.some(({ runs }) => runs > 0)) seen = await second.client.cluster.members();
+    t.deepEqual(
+      seen.map(({ id, alive, draining, runs }) => [id, alive, draining, runs]),
+      [
+        ['m1', true, true, 0],
+        ['m2', true, false, 0],
+      ],
+    );
+    const order = { planId: 'move', mode: Mode.TEST, requester: 'ann' };
+    await t.throwsAsync(first.client.runs.start(order), { message: /is leaving/ });
+  },
+);
+
+test.serial(
+  'members: the database is away for longer than any lease → no run changes hands',
+  async (t) => {
+    const own = await startPostgres();
+    t.teardown(() => own.stop());
+    const { members } = await startMembers(t, await own.database(), ['m1', 'm2'], slow);
+    const [first, second] = members as [TestDaemon, TestDaemon];
+    const { runId } = await start(first);
+    const events = await watchAt(second, runId, 8, async () => {
+      await own.kill();
+      await delay(6_000);
+      await own.start();
+    });
+    expectWhole(t, events);
+    t.deepEqual(
+      events.filter(({ type }) => type === RunEventType.RUN_TAKEN_OVER),
+      [],
+    );
+  },
+);

@@ -19,6 +19,14 @@ import {
 } from '../../../sdk/client/index.ts';
 
 export const examples: Readonly<Record<string, (client: SiteswapClient) => Promise<void>>> = {
+  'cluster.ts members': async (client) => {
+    for (const { id, alive, runs } of await client.cluster.members()) console.log(id, alive, runs);
+  },
+  'cluster.ts drain': async (client) => {
+    for (const { id, draining } of await client.cluster.members()) {
+      if (id === 'one' && !draining) await client.cluster.drain(id);
+    }
+  },
   'connect.ts ready': async (client) => {
     await client.ready({ deadlineMs: 5_000 });
   },
