@@ -45,7 +45,8 @@ const lastOf = (medium: Medium, path: string): string | undefined => {
   return file?.gone === true ? undefined : file?.content;
 };
 
-const markOf = (world: World, medium: Medium, vmId: string, datastoreId: string): Mark => {
+/** What a medium holds of a VM. */
+export const markOf = (world: World, medium: Medium, vmId: string, datastoreId: string): Mark => {
   const found = lastOf(medium, marksFolder + vmId);
   if (found !== undefined) return found as Mark;
   return world.images.get(vmId)?.datastoreIds.includes(datastoreId) ? 'whole' : 'gone';

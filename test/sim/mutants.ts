@@ -60,6 +60,17 @@ const preferNothing: Patch = {
 
 export const mutants: readonly Mutant[] = [
   {
+    defect: 'of two copies of a VM the first one found is started',
+    patches: [
+      {
+        module: 'daemon/steps/resolve-instances',
+        find: 'datastoreIds: resolution.datastoreIds }',
+        put: 'datastoreIds: [answer.value[0].datastoreId] }',
+      },
+    ],
+    caughtBy: 'right-copy',
+  },
+  {
     defect: 'the record of a shared device does not turn with its preference',
     patches: [
       {

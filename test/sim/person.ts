@@ -12,6 +12,7 @@ import type { RunningEngine } from '../../daemon/runner/engine.ts';
 import type { Chance } from './chance.ts';
 import { type Computer, siteOfRemote } from './computer.ts';
 import type { History } from './history.ts';
+import { type MoverParts, moveDisks } from './mover.ts';
 import type { Scenario, WayHome } from './scenario.ts';
 import { drawPolicies, patient } from './scenario-policies.ts';
 import type { SimTime } from './time.ts';
@@ -64,13 +65,18 @@ export class Person {
 
   /** Everything that the scenario has a person do. */
   async work(): Promise<void> {
-    const { scenario } = this.#parts;
+    const { scenario, time, chance } = this.#parts;
+    const ask: MoverParts['ask'] = (what, act) => this.#ask(what, act);
+    const { move } = scenario;
+    const moved = move && moveDisks(move, { time, chance: chance.fork('move'), ask });
+    if (move?.first === true) await moved;
     for (const mode of scenario.script) {
       if (this.#disaster !== undefined) break;
       const view = await this.#carryOut(mode);
       if (view?.result !== 'succeeded' && view?.result !== 'incomplete') break;
     }
     await this.#disaster;
+    await moved;
   }
 
   /** Cancels whatever runs. */

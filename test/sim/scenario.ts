@@ -6,8 +6,9 @@ import type { Mode, Plan, PlanVm } from '../../daemon/core/plan.ts';
 import type { PresentedAs } from '../../daemon/core/presentation.ts';
 import { type DivergedChoice, divergedChoices } from '../../daemon/core/recovery.ts';
 import { defaultLimits } from '../../daemon/planner/defaults.ts';
-import type { LabOptions } from '../../plugins/lab/spec.ts';
+import { datastoreIdOf, type LabOptions } from '../../plugins/lab/spec.ts';
 import { Chance } from './chance.ts';
+import type { MoveOrder } from './mover.ts';
 import { drawFaults, type Effect, type Faults, type Trigger } from './scenario-faults.ts';
 import { drawPolicies } from './scenario-policies.ts';
 import { vmId, vmsTotal } from './vms.ts';
@@ -24,6 +25,8 @@ export interface Scenario {
   readonly faults: Faults;
   /** What lab-a's devices are shown as; absent: as they are. */
   readonly present?: PresentedAs;
+  /** A VM's disk goes to another datastore meanwhile. */
+  readonly move?: MoveOrder;
   /** After a disaster; absent: the lost site stays away. */
   readonly home?: WayHome;
   readonly threads: number;
@@ -60,7 +63,7 @@ const drawWorld = (chance: Chance, calm: boolean): LabOptions => {
     priorities: chance.hit(0.5) ? [1, 2, 3] : [3],
     mode: chance.pick(['synchronous', 'asynchronous'] as const),
     lagMs: chance.spread(100, 10_000),
-    operationMs: { sync: long, reverse: long, resync: long },
+    operationMs: { sync: long, reverse: long, resync: long, mirrorDisks: long },
     latencies: [{ ms: 1, jitterMs: chance.spread(1, calm ? 50 : 2_000) }],
   };
 };
@@ -139,6 +142,20 @@ const drawHome = (chance: Chance, { troubles }: Faults): WayHome | undefined => 
   return { changes: chance.pick(divergedChoices), back: chance.hit(0.6) };
 };
 
+/** From one replicated group to another of the same protection group, whose copies go together. */
+const drawMove = (chance: Chance, world: LabOptions, plan: Plan): MoveOrder | undefined => {
+  const { groups = 1, vmsPerGroup = 0 } = world;
+  if (plan.protectionGroups.length > 1 || groups < 2) return undefined;
+  const from = chance.between(1, groups);
+  const to = 1 + ((from - 1 + chance.between(1, groups - 1)) % groups);
+  return {
+    vmId: vmId((from - 1) * vmsPerGroup + chance.between(1, vmsPerGroup)),
+    toDatastoreId: datastoreIdOf(to, 1),
+    afterMs: chance.spread(1, 60_000),
+    first: chance.hit(0.6),
+  };
+};
+
 /** `present`: pairs are shown as something else, and nothing is shared. */
 export const drawScenario = (seed: number, present?: PresentedAs): Scenario => {
   const chance = new Chance(`scenario ${seed}`);
@@ -156,6 +173,7 @@ export const drawScenario = (seed: number, present?: PresentedAs): Scenario => {
     stretched: world.stretched !== undefined,
   });
   const home = drawHome(chance.fork('home'), faults);
+  const move = calm ? undefined : drawMove(chance.fork('move'), world, plan);
   return {
     seed,
     calm,
@@ -164,6 +182,7 @@ export const drawScenario = (seed: number, present?: PresentedAs): Scenario => {
     script,
     faults,
     ...(home && { home }),
+    ...(move && { move }),
     threads: chance.between(1, 3),
     syncMsMax: chance.pick([2, 20, 500]),
   };

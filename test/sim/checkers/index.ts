@@ -19,6 +19,7 @@ import { oneSource } from './one-source.ts';
 import { parkedIsAtRest } from './parked.ts';
 import { preferenceFirst } from './preference.ts';
 import { returningWriterFails } from './returning-writers.ts';
+import { rightCopy } from './right-copy.ts';
 import { rollbackRestores } from './rollback.ts';
 import { neverTwoWriters } from './two-writers.ts';
 
@@ -43,6 +44,7 @@ export const checkers = {
   'run-again-converges': runAgainConverges,
   'one-run-per-request': oneRunPerRequest,
   'no-gap-in-events': noGapInEvents,
+  'right-copy': rightCopy,
   'calm-succeeds': calmSucceeds,
 } satisfies Record<string, Checker>;
 
