@@ -14,10 +14,10 @@ import {
   type StoredDevice,
   tokenOf,
 } from './group.ts';
-import { unlessGone } from './jobs.ts';
+import { nodesOf, unlessGone } from './jobs.ts';
 import { detachMsMax, quitMsMax } from './limits.ts';
 import { waitFor } from './locks.ts';
-import { nodeOf, testNodeOf } from './names.ts';
+import { mirrorNodeOf, nodeOf, testNodeOf } from './names.ts';
 import type { Qmp } from './qmp.ts';
 
 export type Use = 'host' | 'replica' | 'test';
@@ -84,8 +84,13 @@ export const ensureExports = async ({ at, state }: HeldGroup, qmp: Qmp): Promise
   const wanted = state.devices.flatMap((device) => wantedOf(at, state, device));
   if (wanted.length === 0) return;
   const known = await exportsOf(qmp);
-  for (const { device, use, id, name } of wanted.filter((one) => !known.has(one.id))) {
-    const active = nodeOf(at, device, activeLayer(state).id);
+  const missing = wanted.filter(({ id }) => !known.has(id));
+  if (missing.length === 0) return;
+  const nodes = await nodesOf(qmp);
+  for (const { device, use, id, name } of missing) {
+    // A mirror sees what passes its own node: an export below it would write behind its back.
+    const mirror = mirrorNodeOf(at, device);
+    const active = nodes.has(mirror) ? mirror : nodeOf(at, device, activeLayer(state).id);
     await qmp.must('block-export-add', {
       type: 'nbd',
       id,

@@ -15,3 +15,7 @@ export const testImageOf = (at: GroupAt, device: StoredDevice): string =>
   join(at.directory, `${tokenOf(at, device)}.test.qcow2`);
 
 export const testNodeOf = (at: GroupAt, device: StoredDevice): string => `t-${tokenOf(at, device)}`;
+
+/** The node that a mirror puts above the last layer: whoever writes has to write to it. */
+export const mirrorNodeOf = (at: GroupAt, device: StoredDevice): string =>
+  `m-${tokenOf(at, device)}`;

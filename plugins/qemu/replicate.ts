@@ -30,7 +30,7 @@ import {
 import { cut, fold, freeze, live, writtenBytes } from './layers.ts';
 import { drainMsMax, layersMax, layersSpare } from './limits.ts';
 import { waitFor } from './locks.ts';
-import { nodeOf } from './names.ts';
+import { mirrorNodeOf, nodeOf } from './names.ts';
 import type { Qmp } from './qmp.ts';
 
 /** What a step came to. */
@@ -100,8 +100,8 @@ const mirrorProgress = async (source: HeldGroup, qmp: Qmp): Promise<[number, num
 };
 
 /**
- * Ends the mirrors, each when it holds no more back; true when none had failed. Never by force: QEMU
- * 7.2 dies of it while somebody writes (8 of 25 times). One that fails ends by itself.
+ * Ends the mirrors, each when it holds no more back; true when none had failed. Never by force:
+ * QEMU 7.2 dies of it while somebody writes (8 of 25 times). One that fails ends by itself.
  */
 export const endMirrors = async (source: HeldGroup, qmp: Qmp): Promise<boolean> => {
   const ids = new Set(tokensOf(source).map((token) => `mirror-${token}`));
@@ -140,6 +140,7 @@ const beginMirrors = async (source: HeldGroup, target: HeldGroup, qmp: Qmp): Pro
       target: `mirror-to-${token}`,
       sync: state.layers.length === 1 ? 'full' : 'top',
       'copy-mode': 'write-blocking',
+      'filter-node-name': mirrorNodeOf(at, device),
       // Writers go on when the link breaks, and the job that failed stands until it is seen.
       'on-target-error': 'report',
       'auto-dismiss': false,

@@ -206,3 +206,63 @@ test.serial(
     await writer.stop();
   },
 );
+
+interface Results {
+  readonly results: readonly { readonly outcome?: { readonly $case: string } | undefined }[];
+}
+
+const asked = (arrayId: string) => ({ arrayId, targets: [{ id: 'g' }], requester: 'rm' });
+
+/** By what is shown only: a test beside it, then over, and replication turned round. */
+const overByFirstId = async (t: ExecutionContext, { daemon }: On, from: End, to: End) => {
+  const { replication } = daemon.client;
+  const ok = (verb: string, { results }: Results) =>
+    t.deepEqual([verb, ...results.map(({ outcome }) => outcome?.$case)], [verb, 'success']);
+  ok('testFailoverStart', await replication.testFailoverStart(asked(to)));
+  ok('testFailoverStop', await replication.testFailoverStop(asked(to)));
+  ok('sync', await replication.sync(asked(from)));
+  ok('prepareFailover', await replication.prepareFailover(asked(from)));
+  ok('failover', await replication.failover(asked(to)));
+  ok('reverse', await replication.reverse(asked(to)));
+};
+
+/** What both arrays list: ids, and whether they are shown as stretched. */
+const shownBy = async ({ daemon }: On): Promise<string[]> => {
+  const shown: string[] = [];
+  for await (const { devices } of daemon.client.inventory.discoverDevices({ arrayIds: [] })) {
+    for (const { id, stretched } of devices) shown.push(`${id} ${stretched}`);
+  }
+  return shown;
+};
+
+test.serial(
+  'daemon: a synchronous pair presented as one stretched device → over and home by its first id, equal',
+  async (t) => {
+    const rig = await makeRig(t, 'synchronous');
+    const config = configOf(rig);
+    const [a, b] = config.arrays;
+    const arrays = [{ ...a, present: 'pair-as-stretched', peer: 'b' }, b] as typeof config.arrays;
+    const daemon = await startDaemon({ config: { ...config, arrays } });
+    t.teardown(() => daemon.stop());
+    const on = { rig, daemon };
+    t.deepEqual(await shownBy(on), ['d true', 'd true']);
+    let written = 1;
+    for (const [from, to] of [
+      ['a', 'b'],
+      ['b', 'a'],
+    ] as const) {
+      const writer = await writerAt(rig, from, written);
+      await someWrites(writer, 20);
+      await writer.stop();
+      await rig.unmount(from);
+      written = writer.acknowledged() + 1;
+      await overByFirstId(t, on, from, to);
+      t.is((await rig.status(to)).direction, 'outgoing');
+      t.deepEqual(await heldAt(rig, to), { newest: writer.acknowledged(), holes: [] });
+      await rig.unmount(to);
+      t.deepEqual(await shownBy(on), ['d true', 'd true']);
+    }
+    await daemon.stop();
+    t.is(await rig.equalAtRest(), identical);
+  },
+);

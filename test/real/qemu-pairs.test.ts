@@ -92,6 +92,23 @@ test.serial(
 );
 
 test.serial(
+  'mounted after the mirror began (synchronous) → what is written then is mirrored too, and survives the disaster',
+  async (t) => {
+    const rig = await makeRig(t, 'synchronous');
+    await rig.must('a', 'sync');
+    const writer = await writerAt(rig, 'a');
+    await someWrites(writer, 50);
+    await rig.kill('a');
+    await writer.ended;
+    await rig.must('b', 'failover', { force: true });
+    await rig.mount('b');
+    const held = await readWrites(rig.address('b'), await rig.exportName('b'));
+    t.deepEqual(held.holes, []);
+    t.true(held.newest >= writer.acknowledged(), `held ${held.newest}`);
+  },
+);
+
+test.serial(
   'link loss in mid-resync, then a disaster → the replica stands on what it held when the link broke',
   async (t) => {
     const link = await linkTo(t);
