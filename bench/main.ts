@@ -11,6 +11,7 @@ import { type Figure, holds, ratioOf, tableOf } from './figures.ts';
 import { growth } from './growth.ts';
 import { makespan } from './makespan.ts';
 import { migrations } from './migrations.ts';
+import { qemu } from './qemu.ts';
 import { rates } from './rates.ts';
 import { restarts } from './restarts.ts';
 import { fullScale, type Scale, smokeScale } from './scale.ts';
@@ -27,6 +28,7 @@ const measures: Readonly<Record<string, (scale: Scale) => Promise<readonly Figur
   single,
   tails,
   growth,
+  qemu,
 };
 
 const { values, positionals } = parseArgs({

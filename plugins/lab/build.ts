@@ -174,6 +174,7 @@ export const buildWorld = (spec: LabSpec, now: number): World => {
     operationMs: { ...spec.operationMs },
     interruptionMs: spec.interruptionMs,
     migrations: new Map(),
+    migrationsMade: 0,
     moves: new Map(),
     movedTo: new Map(),
   };

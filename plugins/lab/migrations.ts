@@ -96,11 +96,14 @@ const begin = (call: ComputeCall, to: LabCompute, vm: LabVm): Outcome => {
     return hindrance(from, to, vm) ?? handOver(world, migration, vm, at);
   };
   const interruptionMsMost = world.migrations.get(id)?.interruptionMsMost ?? 0;
+  world.migrationsMade += 1;
   const migration: Migration = {
+    id: `migration-${world.migrationsMade}`,
     from,
     to,
     operation: undefined,
     cancelled: false,
+    removed: false,
     acknowledged: -1,
     interruptionMsMost,
   };
@@ -158,6 +161,10 @@ export const cancelMigration = (call: ComputeCall, { id }: VmTarget): Outcome =>
   if (operation.state === 'done') {
     return { fault: no('conflict', 'MIGRATED', `${id} goes on at ${migration.to.id} already`) };
   }
+  if (operation.state === 'failed' && migration.to === call.compute && !migration.removed) {
+    migration.removed = true;
+    return done();
+  }
   if (operation.state === 'failed') return already();
   migration.cancelled = true;
   cut(call.world, operation, 'it was cancelled');
@@ -166,15 +173,37 @@ export const cancelMigration = (call: ComputeCall, { id }: VmTarget): Outcome =>
 
 const states = { running: 'running', done: 'completed', failed: 'failed' } as const;
 
+/** What the destination has of it: it comes over in one moment, so never whole and paused. */
+const arrivalAt = (compute: LabCompute, vmId: string, { id, operation }: Migration) => {
+  const vm = compute.vms.production.get(vmId);
+  const isOver = operation?.state === 'done';
+  const arrived = vm?.on === true ? ('running' as const) : ('absent' as const);
+  return {
+    startedId: id,
+    placeholder: { vmId, migrationId: id },
+    ...(isOver ? { completedId: id } : {}),
+    execution: isOver ? arrived : ('paused-incoming' as const),
+  };
+};
+
+const departureAt = (compute: LabCompute, vmId: string, { operation }: Migration) => {
+  if (compute.vms.production.get(vmId)?.on !== true) return 'gone' as const;
+  return operation?.state === 'running' ? ('migrating' as const) : ('running' as const);
+};
+
 export const migrationStatus = (call: ComputeCall, { id }: VmTarget): MigrationStatus | Fault => {
   if (!call.world.images.has(id)) return no('missing', 'UNKNOWN_VM', `no VM ${id} exists`);
+  const { compute } = call;
   const migration = newestAt(call, id);
   const operation = migration?.operation;
   if (migration === undefined || operation === undefined) return { state: 'none' };
+  const isLeft = migration.removed || (operation.state === 'failed' && !migration.from.down);
   return {
     state: migration.cancelled ? 'cancelled' : states[operation.state],
     fromComputeId: migration.from.id,
     toComputeId: migration.to.id,
     progress: progressOf(call.world, operation, call.now),
+    ...(migration.to === compute && !isLeft ? { arrival: arrivalAt(compute, id, migration) } : {}),
+    ...(migration.from === compute ? { departure: departureAt(compute, id, migration) } : {}),
   };
 };

@@ -138,11 +138,14 @@ export interface Operation {
 
 /** The newest live migration of a VM that began. */
 export interface Migration {
+  readonly id: string;
   readonly from: LabCompute;
   readonly to: LabCompute;
   /** Absent only while it is being started. */
   operation: Operation | undefined;
   cancelled: boolean;
+  /** What a cut migration had left at its destination is gone. */
+  removed: boolean;
   /** Last heartbeat that was acknowledged at the source when it handed over; -1 before that. */
   acknowledged: number;
   /** Longest time without a writer, of this migration and of all before it of the VM. */
@@ -241,6 +244,7 @@ export interface World {
   interruptionMs: number;
   /** VM → its newest live migration. */
   readonly migrations: Map<string, Migration>;
+  migrationsMade: number;
   /** VM → its disk that is on its way to another datastore. */
   readonly moves: Map<string, Move>;
   /** VM → every datastore that its disk was ever copied to. */

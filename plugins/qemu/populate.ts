@@ -11,6 +11,7 @@ import { emptyMemory, ownLicence } from './memory.ts';
 import { diskOf, mountVerbs } from './mounts.ts';
 import { withExport } from './nbd.ts';
 import { computeFile } from './places.ts';
+import { powerOn } from './power.ts';
 import type { ComputeSession } from './session.ts';
 
 /** A compute in a directory, which knows no VM yet. */
@@ -71,5 +72,12 @@ export const endVms = async (directory: string): Promise<void> => {
       const machine = await readMachine(at);
       if (machine !== undefined) await kill(at, machine.token);
     }
+  }
+};
+
+/** Starts VMs that were enrolled, one after the other. */
+export const startVms = async (session: ComputeSession, ids: readonly string[]): Promise<void> => {
+  for (const id of ids) {
+    await powerOn(session, { ...ownLicence(), key: `start/${id}` }, { id, instance: 'production' });
   }
 };

@@ -58,6 +58,7 @@ const claimOf: Readonly<Record<Defect, string>> = {
   'runs-twice': 'live migration: a VM that runs',
   'migrates-plain': 'live migration: a VM on a device that is not stretched',
   'cancels-too-late': 'live migration: cancelled before it began',
+  'marks-another': 'live migration: gone over → its destination alone tells',
 };
 
 const resultsOfSound = async (): Promise<readonly Result[]> => {

@@ -254,6 +254,42 @@ const cancels: ClaimDefinition = touching(
   },
 );
 
+interface Told {
+  readonly fromComputeId?: string;
+  readonly arrival?: {
+    readonly startedId?: string;
+    readonly placeholder?: { readonly vmId: string; readonly migrationId: string };
+    readonly completedId?: string;
+    readonly execution: string;
+  };
+  readonly departure?: string;
+}
+
+const tells: ClaimDefinition = touching(
+  'live migration: gone over → its destination alone tells all three facts, of one migration',
+  [...needs, ...verbs('migrationStatus', 'cancelMigration')],
+  async (world) => {
+    const { stretched } = world;
+    await world.bring('source', 'running', stretched);
+    const target = world.vmTarget(stretched.vms[0] ?? world.vm);
+    await world.compute('source').must('migrateLive', [target], { args: toTarget(world) });
+    const there = await world.compute('target').value<Told>('migrationStatus', target);
+    const { startedId, placeholder, completedId, execution } = there?.arrival ?? {};
+    const isOne = startedId !== undefined && completedId === startedId;
+    claim(isOne, `started and completed are not of one migration: ${show(there)}`);
+    const isPlaced = placeholder?.vmId === target.id && placeholder.migrationId === startedId;
+    claim(isPlaced, `the placeholder is not of this VM and migration: ${show(there)}`);
+    claim(execution === 'running', `it is ${execution} at its destination`);
+    const left = await world.compute('source').value<Told>('migrationStatus', target);
+    const gone = left?.departure === 'gone' || left?.departure === 'handed-over';
+    claim(gone, `its source says that it is ${left?.departure}: ${show(left)}`);
+    const [ended] = await world.compute('target').call('cancelMigration', [target]);
+    mustFault('cancelMigration at the destination of a VM that runs there', ended, ['conflict']);
+    const { power } = await world.vmStatus('target', world.stretched.vms[0] ?? world.vm);
+    claim(power === 'on', `${target.id} is off at its destination after that was refused`);
+  },
+);
+
 export const stretchedClaims: readonly ClaimDefinition[] = [
   oneDevice,
   steadyIdentity,
@@ -267,4 +303,5 @@ export const stretchedClaims: readonly ClaimDefinition[] = [
   sameBoot,
   plainStays,
   cancels,
+  tells,
 ];

@@ -44,6 +44,7 @@ export const defects = [
   'runs-twice',
   'migrates-plain',
   'cancels-too-late',
+  'marks-another',
 ] as const;
 export type Defect = (typeof defects)[number];
 

@@ -1,5 +1,5 @@
 /** The toy's stretched group: two ends that are written as one, and VMs that go over. */
-import type { GroupTarget, PluginVerbs, VmTarget } from '@siteswap/sdk/plugin';
+import type { GroupTarget, MigrationStatus, PluginVerbs, VmTarget } from '@siteswap/sdk/plugin';
 import { fail, type Has, missing, type ToySession, verb } from './calls.ts';
 import {
   datastoreOf,
@@ -102,6 +102,17 @@ const goOver = (has: Has, { here, there, store }: ToySession, id: string): void 
   store.migrated.add(id);
 };
 
+/** There was one migration of a VM at the most, so its name is the VM's. */
+const migrationOf = (has: Has, { here, store }: ToySession, id: string): MigrationStatus => {
+  if (!store.migrated.has(id)) return { state: 'none' };
+  const state = 'completed';
+  if (here.vms.get(`production ${id}`)?.on !== true) return { state, departure: 'gone' };
+  const [startedId, migrationId] = [id, has('marks-another') ? `${id}-before` : id];
+  const placeholder = { vmId: id, migrationId };
+  const arrival = { startedId, placeholder, completedId: migrationId };
+  return { state, arrival: { ...arrival, execution: 'running' } };
+};
+
 export const stretchedVerbsOf = (has: Has): PluginVerbs<ToySession> => ({
   setSitePreference: prefer(has),
   fence: fence(has),
@@ -120,6 +131,6 @@ export const stretchedVerbsOf = (has: Has): PluginVerbs<ToySession> => ({
     targets.map(({ id }) =>
       vmOn[id] === undefined
         ? { id, fault: { kind: 'missing', owner: 'array', message: `no VM ${id}` } }
-        : { id, value: { state: session.store.migrated.has(id) ? 'completed' : 'none' } },
+        : { id, value: migrationOf(has, session, id) },
     ),
 });

@@ -1,0 +1,169 @@
+/**
+ * What Siteswap adds to a live migration of QEMU: guests moved by a run of a daemon, on devices
+ * that two sites share, beside the same number moved by a bare script at the same time of day.
+ * Nothing is measured where there is no QEMU.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { quietGuest } from '@siteswap/plugin-qemu/guest';
+import {
+  endVms,
+  enrol,
+  populate,
+  provisionCompute,
+  startVms,
+} from '@siteswap/plugin-qemu/populate';
+import { provisionShared, stopArray } from '@siteswap/plugin-qemu/provision';
+import { Mode, RunEventType, RunResult, type SiteswapClient } from '../sdk/client/index.ts';
+import { type DaemonConfig, startDaemon } from '../sdk/testing/index.ts';
+import { bareMigrations } from './bare/qemu.ts';
+import type { Figure } from './figures.ts';
+import type { Scale } from './scale.ts';
+
+const mebibyte = 1024 * 1024;
+const vmsPerDevice = 10;
+
+const hasQemu = (): boolean => {
+  try {
+    execFileSync('qemu-system-x86_64', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+interface World {
+  readonly root: string;
+  readonly config: DaemonConfig;
+  readonly deviceIds: readonly string[];
+}
+
+const computesIn = (root: string) => {
+  const storage = join(root, 'array');
+  const at = (side: string) => ({ directory: join(root, `c${side}`), arrays: { [side]: storage } });
+  return (['a', 'b'] as const).map((side) => {
+    const other = side === 'a' ? 'b' : 'a';
+    const computes = { [`compute-${other}`]: { site: `site-${other}`, ...at(other) } };
+    return { id: `compute-${side}`, site: `site-${side}`, config: { ...at(side), computes } };
+  });
+};
+
+const build = async (guests: number): Promise<World> => {
+  const root = mkdtempSync(join(tmpdir(), 'sqb-'));
+  const storage = join(root, 'array');
+  const count = Math.ceil(guests / vmsPerDevice);
+  const deviceIds = Array.from({ length: count }, (_, index) => `d${index + 1}`);
+  const sizeBytes = (vmsPerDevice + 2) * mebibyte;
+  await provisionShared({
+    storage: { id: 'a', directory: storage },
+    otherId: 'b',
+    preferredSiteId: 'site-a',
+    groups: deviceIds.map((id) => ({ id: `g-${id}`, devices: [{ id, sizeBytes }] })),
+  });
+  const computes = computesIn(root);
+  for (const { config } of computes) await provisionCompute(config.directory);
+  const session = {
+    kind: 'compute',
+    ...{ id: 'compute-a', siteId: 'site-a', start: true },
+    ...{ directory: join(root, 'ca'), arrays: { a: storage }, hosts: ['host-1'], computes: {} },
+  } as const;
+  for (const id of deviceIds) {
+    const vms = Array.from({ length: vmsPerDevice }, (_, index) => `vm-${id}-${index + 1}`);
+    await populate(
+      session,
+      `ds-${id}`,
+      vms.map((vm) => ({ id: vm, image: quietGuest })),
+    );
+    for (const vm of vms) await enrol(session, vm, [`ds-${id}`]);
+    await startVms(session, vms);
+  }
+  const remote = (id: string, site: string, config: object) => ({
+    ...{ id, site, plugin: 'qemu' },
+    config: config as Readonly<Record<string, unknown>>,
+  });
+  const shown = { present: 'shared-as-stretched', peer: 'b' } as const;
+  const config: DaemonConfig = {
+    site: 'site-b',
+    sites: [{ id: 'site-a' }, { id: 'site-b' }],
+    plugins: [{ id: 'qemu', module: '@siteswap/plugin-qemu' }],
+    arrays: [
+      { ...remote('a', 'site-a', { directory: storage }), ...shown },
+      remote('b', 'site-b', { directory: storage }),
+    ],
+    computes: computes.map(({ id, site, config: own }) => remote(id, site, own)),
+  };
+  return { root, config, deviceIds };
+};
+
+/** Milliseconds from the first order to migrate to the last answer. */
+const runOver = async (client: SiteswapClient, world: World, lanes: number): Promise<number> => {
+  await client.plans.create({
+    id: 'move',
+    protectedSiteId: 'site-a',
+    recoverySiteId: 'site-b',
+    protectionGroups: world.deviceIds.map((id) => ({
+      id: `pg-${id}`,
+      groups: [{ arrayId: 'a', id: `g-${id}` }],
+    })),
+    options: { liveMigration: true, limits: { perCompute: lanes }, vmWorkgroupMax: 1 },
+  });
+  const asked = { planId: 'move', mode: Mode.PLANNED, requester: 'bench' };
+  const { runId } = await client.runs.start(asked);
+  const { result } = await client.waitForRun(runId, { deadlineMs: 600_000 });
+  if (result !== RunResult.SUCCEEDED) throw new Error(`the run ended ${result}`);
+  const times: number[] = [];
+  for await (const { step, type, time } of client.runs.watch(runId)) {
+    const counts = type === RunEventType.TASK_STARTED || type === RunEventType.TASK_OUTCOME;
+    if (step === 'live-migrate' && counts && time !== undefined) times.push(time.getTime());
+  }
+  return Math.max(...times) - Math.min(...times);
+};
+
+const bySiteswap = async (guests: number, lanes: number): Promise<number> => {
+  const world = await build(guests);
+  const daemon = await startDaemon({ config: world.config });
+  try {
+    return await runOver(daemon.client, world, lanes);
+  } finally {
+    await daemon.stop();
+    for (const side of ['ca', 'cb']) await endVms(join(world.root, side));
+    await stopArray(join(world.root, 'array'), 'a');
+    await rm(world.root, { recursive: true, force: true, maxRetries: 5 });
+  }
+};
+
+const bare = async (guests: number, lanes: number): Promise<number> => {
+  const folder = mkdtempSync(join(tmpdir(), 'sqb-'));
+  try {
+    return await bareMigrations(folder, { guests, lanes, image: quietGuest });
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+};
+
+const figureOf = async (
+  name: string,
+  {
+    guests,
+    lanes,
+    than,
+  }: { readonly guests: number; readonly lanes: number; readonly than: number },
+): Promise<Figure> => {
+  const limit = { name: 'bare script', value: await bare(guests, lanes) };
+  const value = await bySiteswap(guests, lanes);
+  return { name, value, unit: 'ms', limit, wanted: { of: 'ratio', is: '≤', than } };
+};
+
+export const qemu = async ({ groups }: Scale): Promise<readonly Figure[]> => {
+  if (!hasQemu()) return [];
+  const guests = Math.min(50, groups * vmsPerDevice);
+  return [
+    await figureOf(`${vmsPerDevice} QEMU VMs, one after the other`, {
+      ...{ guests: vmsPerDevice, lanes: 1, than: 1.3 },
+    }),
+    await figureOf(`${guests} QEMU VMs, four at a time`, { guests, lanes: 4, than: 1.2 }),
+  ];
+};
