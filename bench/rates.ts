@@ -73,6 +73,6 @@ const figuresAt = async (
 };
 
 export const rates = async (scale: Scale): Promise<readonly Figure[]> => [
-  ...(await figuresAt(scale, 100, { rate: 200_000, unit: 'VM-steps/s', peakMb: 300 })),
-  ...(await figuresAt(scale, 1, { rate: 8_000, unit: 'tasks/s' })),
+  ...(await figuresAt(scale, 100, { rate: 1_000_000, unit: 'VM-steps/s', peakMb: 300 })),
+  ...(await figuresAt(scale, 1, { rate: 40_000, unit: 'tasks/s' })),
 ];

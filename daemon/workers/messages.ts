@@ -76,8 +76,8 @@ export type SentMessage = readonly [
 ];
 
 /**
- * A task's job under its number. Staged behind another one (0: behind none), it begins when that has
- * ended (at once if it has ended already), and its time runs from then on.
+ * A task's job under its number. Staged behind another one (0: behind none), it begins when that
+ * has ended (at once if it has ended already), and its time runs from then on.
  */
 export type SentTask = readonly [
   id: number,
