@@ -19,10 +19,27 @@ export type Change<T> = (
   licence: Licence,
 ) => Promise<ComputeState>;
 
-const mountedIn = async (compute: ComputeSession, instance: Instance, signal: AbortSignal) => {
+const datastoresSeen = async (compute: ComputeSession, signal: AbortSignal) => {
   const call = { ...ownLicence(), session: compute, signal, attempt: 1 };
-  const { items } = await listDatastores({ ...call, page: { sizeMax: datastoresMax } });
-  return items.filter((one) => one.mounted && one.instance === instance).map(({ id }) => id);
+  return (await listDatastores({ ...call, page: { sizeMax: datastoresMax } })).items;
+};
+
+const mountedIn = async (compute: ComputeSession, instance: Instance, signal: AbortSignal) => {
+  const seen = await datastoresSeen(compute, signal);
+  return seen.filter((one) => one.mounted && one.instance === instance).map(({ id }) => id);
+};
+
+/** Throws `missing` when the compute sees none of the datastores that the VM is said to be on. */
+const checkSeen = async (
+  compute: ComputeSession,
+  { id, datastoreIds = [] }: VmTarget,
+  signal: AbortSignal,
+): Promise<void> => {
+  if (datastoreIds.length === 0) return;
+  const seen = await datastoresSeen(compute, signal);
+  if (seen.some((one) => datastoreIds.includes(one.id))) return;
+  const names = datastoreIds.join(', ');
+  throw failure('missing', `compute ${compute.id} sees no datastore ${names} of VM ${id}`);
 };
 
 /** A VM as the mounted datastores tell it. */
@@ -52,6 +69,7 @@ export const describe = async (
 };
 
 export const register: Change<VmTarget> = async (compute, { state }, target, { signal }) => {
+  await checkSeen(compute, target, signal);
   const vm = await describe(compute, target, signal);
   return { ...state, vms: { ...state.vms, [placeOf(target)]: vm } };
 };
@@ -59,6 +77,7 @@ export const register: Change<VmTarget> = async (compute, { state }, target, { s
 /** Not registered is success. */
 export const unregister: Change<VmTarget> = async (compute, { state }, target, { signal }) => {
   const at = atOf(compute, target);
+  if (state.vms[placeOf(target)] === undefined) await checkSeen(compute, target, signal);
   const { status } = await lookAt(at, signal);
   if (status !== 'gone') {
     throw failure('conflict', `VM ${target.id} runs`, { hint: 'Shut it down first.' });
