@@ -93,7 +93,12 @@ export class MemberLease {
     return this.#lost;
   }
 
-  /** Resolves when something may be dispatched. */
+  /** It gave its lease back. */
+  get left(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  /** Resolves when something may be dispatched, or when this member has left. */
   async granted(): Promise<void> {
     while (!this.licensed && !this.#closing.signal.aborted) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));

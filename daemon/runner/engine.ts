@@ -135,10 +135,21 @@ const looksOf = ({
   replayRun: (runId) => runs.replay(runId),
 });
 
-/** The members, where there are several. */
+/** How this daemon is, and who else there is. */
 const clusterOf = ({
+  journal,
   membership,
-}: Awaited<ReturnType<typeof assemble>>): Pick<Engine, 'listMembers' | 'drainMember'> => ({
+  pool,
+  runs,
+}: Awaited<ReturnType<typeof assemble>>): Pick<
+  Engine,
+  'listMembers' | 'drainMember' | 'health'
+> => ({
+  health: () => ({
+    journal: membership?.health() ?? journal.health(),
+    pool: pool.health(),
+    openRuns: runs.openCount,
+  }),
   listMembers: async () => membership?.members() ?? [],
   drainMember: async (memberId) => {
     if (membership !== undefined) return membership.drain(memberId);
@@ -170,7 +181,7 @@ const startsOf = ({
 /** Reads the journal, picks up what is not ended, and answers. */
 export const openEngine = async (given: EngineParts): Promise<RunningEngine> => {
   const parts = await assemble(given);
-  const { catalog, journal, keeper, plans, pool, runs, scout, sites, starts } = parts;
+  const { catalog, keeper, plans, pool, runs, scout, sites, starts } = parts;
   const { membership } = parts;
   for (const siteId of catalog.state.lostSites.keys()) pool.setSiteLost(siteId, true);
   await parts.injections.restore();
@@ -215,7 +226,6 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
     evidence: (remoteId, fresh) => scout.evidence(remoteId, fresh),
     querySync: (arrayId, targets) => scout.querySync(arrayId, targets),
 
-    health: () => ({ journal: journal.health(), pool: pool.health(), openRuns: runs.openCount }),
     replaceAgent: (runId) => runs.replaceAgent(runId),
     tidied: () => keeper.idle(),
     close: async () => {

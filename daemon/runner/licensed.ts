@@ -7,7 +7,9 @@ import type { Job, Pool, ResultOf } from '../workers/pool.ts';
 export interface Licensing {
   /** The lease holds at this moment. */
   readonly licensed: boolean;
-  /** Resolves when it does. */
+  /** This member takes no part any more. */
+  readonly left: boolean;
+  /** Resolves when the lease holds, or when this member has left. */
   granted(): Promise<void>;
 }
 
@@ -19,9 +21,9 @@ export const licensedPool = (
 ): Pool => {
   const isOurs = (job: Job): boolean => job.kind !== 'task' || epochOf(job.runId) === job.epoch;
   const waitAndRun = async <J extends Job>(job: J): Promise<ResultOf<J>> => {
-    while (!lease.licensed) await lease.granted();
-    if (isOurs(job)) return pool.run(job);
-    // Whoever asked is gone with the run: there is nobody to answer.
+    while (!lease.licensed && !lease.left) await lease.granted();
+    if (!lease.left && isOurs(job)) return pool.run(job);
+    // Whoever asked is gone, with the run or with this member: there is nobody to answer.
     return new Promise(() => {});
   };
   return {

@@ -9,6 +9,7 @@ import { SiteswapError } from '../core/errors.ts';
 import { catchUpMs, drainMsMax, takeOverLookMs } from '../core/limits.ts';
 import type { SystemEntry } from '../core/system.ts';
 import type { Feed } from '../feed/feed.ts';
+import type { JournalHealth } from '../journal/journal.ts';
 import type { Licence, Shared } from '../journal/shared.ts';
 import type { Catalog } from './catalog.ts';
 import type { RunLog } from './log.ts';
@@ -55,6 +56,14 @@ export class Membership {
     if (!lease.draining && !lease.lost) return;
     const message = `member "${lease.memberId}" is leaving: it begins nothing`;
     throw new SiteswapError('MEMBER_DRAINING', message, { subject: lease.memberId });
+  }
+
+  /** A member whose place was taken says so, for good; undefined: it is one of them. */
+  health(): JournalHealth | undefined {
+    const { lease } = this.#parts;
+    if (!lease.lost) return undefined;
+    const reason = `another daemon is member "${lease.memberId}" now: end this one`;
+    return { held: true, reason };
   }
 
   /** Throws JOURNAL_HELD when the store does not answer. */
