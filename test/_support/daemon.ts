@@ -35,18 +35,22 @@ export const filesConfig = ({ directory, compute }: Sites): DaemonConfig => {
     plugin: 'files',
     config: { directory: directory[id], peers: { [peer]: directory[peer] } },
   });
-  const computeAt = (id: 'a' | 'b') => ({
+  const standing = (id: 'a' | 'b') => ({
+    directory: compute[id],
+    arrays: { [id]: directory[id] },
+  });
+  const computeAt = (id: 'a' | 'b', peer: 'a' | 'b') => ({
     id: `c${id}`,
     site: `site-${id}`,
     plugin: 'files',
-    config: { directory: compute[id], arrays: { [id]: directory[id] }, heartbeatMs },
+    config: { ...standing(id), computes: { [`c${peer}`]: standing(peer) }, heartbeatMs },
   });
   return {
     site: 'site-b',
     sites: [{ id: 'site-a' }, { id: 'site-b' }],
     plugins: [{ id: 'files', module: '@siteswap/plugin-files' }],
     arrays: [storage('a', 'b'), storage('b', 'a')],
-    computes: [computeAt('a'), computeAt('b')],
+    computes: [computeAt('a', 'b'), computeAt('b', 'a')],
   };
 };
 
@@ -92,8 +96,9 @@ export const startMembers = async (
 export const startOnFiles = async (
   t: ExecutionContext,
   more: Partial<DaemonConfig> = {},
+  specs: readonly GroupSpec[] = groups,
 ): Promise<FilesDaemon> => {
-  const sites = await makeSites(groups);
+  const sites = await makeSites(specs, undefined, { a: 'site-a', b: 'site-b' });
   t.teardown(() => sites.close());
   const { directory, compute } = sites;
   await startVms({ directory: compute.a, arrays: { a: directory.a }, heartbeatMs });

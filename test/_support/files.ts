@@ -182,9 +182,11 @@ const openRemote = async (id: string, config: object): Promise<Remote> => {
   return new Remote(await plugin.open({ ...context, config: plugin.config.parse(config) }));
 };
 
+/** `siteIds`: as a daemon's configuration names the two sites; default: as the arrays. */
 export const makeSites = async (
   groups: readonly GroupSpec[] = oneGroup,
   bytesPerSecondMax?: number,
+  siteIds: { readonly a: string; readonly b: string } = { a: 'a', b: 'b' },
 ): Promise<Sites> => {
   const root = await mkdtemp(join(tmpdir(), 'siteswap-files-'));
   const at = (name: string): string => join(root, name);
@@ -192,8 +194,19 @@ export const makeSites = async (
   const compute = { a: at('compute-a'), b: at('compute-b') };
   const limit = bytesPerSecondMax === undefined ? {} : { bytesPerSecondMax };
   await provisionPair({
-    source: { id: 'a', directory: directory.a, computeDirectory: compute.a, ...limit },
-    target: { id: 'b', directory: directory.b, computeDirectory: compute.b },
+    source: {
+      id: 'a',
+      siteId: siteIds.a,
+      directory: directory.a,
+      computeDirectory: compute.a,
+      ...limit,
+    },
+    target: {
+      id: 'b',
+      siteId: siteIds.b,
+      directory: directory.b,
+      computeDirectory: compute.b,
+    },
     groups,
   });
   const heartbeatMs = 5;
