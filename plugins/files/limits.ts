@@ -87,3 +87,6 @@ export const progressMsMin = 100;
 
 /** Targets of one call worked on at once. */
 export const targetsAtOnce = 8;
+
+/** Groups beyond this are not compared block by block whenever somebody looks at a parted pair. */
+export const divergenceBytesMax = 256 * 1024 ** 2;

@@ -253,10 +253,10 @@ const stopTestFailover: Work<'testFailoverStop'> = async (call, at, what) => {
 };
 
 const look =
-  <V>(of: (at: GroupAt) => Promise<V>) =>
+  <V>(of: (at: GroupAt, session: Session) => Promise<V>) =>
   (call: Call<TargetVerb>) =>
     valueEach(call.targets as readonly GroupTarget[], async (target) =>
-      of(await groupOf(call, target)),
+      of(await groupOf(call, target), call.session),
     );
 
 export const arrayVerbs = {

@@ -12,6 +12,7 @@ import type {
   RecoveryPoint,
   SyncStatus,
 } from '@siteswap/sdk/plugin';
+import { type Diverged, divergedBytesOf } from './divergence.ts';
 import {
   acceptsWriters,
   allGroups,
@@ -63,14 +64,24 @@ const stretchOf = ({
 }: GroupState): Pick<DeviceStatus, 'stretched' | 'preferredSiteId'> =>
   stretched === undefined ? {} : { stretched: true, preferredSiteId: stretched.preferredSiteId };
 
-const statusOf = (state: GroupState, { id }: StoredDevice): DeviceStatus => ({
+const statusOf = (state: GroupState, { id }: StoredDevice, diverged: Diverged): DeviceStatus => ({
   id,
   direction: directionOf(state),
   access: acceptsWriters(state) ? 'read-write' : 'read-only',
   pairState: pairStateOf(state),
   lineage: state.lineage,
   ...stretchOf(state),
+  ...divergenceOf(state, id, diverged),
 });
+
+const divergenceOf = (
+  { devices }: GroupState,
+  deviceId: string,
+  diverged: Diverged,
+): Pick<DeviceStatus, 'divergedBytes'> => {
+  const divergedBytes = diverged?.[devices.findIndex(({ id }) => id === deviceId)];
+  return divergedBytes === undefined ? {} : { divergedBytes };
+};
 
 const plain = ({ id, atMs, by }: Point): RecoveryPoint => ({ id, atMs, by });
 
@@ -78,9 +89,10 @@ const plain = ({ id, atMs, by }: Point): RecoveryPoint => ({ id, atMs, by });
 const lastPoint = ({ applying, point, promotedFrom }: GroupState): Point | undefined =>
   applying ?? point ?? promotedFrom?.point;
 
-export const deviceStatusesOf = async (at: GroupAt): Promise<DeviceStatus[]> => {
+export const deviceStatusesOf = async (at: GroupAt, session: Session): Promise<DeviceStatus[]> => {
   const state = await readGroup(at);
-  return state.devices.map((device) => statusOf(state, device));
+  const diverged = await divergedBytesOf(session, at, state);
+  return state.devices.map((device) => statusOf(state, device, diverged));
 };
 
 /** Newest first: what a promote would go to, then snapshots. */
@@ -123,6 +135,7 @@ const deviceOf = async (
   storage: Storage,
   state: GroupState,
   device: StoredDevice,
+  diverged: Diverged,
 ): Promise<Device> => {
   const last = lastPoint(state);
   const { peerId } = device;
@@ -131,7 +144,7 @@ const deviceOf = async (
     arrayId === undefined || peerId === undefined ? {} : { peer: { arrayId, deviceId: peerId } };
   const alone = state.devices.length === 1 && state.id === device.id;
   return {
-    ...statusOf(state, device),
+    ...statusOf(state, device, diverged),
     name: device.name,
     sizeBytes: device.sizeBytes,
     ...peer,
@@ -164,6 +177,13 @@ export const listDevices = async (call: ListingCall<Session>): Promise<Page<Devi
       of.devices.map((device) => ({ id: device.id, of, device })),
     );
   const { items, ...more } = pageOf(devices, call.page);
-  const shown = items.map(({ of, device }) => deviceOf(storage, of, device));
+  const diverged = new Map<GroupState, Promise<Diverged>>();
+  for (const { of } of items) {
+    if (diverged.has(of)) continue;
+    diverged.set(of, divergedBytesOf(call.session, groupAt(storage, of.id), of));
+  }
+  const shown = items.map(async ({ of, device }) =>
+    deviceOf(storage, of, device, await diverged.get(of)),
+  );
   return { ...more, items: await Promise.all(shown) };
 };
