@@ -55,6 +55,8 @@ export interface StorageItem {
   readonly expectedLossMs?: number;
   /** Stretched: the site that must be preferred before the run changes that, and after. */
   readonly preference?: { readonly from: string; readonly to: string };
+  /** Fence, true: the disaster run never promoted it, so its old side is the only one. */
+  readonly neverPromoted?: boolean;
   /** True: an earlier run brought it over, and nothing is left to do at its arrays. */
   readonly handedOver?: boolean;
 }
@@ -77,6 +79,8 @@ export interface VmItem {
   readonly datastoreIds: readonly string[];
   /** True: it was off when the run was frozen, and is off at the recovery site too. */
   readonly leftOff?: boolean;
+  /** Fence, true: what it stands on was never promoted, so it stays on. */
+  readonly leftOn?: boolean;
   /** True: the recovery site knew it before the run, and goes on to. */
   readonly knownThere?: boolean;
   /** Live: the compute at which it goes on. */

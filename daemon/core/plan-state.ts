@@ -53,13 +53,22 @@ export const planStateOf = (state: SystemState, planId: string): PlanState => {
  * goes on from where that one left it; what it has brought over may be protected as it is.
  */
 export const modesOf = (state: SystemState, planId: string): readonly Mode[] => {
-  const modes = modesFrom[planStateOf(state, planId)];
+  const stands = planStateOf(state, planId);
+  const modes = modesFrom[stands];
+  // However the disaster run ended: nothing comes before cutting its old writers off.
+  if (stands === 'recovery-required') return modes;
   const { opened, closed } = decidingRunOf(state, planId) ?? {};
   const mode = opened?.mode;
   if (mode !== 'planned' && mode !== 'disaster') return modes;
   return closed?.result === 'succeeded'
     ? modes
     : [...new Set([...modes, mode, 'reprotect' as const])];
+};
+
+/** A planned run of the plan was begun and did not end well: the next one takes up from there. */
+export const goesOn = (state: SystemState, planId: string): boolean => {
+  const { opened, closed } = decidingRunOf(state, planId) ?? {};
+  return opened?.mode === 'planned' && closed?.result !== 'succeeded';
 };
 
 /** The run of a plan that has not ended, if there is one. */

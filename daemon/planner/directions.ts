@@ -27,6 +27,22 @@ export const isHandedOver = (group: Group): boolean =>
     (device) => device?.access === 'read-write' && device.direction !== 'stretched',
   );
 
+/** A disaster run did not come so far: nobody can write at its recovery side alone. */
+export const isUnpromoted = (group: Group): boolean =>
+  group.recovery.devices.every(
+    (device) => device?.access === 'read-only' || device?.direction === 'stretched',
+  );
+
+const warnOfUnpromoted = (plan: Plan, groups: readonly Group[], findings: Findings): void => {
+  for (const group of groups.filter(isUnpromoted)) {
+    findings.warn(
+      group.field,
+      `"${group.id}" was never promoted at "${plan.recoverySiteId}": nothing of it is cut off ` +
+        `at "${plan.protectedSiteId}"; siteswap repair ${plan.id} tells how the plan stands`,
+    );
+  }
+};
+
 interface Flowing {
   readonly group: Group;
   readonly flow: Flow;
@@ -111,6 +127,7 @@ export const checkDirections = (
     warnOfPromoted(all, findings);
   }
   if (mode === 'reprotect') checkFailedOver(all, findings);
+  if (mode === 'fence') warnOfUnpromoted(plan, groups, findings);
   if (mode !== 'disaster') return;
   for (const { group, flow, name } of all) {
     if (flow === 'forward') continue;

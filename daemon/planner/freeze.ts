@@ -6,7 +6,7 @@ import type { Violation } from '../core/errors.ts';
 import type { DatastoreOf, FrozenRun, Side } from '../core/frozen.ts';
 import type { Inventory, RemoteEvidence } from '../core/inventory.ts';
 import { type MoveBook, noMoves } from '../core/moves.ts';
-import type { Mode, Plan } from '../core/plan.ts';
+import type { Mode, Plan, ProtectionGroup } from '../core/plan.ts';
 import type { Policy } from '../core/policy.ts';
 import type { DivergedChoice } from '../core/recovery.ts';
 import { modeSteps, steps as registry } from '../steps/registry.ts';
@@ -14,7 +14,7 @@ import type { Step } from '../steps/step.ts';
 import { assemblyOf } from './assemble.ts';
 import { checkPlanInto } from './check-plan.ts';
 import { checkPolicies } from './check-policies.ts';
-import { checkDirections, isHandedOver } from './directions.ts';
+import { checkDirections, isHandedOver, isUnpromoted } from './directions.ts';
 import { expectLosses } from './expected-loss.ts';
 import { Findings } from './findings.ts';
 import type { VerbCapability } from './freeze-steps.ts';
@@ -22,6 +22,7 @@ import { checkGuards } from './guards.ts';
 import { checkInUse, type OpenRun } from './in-use.ts';
 import type { PlanMemory } from './memory.ts';
 import { resolveGroups } from './resolve-groups.ts';
+import { resolveVms } from './resolve-vms.ts';
 import { checkStretched, pathsOf } from './stretched.ts';
 import { type Needs, type Survey, surveyOf } from './survey.ts';
 import type { Shape } from './workgroups.ts';
@@ -42,6 +43,8 @@ export interface FreezeContext {
   readonly policies?: Readonly<Record<string, Policy>>;
   /** Other steps for the modes than the registry's: benches measure the engine with them. */
   readonly modeSteps?: ModeSteps;
+  /** A planned run of the plan was begun and did not end well: it may be what left things so. */
+  readonly goesOn?: boolean;
   /** The sites' data went different ways: what becomes of the old site's. */
   readonly changes?: DivergedChoice;
   /** What was made for this plan before; it is filled with what is made now. */
@@ -147,11 +150,18 @@ const resolve = (
   memory.survey = survey;
   findings.add(survey.findings);
   const { placement, members } = survey;
-  const preferences = checkStretched({ plan, mode, groups, paths, members, findings });
+  // A reprotect does nothing to VMs, and must know that they went over.
+  const isLooking = mode === 'reprotect' && paths.includes('stretched');
+  const looking = { ...question, placement, findings: new Findings() };
+  const seen = isLooking ? resolveVms(looking) : members;
+  const goesOn = context.goesOn === true;
+  const standing = { plan, mode, groups, paths, members: seen, goesOn, findings };
+  const preferences = checkStretched(standing);
   const { recoverySiteId } = plan;
   const asking = { recoverySiteId, groups, paths, now: context.now, findings };
   const expectedLosses = mode === 'disaster' ? expectLosses(asking) : [];
   const handedOver = groups.map(isHandedOver);
+  const unpromoted = mode === 'fence' ? groups.map(isUnpromoted) : [];
   const mounted = mountedAt(recoveryComputes);
   const datastores = placement.datastores.map((list, i) =>
     paths[i] === 'stretched' || handedOver[i]
@@ -168,7 +178,7 @@ const resolve = (
       ...chosenComputes,
     },
     survey,
-    traits: JSON.stringify([preferences, expectedLosses, handedOver]),
+    traits: JSON.stringify([preferences, expectedLosses, handedOver, unpromoted]),
   };
 };
 
@@ -195,6 +205,8 @@ const checkTies = (shape: Shape, findings: Findings): void => {
   }
 };
 
+const isEmpty = ({ groups }: ProtectionGroup): boolean => groups.length === 0;
+
 /**
  * Freezes a run of `plan` in `mode`, or says everything that is in its way. Evidence is taken as it
  * stands in `inventory`: whether it is fresh enough is the caller's affair. Whether the protected
@@ -212,7 +224,10 @@ export const freeze = (
   checkPolicies(overrides, 'policies', findings);
   checkSites(plan, mode, context, findings);
   const refused = () => ({ problems: findings.problems, ...findings.told });
-  if (!findings.clean) return refused();
+  // Without two sites everything else would seem to be wrong too.
+  const { protectedSiteId, recoverySiteId } = plan;
+  const areTwo = protectedSiteId !== recoverySiteId && !plan.protectionGroups.every(isEmpty);
+  if (!areTwo || protectedSiteId === '' || recoverySiteId === '') return refused();
 
   const world = new World(inventory, [plan.protectedSiteId, plan.recoverySiteId]);
   const taken = stepsOf(mode, context);

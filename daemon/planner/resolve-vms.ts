@@ -1,7 +1,7 @@
 /** From a plan's VMs (or, where it names none, all on its groups) to where each one stands. */
 
 import type { PowerState } from '../../sdk/plugin/model.ts';
-import type { Path } from '../core/frozen.ts';
+import type { Path, Side } from '../core/frozen.ts';
 import type { RemoteEvidence } from '../core/inventory.ts';
 import { type Mode, type Plan, type PlanVm, priorityDefault } from '../core/plan.ts';
 import type { Placement } from './datastores.ts';
@@ -9,6 +9,8 @@ import type { Findings } from './findings.ts';
 import type { Group } from './resolve-groups.ts';
 import { type Sighting, Sightings } from './sightings.ts';
 import { compareText } from './world.ts';
+
+type Sides = ReadonlySet<Side>;
 
 /** A VM of the run. */
 export interface Member {
@@ -24,6 +26,8 @@ export interface Member {
   readonly power: PowerState;
   /** The recovery site knows it already, on or off. */
   readonly known: boolean;
+  /** Where it is on. */
+  readonly runsAt: Sides;
   /** It runs at the recovery site already, on devices that both sites serve. */
   readonly there: boolean;
 }
@@ -39,6 +43,11 @@ export interface VmQuestion {
   readonly recoveryComputes: readonly RemoteEvidence[];
   readonly findings: Findings;
 }
+
+// Plans hold tens of thousands of VMs: they share these.
+const [nowhere, onlyHere, onlyThere, bothSides] = (
+  [[], ['protected'], ['recovery'], ['protected', 'recovery']] as const
+).map((sides): Sides => new Set(sides)) as [Sides, Sides, Sides, Sides];
 
 const distinct = (ids: readonly string[]): string[] => [...new Set(ids)].sort(compareText);
 
@@ -166,8 +175,15 @@ class Resolving {
       datastoreIds: sighting.datastoreIds,
       power: sighting.power,
       known: this.#recovery.first(vm.id) !== undefined,
+      runsAt: this.#runsAt(vm.id),
       there: this.#question.mode === 'planned' && this.#wentOver(vm.id),
     });
+  }
+
+  #runsAt(id: string): Sides {
+    const here = this.#protected.first(id)?.power === 'on';
+    const there = this.#recovery.first(id)?.power === 'on';
+    return here ? (there ? bothSides : onlyHere) : there ? onlyThere : nowhere;
   }
 
   /** VMs on the plan's groups that it leaves behind: they lose their disks to the other site. */

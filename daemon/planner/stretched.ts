@@ -74,6 +74,8 @@ export interface StretchedQuestion {
   readonly groups: readonly Group[];
   readonly paths: readonly Path[];
   readonly members: readonly Member[];
+  /** A planned run of the plan was begun, and did not end well. */
+  readonly goesOn: boolean;
   readonly findings: Findings;
 }
 
@@ -92,6 +94,11 @@ const checkPreference = (question: StretchedQuestion, position: number): string 
       `"${group.id}" prefers site "${odd}" already, and VM "${gone.id}" runs there: an earlier ` +
         'run began with it, this one goes on',
     );
+    return odd;
+  }
+  if (question.goesOn && preferred.length === 1 && odd === recoverySiteId) {
+    const why = 'the planned run before this one left it so, and this one goes on';
+    findings.warn(group.field, `"${group.id}" prefers site "${odd}" already: ${why}`);
     return odd;
   }
   const opposite = groups.some(
@@ -125,11 +132,36 @@ const checkMembers = (question: StretchedQuestion): void => {
   }
 };
 
+/** By the word of the side that the plan went to: it serves alone, or is preferred there. */
+const stands = ({ recovery }: Group, { recoverySiteId }: Plan): boolean =>
+  recovery.devices.every(
+    (device) => device?.direction === 'outgoing' || device?.preferredSiteId === recoverySiteId,
+  );
+
+/** A reprotect makes of where things stand where they belong: what never moved is refused. */
+const checkMoved = ({ plan, groups, members, findings }: StretchedQuestion, position: number) => {
+  const { id, field } = groups[position] as Group;
+  const { protectedSiteId, recoverySiteId } = plan;
+  const way = `run planned again, which goes on from there, or take "${id}" out of the plan`;
+  if (!stands(groups[position] as Group, plan)) {
+    const why = `prefers site "${protectedSiteId}" still: it was never failed over`;
+    findings.problem(field, `"${id}" ${why}; ${way}`);
+    return;
+  }
+  const on = members.filter((vm) => vm.groups.includes(position));
+  const left = on.find(({ runsAt }) => runsAt.has('protected') && !runsAt.has('recovery'));
+  if (left === undefined) return;
+  const where = `VM "${left.id}" of "${id}" runs at "${protectedSiteId}" still`;
+  if (on.some(({ runsAt }) => runsAt.has('recovery'))) {
+    findings.warn(field, `${where}, others at "${recoverySiteId}": ${way}`);
+  } else findings.problem(field, `${where}, and none at "${recoverySiteId}": ${way}`);
+};
+
 /** Checks all that is stretched; answers what each group prefers now and is to prefer. */
 export const checkStretched = (
   question: StretchedQuestion,
 ): readonly (StorageItem['preference'] | undefined)[] => {
-  const { plan, mode, groups, paths, findings } = question;
+  const { plan, mode, paths, groups, findings } = question;
   const to = plan.recoverySiteId;
   checkMembers(question);
   if (mode === 'planned' && plan.options.liveMigration && !paths.includes('stretched')) {
@@ -141,7 +173,10 @@ export const checkStretched = (
   return groups.map((group, position) => {
     if (paths[position] !== 'stretched') return undefined;
     if (mode === 'disaster' || mode === 'fence') return undefined;
-    if (mode === 'reprotect') return { from: to, to };
+    if (mode === 'reprotect') {
+      checkMoved(question, position);
+      return { from: to, to };
+    }
     checkServed(group, findings);
     return { from: checkPreference(question, position), to };
   });

@@ -7,7 +7,7 @@
  */
 import type { DatastoreOf, FrozenWorkgroup, Path, StorageItem, VmItem } from '../core/frozen.ts';
 import { type Mode, type Plan, priorityDefault } from '../core/plan.ts';
-import { isHandedOver } from './directions.ts';
+import { isHandedOver, isUnpromoted } from './directions.ts';
 import type { Group } from './resolve-groups.ts';
 import type { Member } from './resolve-vms.ts';
 import { pathOfVm } from './stretched.ts';
@@ -131,6 +131,7 @@ const storageItem = (shape: Shape, position: number): StorageItem => {
     ...(expectedLossMs === undefined ? {} : { expectedLossMs }),
     ...(preference === undefined ? {} : { preference }),
     ...(shape.mode === 'planned' && isHandedOver(group) ? { handedOver: true } : {}),
+    ...(shape.mode === 'fence' && isUnpromoted(group) ? { neverPromoted: true } : {}),
   };
 };
 
@@ -213,7 +214,7 @@ const awaitedSpots = (squads: readonly Squad[], offset: number) => {
 const vmItem = (
   member: Member,
   spots: readonly [number, number][],
-  more: Pick<VmItem, 'leftOff' | 'knownThere' | 'toComputeId' | 'foundThere'>,
+  more: Omit<VmItem, 'id' | 'on' | 'datastoreIds'>,
 ): VmItem => ({
   id: member.id,
   on: member.groups.map((group) => (spots[group] as [number, number])[1]).sort((a, b) => a - b),
@@ -222,8 +223,13 @@ const vmItem = (
 });
 
 /** What the steps of its path have to know of a VM. */
-const wayOf = (mode: Mode, path: Path, member: Member, toComputeId: string) => {
+const wayOf = (shape: Shape, path: Path, member: Member, toComputeId: string) => {
+  const { mode, groups } = shape;
   const { power, known, there } = member;
+  if (mode === 'fence') {
+    const isFree = member.groups.every((position) => isUnpromoted(groups[position] as Group));
+    return isFree ? { leftOn: true } : {};
+  }
   if (path === 'live') return { toComputeId, ...(there ? { foundThere: true } : {}) };
   const isOff = mode === 'planned' && path === 'stretched' && power === 'off';
   // A test registers copies, whatever the site knows of the VM itself.
@@ -248,7 +254,7 @@ export const formWorkgroups = (shape: Shape): Workgroups => {
       ...pathIn(path),
       storage,
       priority,
-      items: members.map((member) => vmItem(member, spots, wayOf(shape.mode, path, member, to))),
+      items: members.map((member) => vmItem(member, spots, wayOf(shape, path, member, to))),
       dependsOn: dependsOn.flatMap((id) => {
         const spot = awaited.get(id);
         return spot === undefined ? [] : [spot];

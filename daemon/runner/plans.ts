@@ -1,8 +1,8 @@
 /** Plans: created, changed and checked; kept in the catalog like everything else. */
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError, type Violation } from '../core/errors.ts';
-import type { Plan } from '../core/plan.ts';
-import { openRunOf, planStateOf } from '../core/plan-state.ts';
+import type { Mode, Plan } from '../core/plan.ts';
+import { openRunOf, type PlanState, planStateOf } from '../core/plan-state.ts';
 import type { Random } from '../core/random.ts';
 import { checkPlan } from '../planner/check-plan.ts';
 import type { Catalog } from './catalog.ts';
@@ -21,6 +21,14 @@ interface PlansParts {
   /** The site at which this daemon and its journal stand. */
   readonly ownSiteId: string;
 }
+
+/** What a plan in a state is run for, as a rule. */
+const nextMode: Readonly<Record<PlanState, Mode>> = {
+  ready: 'planned',
+  tested: 'cleanup',
+  'failed-over': 'reprotect',
+  'recovery-required': 'fence',
+};
 
 export class Plans {
   readonly #parts: PlansParts;
@@ -111,27 +119,40 @@ export class Plans {
       });
     }
     try {
-      const found = await this.#findingsOf(plan);
+      const found = await this.#findingsOf(plan, this.#modeOf(plan));
       return { ...found, warnings: [...warnings, ...found.warnings] };
     } catch (error) {
       if (!(error instanceof SiteswapError)) throw error;
-      return { problems: [{ field: '', message: error.message }], obstacles: [], warnings };
+      const told = [{ field: '', message: error.message }];
+      // A site that is away is no fault of the plan.
+      return error.reason === 'SITE_LOST'
+        ? { problems: [], obstacles: told, warnings }
+        : { problems: told, obstacles: [], warnings };
     }
   }
 
-  /** Throws what is no fault of the plan: a remote that does not answer, a plugin that fails. */
-  async #findingsOf(plan: Plan): Promise<PlanFindings> {
-    const { catalog, starts } = this.#parts;
-    const problems = [...this.#siteProblems(plan), ...checkPlan(plan)];
-    const nothing = { problems, obstacles: [], warnings: [] };
-    if (problems.length > 0 || planStateOf(catalog.state, plan.id) !== 'ready') return nothing;
+  /** What the plan would be run for next. */
+  #modeOf(plan: Plan): Mode {
+    const { catalog } = this.#parts;
     const lost = catalog.state.lostSites.has(plan.protectedSiteId);
+    const next = nextMode[planStateOf(catalog.state, plan.id)];
+    return next === 'planned' && lost ? 'disaster' : next;
+  }
+
+  /** Throws what is no fault of the plan: a remote that does not answer, a plugin that fails. */
+  async #findingsOf(plan: Plan, mode: Mode): Promise<PlanFindings> {
+    const sites = this.#siteProblems(plan);
+    const written = [...sites, ...checkPlan(plan)];
+    // At a site that does not exist there is nothing to look at.
+    if (sites.length > 0) return { problems: written, obstacles: [], warnings: [] };
     try {
-      const { obstacles, warnings } = await starts.freeze(plan, lost ? 'disaster' : 'planned');
-      return { problems, obstacles, warnings };
+      return { problems: written, ...(await this.#parts.starts.look(plan, mode)) };
     } catch (error) {
-      if (!(error instanceof SiteswapError && error.violations.length > 0)) throw error;
-      return { ...nothing, problems: error.violations };
+      // Where the plan as written is wrong, that is told, whoever else does not answer.
+      const isRefusal = error instanceof SiteswapError && error.violations.length > 0;
+      if (!isRefusal && written.length === 0) throw error;
+      const problems = isRefusal ? error.violations : written;
+      return { problems, obstacles: [], warnings: [] };
     }
   }
 
@@ -147,7 +168,12 @@ export class Plans {
   }
 
   async #expectSound(plan: Plan): Promise<void> {
-    const { problems } = await this.#findingsOf(plan);
+    // A plan that is in the middle of something may be mended: only how it is written counts then.
+    const mode = this.#modeOf(plan);
+    const isReady = mode === 'planned' || mode === 'disaster';
+    const problems = isReady
+      ? (await this.#findingsOf(plan, mode)).problems
+      : [...this.#siteProblems(plan), ...checkPlan(plan)];
     if (problems.length > 0) throw refusal('PLAN_INVALID', problems, plan.id);
   }
 

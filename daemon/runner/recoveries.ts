@@ -2,7 +2,7 @@
  * What disaster runs have left behind, told from the catalog and the newest evidence. Looking is
  * all that happens here: what is done about it is a run that somebody starts.
  */
-import { SiteswapError } from '../core/errors.ts';
+import { SiteswapError, type Violation } from '../core/errors.ts';
 import { arraysOf, type Mode, type Plan } from '../core/plan.ts';
 import { planStateOf } from '../core/plan-state.ts';
 import {
@@ -117,16 +117,31 @@ export class Recoveries {
     throw new SiteswapError('INVALID_REQUEST', message, { subject: plan.id });
   }
 
-  /** Refuses a reprotect that would overwrite what nobody decided about. Evidence is fresh here. */
-  expectChosen(plan: Plan, mode: Mode, changes: DivergedChoice | undefined): void {
+  /** What a person has to decide about before a reprotect. Evidence is fresh here. */
+  #undecided(plan: Plan, mode: Mode): { message: string; hint: string } | undefined {
     const record = this.#parts.catalog.state.recoveries.get(plan.id);
-    if (mode !== 'reprotect' || record === undefined || changes !== undefined) return;
+    if (mode !== 'reprotect' || record === undefined) return undefined;
     const { oldWriter } = this.#tell(record, plan);
     const bytes = divergedBytesOf(oldWriter);
-    if (bytes === 0) return;
+    if (bytes === 0) return undefined;
     const size = bytes === undefined ? 'data of a size that is not known' : `${bytes} bytes`;
     const message = `site "${record.oldSiteId}" may hold ${size} that "${record.newSiteId}" lacks`;
     const hint = `siteswap run ${plan.id} --mode reprotect --diverged keep, or discard.`;
+    return { message, hint };
+  }
+
+  /** The same as a finding: a run without a choice would be refused. */
+  obstacles(plan: Plan, mode: Mode): readonly Violation[] {
+    const undecided = this.#undecided(plan, mode);
+    if (undecided === undefined) return [];
+    return [{ field: '', message: `${undecided.message}; choose: ${undecided.hint}` }];
+  }
+
+  /** Refuses a reprotect that would overwrite what nobody decided about. */
+  expectChosen(plan: Plan, mode: Mode, changes: DivergedChoice | undefined): void {
+    const undecided = changes === undefined ? this.#undecided(plan, mode) : undefined;
+    if (undecided === undefined) return;
+    const { message, hint } = undecided;
     throw new SiteswapError('DATA_DIVERGED', message, { subject: plan.id, hint });
   }
 }

@@ -7,7 +7,7 @@ import type { Clock } from '../core/clock.ts';
 import type { RunStarted } from '../core/entries.ts';
 import { SiteswapError, type Violation } from '../core/errors.ts';
 import { arraysOf, type Mode, type Plan } from '../core/plan.ts';
-import { modesOf, openRunOf, planStateOf } from '../core/plan-state.ts';
+import { goesOn, modesOf, openRunOf, planStateOf } from '../core/plan-state.ts';
 import type { Random } from '../core/random.ts';
 import type { DivergedChoice } from '../core/recovery.ts';
 import { expectFresh } from '../core/retention.ts';
@@ -130,8 +130,14 @@ export class Starts {
   }
 
   preview(planId: string, mode: Mode): Promise<FrozenFound> {
-    const plan = this.plan(planId);
-    return this.freeze(plan, mode, {}, this.#parts.recoveries.assumed(plan, mode));
+    return this.look(this.plan(planId), mode);
+  }
+
+  /** As a start would find it, of which nobody has said yet what becomes of diverged data. */
+  async look(plan: Plan, mode: Mode): Promise<FrozenFound> {
+    const { recoveries } = this.#parts;
+    const found = await this.freeze(plan, mode, {}, recoveries.assumed(plan, mode));
+    return { ...found, obstacles: [...found.obstacles, ...recoveries.obstacles(plan, mode)] };
   }
 
   /** The run that a plan would make now; asks both sites (those that are not lost) first. */
@@ -149,6 +155,7 @@ export class Starts {
     const isStored = this.#parts.catalog.state.plans.get(plan.id)?.plan === plan;
     const context = {
       ...(await this.#context(policies, asked)),
+      goesOn: goesOn(this.#parts.catalog.state, plan.id),
       ...(changes === undefined ? {} : { changes }),
       ...(isStored ? { memory: this.#memories.of(plan.id) } : {}),
     };

@@ -10,6 +10,7 @@ import type { Answer, DeviceStatus, Settlement, ValueAnswer } from '../../sdk/pl
 import type { StorageItem } from '../core/frozen.ts';
 import { changeMsMax } from './limits.ts';
 import { patient } from './policies.ts';
+import { runUnlessFree, settleUnlessFree } from './sparing.ts';
 import { defineStorageStep, type StepCall } from './step.ts';
 import { changeGroups, settleGroups, statusOfGroups } from './targets.ts';
 
@@ -29,6 +30,17 @@ const judge = (looked: Looked): Answer => {
 const isStretched = (looked: Looked): boolean =>
   'value' in looked && looked.value.some(({ stretched }) => stretched === true);
 
+const fence = async (call: StepCall<StorageItem>): Promise<readonly Answer[]> => {
+  const found = await statusOfGroups(call);
+  const plain = new Set(found.filter((looked) => !isStretched(looked)).map(({ id }) => id));
+  const items = call.items.filter(({ id }) => plain.has(id));
+  const fenced = items.length === 0 ? [] : await changeGroups({ ...call, items }, 'fence');
+  const failed = new Map(
+    fenced.flatMap((answer) => ('ok' in answer ? [] : [[answer.id, answer] as const])),
+  );
+  return (await statusOfGroups(call)).map((looked) => failed.get(looked.id) ?? judge(looked));
+};
+
 /** A fence that was done and cut nobody off counts as not there: it is tried, and looked at. */
 const settleFence = async (call: StepCall<StorageItem>): Promise<readonly Settlement[]> => {
   const settled = await settleGroups(call, 'fence');
@@ -47,17 +59,8 @@ export const fenceReturnedSide = defineStorageStep({
   timeoutMs: changeMsMax,
   verbs: ['fence', 'deviceStatus'],
 
-  run: async (call) => {
-    const found = await statusOfGroups(call);
-    const plain = new Set(found.filter((looked) => !isStretched(looked)).map(({ id }) => id));
-    const items = call.items.filter(({ id }) => plain.has(id));
-    const fenced = items.length === 0 ? [] : await changeGroups({ ...call, items }, 'fence');
-    const failed = new Map(
-      fenced.flatMap((answer) => ('ok' in answer ? [] : [[answer.id, answer] as const])),
-    );
-    return (await statusOfGroups(call)).map((looked) => failed.get(looked.id) ?? judge(looked));
-  },
-  settle: settleFence,
+  run: runUnlessFree(fence),
+  settle: settleUnlessFree(settleFence),
   undo: 'no-return',
   onFault: patient(),
 });

@@ -5,23 +5,13 @@
  */
 import type { Answer, Settlement } from '../../sdk/plugin/verbs.ts';
 import type { StorageItem } from '../core/frozen.ts';
+import { sparingItems } from './sparing.ts';
 import type { Found, StepCall } from './step.ts';
 
-/** `spared` answers for those groups, `act` for the others; in the order of the items. */
-const sparing =
-  <C extends StepCall<StorageItem>, A extends { readonly id: string }>(
-    spared: (id: string) => A,
-    act: (call: C) => Promise<readonly A[]>,
-  ) =>
-  async (call: C): Promise<readonly A[]> => {
-    const items = call.items.filter(({ handedOver }) => handedOver !== true);
-    const answers = items.length === 0 ? [] : await act({ ...call, items });
-    if (items.length === call.items.length) return answers;
-    const answerOf = new Map(answers.map((answer) => [answer.id, answer]));
-    return call.items.flatMap(({ id, handedOver }) =>
-      handedOver === true ? spared(id) : (answerOf.get(id) ?? []),
-    );
-  };
+const sparing = <C extends StepCall<StorageItem>, A extends { readonly id: string }>(
+  spared: (id: string) => A,
+  act: (call: C) => Promise<readonly A[]>,
+) => sparingItems(({ handedOver }: StorageItem) => handedOver === true, spared, act);
 
 type Act<A> = (call: StepCall<StorageItem>) => Promise<readonly A[]>;
 

@@ -7,6 +7,7 @@ import type { Answer, ValueAnswer } from '../../sdk/plugin/verbs.ts';
 import type { VmItem } from '../core/frozen.ts';
 import { changeMsMax } from './limits.ts';
 import { patient } from './policies.ts';
+import { runUnlessFree, settleUnlessFree } from './sparing.ts';
 import { defineVmStep, type StepCall } from './step.ts';
 import { changeVms, settleVms, statusOfVms } from './targets.ts';
 
@@ -35,8 +36,8 @@ export const powerOffReturned = defineVmStep({
   verbs: ['powerOff'],
   helpers: ['vmStatus'],
 
-  run: switchOff,
-  settle: (call) => settleVms(call, 'powerOff'),
+  run: runUnlessFree(switchOff),
+  settle: settleUnlessFree((call: StepCall<VmItem>) => settleVms(call, 'powerOff')),
   undo: 'no-return',
   onFault: patient(),
 });

@@ -164,6 +164,10 @@ test('disaster: stretched storage is fenced, plain is promoted, no call to the l
 test('reprotect: nothing of stretched storage is reversed', (t) => {
   const from = world();
   tell(from.ar, 'plain', { access: 'read-write' });
+  for (const id of ['a', 'b']) {
+    for (const end of [from.ap, from.ar]) tell(end, id, { preferredSiteId: 'r' });
+  }
+  for (const id of ['a1', 'a2', 'b1']) goOver(from, id);
   const ways = waysIn(runOf(from, live, 'reprotect'));
   t.is(ways['ap/a-d0p'], 'register-protection');
   t.is(ways['ap/plain-d0p'], 'reverse sync-back register-protection');

@@ -108,6 +108,10 @@ test('reprotect without a choice → refused with its size; a choice without nee
   const error = await t.throwsAsync(start(made, 'reprotect'));
   t.like(error, { reason: 'DATA_DIVERGED', subject: 'payroll' });
   t.regex(error?.message ?? '', /may hold [1-9]\d* bytes that "site-b" lacks/);
+  const { obstacles } = await made.engine.previewPlan('payroll', 'reprotect');
+  t.regex(obstacles[0]?.message ?? '', /may hold [1-9]\d* bytes .* --diverged keep, or discard/);
+  const found = await made.engine.validatePlan(planFor(1, 3));
+  t.deepEqual(found.obstacles, obstacles);
   const sound = await rig({ groups: 1, vms: 3 });
   await sound.engine.createPlan(planFor(1, 3));
   await start(sound, 'planned');
@@ -135,6 +139,33 @@ for (const changes of ['keep', 'discard'] as const) {
     t.deepEqual(await made.lab.verify(), []);
   });
 }
+
+test('disaster that left a group behind, site back → its old side is neither fenced nor stopped', async (t) => {
+  const made = await rig({ groups: 2, vms: 1 });
+  await made.engine.createPlan(planFor(2, 1));
+  await made.lab.loseSite('site-a', { vms: 'keep' });
+  await made.engine.declareLost('site-a', 'ann', 'fire');
+  await made.lab.failNext({ verb: 'failover', targetIds: ['cg-0002'], kind: 'refused', times: 9 });
+  const { runId } = await start(made, 'disaster');
+  const { cursor } = await made.engine.getRun(runId, 'basic');
+  const decision = { requester: 'ann', decision: 'skip' as const, policies: {} };
+  await made.engine.resumeRun(runId, decision);
+  await untilRest(made.engine, runId, cursor);
+  await made.lab.clearFailures();
+  await back(made);
+  t.is(made.engine.getPlan('payroll').state, 'recovery-required');
+  const early = await t.throwsAsync(start(made, 'reprotect', 'keep'));
+  t.like(early, { reason: 'PLAN_STATE' });
+  const { warnings } = await made.engine.previewPlan('payroll', 'fence');
+  t.regex(warnings[0]?.message ?? '', /"lab-a\/cg-0002" was never promoted at "site-b"/);
+  const run = await start(made, 'fence');
+  t.is(run.result, 'succeeded', `${run.attention} ${JSON.stringify(run.notes)}`);
+  t.like(await made.lab.runs('vm-00001'), [{ computeId: 'lab-compute-b', writes: true }]);
+  t.like(await made.lab.runs('vm-00002'), [{ computeId: 'lab-compute-a', writes: true }]);
+  const refused = await t.throwsAsync(start(made, 'reprotect', 'keep'));
+  t.regex(refused?.message ?? '', /still the target of its pair: .*take its group out of the plan/);
+  t.deepEqual(await made.lab.verify(), []);
+});
 
 test('runs that are forgotten → what is left behind stays known', async (t) => {
   const made = await parted({ retention: { runsMax: 0, ageMsMax: 0 } });

@@ -224,3 +224,34 @@ test('restart at every entry: preference before migration, no VM goes over twice
     t.deepEqual(await made.lab.verify(), []);
   }
 });
+
+/** How the person gets out of a planned run that stopped at the refused order. */
+const stoppedBy = async (verb: 'setSitePreference' | 'migrateLive') => {
+  const made = await rig({ groups: 0, vms: 2, world: { stretched: 1 } });
+  const plan = planFor(1, 2, live);
+  await made.engine.createPlan(plan);
+  await made.lab.failNext({ verb, kind: 'refused', times: 9 });
+  const runId = await run(made, 'planned');
+  await resume(made, runId, 'skip');
+  await made.lab.clearFailures();
+  return { made, plan };
+};
+
+for (const [verb, said] of [
+  ['setSitePreference', /prefers site "site-a" still: it was never failed over; run planned again/],
+  ['migrateLive', /VM "vm-0000\d" of .* runs at "site-a" still, and none at "site-b": run planned/],
+] as const) {
+  test(`reprotect of what never moved (${verb} refused) → refused everywhere, planned goes on`, async (t) => {
+    const { made, plan } = await stoppedBy(verb);
+    const start = await t.throwsAsync(run(made, 'reprotect'));
+    t.like(start, { reason: 'PLAN_INVALID' });
+    t.regex(start?.message ?? '', said);
+    const preview = await t.throwsAsync(made.engine.previewPlan('payroll', 'reprotect'));
+    t.is(preview?.message, start?.message);
+    const { problems } = await made.engine.validatePlan(plan);
+    t.true(problems.some(({ message }) => start?.message.includes(message)));
+    t.is(made.engine.getPlan('payroll').plan.protectedSiteId, 'site-a');
+    t.is((await viewOf(made, await run(made, 'planned'))).result, 'succeeded');
+    t.is((await viewOf(made, await run(made, 'reprotect'))).result, 'succeeded');
+  });
+}

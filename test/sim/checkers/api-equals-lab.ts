@@ -49,6 +49,7 @@ const live: Expected = { protected: 'unregistered', recovery: 'on' };
 const expectedFor = (run: Run, item: Item, mode: Mode): Expected => {
   const path = run.pathOf(item.id);
   if (path === 'live') return live;
+  if (isStorage(item) ? item.neverPromoted === true : item.leftOn === true) return {};
   if (!isStorage(item) && item.leftOff === true) return { protected: 'off', recovery: 'off' };
   const table = path === 'cold' ? expectedOf : stretchedOf(run.started.frozen.recoverySiteId);
   return table[mode][isStorage(item) ? 'storage' : 'vm'];

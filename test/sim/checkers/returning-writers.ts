@@ -34,7 +34,7 @@ export const returningWriterFails: Checker = ({ lab }) => {
       const run = runs.of(stream);
       const step = run?.stepName(entry.step) ?? '';
       for (const item of run?.itemsAt(entry.group, entry.done) ?? []) {
-        if (!isStorage(item)) continue;
+        if (!isStorage(item) || item.neverPromoted === true) continue;
         for (const id of item.protected.devices) {
           if (fencing.has(step)) cut.set(id, run?.started.frozen.protectedSiteId ?? '');
           if (replacing.has(step)) cut.delete(id);
