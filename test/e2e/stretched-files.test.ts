@@ -1,7 +1,7 @@
 /**
  * A plan over a stretched device and a plain one, with real bytes and real processes: what stands
  * on the stretched one goes over live and home again in one boot, what stands on the plain one
- * stops. The order, and what an interruption is, are told by the journal and counted from the disks.
+ * stops. The order is told by the journal, and what was lost is counted from the disks.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
