@@ -33,6 +33,7 @@ const syncStatus = z.object({
   state: z.enum(['in-progress', 'complete', 'none']),
   progress: z.number().exactOptional(),
   recoveryPoint: recoveryPoint.exactOptional(),
+  clockMs: z.number().exactOptional(),
 });
 
 const vmStatus = z.object({

@@ -69,6 +69,13 @@ export const coordinatesOf = (
   };
 };
 
+/** What the phase has to know of how things were: most do not, and it may be long. */
+const beforeOf = ({ group, step }: Errand, phase: TaskJob['phase']): Pick<TaskJob, 'before'> => {
+  if (phase === 'undo') return { before: JSON.stringify(group.completed.at(-1)?.before ?? {}) };
+  const proves = phase !== 'before' && steps.get(step.name)?.prove !== undefined;
+  return proves ? { before: JSON.stringify(group.task.before) } : {};
+};
+
 /** Makes jobs; keeps each workgroup's items as text, made once. */
 export class JobMaker {
   readonly #state: RunState;
@@ -96,7 +103,7 @@ export class JobMaker {
       side: step.side,
       items: this.#itemsOf(group),
       ...(whole ? {} : { only: encodeRanges(positions) }),
-      ...(phase === 'undo' ? { before: JSON.stringify(group.completed.at(-1)?.before ?? {}) } : {}),
+      ...beforeOf(errand, phase),
       ...(frozen.args === undefined ? {} : { args: frozen.args }),
       key: `${started.initiatorId}/${step.name}/${errand.direction}`,
       attempt: errand.attempt,

@@ -41,6 +41,7 @@ export interface StepCall<Item> {
   readonly args?: Readonly<Record<string, unknown>>;
 }
 
+/** A call that knows what `before` found: an undo, or a proof. */
 export interface UndoCall<Item> extends StepCall<Item> {
   /** Item id → what `before` found. */
   readonly before: Readonly<Record<string, unknown>>;
@@ -83,7 +84,7 @@ export interface StepDefinition<Item> {
    * Whether what the remote says it did has done what the step is for: asked of the items that
    * come out done, before anybody hears of it. What is not proven has failed, with this fault.
    */
-  readonly prove?: (call: StepCall<Item>, done: readonly Done[]) => Promise<readonly Answer[]>;
+  readonly prove?: (call: UndoCall<Item>, done: readonly Done[]) => Promise<readonly Answer[]>;
   readonly settle: (call: StepCall<Item>) => Promise<readonly Settlement[]>;
   readonly undo:
     | ((call: UndoCall<Item>) => Promise<readonly Answer[]>)

@@ -162,7 +162,8 @@ const proven = async <A extends { readonly id: string }>(
   if (scene.step.prove === undefined) return all;
   const done = all.flatMap((one) => doneOf(one) ?? []);
   if (done.length === 0) return all;
-  const answers = await scene.step.prove(callOf(scene), done);
+  const before = beforeById(scene);
+  const answers = await scene.step.prove({ ...callOf(scene), before }, done);
   const byId = new Map(answers.map((answer) => [answer.id, answer]));
   return all.map((one) => {
     const answer = byId.get(one.id);

@@ -37,7 +37,7 @@ export interface TaskJob {
   readonly items: string;
   /** Positions to work on, compact; absent: all. */
   readonly only?: string;
-  /** Undo: JSON of position → what `before` found. */
+  /** Undo, and where a step proves what it did: JSON of position → what `before` found. */
   readonly before?: string;
   /** Poll: position → the operation accepted for it. */
   readonly operations?: readonly { readonly item: number; readonly operation: string }[];

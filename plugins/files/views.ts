@@ -110,13 +110,14 @@ export const pointsOf = async (at: GroupAt): Promise<RecoveryPoint[]> => {
 export const syncStatusOf = async (at: GroupAt, id: string): Promise<SyncStatus> => {
   const state = await readGroup(at);
   const last = lastPoint(state);
-  const recoveryPoint = last === undefined ? {} : { recoveryPoint: plain(last) };
+  const point = last === undefined ? {} : { recoveryPoint: plain(last) };
+  const told = { ...point, clockMs: Date.now() };
   const operation =
     state.operation === undefined ? undefined : await readOperation(at.storage, state.operation);
   if (operation?.state === 'running') {
-    return { id, state: 'in-progress', progress: operation.progress, ...recoveryPoint };
+    return { id, state: 'in-progress', progress: operation.progress, ...told };
   }
-  return { id, state: last === undefined ? 'none' : 'complete', ...recoveryPoint };
+  return { id, state: last === undefined ? 'none' : 'complete', ...told };
 };
 
 export const listArrays = async (call: ListingCall<Session>): Promise<Page<ArrayInfo>> => {

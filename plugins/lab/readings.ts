@@ -41,10 +41,11 @@ export const recoveryPoints = ({ devices, now }: GroupCall): readonly RecoveryPo
 export const syncStatus = ({ world, devices, id, now }: GroupCall): SyncStatus => {
   const { link } = devices[0] as LabDevice;
   if (link?.operation !== undefined) {
-    return { id, state: 'in-progress', progress: progressOf(world, link.operation, now) };
+    const progress = progressOf(world, link.operation, now);
+    return { id, state: 'in-progress', progress, clockMs: now };
   }
   const point = link?.whole ? lastPointOf(devices[0] as LabDevice, now) : undefined;
   return point === undefined
-    ? { id, state: 'none' }
-    : { id, state: 'complete', recoveryPoint: point };
+    ? { id, state: 'none', clockMs: now }
+    : { id, state: 'complete', recoveryPoint: point, clockMs: now };
 };

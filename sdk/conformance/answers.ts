@@ -67,6 +67,7 @@ const values: Readonly<Record<string, z.ZodType>> = {
     state: z.enum(['in-progress', 'complete', 'none']),
     progress: z.number().min(0).max(1).optional(),
     recoveryPoint: recoveryPoint.optional(),
+    clockMs: z.number().optional(),
   }),
   vmStatus,
   migrationStatus: z.object({

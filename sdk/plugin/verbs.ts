@@ -128,6 +128,11 @@ export interface SyncStatus {
   readonly state: 'in-progress' | 'complete' | 'none';
   readonly progress?: number;
   readonly recoveryPoint?: RecoveryPoint;
+  /**
+   * The array's own clock when it answered: with it the daemon can tell whether a point is of after
+   * the last write. Without it a final sync has to name a newer point than the one before.
+   */
+  readonly clockMs?: number;
 }
 
 /** Verb → what one of its targets looks like, its arguments, and its answer per target. */
