@@ -1,7 +1,7 @@
 /**
  * What a plan is ready for, by the history of its runs, its recovery and what a person has adopted.
  */
-import type { Mode } from './plan.ts';
+import type { Mode, Plan } from './plan.ts';
 import { recoveryStateOf } from './recovery.ts';
 import type { SystemState } from './system.ts';
 import { isDeciding, type RunOpened, type RunRecord } from './system-entries.ts';
@@ -69,6 +69,22 @@ export const modesOf = (state: SystemState, planId: string): readonly Mode[] => 
 export const goesOn = (state: SystemState, planId: string): boolean => {
   const { opened, closed } = decidingRunOf(state, planId) ?? {};
   return opened?.mode === 'planned' && closed?.result !== 'succeeded';
+};
+
+/**
+ * The plan as a disaster run takes it. Where a planned run has begun to bring it over, or has done
+ * so, and the site that it goes to is lost, what is left is the site that it came from: the plan is
+ * turned round. Whatever else is lost leaves it as it is.
+ */
+export const facing = (state: SystemState, plan: Plan): Plan => {
+  const { protectedSiteId: from, recoverySiteId: to, id } = plan;
+  const { lostSites, recoveries, adoptions } = state;
+  if (!lostSites.has(to) || lostSites.has(from) || recoveries.has(id)) return plan;
+  const adopted = adoptions.get(id)?.state;
+  const open = openRunOf(state, id);
+  const run = open ?? (adopted === undefined ? decidingRunOf(state, id)?.opened : undefined);
+  const isOver = run?.mode === 'planned' || (open === undefined && adopted === 'failed-over');
+  return isOver ? { ...plan, protectedSiteId: to, recoverySiteId: from } : plan;
 };
 
 /** The run of a plan that has not ended, if there is one. */

@@ -24,7 +24,7 @@ import type { PlanMemory } from './memory.ts';
 import { resolveGroups } from './resolve-groups.ts';
 import { resolveVms } from './resolve-vms.ts';
 import { checkStretched, pathsOf } from './stretched.ts';
-import { type Needs, type Survey, surveyOf } from './survey.ts';
+import { type Needs, nothingRemembered, type Survey, surveyOf } from './survey.ts';
 import type { Shape } from './workgroups.ts';
 import { World } from './world.ts';
 
@@ -45,6 +45,8 @@ export interface FreezeContext {
   readonly modeSteps?: ModeSteps;
   /** A planned run of the plan was begun and did not end well: it may be what left things so. */
   readonly goesOn?: boolean;
+  /** VM → its datastores, as the run knew it that a disaster run takes back. */
+  readonly remembered?: ReadonlyMap<string, readonly string[]>;
   /** The sites' data went different ways: what becomes of the old site's. */
   readonly changes?: DivergedChoice;
   /** What was made for this plan before; it is filled with what is made now. */
@@ -145,7 +147,8 @@ const resolve = (
   const memory = context.memory ?? {};
   const sides = { protectedComputes, recoveryComputes };
   const copies = context.copies ?? noMoves;
-  const question = { plan, mode, groups, paths, ...sides, needs: needsOf(taken), copies };
+  const known = { copies, remembered: context.remembered ?? nothingRemembered };
+  const question = { plan, mode, groups, paths, ...sides, needs: needsOf(taken), ...known };
   const survey = surveyOf(question, memory.survey);
   memory.survey = survey;
   findings.add(survey.findings);

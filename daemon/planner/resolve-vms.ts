@@ -41,6 +41,8 @@ export interface VmQuestion {
   readonly placement: Placement;
   readonly protectedComputes: readonly RemoteEvidence[];
   readonly recoveryComputes: readonly RemoteEvidence[];
+  /** VM → its datastores, by the word of a run: where no compute has told of it since. */
+  readonly remembered: ReadonlyMap<string, readonly string[]>;
   readonly findings: Findings;
 }
 
@@ -113,7 +115,7 @@ class Resolving {
       findings.problem(field, `VM "${id}" is at several computes (${names}): remove all but one`);
       return undefined;
     }
-    const sighting = sightings.first(id);
+    const sighting = sightings.first(id) ?? this.#remember(id);
     if (sighting !== undefined) return sighting;
     const there = this.#recovery.first(id);
     findings.problem(
@@ -124,6 +126,13 @@ class Resolving {
             `not at "${plan.protectedSiteId}": run reprotect if the plan was failed over`,
     );
     return undefined;
+  }
+
+  /** It went over to a site that was lost before its compute could tell of it. */
+  #remember(id: string): Sighting | undefined {
+    const datastoreIds = this.#question.remembered.get(id);
+    if (datastoreIds === undefined) return undefined;
+    return this.#recovery.standing(datastoreIds, 'on');
   }
 
   /** Live, by an earlier run or by hand: it is done, and is not touched again. */
@@ -146,12 +155,14 @@ class Resolving {
     const { groups, mode } = this.#question;
     const known = !this.#protected.none || mode === 'planned';
     const ids = new Set(known ? this.#protected.ids() : this.#recovery.ids());
+    for (const id of this.#question.remembered.keys()) ids.add(id);
     if (mode === 'planned') {
       for (const id of this.#recovery.ids()) if (this.#wentOver(id)) ids.add(id);
     }
     for (const id of [...ids].sort(compareText)) {
       if (this.#taken.has(id)) continue;
-      const owner = (this.#protected.first(id) ?? this.#recovery.first(id))?.groups
+      const seen = this.#protected.first(id) ?? this.#recovery.first(id) ?? this.#remember(id);
+      const owner = seen?.groups
         .map((group) => groups[group]?.protectionGroup ?? -1)
         .find((protectionGroup) => protectionGroups.has(protectionGroup));
       if (owner === undefined) continue;

@@ -22,8 +22,12 @@ export class Sightings {
   /** VMs that were seen more than once. */
   readonly #others = new Map<string, Sighting[]>();
   readonly #alone: readonly (readonly number[])[];
+  readonly #placement: Placement;
+  readonly #computes: readonly RemoteEvidence[];
 
   constructor(computes: readonly RemoteEvidence[], placement: Placement) {
+    this.#placement = placement;
+    this.#computes = computes;
     this.#alone = placement.datastores.map((_, group) => [group]);
     for (const { remote, vms } of computes) {
       const standing = placement.standing.get(remote.id) ?? new Map<string, Standing>();
@@ -33,9 +37,19 @@ export class Sightings {
     }
   }
 
+  /** As the first compute that knows all these datastores would see a VM on them. */
+  standing(datastoreIds: readonly string[], power: PowerState): Sighting | undefined {
+    for (const { remote } of this.#computes) {
+      const known = this.#placement.standing.get(remote.id);
+      if (known === undefined || !datastoreIds.every((id) => known.has(id))) continue;
+      return this.#see(remote.id, { datastoreIds, power }, known);
+    }
+    return undefined;
+  }
+
   #see(
     computeId: string,
-    { datastoreIds, power }: Vm,
+    { datastoreIds, power }: Pick<Vm, 'datastoreIds' | 'power'>,
     standing: ReadonlyMap<string, Standing>,
   ): Sighting {
     const outside = datastoreIds.find((id) => typeof standing.get(id) !== 'number');

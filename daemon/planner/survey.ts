@@ -32,7 +32,12 @@ export interface SurveyQuestion {
   readonly needs: Needs;
   /** VM → datastores that may hold a copy of it; the very same while it has not changed. */
   readonly copies: MoveBook;
+  /** VM → its datastores, by the word of a run: where no compute has told of it since. */
+  readonly remembered: ReadonlyMap<string, readonly string[]>;
 }
+
+/** The very same each time, so that it is no news. */
+export const nothingRemembered: ReadonlyMap<string, readonly string[]> = new Map();
 
 export interface Survey {
   readonly question: SurveyQuestion;
@@ -108,6 +113,7 @@ const sameQuestion = (one: SurveyQuestion, other: SurveyQuestion): boolean =>
   one.plan === other.plan &&
   one.mode === other.mode &&
   one.copies === other.copies &&
+  one.remembered === other.remembered &&
   sameNeeds(one.needs, other.needs) &&
   sameItems(one.paths, other.paths) &&
   sameItems(one.protectedComputes, other.protectedComputes, sameLists) &&

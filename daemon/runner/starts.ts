@@ -6,8 +6,9 @@
 import type { Clock } from '../core/clock.ts';
 import type { RunStarted } from '../core/entries.ts';
 import { SiteswapError, type Violation } from '../core/errors.ts';
+import type { VmItem } from '../core/frozen.ts';
 import { arraysOf, type Mode, type Plan } from '../core/plan.ts';
-import { goesOn, modesOf, openRunOf, planStateOf } from '../core/plan-state.ts';
+import { facing, goesOn, modesOf, openRunOf, planStateOf } from '../core/plan-state.ts';
 import type { Random } from '../core/random.ts';
 import type { DivergedChoice } from '../core/recovery.ts';
 import { expectFresh } from '../core/retention.ts';
@@ -22,6 +23,7 @@ import {
 import { freezeDevice } from '../planner/freeze-device.ts';
 import { freezeMoves } from '../planner/freeze-moves.ts';
 import { Memories } from '../planner/memory.ts';
+import { nothingRemembered } from '../planner/survey.ts';
 import type { Agent } from './agent.ts';
 import { type Catalog, catalogMoved } from './catalog.ts';
 import { foundOf, movesIn } from './instances.ts';
@@ -63,15 +65,20 @@ export class Starts {
     const choice = changes === undefined ? [] : [changes];
     const asked = JSON.stringify([planId, mode, policies, ...choice]);
     return this.#once(request, asked, `plan ${planId}`, async (requestKey) => {
-      const still = this.#judgedBy({ ...request, requestKey }, planId);
-      const plan = this.plan(planId);
-      this.#expectReady(plan, mode);
+      let still = this.#judgedBy({ ...request, requestKey }, planId);
+      const stored = this.plan(planId);
+      const plan = this.#facing(stored, mode);
+      this.#expectReady(plan, mode, plan !== stored);
       this.#parts.recoveries.expectChoosable(plan, mode, changes);
       const made = await this.freeze(plan, mode, policies, changes);
       expectNoObstacle(made, plan.id);
       this.#parts.recoveries.expectChosen(plan, mode, changes);
       const runId = this.#parts.random.id();
       const superseded = await this.#stop(plan, request.requester, still);
+      if (plan !== stored) {
+        await this.#turn(plan, still);
+        still = this.#judgedBy({ ...request, requestKey }, planId);
+      }
       const wanted = { ...request, requestKey, initiatorId: '' };
       return this.#open(runId, made, wanted, asked, { superseded, still });
     });
@@ -121,6 +128,17 @@ export class Starts {
     });
   }
 
+  #facing(plan: Plan, mode: Mode): Plan {
+    return mode === 'disaster' ? facing(this.#parts.catalog.state, plan) : plan;
+  }
+
+  /** From here on the plan goes the other way, whatever becomes of the run. */
+  async #turn(plan: Plan, still: () => boolean): Promise<void> {
+    const { catalog, clock, random } = this.#parts;
+    const etag = random.id().slice(0, 16);
+    await catalog.append([{ type: 'plan-saved', at: clock.now(), plan, etag }], [], still);
+  }
+
   plan(planId: string): Plan {
     const record = this.#parts.catalog.state.plans.get(planId);
     if (record !== undefined) return record.plan;
@@ -134,8 +152,9 @@ export class Starts {
   }
 
   /** As a start would find it, of which nobody has said yet what becomes of diverged data. */
-  async look(plan: Plan, mode: Mode): Promise<FrozenFound> {
+  async look(stored: Plan, mode: Mode): Promise<FrozenFound> {
     const { recoveries } = this.#parts;
+    const plan = this.#facing(stored, mode);
     const found = await this.freeze(plan, mode, {}, recoveries.assumed(plan, mode));
     return { ...found, obstacles: [...found.obstacles, ...recoveries.obstacles(plan, mode)] };
   }
@@ -156,10 +175,23 @@ export class Starts {
     const context = {
       ...(await this.#context(policies, asked)),
       goesOn: goesOn(this.#parts.catalog.state, plan.id),
+      remembered: await this.#remembered(plan, mode),
       ...(changes === undefined ? {} : { changes }),
       ...(isStored ? { memory: this.#memories.of(plan.id) } : {}),
     };
     return this.#expectFrozen(freeze(plan, scout.inventory(), mode, context), plan.id);
+  }
+
+  /** Where a run moved VMs to a site that is lost, that site could not tell of them any more. */
+  async #remembered(plan: Plan, mode: Mode): Promise<ReadonlyMap<string, readonly string[]>> {
+    const { catalog, runs } = this.#parts;
+    const runId = mode === 'disaster' ? catalog.state.runsOf.get(plan.id)?.at(-1) : undefined;
+    if (runId === undefined) return nothingRemembered;
+    const { frozen } = await runs.state(runId);
+    const live = frozen.workgroups.filter(({ unit, path }) => unit === 'vm' && path === 'live');
+    const items = live.flatMap((group) => [...(group.items as readonly VmItem[])]);
+    if (items.length === 0) return nothingRemembered;
+    return new Map(items.map(({ id, datastoreIds }) => [id, datastoreIds]));
   }
 
   async #context(policies: StartRequest['policies'], remoteIds: ReadonlySet<string>) {
@@ -248,7 +280,7 @@ export class Starts {
   }
 
   /** Refuses a mode that the plan's history does not lead to, or that the sites' state forbids. */
-  #expectReady(plan: Plan, mode: Mode): void {
+  #expectReady(plan: Plan, mode: Mode, isTurned: boolean): void {
     const { state } = this.#parts.catalog;
     const open = openRunOf(state, plan.id);
     if (open !== undefined && !(mode === 'disaster' && open.mode !== 'disaster')) {
@@ -263,7 +295,7 @@ export class Starts {
     }
     this.#expectSites(plan, mode);
     const modes = modesOf(state, plan.id);
-    if (open === undefined && !modes.includes(mode)) {
+    if (open === undefined && !modes.includes(mode) && !isTurned) {
       const stands = planStateOf(state, plan.id);
       const message = `plan "${plan.id}" is ${stands}: it can run ${modes.join(', ')}`;
       throw new SiteswapError('PLAN_STATE', message, { subject: plan.id });
@@ -281,7 +313,8 @@ export class Starts {
       const back = `once it is back: siteswap site reachable ${siteId} --reason …`;
       // The way round a lost site is to run at the other one; nobody should lose that one too.
       const round = mode === 'planned' && siteId === plan.protectedSiteId;
-      const hint = round ? `Run in disaster mode; or, ${back}` : `Wait; ${back}`;
+      const isOver = siteId === plan.recoverySiteId && this.#facing(plan, 'disaster') !== plan;
+      const hint = round || isOver ? `Run in disaster mode; or, ${back}` : `Wait; ${back}`;
       throw new SiteswapError('SITE_LOST', message, { subject: siteId, hint });
     }
   }

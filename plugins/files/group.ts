@@ -67,7 +67,12 @@ export interface GroupState extends Memory {
   /** True while the stored checksums are those of the images: nobody has written since. */
   readonly sumsHold: boolean;
   /** Promoted: the way back, should the promote be undone. */
-  readonly promotedFrom?: { readonly lineage: string; readonly point: Point };
+  readonly promotedFrom?: {
+    readonly lineage: string;
+    readonly point: Point;
+    /** It had been the source, demoted for a failover whose target was lost. */
+    readonly demoted?: true;
+  };
   /** The writable copy, while there is one. */
   readonly test?: { readonly pointId: string };
   readonly snapshots: readonly Snapshot[];

@@ -2,6 +2,7 @@
  * Who may write where: demote, promote, fence, restore, suspend. Each works on a held group and
  * leaves one commit to its caller, so that a role and the memory of the call change together.
  */
+import { randomUUID } from 'node:crypto';
 import type { Direction, Evidence } from '@siteswap/sdk/plugin';
 import { failure } from './faults.ts';
 import { acceptsWriters, type GroupState, type HeldGroup, newLineage, ordinalOf } from './group.ts';
@@ -65,11 +66,24 @@ const checkReplica = (state: GroupState): void => {
   throw failure('conflict', `group ${state.id} is ${state.role} here, not the replica`);
 };
 
+/** A demoted source takes back, in a new lineage, what went to a side that is lost. */
+const takeBack = async ({ at, state }: HeldGroup): Promise<Changed> => {
+  const lineage = newLineage(state.lineageMax + 1);
+  const digest = await actualDigest(at, state);
+  const by = at.storage.id;
+  const point = { id: randomUUID(), atMs: Date.now(), by, digest, lineage: state.lineage };
+  const { next } = promoted({ ...state, point }, lineage);
+  const from = { lineage: state.lineage, point, demoted: true } as const;
+  const back = { ...next, promotedFrom: from };
+  return { next: back, evidence: promotionOf(back) };
+};
+
 /** Promotes onto the last complete recovery point, without a look at the source: a new lineage. */
 export const promoteByForce = async (held: HeldGroup): Promise<Changed> => {
   if (held.state.role === 'promoted') {
     return { next: held.state, evidence: promotionOf(held.state) };
   }
+  if (held.state.role === 'demoted') return takeBack(held);
   checkReplica(held.state);
   await finishApplying(held);
   await verifyReplica(held.at, held.state);
@@ -125,7 +139,9 @@ export const wantedDirection = (
     throw failure('refused', `the devices of group ${state.id} cannot go in different directions`);
   }
   if (direction === undefined)
-    return ['source', 'demoted'].includes(state.role) ? 'outgoing' : 'incoming';
+    return ['source', 'demoted'].includes(state.role) || state.promotedFrom?.demoted === true
+      ? 'outgoing'
+      : 'incoming';
   if (direction === 'outgoing' || direction === 'incoming') return direction;
   throw failure('refused', `group ${state.id} cannot be restored to direction ${direction}`);
 };
@@ -151,6 +167,17 @@ export const restoreIncoming = async (held: HeldGroup, peer?: GroupState): Promi
   if ((await actualDigest(at, state)) !== point.digest) throw lost(state);
   const next = { ...rest, role: 'replica', point, sumsHold: false, ...evidence } as const;
   return { next, evidence };
+};
+
+/** Undoes `takeBack`: as demoted as before, as long as nothing was written. */
+export const restoreDemoted = async ({ at, state }: HeldGroup): Promise<Changed> => {
+  checkIdle(state);
+  await checkNoWriter(at, 'production');
+  const { promotedFrom, ...rest } = state;
+  if (promotedFrom === undefined) throw lost(state);
+  if ((await actualDigest(at, state)) !== promotedFrom.point.digest) throw lost(state);
+  const { lineage } = promotedFrom;
+  return { next: { ...rest, role: 'demoted', lineage }, evidence: { lineage } };
 };
 
 /** Back to the source that it was before it was demoted, or before the pair was reversed. */

@@ -39,6 +39,7 @@ import {
   fence,
   promoteByForce,
   promoteInPeace,
+  restoreDemoted,
   restoreIncoming,
   restoreOutgoing,
   setSuspended,
@@ -188,6 +189,12 @@ const fenceWriters: Work<'fence'> = async (call, at, what) => {
   return evidence;
 };
 
+const backAlone = async (held: HeldGroup): Promise<Changed> => {
+  const { state } = held;
+  if (state.role === 'promoted') return restoreDemoted(held);
+  return { next: state, evidence: { lineage: state.lineage } };
+};
+
 const restoreReplication: Work<'restoreReplication'> = async (call, at, what) => {
   const state = await readGroup(at);
   checkPlain(state);
@@ -197,6 +204,10 @@ const restoreReplication: Work<'restoreReplication'> = async (call, at, what) =>
     return withGroup(at, call, (held) =>
       applyOnce(held, call, what, () => restoreIncoming(held, peer)),
     );
+  }
+  // What the other side may not be asked about, it need not be.
+  if (state.promotedFrom?.demoted === true || (state.role === 'source' && !state.fenced)) {
+    return withGroup(at, call, (held) => applyOnce(held, call, what, () => backAlone(held)));
   }
   return withPair(at, await peerOf(asArray(call.session), state), call, (held, peer) =>
     applyOnce(held, call, what, () => restoreOutgoing(held, peer.state)),

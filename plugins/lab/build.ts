@@ -68,6 +68,7 @@ const addDevice = (
     snapshots: new Map(),
     copy: undefined,
     promotedAt: now,
+    roleBefore: undefined,
     lineageBefore: 1,
     preferredSiteId: undefined,
     refusals: 0,

@@ -86,6 +86,8 @@ export interface LabDevice {
   /** A writable copy for tests. */
   copy: Medium | undefined;
   promotedAt: number;
+  /** Demoted before a forced promote: to what an undo goes back. */
+  roleBefore: Role | undefined;
   /** Lineage before a promote, to which an undo goes back; before a fence, if it is stretched. */
   lineageBefore: number;
   /** Stretched: the site that goes on when the sites lose each other, as this end knows it. */

@@ -16,7 +16,14 @@ import {
   wrongRole,
 } from './groups.ts';
 import type { Outcome } from './ledger.ts';
-import { isStretched, type LabDevice, lastWriteAt, lineageOf, mediumOf } from './model.ts';
+import {
+  isStretched,
+  type LabDevice,
+  lastWriteAt,
+  lineageOf,
+  mediumOf,
+  type Role,
+} from './model.ts';
 import { cut } from './operations.ts';
 import { already, done, firstFault, no } from './outcome.ts';
 import { addPoint, caughtUp, directionOf, linkUp, startFlow, stopFlow } from './replication.ts';
@@ -64,7 +71,11 @@ const checkPlanned = (device: Paired, now: number): Fault | undefined => {
   return no('conflict', 'NOT_SYNCED', `${device.id} lacks the last writes`, 'Sync it first.');
 };
 
+const demoted: ReadonlySet<Role> = new Set(['prepared', 'handed-over']);
+
+/** A demoted source may take back what went to a side that is lost: its own bytes are whole. */
 const checkForced = (device: Paired): Fault | undefined => {
+  if (demoted.has(device.role)) return undefined;
   if (device.role !== 'replica') return wrongRole(device, 'Promote the replica of the pair.');
   if (device.link.whole) return undefined;
   return no('conflict', 'NO_WHOLE_COPY', `${device.id} holds no whole recovery point`);
@@ -74,11 +85,14 @@ const promote = (call: GroupCall, device: Paired, force: boolean): void => {
   const { world, now } = call;
   const { link, peer } = device;
   if (link.operation !== undefined) cut(world, link.operation, `${device.id} was promoted`);
-  stopFlow(world, device, now);
+  const isDemoted = demoted.has(device.role);
+  if (!isDemoted) stopFlow(world, device, now);
+  device.roleBefore = isDemoted ? device.role : undefined;
   device.role = 'promoted';
   device.promotedAt = now;
   device.lineageBefore = device.lineage;
-  addPoint(device, { id: `${link.id}@${link.at}`, atMs: link.at, by: device.storage.id });
+  const atMs = isDemoted ? lastWriteAt(mediumOf(device), now) : link.at;
+  addPoint(device, { id: `${link.id}@${atMs}`, atMs, by: device.storage.id });
   // Only a planned promote is known to the peer: a forced one asks and tells it nothing.
   if (force) device.lineage += 1;
   else peer.role = 'handed-over';
@@ -98,8 +112,9 @@ export const failover = (call: GroupCall, args: { readonly force: boolean }): Ou
   return done(promotion(devices, call.now));
 };
 
-const checkToSource = (device: Paired): Fault | undefined => {
+const checkToSource = (device: Paired, now: number): Fault | undefined => {
   if (device.role === 'source' || device.role === 'prepared') return undefined;
+  if (device.role === 'promoted' && device.roleBefore !== undefined) return unwritten(device, now);
   if (device.role !== 'handed-over') return wrongRole(device, 'Only a demoted source goes back.');
   if (!linkUp(device)) return peerDown(device);
   if (device.peer.role !== 'promoted') return undefined;
@@ -110,6 +125,10 @@ const checkToSource = (device: Paired): Fault | undefined => {
 const checkToReplica = (device: Paired, now: number): Fault | undefined => {
   if (device.role === 'replica') return undefined;
   if (device.role !== 'promoted') return wrongRole(device, 'Only a promoted replica goes back.');
+  return unwritten(device, now);
+};
+
+const unwritten = (device: Paired, now: number): Fault | undefined => {
   const writers = liveWriters(device);
   if (writers !== undefined) return writers;
   if (lastWriteAt(mediumOf(device), now) <= device.promotedAt) return undefined;
@@ -123,6 +142,11 @@ const checkToReplica = (device: Paired, now: number): Fault | undefined => {
 
 const toSource = (device: Paired, now: number): boolean => {
   if (device.role === 'source') return false;
+  if (device.role === 'promoted') {
+    device.role = device.roleBefore ?? 'prepared';
+    device.lineage = device.lineageBefore;
+    return true;
+  }
   device.role = 'source';
   startFlow(device, now);
   return true;
@@ -137,14 +161,17 @@ const toReplica = (device: Paired, now: number): boolean => {
   return true;
 };
 
+const isReplicaBefore = ({ role, roleBefore }: LabDevice): boolean =>
+  role === 'promoted' && roleBefore === undefined;
+
 /** Where each device is to go back to; when it is not said, to where its last change came from. */
 const wayBack = (
   device: LabDevice,
   to: Readonly<Record<string, Direction>> | undefined,
-): Direction => to?.[device.id] ?? (device.role === 'promoted' ? 'incoming' : 'outgoing');
+): Direction => to?.[device.id] ?? (isReplicaBefore(device) ? 'incoming' : 'outgoing');
 
 const checkBack = (device: Paired, to: Direction, now: number): Fault | undefined => {
-  if (to === 'outgoing') return checkToSource(device);
+  if (to === 'outgoing') return checkToSource(device, now);
   if (to === 'incoming') return checkToReplica(device, now);
   return to === directionOf(device) ? undefined : wrongRole(device, `It cannot become ${to}.`);
 };

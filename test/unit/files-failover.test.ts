@@ -1,3 +1,4 @@
+import { rename } from 'node:fs/promises';
 import {
   checksumOfDevice,
   countHeartbeats,
@@ -50,4 +51,33 @@ test('a planned failover moves a running VM without losing a heartbeat', async (
   t.is(counted.missing, 0);
   t.is(counted.doubleWriters, 0);
   t.is(counted.first, 1);
+});
+
+test('a source that was demoted takes back by force what went over, and can be put back', async (t) => {
+  const sites = await makeSites();
+  t.teardown(sites.close);
+  const { a, b } = sites;
+  const statusAt = async () => {
+    const answer = await a.call('deviceStatus', g1.a);
+    if (!('value' in answer)) throw new Error(JSON.stringify(answer));
+    const { access, direction, lineage } = answer.value[0] ?? {};
+    return { access, direction, lineage };
+  };
+  t.is(wordOf(await a.done('prepareFailover', g1.a)), 'ok');
+  t.is(wordOf(await b.done('failover', g1.b, { force: false })), 'ok');
+  const demoted = await statusAt();
+  t.is(wordOf(await a.done('failover', g1.a, { force: false })), 'conflict');
+  const away = `${sites.directory.b}-away`;
+  await rename(sites.directory.b, away);
+  const forced = await a.done('failover', g1.a, { force: true });
+  t.is(wordOf(forced), 'ok', JSON.stringify(forced));
+  t.is((await statusAt()).access, 'read-write');
+  t.not((await statusAt()).lineage, demoted.lineage);
+  const to = { d1: 'outgoing', d2: 'outgoing' } as const;
+  t.is(wordOf(await a.done('restoreReplication', g1.a, { to })), 'ok');
+  t.deepEqual(await statusAt(), demoted);
+  t.is(wordOf(await a.done('failover', g1.a, { force: true })), 'ok');
+  await rename(away, sites.directory.b);
+  t.is(evidenceOf(await b.done('fence', g1.b)).fenced, true);
+  t.is(wordOf(await a.done('resync', g1.a, { changes: 'keep' })), 'ok');
 });

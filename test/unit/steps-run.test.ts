@@ -1,6 +1,7 @@
 import test from 'ava';
 import { guestStopMsMax } from '../../daemon/steps/limits.ts';
-import type { VmTarget } from '../../sdk/plugin/verbs.ts';
+import type { Access } from '../../sdk/plugin/model.ts';
+import type { Answer, VmTarget } from '../../sdk/plugin/verbs.ts';
 import {
   callOf,
   failing,
@@ -32,6 +33,23 @@ test('steps: groups are called by their id at that side, answers name the item',
   t.deepEqual(source.far.calls[0]?.ids, ['a', 'b']);
 });
 
+test('promote-target: in a disaster the side is the source still → it is left as it is', async (t) => {
+  const looks = (access: Access) => (id: string) => {
+    const pairState = 'partitioned' as const;
+    return { id, value: [{ id: `${id}-1`, direction: 'outgoing' as const, access, pairState }] };
+  };
+  for (const [access, calls] of [
+    ['read-write', 0],
+    ['read-only', 1],
+  ] as const) {
+    const script = { deviceStatus: looks(access) };
+    const step = storageStep('promote-target');
+    const { far, call } = callOf(step, [groupItem('a')], script, { mode: 'disaster' });
+    t.true('ok' in ((await step.run(call))[0] as Answer));
+    t.is(far.calls.filter(({ verb }) => verb === 'failover').length, calls, access);
+  }
+});
+
 test('promote-target: forced in a disaster and only then, in run and settle', async (t) => {
   const step = storageStep('promote-target');
   for (const [mode, force] of [
@@ -41,8 +59,9 @@ test('promote-target: forced in a disaster and only then, in run and settle', as
     const { far, call } = callOf(step, [groupItem('a')], {}, { mode });
     await step.run(call);
     await step.settle(call);
+    const changing = far.calls.filter(({ verb }) => verb !== 'deviceStatus');
     t.deepEqual(
-      far.calls.map(({ args }) => args),
+      changing.map(({ args }) => args),
       [{ force }, { force }],
     );
   }
