@@ -66,6 +66,9 @@ const end = async (process: ProcessRef): Promise<void> => {
 
 const open = ['asked', 'offered', 'taken'] as const;
 
+const isGivenUp = (newest: Migration | undefined): boolean =>
+  newest?.state === 'cancelled' || newest?.state === 'failed';
+
 /** Stops writing, offers, and waits until the other one has written or cannot any more. */
 const handOver = async (
   { migration, process }: Pick<Under, 'migration' | 'process'>,
@@ -75,8 +78,7 @@ const handOver = async (
 ): Promise<void> => {
   await seats.handTo(process);
   if (!(await advance(migration, ['asked'], { state: 'offered', lastAtMs }))) return;
-  const over = (): boolean =>
-    hasArrived(migration) || !isAlive(process) || read()?.state === 'cancelled';
+  const over = (): boolean => hasArrived(migration) || !isAlive(process) || isGivenUp(read());
   await waitUntil(over, handOverMsMax);
 };
 

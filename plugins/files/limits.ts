@@ -46,14 +46,20 @@ export const handOverMsMax = 10_000;
 /** Between two looks of a VM that waits for the offer: part of the interruption of its service. */
 export const arrivalPollMs = 3;
 
+/** From the kill of a process to its end. */
+export const killMsMax = 10_000;
+
 /** A live migration: the start of a process, and the hand-over. */
 export const migrateMsMax = bootMsMax + 2 * handOverMsMax;
 
+/** A source that has not ended a migration by then is stopped: the migration is ended without it. */
+export const migrationStallMsMax = migrateMsMax;
+
+/** A call waits beyond the stall, so that it is the call that tells what became of the VM. */
+export const migrateCallMsMax = migrationStallMsMax + 2 * killMsMax;
+
 /** A VM's disk on its way to another datastore: copied piece by piece between heartbeats. */
 export const moveMsMax = 20 * 60_000;
-
-/** From the kill of a process to its end. */
-export const killMsMax = 10_000;
 
 /** One heartbeat's record; a power of two, so that none straddles a block. */
 export const heartbeatBytes = 64;

@@ -20,7 +20,7 @@ import {
 } from './compute.ts';
 import { failure } from './faults.ts';
 import { acceptsWriters, groupAt, readGroup } from './group.ts';
-import { killMsMax, migrateMsMax } from './limits.ts';
+import { killMsMax, migrateCallMsMax } from './limits.ts';
 import { clearMarks, isCompleted, readMarks, statusOfArrival } from './marks.ts';
 import { admit, checkDeadline, type Licence, recall, remember, unbound } from './memory.ts';
 import {
@@ -182,7 +182,7 @@ export const migrateLive = async (
     now = await conclude(at);
     return now === undefined || !isOpen(now);
   };
-  await waitUntil(over, migrateMsMax, call.signal);
+  await waitUntil(over, migrateCallMsMax, call.signal);
   if (now?.key === call.key && now.state === 'completed') return evidenceOf(now);
   throw faultOfEnded(target, now);
 };
@@ -251,7 +251,7 @@ export const cancelMigration = async (
     return withdraw(source);
   });
   if (left?.state === 'taken') {
-    await waitUntil(async () => (await conclude(source))?.state !== 'taken', migrateMsMax);
+    await waitUntil(async () => (await conclude(source))?.state !== 'taken', migrateCallMsMax);
   }
   const ended = await readMigration(source);
   if (

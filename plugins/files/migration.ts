@@ -8,7 +8,8 @@
  * The process at the source starts the one at the target, goes on until that is ready, hands it its
  * seats between two writes (`offered`) and waits. The process at the target writes once it has made
  * the record `taken`. Whatever goes wrong, the source ends the other process first and goes on from
- * what the disks hold. Both need no daemon; what a dead process left is concluded by whoever asks.
+ * what the disks hold. Both need no daemon; what a dead process left, or one that was stopped and
+ * stands still, is concluded by whoever asks.
  */
 import { access } from 'node:fs/promises';
 import type { Evidence, Instance, MigrationStatus } from '@siteswap/sdk/plugin';
@@ -26,9 +27,10 @@ import { format, readJson, writeJson } from './durable.ts';
 import { failure } from './faults.ts';
 import { ownLicence } from './group.ts';
 import { migrationFile, vmDirectory } from './layout.ts';
+import { killMsMax, migrationStallMsMax } from './limits.ts';
 import { clearMarks } from './marks.ts';
 import { remember } from './memory.ts';
-import { isAlive } from './processes.ts';
+import { isAlive, signalProcess, waitUntil } from './processes.ts';
 import { readBoot, readVmProcess, runningVm, type VmProcess } from './vm-process.ts';
 
 /** A compute, for processes that have no configuration. */
@@ -155,10 +157,12 @@ const complete = async (
 };
 
 /** The process at the source is still there, and ends it: before its last word nobody else may. */
-const isItsOwn = (migration: Migration): boolean => {
+const ownProcess = (migration: Migration): VmProcess | undefined => {
   const { directory, instance, id } = atSource(migration);
-  return runningVm(directory, instance, id) !== undefined;
+  return runningVm(directory, instance, id);
 };
+
+const isItsOwn = (migration: Migration): boolean => ownProcess(migration) !== undefined;
 
 /** It never arrived, and the process at the target cannot take it over any more. */
 const isLost = (migration: Migration): boolean => {
@@ -166,8 +170,38 @@ const isLost = (migration: Migration): boolean => {
   return migration.state === 'asked' || arrival === undefined || !isAlive(arrival);
 };
 
+const standsStill = 'its process at the source stands still';
+
+/** Of a process that may be stopped, so that it does not end by itself. */
+const kill = async (process: VmProcess | undefined): Promise<void> => {
+  if (process === undefined) return;
+  signalProcess(process, 'SIGKILL');
+  if (await waitUntil(() => !isAlive(process), killMsMax)) return;
+  throw failure('busy', `process ${process.pid} of a VM on its way does not end`);
+};
+
+/**
+ * A source that goes on ends its migration long before this: one that is stopped does not. Nobody
+ * waits for it. What was not taken over stays its own; what was, and has not written at the target,
+ * is ended there first; and where the target has written, the source has given up its seats and is
+ * only in the way of what is so.
+ */
+const breakOff = async (stalled: Migration): Promise<void> => {
+  const failed = { state: 'failed', reason: standsStill } as const;
+  if (await advance(stalled, ['asked', 'offered'], failed)) return;
+  if (!hasArrived(stalled)) await kill(arrivalOf(stalled));
+  if (hasArrived(stalled)) await kill(ownProcess(stalled));
+  else await advance(stalled, ['taken'], failed);
+};
+
+const isStalled = ({ askedAtMs }: Migration): boolean =>
+  Date.now() - askedAtMs > migrationStallMsMax;
+
 /** Ends a migration that has arrived, or that nobody is left to end. Answers the newest record. */
 export const conclude = async (at: VmAt): Promise<Migration | undefined> => {
+  const found = await readMigration(at);
+  if (found === undefined || !isOpen(found)) return found;
+  if (isItsOwn(found) && isStalled(found)) await breakOff(found);
   const known = await readMigration(at);
   if (known === undefined || !isOpen(known)) return known;
   if (isItsOwn(known) || (!hasArrived(known) && !isLost(known))) return known;

@@ -1,6 +1,8 @@
 /** Live migration of VM processes: one boot, one writer, and nothing that needs the daemon. */
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
@@ -12,7 +14,7 @@ import {
   runningVms,
   stopVms,
 } from '@siteswap/plugin-files/inspect';
-import type { MigrationStatus, VmStatus } from '@siteswap/sdk/plugin';
+import type { Fault, MigrationStatus, VmStatus } from '@siteswap/sdk/plugin';
 import test, { type ExecutionContext } from 'ava';
 import {
   evidenceOf,
@@ -267,3 +269,86 @@ for (const side of ['a', 'b'] as const) {
     }
   });
 }
+
+/** The VM's process stands still, as if it had been stopped by a debugger; for ever, if need be. */
+const freeze = (t: ExecutionContext, process_: RunningVm): (() => void) => {
+  process.kill(process_.pid, 'SIGSTOP');
+  const thaw = (): void => {
+    if (isThere(process_.pid)) process.kill(process_.pid, 'SIGCONT');
+  };
+  t.teardown(thaw);
+  return thaw;
+};
+
+const isThere = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+/** The time that a source is waited for has passed: nobody has to wait for it here. */
+const passStall = async ({ compute }: Sites): Promise<void> => {
+  const file = join(compute.a, 'vms', 'production', 'vm1', 'migration.json');
+  const record = JSON.parse(await readFile(file, 'utf8')) as { askedAtMs: number };
+  const late = { ...record, askedAtMs: record.askedAtMs - 10 * 60_000 };
+  await writeFile(`${file}.test`, JSON.stringify(late));
+  await rename(`${file}.test`, file);
+};
+
+test('the source stands still before it looks → the call fails, the VM stays', async (t) => {
+  const sites = await running(t);
+  const { computeA, computeB, compute } = sites;
+  const source = only(await runningVms(compute.a));
+  const thaw = freeze(t, source);
+  const key = 'run-1/live-migrate/run/1';
+  const moving = migrate(computeA, 'cb', key);
+  await until(async () => (await statusOf(computeA)).state === 'running');
+  t.is((await computeA.settle('migrateLive', vm, computeA.context(key))).verdict, 'running');
+  await passStall(sites);
+  const answer = await moving;
+  t.is(wordOf(answer), 'interrupted', JSON.stringify(answer));
+  const { fault } = answer as { fault: Fault };
+  t.is(fault.owner, 'array');
+  t.regex(fault.message, /stays where it is: its process at the source stands still/);
+  t.is((await computeA.settle('migrateLive', vm, computeA.context(key))).verdict, 'absent');
+  t.is((await statusOf(computeA)).state, 'failed');
+  t.is((await vmAt(computeB)).power ?? 'off', 'off');
+  thaw();
+  await goesOn(computeA);
+  t.deepEqual(await runningVms(compute.b), []);
+  await checkBeats(t, sites);
+});
+
+test('the source stands still at any moment of the way → one VM, no beat lost or doubled', async (t) => {
+  const words: string[] = [];
+  const freezes: (() => void)[] = [];
+  for (let tries = 0; tries < 6; tries++) {
+    const sites = await running(t);
+    const { computeA, compute } = sites;
+    const source = only(await runningVms(compute.a));
+    const moving = migrate(computeA);
+    await until(async () => (await statusOf(computeA)).state !== 'none');
+    // Every other time as near to the hand-over as can be.
+    if (tries % 2 === 0) await sleep(randomInt(0, 400));
+    else await until(async () => ((await statusOf(computeA)).progress ?? 1) > 0.5);
+    if (isThere(source.pid)) freezes.push(freeze(t, source));
+    await sleep(200);
+    await passStall(sites);
+    words.push(wordOf(await moving));
+    for (const thaw of freezes.splice(0)) thaw();
+    await until(async () => (await statusOf(computeA)).state !== 'running');
+    const gone = (await statusOf(computeA)).state === 'completed';
+    t.true(gone || words.at(-1) !== 'ok');
+    await goesOn(gone ? sites.computeB : computeA);
+    await until(async () => {
+      const all = [...(await runningVms(compute.a)), ...(await runningVms(compute.b))];
+      return all.length === 1;
+    });
+    await checkBeats(t, sites);
+  }
+  t.log(words.join(' '));
+  // Busy: it was stopped with a lock in its hands.
+  t.true(words.every((word) => ['ok', 'interrupted', 'busy'].includes(word)));
+});
