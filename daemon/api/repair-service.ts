@@ -28,14 +28,16 @@ export const repairService = (engine: Engine, calls: Calls): Service =>
     inspect: async ({ planId }) => ({
       inspection: inspectionTo(await engine.inspectPlan(required('planId', planId))),
     }),
-    adopt: async ({ planId, requester, reason, digest }) => {
+    adopt: async ({ planId, requester, reason, digest, currentSiteId }) => {
       const problems = new Problems();
       problems.text('planId', planId);
       problems.text('requester', requester);
       problems.text('digest', digest);
+      problems.optionalText('currentSiteId', currentSiteId);
       if (reason === '')
         problems.add('reason', 'is missing: it is journaled, for those who come later');
       problems.end(planId);
-      return { plan: storedPlanTo(await engine.adoptPlan({ planId, requester, reason, digest })) };
+      const request = { planId, requester, reason, digest, currentSiteId };
+      return { plan: storedPlanTo(await engine.adoptPlan(request)) };
     },
   });

@@ -127,6 +127,8 @@ export interface ItemReport {
     | 'not-undone';
   /** From the run's start to the end of the item's last step; VMs only. */
   readonly recoveryTimeMs?: number;
+  /** Live: for how long it stood still; it has no recovery time. */
+  readonly interruptionMs?: number;
   /** Groups that were promoted: as of when their data is, and how old that was at promotion. */
   readonly recoveryPointAtMs?: number;
   readonly dataLossMs?: number;
@@ -157,6 +159,8 @@ export interface RunReport {
   readonly durationMs: number;
   /** Largest recoveryTimeMs of its VMs. */
   readonly recoveryTimeMs?: number;
+  /** Largest interruptionMs of its VMs. */
+  readonly interruptionMs?: number;
   /** Largest dataLossMs of its groups. */
   readonly dataLossMs?: number;
   /** Largest expectedLossMs of its groups. */

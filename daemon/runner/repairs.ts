@@ -24,6 +24,21 @@ const isSame = (one: Inspection['believed'], other: Standing): boolean =>
   // Test copies are beside the roles.
   (one.state === 'tested' ? 'ready' : one.state) === other.state;
 
+/** What was found, seen from the site that a person says is current. */
+const chosen = ({ found, planId }: Inspection, currentSiteId: string): Standing | undefined => {
+  if (found === undefined || currentSiteId === '') return found;
+  const { protectedSiteId, recoverySiteId, state } = found;
+  const isOne = [protectedSiteId, recoverySiteId].includes(currentSiteId);
+  if (!isOne || state !== 'recovery-required') {
+    const message = isOne
+      ? `there is nothing to choose: plan "${planId}" is ${state}, one side of it is current`
+      : `site "${currentSiteId}" is not one of the plan's: ${protectedSiteId}, ${recoverySiteId}`;
+    throw new SiteswapError('INVALID_REQUEST', message, { subject: planId });
+  }
+  if (currentSiteId === recoverySiteId) return found;
+  return { state, protectedSiteId: recoverySiteId, recoverySiteId: protectedSiteId };
+};
+
 export class Repairs {
   readonly #parts: RepairsParts;
 
@@ -47,7 +62,8 @@ export class Repairs {
     await this.#parts.catalog.judged(() => this.#adopt(request));
   }
 
-  async #adopt({ planId, requester, reason, digest }: AdoptRequest): Promise<void> {
+  async #adopt(request: AdoptRequest): Promise<void> {
+    const { planId, requester, reason, digest, currentSiteId = '' } = request;
     const { catalog, clock } = this.#parts;
     const { state } = catalog;
     catalog.expectNotHeld();
@@ -55,7 +71,8 @@ export class Repairs {
     const was = facts();
     const inspection = await this.inspect(planId);
     this.#expectUnused(planId);
-    const { found, unclear, believed } = inspection;
+    const { unclear, believed } = inspection;
+    const found = chosen(inspection, currentSiteId);
     if (inspection.digest !== digest) {
       const message = `plan "${planId}" does not stand as it was shown any more`;
       throw new SiteswapError('REPAIR_STALE', message, { subject: planId });

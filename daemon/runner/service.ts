@@ -67,6 +67,8 @@ export interface AdoptRequest {
   readonly reason: string;
   /** Of the inspection that was shown. */
   readonly digest: string;
+  /** Where both sites accept writers, the one whose data stays; empty: as it was shown. */
+  readonly currentSiteId?: string;
 }
 
 export interface MigrationQuestion {

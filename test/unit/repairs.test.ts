@@ -85,6 +85,25 @@ test('repair: both sides promoted → recovery required, and fenced by a run', a
   t.is((await world.engine.listRecoveries({}))[0]?.state, 'fenced');
 });
 
+test('repair: both sides say so → the person chooses which one stays; elsewhere there is no choice', async (t) => {
+  const world = await made();
+  const adoptAs = async (currentSiteId: string) => {
+    const { digest } = await world.engine.inspectPlan('payroll');
+    const words = { requester: 'ann', reason: 'A is what we use', digest, currentSiteId };
+    return world.engine.adoptPlan({ planId: 'payroll', ...words });
+  };
+  t.like(await t.throwsAsync(adoptAs('site-a')), { reason: 'INVALID_REQUEST' });
+  await device(world, 'lab-b', 'failover', { force: true });
+  t.like(await t.throwsAsync(adoptAs('site-c')), { reason: 'INVALID_REQUEST' });
+  const { plan, state } = await adoptAs('site-a');
+  t.deepEqual(
+    [plan.protectedSiteId, plan.recoverySiteId, state],
+    ['site-b', 'site-a', 'recovery-required'],
+  );
+  const [found] = await world.engine.listRecoveries({});
+  t.deepEqual([found?.oldWriter.siteId, found?.newWriter.siteId], ['site-b', 'site-a']);
+});
+
 test('repair: groups that do not stand alike → nothing adopted, and said which', async (t) => {
   const world = await made(2);
   await moveByHand(world);

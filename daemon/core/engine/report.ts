@@ -49,6 +49,7 @@ export const reportOf = (state: RunState, entries: Iterable<Entry>, now: number)
     run: summaryOf(state),
     durationMs: endMs - state.started.at,
     ...largest('recoveryTimeMs', items),
+    ...largest('interruptionMs', items),
     ...largest('dataLossMs', items),
     ...largest('expectedLossMs', items),
     items,
@@ -58,7 +59,9 @@ export const reportOf = (state: RunState, entries: Iterable<Entry>, now: number)
   };
 };
 
-const largest = <Key extends 'recoveryTimeMs' | 'dataLossMs' | 'expectedLossMs'>(
+type Measure = 'recoveryTimeMs' | 'interruptionMs' | 'dataLossMs' | 'expectedLossMs';
+
+const largest = <Key extends Measure>(
   key: Key,
   items: readonly ItemReport[],
 ): Partial<Record<Key, number>> => {
@@ -138,9 +141,7 @@ const itemReports = (state: RunState, trails: ReadonlyMap<string, Trail>): ItemR
         protectionGroupId: group.frozen.protectionGroupId,
         workgroupId: group.id,
         outcome: note?.state ?? (done ? 'done' : 'stopped'),
-        ...(done && group.frozen.unit === 'vm' && trail !== undefined
-          ? { recoveryTimeMs: trail.lastDoneMs - state.started.at }
-          : {}),
+        ...(done && trail !== undefined ? timeOf(state, group, trail) : {}),
         ...lossOf(state, trail),
         ...expectedOf(group.frozen.items[position]),
         ...(trail === undefined ? {} : { doneAtMs: trail.lastDoneMs }),
@@ -151,6 +152,18 @@ const itemReports = (state: RunState, trails: ReadonlyMap<string, Trail>): ItemR
       };
     });
   });
+};
+
+/** A VM that went over live was not recovered: it stood still for a moment. */
+const timeOf = (
+  { started }: RunState,
+  { frozen }: Group,
+  { lastDoneMs, evidence }: Trail,
+): Pick<ItemReport, 'recoveryTimeMs' | 'interruptionMs'> => {
+  if (frozen.unit !== 'vm') return {};
+  if (frozen.path !== 'live') return { recoveryTimeMs: lastDoneMs - started.at };
+  const { interruptionMs } = evidence;
+  return typeof interruptionMs === 'number' ? { interruptionMs } : {};
 };
 
 const expectedOf = (item: StorageItem | VmItem | undefined): { expectedLossMs?: number } =>

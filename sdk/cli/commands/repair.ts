@@ -33,8 +33,20 @@ const inspectionText = (inspection: Inspection, { terminal }: Cli): string => {
     standingText(believed) === standingText(found) || found === undefined
       ? 'there is nothing to adopt'
       : `to believe the arrays: siteswap repair ${planId} --adopt ${digest} --reason …`,
+    ...(found?.state === PlanState.RECOVERY_REQUIRED
+      ? [
+          `both sides accept writers: what ${found.recoverySiteId} holds would stay; if the ` +
+            `other side's is to, say so: --current ${found.protectedSiteId}`,
+        ]
+      : []),
   ].join('\n');
 };
+
+interface Options {
+  readonly adopt?: string;
+  readonly reason?: string;
+  readonly current?: string;
+}
 
 /** Adds the command. */
 export const addRepair = (program: Command, cli: Cli): void => {
@@ -49,16 +61,17 @@ export const addRepair = (program: Command, cli: Cli): void => {
     .argument('<plan>', 'its id')
     .option('--adopt <digest>', 'believe what was shown under this digest')
     .option('--reason <text>', 'why; journaled; needed with --adopt')
+    .option('--current <site>', 'where both sides accept writers: the one whose data stays')
     .addHelpText('after', '\nExamples:\n  siteswap repair billing')
-    .action(async (planId: string, options: { adopt?: string; reason?: string }) => {
-      const { adopt: digest, reason = '' } = options;
+    .action(async (planId: string, options: Options) => {
+      const { adopt: digest, reason = '', current: currentSiteId = '' } = options;
       if (digest === undefined) {
         const inspection = await cli.client.repair.inspect(planId);
         cli.answer(inspection, () => inspectionText(inspection, cli));
         return;
       }
       if (reason === '') throw usageError('--adopt needs a reason', 'Say why: --reason "…".');
-      const request = { planId, digest, reason, requester: cli.requester };
+      const request = { planId, digest, reason, requester: cli.requester, currentSiteId };
       const stored = await cli.client.repair.adopt(request);
       cli.answer(stored, () => {
         const { protectedSiteId = '' } = stored.plan ?? {};

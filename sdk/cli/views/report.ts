@@ -38,13 +38,21 @@ const facts = (report: RunReport, ink: Ink): string[] => {
   const items = [...byOutcome]
     .map(([word, amount]) => ink.tone(statusTone(word), `${amount} ${word}`))
     .join(', ');
-  const rows: [string, string][] = [
+  const rows: (readonly [string, string])[] = [
     ['result', ink.tone(statusTone(outcome), outcome)],
     ['run', run.runId],
     ['by', run.requester],
     ['started', dateTime(run.startTime?.getTime() ?? 0)],
     ['took', duration(report.durationMs)],
     ['recovery time', maybe(report.recoveryTimeMs)],
+    ...(report.interruptionMs === undefined
+      ? []
+      : [
+          [
+            'interruption',
+            `${duration(report.interruptionMs)}, of VMs that went over live`,
+          ] as const,
+        ]),
     ['data loss', lossText(report)],
     ['items', `${report.itemsTotal}${items === '' ? '' : `: ${items}`}`],
   ];
@@ -74,7 +82,9 @@ const itemRow = (item: ItemReport, ink: Ink): string[] => {
     item.protectionGroupId,
     item.workgroupId,
     ink.tone(statusTone(outcome), outcome),
-    maybe(item.recoveryTimeMs),
+    item.interruptionMs === undefined
+      ? maybe(item.recoveryTimeMs)
+      : `live, ${duration(item.interruptionMs)}`,
     maybe(item.dataLossMs),
     why,
   ];

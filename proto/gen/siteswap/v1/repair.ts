@@ -148,6 +148,11 @@ export interface AdoptRequest {
   reason: string;
   /** Of the inspection that the caller was shown. Required. */
   digest: string;
+  /**
+   * Where both sites accept writers: the one whose data is current, and stays. Empty: the site that
+   * the inspection names as recovery site.
+   */
+  currentSiteId: string;
 }
 
 /** The plan as the journal believes it now. */
@@ -557,7 +562,7 @@ export const Difference: MessageFns<Difference> = {
 };
 
 function createBaseAdoptRequest(): AdoptRequest {
-  return { planId: "", requester: "", reason: "", digest: "" };
+  return { planId: "", requester: "", reason: "", digest: "", currentSiteId: "" };
 }
 
 export const AdoptRequest: MessageFns<AdoptRequest> = {
@@ -573,6 +578,9 @@ export const AdoptRequest: MessageFns<AdoptRequest> = {
     }
     if (message.digest !== "") {
       writer.uint32(34).string(message.digest);
+    }
+    if (message.currentSiteId !== "") {
+      writer.uint32(42).string(message.currentSiteId);
     }
     return writer;
   },
@@ -622,6 +630,14 @@ export const AdoptRequest: MessageFns<AdoptRequest> = {
             message.digest = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.currentSiteId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -643,6 +659,7 @@ export const AdoptRequest: MessageFns<AdoptRequest> = {
     message.requester = object.requester ?? "";
     message.reason = object.reason ?? "";
     message.digest = object.digest ?? "";
+    message.currentSiteId = object.currentSiteId ?? "";
     return message;
   },
 };

@@ -1144,7 +1144,7 @@ export interface RunReport {
     | undefined;
   /** From the run's start to its end, or to now. */
   durationMs: number;
-  /** Largest recovery time of its VMs; absent when none was recovered. */
+  /** Largest recovery time of its VMs; absent when none was stopped and recovered. */
   recoveryTimeMs?:
     | number
     | undefined;
@@ -1164,6 +1164,8 @@ export interface RunReport {
     | undefined;
   /** Injections were on: rule → attempts that carried one of its. */
   injected: { [key: string]: number };
+  /** Longest interruption of its VMs that went over live; absent when none did. */
+  interruptionMs?: number | undefined;
 }
 
 export interface RunReport_InjectedEntry {
@@ -1178,7 +1180,7 @@ export interface ItemReport {
   protectionGroupId: string;
   workgroupId: string;
   outcome: ItemOutcome;
-  /** From the run's start to the end of the item's last step; VMs only. */
+  /** From the run's start to the end of the item's last step; VMs only, and none that went over live. */
   recoveryTimeMs?:
     | number
     | undefined;
@@ -1207,6 +1209,8 @@ export interface ItemReport {
     | undefined;
   /** Groups that were synced or promoted: the array that said as of when their data is. */
   recoveryPointSaidBy: string;
+  /** VMs that went over live: for how long they stood still, by the word of their compute. */
+  interruptionMs?: number | undefined;
 }
 
 /** Where the time went. */
@@ -4243,6 +4247,7 @@ function createBaseRunReport(): RunReport {
     itemsTotal: 0,
     expectedLossMs: undefined,
     injected: {},
+    interruptionMs: undefined,
   };
 }
 
@@ -4278,6 +4283,9 @@ export const RunReport: MessageFns<RunReport> = {
     globalThis.Object.entries(message.injected).forEach(([key, value]: [string, number]) => {
       RunReport_InjectedEntry.encode({ key: key as any, value }, writer.uint32(82).fork()).join();
     });
+    if (message.interruptionMs !== undefined) {
+      writer.uint32(88).uint64(message.interruptionMs);
+    }
     return writer;
   },
 
@@ -4377,6 +4385,14 @@ export const RunReport: MessageFns<RunReport> = {
             }
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.interruptionMs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4412,6 +4428,7 @@ export const RunReport: MessageFns<RunReport> = {
       },
       {},
     );
+    message.interruptionMs = object.interruptionMs ?? undefined;
     return message;
   },
 };
@@ -4499,6 +4516,7 @@ function createBaseItemReport(): ItemReport {
     expectedLossMs: undefined,
     doneTime: undefined,
     recoveryPointSaidBy: "",
+    interruptionMs: undefined,
   };
 }
 
@@ -4545,6 +4563,9 @@ export const ItemReport: MessageFns<ItemReport> = {
     }
     if (message.recoveryPointSaidBy !== "") {
       writer.uint32(114).string(message.recoveryPointSaidBy);
+    }
+    if (message.interruptionMs !== undefined) {
+      writer.uint32(120).uint64(message.interruptionMs);
     }
     return writer;
   },
@@ -4674,6 +4695,14 @@ export const ItemReport: MessageFns<ItemReport> = {
             message.recoveryPointSaidBy = reader.string();
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.interruptionMs = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4705,6 +4734,7 @@ export const ItemReport: MessageFns<ItemReport> = {
     message.expectedLossMs = object.expectedLossMs ?? undefined;
     message.doneTime = object.doneTime ?? undefined;
     message.recoveryPointSaidBy = object.recoveryPointSaidBy ?? "";
+    message.interruptionMs = object.interruptionMs ?? undefined;
     return message;
   },
 };
