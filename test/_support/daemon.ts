@@ -97,12 +97,15 @@ export const startOnFiles = async (
   t: ExecutionContext,
   more: Partial<DaemonConfig> = {},
   specs: readonly GroupSpec[] = groups,
+  moreOf: (sites: Sites) => Partial<DaemonConfig> = () => ({}),
 ): Promise<FilesDaemon> => {
   const sites = await makeSites(specs, undefined, { a: 'site-a', b: 'site-b' });
   t.teardown(() => sites.close());
   const { directory, compute } = sites;
   await startVms({ directory: compute.a, arrays: { a: directory.a }, heartbeatMs });
-  const daemon = await startDaemon({ config: { ...filesConfig(sites), ...more } });
+  const daemon = await startDaemon({
+    config: { ...filesConfig(sites), ...more, ...moreOf(sites) },
+  });
   t.teardown(() => daemon.stop());
   await daemon.client.plans.create(planOver('move'));
   return { daemon, sites };

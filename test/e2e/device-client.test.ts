@@ -1,0 +1,92 @@
+/**
+ * A client that knows nothing of plans fails a site over and back: over lab and files, as they are
+ * and with their pairs shown as stretched devices. The same client each time, and no word to it.
+ */
+import { checksumOfDevice, stopVms, writeAs } from '@siteswap/plugin-files/inspect';
+import test from 'ava';
+import { Direction } from '../../sdk/client/index.ts';
+import { filesConfig, groups, startOnFiles } from '../_support/daemon.ts';
+import { startOnLab } from '../_support/daemon-on-lab.ts';
+import { DeviceClient } from '../_support/device-client.ts';
+
+const ways = [undefined, 'pair-as-stretched'] as const;
+
+for (const present of ways) {
+  const shown = present ?? 'as they are';
+
+  test.serial(
+    `device client, lab, pairs ${shown}: over and back, each write arrives`,
+    async (t) => {
+      const world = { groups: 2, devicesPerGroup: 2, lonePairs: 1, vmsPerGroup: 0 };
+      const made = await startOnLab({ world, ...(present && { present }) });
+      t.teardown(made.close);
+      const client = new DeviceClient(made.daemon.client);
+      const { lab } = made;
+      for (const [from, to] of [
+        ['a', 'b'],
+        ['b', 'a'],
+      ] as const) {
+        const device = `lun-${from}-0002-1`;
+        t.is(await lab.write(`lab-${from}`, device), 'written');
+        await client.over({ from: `lab-${from}`, to: `lab-${to}` });
+        const { files } = await lab.contents(`lab-${from}`, device);
+        t.deepEqual(files, (await lab.contents(`lab-${to}`, `lun-${to}-0002-1`)).files);
+        t.deepEqual((await client.found(`lab-${to}`, [Direction.OUTGOING])).length, 3);
+      }
+      t.deepEqual(await lab.verify(), []);
+    },
+  );
+
+  test.serial(`device client, files, pairs ${shown}: over and back, checksums equal`, async (t) => {
+    const on = await startOnFiles(t, {}, groups, (sites) => {
+      const [first, ...others] = filesConfig(sites).arrays;
+      const as = present && { present, peer: 'b' };
+      return { arrays: first === undefined ? others : [{ ...first, ...as }, ...others] };
+    });
+    await stopVms(on.sites.compute.a);
+    const client = new DeviceClient(on.daemon.client);
+    const { directory } = on.sites;
+    for (const [from, to] of [
+      ['a', 'b'],
+      ['b', 'a'],
+    ] as const) {
+      const nameAt = (side: 'a' | 'b', n: number) => `${side === 'a' ? 'd' : 'r'}${n}`;
+      t.is(await writeAs(directory[from], nameAt(from, 1)), 'written');
+      await client.over({ from, to });
+      for (const n of [1, 2]) {
+        const sum = (side: 'a' | 'b') =>
+          checksumOfDevice({ directory: directory[side], groupId: `g${n}` }, nameAt(side, n));
+        t.is(await sum(from), await sum(to), `g${n} after ${from} to ${to}`);
+      }
+    }
+  });
+}
+
+test.serial(
+  'device client, lab, shared shown as its own peer: one source, tests, no failover',
+  async (t) => {
+    const made = await startOnLab({
+      world: { groups: 0, shared: 1, vmsPerGroup: 0 },
+      present: 'shared-as-stretched',
+    });
+    t.teardown(made.close);
+    const { daemon, lab } = made;
+    const client = new DeviceClient(daemon.client);
+    for (const arrayId of ['lab-a', 'lab-b']) {
+      t.deepEqual(await client.found(arrayId, [Direction.STRETCHED]), ['cg-0001'], arrayId);
+    }
+    const asked = { arrayId: 'lab-b', targets: [{ id: 'cg-0001' }], requester: 'rm' };
+    const { replication } = daemon.client;
+    const caseOf = ({ results }: Awaited<ReturnType<typeof replication.sync>>) =>
+      results[0]?.outcome?.$case;
+    t.is(caseOf(await replication.testFailoverStart(asked)), 'success');
+    t.is((await lab.effects('testFailoverStart')).length, 1, 'a real copy');
+    t.is(caseOf(await replication.testFailoverStop(asked)), 'success');
+    t.is(caseOf(await replication.sync(asked)), 'success');
+    const refused = await replication.failover(asked);
+    const outcome = refused.results[0]?.outcome;
+    t.is(outcome?.$case, 'fault');
+    t.is(outcome?.$case === 'fault' ? outcome.value.code : '', 'STRETCHED');
+    t.deepEqual(await lab.verify(), []);
+  },
+);
