@@ -52,7 +52,7 @@ export const killMsMax = 10_000;
 /** A live migration: the start of a process, and the hand-over. */
 export const migrateMsMax = bootMsMax + 2 * handOverMsMax;
 
-/** A source that has not ended a migration by then is stopped: the migration is ended without it. */
+/** A source that has not ended its migration by then is stopped: it is ended without it. */
 export const migrationStallMsMax = migrateMsMax;
 
 /** A call waits beyond the stall, so that it is the call that tells what became of the VM. */
