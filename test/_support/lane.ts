@@ -24,19 +24,26 @@ const parts = ['a', 'b', 'compute-a', 'compute-b', 'state'];
 export class Lane {
   readonly sites: Sites;
   readonly #config: DaemonConfig;
+  readonly #groups: readonly GroupSpec[];
 
-  private constructor(sites: Sites, config: DaemonConfig) {
+  private constructor(sites: Sites, config: DaemonConfig, groups: readonly GroupSpec[]) {
     this.sites = sites;
     this.#config = config;
+    this.#groups = groups;
   }
 
   /** Makes the world, with the plan `move`, and keeps a copy. */
-  static async open(t: ExecutionContext, more: Partial<DaemonConfig> = {}): Promise<Lane> {
-    const sites = await makeSites(smallGroups);
+  static async open(
+    t: ExecutionContext,
+    more: Partial<DaemonConfig> = {},
+    plan: object = planOver('move'),
+    groups: readonly GroupSpec[] = smallGroups,
+  ): Promise<Lane> {
+    const sites = await makeSites(groups);
     t.teardown(() => sites.close());
-    const lane = new Lane(sites, { ...filesConfig(sites), ...more });
+    const lane = new Lane(sites, { ...filesConfig(sites), ...more }, groups);
     const daemon = await lane.#start({});
-    await daemon.client.plans.create(planOver('move'));
+    await daemon.client.plans.create(plan);
     await daemon.stop();
     for (const part of parts) await cp(lane.#at(part), lane.#at(`kept-${part}`), copying);
     return lane;
@@ -69,7 +76,7 @@ export class Lane {
     return {
       roles: [await rolesOf(sites, 'a'), await rolesOf(sites, 'b')],
       places: [await placesOf(sites, 'a'), await placesOf(sites, 'b')],
-      vms: await countVms(sites, at, smallGroups),
+      vms: await countVms(sites, at, this.#groups),
     };
   }
 
