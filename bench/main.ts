@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { answers } from './answers.ts';
 import { discovery } from './discovery.ts';
 import { type Figure, holds, ratioOf, tableOf } from './figures.ts';
+import { gateway } from './gateway.ts';
 import { growth } from './growth.ts';
 import { makespan } from './makespan.ts';
 import { migrations } from './migrations.ts';
@@ -24,6 +25,7 @@ const measures: Readonly<Record<string, (scale: Scale) => Promise<readonly Figur
   makespan,
   migrations,
   answers,
+  gateway,
   discovery,
   single,
   tails,

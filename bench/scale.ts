@@ -16,6 +16,8 @@ export interface Scale {
   /** Runs of one VM. */
   readonly singles: number;
   readonly watchersFew: number;
+  /** Times that calls through the door and around it take turns. */
+  readonly doorLots: number;
 }
 
 export const fullScale: Scale = {
@@ -29,6 +31,7 @@ export const fullScale: Scale = {
   tasks: [1_000, 10_000, 100_000, 1_000_000],
   singles: 200,
   watchersFew: 200,
+  doorLots: 100,
 };
 
 export const smokeScale: Scale = {
@@ -42,4 +45,5 @@ export const smokeScale: Scale = {
   tasks: [500, 5_000],
   singles: 3,
   watchersFew: 5,
+  doorLots: 2,
 };

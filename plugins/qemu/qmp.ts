@@ -3,7 +3,9 @@
  * a time; who connects second is not greeted. Answers are matched by id, events go to queues that
  * their readers own, and whatever is not QMP ends the connection: nothing is guessed from it.
  */
-import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { FaultError } from '@siteswap/sdk/plugin';
+import { dial } from './dial.ts';
 import { EventQueue, type QmpEvent } from './events.ts';
 import { failure, QmpError, QmpLost, type QmpRefusal } from './faults.ts';
 import { commandMsMax, greetingMsMax, lineBytesMax } from './limits.ts';
@@ -34,7 +36,7 @@ const isMessage = (value: unknown): value is Message =>
 
 export class Qmp {
   readonly path: string;
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #waiting = new Map<number, Waiting>();
   readonly #queues = new Set<EventQueue>();
   #pieces: Buffer[] = [];
@@ -43,7 +45,7 @@ export class Qmp {
   #ended: QmpLost | undefined;
   #greeted: (answer: undefined | QmpLost) => void = () => undefined;
 
-  private constructor(path: string, socket: Socket) {
+  private constructor(path: string, socket: Duplex) {
     this.path = path;
     this.#socket = socket;
     socket.on('data', (bytes: Buffer) => this.#take(bytes));
@@ -53,7 +55,10 @@ export class Qmp {
 
   /** Connected, greeted, and out of negotiation. Throws `unreachable`, or QmpLost. */
   static async open(path: string, patience: Patience = {}): Promise<Qmp> {
-    const socket = connect(path);
+    const socket = await dial(path).catch((error: Error) => {
+      if (error instanceof FaultError) throw error;
+      throw failure('unreachable', `${path}: ${error.message}`);
+    });
     const qmp = new Qmp(path, socket);
     const limits = { waitMsMax: greetingMsMax, ...patience };
     const lost = await limited<undefined | QmpLost>(`the greeting of ${path}`, limits, (settle) => {

@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import type { OpenContext } from '@siteswap/sdk/plugin';
 import { reachArray, type Storage } from './array.ts';
 import type { Config } from './config.ts';
+import { dialsFor } from './dial.ts';
 import { failure } from './faults.ts';
 import { type GroupAt, type GroupState, groupAt } from './group.ts';
 
@@ -54,11 +55,13 @@ const others = (computes: NonNullable<Config['computes']>): ComputeSession['comp
     ]),
   );
 
-export const openSession = ({ config, remoteId, siteId }: OpenContext<Config>): Session => {
+export const openSession = (context: OpenContext<Config>): Session => {
+  const { config, remoteId, siteId, connect } = context;
   if (process.platform !== 'linux') {
     throw failure('unsupported', 'the qemu plugin needs Linux: its locks and processes are its');
   }
   const at = { id: remoteId, siteId, directory: resolve(config.directory) };
+  dialsFor(at.directory, connect);
   const { peers = {}, arrays, hosts = ['host-1'], computes = {}, start } = config;
   return arrays === undefined
     ? { kind: 'array', ...at, peers: whole(peers), start }

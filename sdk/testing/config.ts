@@ -34,6 +34,8 @@ export interface DaemonConfig {
   readonly member?: string;
   /** Worker threads. */
   readonly workers?: number;
+  /** Who sends this token may switch injections: `connect(address, { injectorToken })`. */
+  readonly injector?: { readonly token: unknown };
   /** Failures made on purpose; see `docs/`. */
   readonly injections?: readonly Readonly<Record<string, unknown>>[];
 }

@@ -1,0 +1,119 @@
+/** Injections before a real remote: QEMU fails by itself what it is asked wrongly, or cannot hear. */
+import test, { type ExecutionContext } from 'ava';
+import {
+  connect,
+  FaultKind,
+  InjectionEffectType,
+  Mode,
+  RunEventType,
+  RunResult,
+  RunStatus,
+  type SiteswapClient,
+  ToxicType,
+} from '../../sdk/client/index.ts';
+import { startDaemon } from '../../sdk/testing/index.ts';
+import { type End, makeRig, type Rig } from './_support/qemu.ts';
+
+const injectorToken = 'a token for this test only';
+
+const storage = (rig: Rig, id: End, peer: End) => ({
+  id,
+  site: `site-${id}`,
+  plugin: 'qemu',
+  config: { directory: rig.directory(id), peers: { [peer]: rig.directory(peer) } },
+});
+
+const begin = async (t: ExecutionContext): Promise<SiteswapClient> => {
+  const rig = await makeRig(t, 'asynchronous');
+  const daemon = await startDaemon({
+    config: {
+      site: 'site-b',
+      sites: [{ id: 'site-a' }, { id: 'site-b' }],
+      plugins: [{ id: 'qemu', module: '@siteswap/plugin-qemu' }],
+      arrays: [storage(rig, 'a', 'b'), storage(rig, 'b', 'a')],
+      computes: [],
+      injector: { token: injectorToken },
+    },
+  });
+  const client = connect(daemon.address, { injectorToken });
+  t.teardown(async () => {
+    client.close();
+    await daemon.stop();
+  });
+  const groups = [{ arrayId: 'a', id: 'g' }];
+  await client.plans.create({
+    id: 'move',
+    protectedSiteId: 'site-a',
+    recoverySiteId: 'site-b',
+    protectionGroups: [{ id: 'pg', groups }],
+  });
+  return client;
+};
+
+const requester = 'tester';
+
+const devicesOf = async (client: SiteswapClient, arrayId: string): Promise<string> => {
+  let found = 0;
+  for await (const page of client.inventory.discoverDevices({ arrayIds: [arrayId] })) {
+    if (page.problem !== undefined) return page.problem.error?.reason ?? 'a problem';
+    found += page.devices.length;
+  }
+  return `${found > 0}`;
+};
+
+test('qemu: a parameter of ours → its own refusal, in its own words; without it the run ends well', async (t) => {
+  const client = await begin(t);
+  const target = { id: 'nobody', devices: ['nobody'] };
+  const effect = { type: InjectionEffectType.PARAMETER, target };
+  const rules = [{ name: 'another group', step: 'sync', nth: 1, effect }];
+  await client.injections.add({ requester, rules });
+  await client.injections.enable({ requester, reason: 'a test' });
+  const { runId } = await client.runs.start({ planId: 'move', mode: Mode.PLANNED, requester });
+  const parked = await client.waitForRun(runId);
+  t.is(parked.status, RunStatus.PARKED, parked.attention);
+  const faults = [];
+  for await (const event of client.runs.watch(runId)) {
+    faults.push(...event.faults);
+    if (event.type === RunEventType.RUN_PARKED) break;
+  }
+  const [first] = faults;
+  t.is(first?.fault?.kind, FaultKind.MISSING);
+  t.regex(first?.fault?.message ?? '', /nobody/);
+  const { rules: told } = await client.injections.disable({ requester });
+  t.is(told[0]?.hits, 1);
+  await client.runs.resume({ runId, requester, decision: 'DECISION_RETRY' });
+  t.is((await client.waitForRun(runId)).result, RunResult.SUCCEEDED);
+});
+
+test('qemu: its wire is down → unreachable, and off again it answers', async (t) => {
+  const client = await begin(t);
+  t.is(await devicesOf(client, 'a'), 'true');
+  const toxic = { type: ToxicType.DOWN };
+  await client.injections.add({ requester, rules: [{ name: 'cut', remoteId: 'a', toxic }] });
+  await client.injections.enable({ requester, reason: 'a test' });
+  t.is(await devicesOf(client, 'a'), 'REMOTE_UNREACHABLE');
+  const { rules } = await client.injections.status();
+  t.true((rules[0]?.hits ?? 0) > 0);
+  await client.injections.disable({ requester });
+  let found = await devicesOf(client, 'a');
+  for (let tries = 0; found !== 'true' && tries < 50; tries++) {
+    await new Promise((go) => setTimeout(go, 200));
+    found = await devicesOf(client, 'a');
+  }
+  t.is(found, 'true');
+});
+
+test('qemu: answers late and in pieces → a run ends well all the same', async (t) => {
+  const client = await begin(t);
+  const rules = [
+    { name: 'late', toxic: { type: ToxicType.LATENCY, latencyMs: 3, jitterMs: 2 } },
+    { name: 'sliced', toxic: { type: ToxicType.SLICER, bytes: 7, variationBytes: 3 } },
+  ];
+  await client.injections.add({ requester, rules });
+  await client.injections.enable({ requester, reason: 'a test', seed: 5 });
+  const { runId } = await client.runs.start({ planId: 'move', mode: Mode.PLANNED, requester });
+  const run = await client.waitForRun(runId);
+  t.is(run.result, RunResult.SUCCEEDED, run.attention);
+  const status = await client.injections.disable({ requester });
+  t.true(status.rules.every(({ hits }) => hits > 10));
+});
