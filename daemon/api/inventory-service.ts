@@ -2,7 +2,7 @@
 import {
   type DiscoverArraysResponse,
   type DiscoverDevicesRequest,
-  type DiscoverDevicesResponse,
+  DiscoverDevicesResponse,
   type DiscoveryProblem,
   InventoryServiceService,
   RemoteKind,
@@ -12,8 +12,9 @@ import {
 import { SiteswapError } from '../core/errors.ts';
 import { type RemoteEvidence, staleAfterMs } from '../core/inventory.ts';
 import { devicesPerMessageMax } from '../core/limits.ts';
+import { ArrayEvidence } from '../runner/devices.ts';
 import type { Engine } from '../runner/service.ts';
-import type { Call, Calls, Service } from './calls.ts';
+import { type Call, type Calls, Encoded, type Service } from './calls.ts';
 import { required } from './check.ts';
 import { detailOf, siteswapErrorOf } from './errors.ts';
 import {
@@ -74,30 +75,41 @@ async function* arraysAsTheyAnswer(
   for (const answer of asked) yield await answer;
 }
 
+/** Messages of portions that are encoded already: fields of a message come in any order. */
+const passedOn = function* (
+  arrayId: string,
+  portions: readonly Uint8Array[],
+  observedTime: Date | undefined,
+): Generator<Encoded> {
+  const head = DiscoverDevicesResponse.fromPartial({
+    arrayId,
+    ...(observedTime === undefined ? {} : { observedTime }),
+  });
+  const rest = DiscoverDevicesResponse.encode(head).finish();
+  for (const portion of portions) yield new Encoded(Buffer.concat([rest, portion]));
+};
+
 async function* recordedDevices(
   engine: Engine,
   arrayId: string,
-): AsyncGenerator<DiscoverDevicesResponse> {
-  const { devices, observedAtMs } = await engine.evidence(arrayId, false);
+): AsyncGenerator<DiscoverDevicesResponse | Encoded> {
+  const said = await engine.evidence(arrayId, false);
+  const { observedAtMs } = said;
   const observedTime = momentTo(observedAtMs);
   const stale = Date.now() - observedAtMs > staleAfterMs;
-  for (const portion of portions(devices)) {
+  if (said instanceof ArrayEvidence && !stale) {
+    yield* passedOn(arrayId, said.list.portions, observedTime);
+    return;
+  }
+  for (const portion of portions(said.devices)) {
     const told = portion.map((device) => deviceTo(device, stale));
     yield { arrayId, devices: told, problem: undefined, observedTime };
   }
 }
 
-async function* devicesNow(
-  engine: Engine,
-  arrayId: string,
-  call: Call,
-): AsyncGenerator<DiscoverDevicesResponse> {
-  for await (const page of engine.discoverDevices(arrayId, call.signal)) {
-    const observedTime = new Date();
-    for (const portion of portions(page)) {
-      const told = portion.map((device) => deviceTo(device, false));
-      yield { arrayId, devices: told, problem: undefined, observedTime };
-    }
+async function* devicesNow(engine: Engine, arrayId: string, call: Call): AsyncGenerator<Encoded> {
+  for await (const portions of engine.discoverDevices(arrayId, call.signal)) {
+    yield* passedOn(arrayId, portions, new Date());
   }
 }
 
@@ -106,7 +118,7 @@ async function* devicesOf(
   arrayId: string,
   recorded: boolean,
   call: Call,
-): AsyncGenerator<DiscoverDevicesResponse, void> {
+): AsyncGenerator<DiscoverDevicesResponse | Encoded, void> {
   try {
     yield* recorded ? recordedDevices(engine, arrayId) : devicesNow(engine, arrayId, call);
   } catch (thrown) {
@@ -120,7 +132,7 @@ const devices = (
   engine: Engine,
   { arrayIds, recorded }: DiscoverDevicesRequest,
   call: Call,
-): AsyncGenerator<DiscoverDevicesResponse, void> =>
+): AsyncGenerator<DiscoverDevicesResponse | Encoded, void> =>
   merged(
     arraysOf(engine, arrayIds).map((arrayId) => devicesOf(engine, arrayId, recorded, call)),
     arraysAskedMax,

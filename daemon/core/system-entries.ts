@@ -2,6 +2,7 @@
  * What the system stream holds of plans, sites and runs. Recoveries, adoptions and sources have
  * entries of their own, each beside its rules.
  */
+import type { Device } from '../../sdk/plugin/model.ts';
 import type { RunResult } from './entries.ts';
 import type { RemoteEvidence } from './inventory.ts';
 import type { Mode, Plan } from './plan.ts';
@@ -32,6 +33,16 @@ export interface InventoryRecorded {
   readonly type: 'inventory-recorded';
   readonly at: number;
   readonly evidence: RemoteEvidence;
+}
+
+/** Of an array whose evidence is recorded: what is different now. The rest was heard again too. */
+export interface DevicesChanged {
+  readonly type: 'devices-changed';
+  readonly at: number;
+  readonly arrayId: string;
+  /** New ones, and those that are as they were not before. */
+  readonly devices: readonly Device[];
+  readonly goneIds: readonly string[];
 }
 
 /** A run exists: lands together with its `run-started`. */

@@ -15,7 +15,7 @@ import {
   type InjectionsKept,
   type InjectionsSet,
 } from './injection-book.ts';
-import type { RemoteEvidence } from './inventory.ts';
+import { ChangedEvidence, type RemoteEvidence } from './inventory.ts';
 import { printsKeptMax } from './limits.ts';
 import { foldMoves, keepMoves, type MoveBook, type MovesKept, noMoves } from './moves.ts';
 import type { Plan } from './plan.ts';
@@ -29,6 +29,7 @@ import {
 } from './recovery.ts';
 import { foldSource, type SourceBook, type SourceSet } from './sources.ts';
 import {
+  type DevicesChanged,
   type InventoryRecorded,
   isDeciding,
   type PlanDeleted,
@@ -48,6 +49,7 @@ export type SystemEntry =
   | PlanDeleted
   | SiteDeclared
   | InventoryRecorded
+  | DevicesChanged
   | SourceSet
   | RecoveriesKept
   | MovesKept
@@ -134,6 +136,9 @@ export const foldSystem = (state: SystemState, entry: SystemEntry): SystemState 
     case 'inventory-recorded':
       state.inventory.set(entry.evidence.remote.id, entry.evidence);
       break;
+    case 'devices-changed':
+      changeDevices(state, entry);
+      break;
     case 'source-set':
       foldSource(state.sources, entry);
       break;
@@ -186,6 +191,14 @@ const foldRunRecords = (state: SystemState, entry: RunRecordEntry): void => {
       keepRuns(state, entry.runs);
       break;
   }
+};
+
+const changeDevices = ({ inventory }: SystemState, entry: DevicesChanged): void => {
+  const before = inventory.get(entry.arrayId);
+  if (before === undefined) return;
+  const changed = before instanceof ChangedEvidence ? before : new ChangedEvidence(before);
+  changed.change(entry.at, entry.devices, entry.goneIds);
+  inventory.set(entry.arrayId, changed);
 };
 
 const openRunRecord = (state: SystemState, opened: RunOpened, closed?: RunClosed): void => {

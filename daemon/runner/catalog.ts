@@ -3,6 +3,7 @@
  * land together with it, so that a run and the record of it are never apart.
  */
 import { SiteswapError } from '../core/errors.ts';
+import type { RemoteEvidence } from '../core/inventory.ts';
 import { judgedMax } from '../core/limits.ts';
 import { emptySystem, foldSystem, type SystemEntry, type SystemState } from '../core/system.ts';
 import { type Append, type Journal, JournalError } from '../journal/journal.ts';
@@ -81,6 +82,11 @@ export class Catalog {
     return this.#journal.health().held;
   }
 
+  /** Others append to the journal too. */
+  get isShared(): boolean {
+    return this.#journal.shared !== undefined;
+  }
+
   /** Throws JOURNAL_HELD: who asks for something new is told at once, and not kept waiting. */
   expectNotHeld(): void {
     const { held, reason } = this.#journal.health();
@@ -89,17 +95,19 @@ export class Catalog {
 
   /**
    * Durable (with `alongside`) when it resolves; only then does the state know. `still`: whether
-   * the entries hold in a state with what others have appended meanwhile; else CATALOG_MOVED.
+   * the entries hold in a state with what others have appended meanwhile; else CATALOG_MOVED. `made`:
+   * the evidence that `devices-changed` leads to, where it is at hand.
    */
   async append(
     entries: readonly SystemEntry[],
     alongside: readonly Append[] = [],
     still: () => boolean = () => true,
+    made?: RemoteEvidence,
   ): Promise<void> {
     if (this.#journal.shared !== undefined) {
       return this.#inLine(() => this.#landAmongOthers(entries, alongside, still));
     }
-    const landing = this.#land(entries, entries.map(encode), alongside);
+    const landing = this.#land(entries, entries.map(encode), alongside, made);
     this.#landing.add(landing);
     try {
       await landing;
@@ -119,6 +127,11 @@ export class Catalog {
     const chars = this.#chars - before;
     await landing;
     return chars;
+  }
+
+  /** The evidence that is recorded, in another form: it says the same. */
+  recast(evidence: RemoteEvidence): void {
+    this.state.inventory.set(evidence.remote.id, evidence);
   }
 
   /** Nothing is left but what was stated anew, in so many characters. */
@@ -175,11 +188,15 @@ export class Catalog {
     entries: readonly SystemEntry[],
     bodies: readonly string[],
     alongside: readonly Append[],
+    made: RemoteEvidence | undefined,
   ): Promise<void> {
     const seq = this.#nextSeq;
     this.#nextSeq += bodies.length;
     for (const body of bodies) this.#chars += body.length;
     await this.#journal.append([{ stream: systemStream, seq, bodies }, ...alongside]);
-    for (const entry of entries) foldSystem(this.state, entry);
+    for (const entry of entries) {
+      if (entry.type === 'devices-changed' && made !== undefined) this.recast(made);
+      else foldSystem(this.state, entry);
+    }
   }
 }

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { RemoteEvidence } from '../core/inventory.ts';
+import { ArrayEvidence } from './devices.ts';
 
 type List = readonly object[];
 
@@ -26,13 +27,19 @@ const listFacts = (items: List): string => {
   return facts;
 };
 
-const lists = ['arrays', 'devices', 'vms', 'datastores'] as const;
+const sameList = (one: List, other: List): boolean =>
+  one === other || listFacts(one) === listFacts(other);
 
-/** All lists are the very same ones. */
-const identical = (one: RemoteEvidence, other: RemoteEvidence): boolean =>
-  lists.every((name) => one[name] === other[name]);
+/** Packed devices are compared as they are. */
+const sameDevices = (one: RemoteEvidence, other: RemoteEvidence): boolean =>
+  one instanceof ArrayEvidence && other instanceof ArrayEvidence
+    ? one.list.equals(other.list)
+    : sameList(one.devices, other.devices);
 
 /** Whether two evidences of one remote say the same, but for their moment. */
 export const sameFacts = (one: RemoteEvidence, other: RemoteEvidence): boolean =>
   JSON.stringify(one.remote) === JSON.stringify(other.remote) &&
-  (identical(one, other) || lists.every((name) => listFacts(one[name]) === listFacts(other[name])));
+  sameList(one.arrays, other.arrays) &&
+  sameList(one.vms, other.vms) &&
+  sameList(one.datastores, other.datastores) &&
+  sameDevices(one, other);

@@ -8,7 +8,9 @@ import type { PageRequest } from '../../sdk/plugin/model.ts';
 import type { ListingVerb } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
+import { devicesPerMessageMax } from '../core/limits.ts';
 import { codes } from '../host/faults.ts';
+import { portionsOf } from '../host/packed.ts';
 import { workerLostCode } from '../workers/faults.ts';
 import type {
   ListingJob,
@@ -18,6 +20,7 @@ import type {
   RemoteConfig,
   ResultOf,
 } from '../workers/pool.ts';
+import { DeviceList } from './devices.ts';
 
 /** One page of a listing: slow arrays take seconds, not minutes. */
 export const listingTimeoutMs = 30_000;
@@ -39,6 +42,12 @@ export interface Heard {
 interface Known {
   readonly revision: string;
   readonly items: readonly unknown[];
+}
+
+/** Devices of an array as they were, and what its plugin called that, if anything. */
+interface KnownDevices {
+  readonly revision: string | undefined;
+  readonly list: DeviceList;
 }
 
 /** The plugin as a whole cannot be used: more than one verb that it does not offer. */
@@ -65,6 +74,8 @@ export class Lists {
   readonly #heard = new Map<string, Heard>();
   /** Remote id and verb → what is known of that list. */
   readonly #known = new Map<string, Known>();
+  /** Array id → its devices, whether or not its plugin vouches for them. */
+  readonly #devices = new Map<string, KnownDevices>();
 
   constructor(pool: Pool, clock: Clock) {
     this.#pool = pool;
@@ -90,7 +101,7 @@ export class Lists {
     const known = this.#known.get(key);
     const all: T[] = [];
     let revision: string | undefined;
-    for await (const page of this.pages(remote, verb, itemsPerPageMax, known?.revision)) {
+    for await (const page of this.#pages(remote, verb, known?.revision)) {
       if (page.unchanged && known !== undefined) return known.items as readonly T[];
       revision ??= page.revision;
       for (const item of page.items) all.push(item as T);
@@ -100,6 +111,20 @@ export class Lists {
     return all;
   }
 
+  async allDevices(remote: RemoteConfig): Promise<DeviceList> {
+    const listing = this.devices(remote);
+    for (;;) {
+      const { value, done } = await listing.next();
+      if (done) return value;
+    }
+  }
+
+  /** As `replace`, of devices. */
+  replaceDevices(remoteId: string, list: DeviceList): void {
+    const known = this.#devices.get(remoteId);
+    if (known !== undefined) this.#devices.set(remoteId, { ...known, list });
+  }
+
   /** Another array holds the same items: from now on that one is the list. */
   replace(remoteId: string, verb: ListingVerb, items: readonly unknown[]): void {
     const key = `${remoteId}\n${verb}`;
@@ -107,31 +132,55 @@ export class Lists {
     if (known !== undefined) this.#known.set(key, { ...known, items });
   }
 
-  async *pages(
+  /** Devices in portions, as they come; at the end the list of them all. */
+  async *devices(remote: RemoteConfig): AsyncGenerator<readonly Uint8Array[], DeviceList> {
+    const known = this.#devices.get(remote.id);
+    const all: Uint8Array[] = [];
+    let revision: string | undefined;
+    const packedBy = devicesPerMessageMax;
+    for await (const page of this.#pages(remote, 'discoverDevices', known?.revision, packedBy)) {
+      if (page.unchanged && known !== undefined) {
+        yield known.list.portions;
+        return known.list;
+      }
+      revision ??= page.revision;
+      const portions = page.packed === undefined ? [] : portionsOf(page.packed);
+      for (const portion of portions) all.push(portion);
+      yield portions;
+    }
+    const found = new DeviceList(all, known?.list);
+    const list = known?.list.equals(found) ? known.list : found;
+    this.#devices.set(remote.id, { revision, list });
+    return list;
+  }
+
+  /** The next page is being asked for while one is used; never more. */
+  async *#pages(
     remote: RemoteConfig,
     verb: ListingVerb,
-    sizeMax: number,
-    since?: string,
+    since: string | undefined,
+    packedBy?: number,
   ): AsyncGenerator<ListingResult, void> {
-    let page: PageRequest = { sizeMax, ...(since === undefined ? {} : { since }) };
-    for (let pages = 0; pages < pagesMax; pages++) {
-      const timeoutMs = listingTimeoutMs;
-      const result = await this.run({
-        kind: 'listing',
-        remoteId: remote.id,
-        verb,
-        page,
-        timeoutMs,
+    const ask = (page: PageRequest) =>
+      this.run({
+        ...({ kind: 'listing', remoteId: remote.id, verb, page } as const),
+        ...(packedBy === undefined ? {} : { packedBy }),
+        timeoutMs: listingTimeoutMs,
       });
+    const sizeMax = itemsPerPageMax;
+    const first = packedBy ?? sizeMax;
+    let asked = ask({ sizeMax: first, ...(since === undefined ? {} : { since }) });
+    for (let pages = 0; pages < pagesMax; pages++) {
+      const result = await asked;
       const atMs = this.#clock.now();
       if (result.kind === 'fault') {
         this.#heard.set(remote.id, { ok: false, message: result.fault.message, atMs });
         throw failed(remote, result.fault);
       }
       this.#heard.set(remote.id, { ok: true, message: '', atMs });
+      if (result.next !== undefined) asked = ask({ token: result.next, sizeMax });
       yield result;
       if (result.next === undefined) return;
-      page = { token: result.next, sizeMax };
     }
     throw new SiteswapError('PLUGIN_FAILED', `${remote.id}: the listing ${verb} does not end`, {
       subject: remote.id,

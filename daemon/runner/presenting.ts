@@ -14,6 +14,7 @@ import { type Presentation, type Presentations, presentationsOf } from '../core/
 import type { PlacedRule } from '../gateway/wire.ts';
 import { type End, type Ends, presentPaired } from '../present/ends.ts';
 import { presentShared } from '../present/shared.ts';
+import { packed } from '../workers/execute.ts';
 import type {
   Job,
   JobFault,
@@ -97,11 +98,14 @@ class PresentingPool implements Pool {
     const isShown = verb === 'discoverDevices' && this.#presentations.has(remoteId);
     if (!isShown && verb !== 'listDatastores') return this.#parts.pool.run(job);
     // What is shown depends on more than the list, which a plugin cannot vouch for.
-    const { since: _, ...page } = job.page;
-    const result = await this.#parts.pool.run({ ...job, page });
+    const { packedBy, page: asked, ...question } = job;
+    const { since: _, ...page } = asked;
+    const result = await this.#parts.pool.run({ ...question, page });
     if (result.kind === 'fault') return result;
     const { revision: __, ...told } = result;
-    return isShown ? this.#devices(remoteId, told) : this.#datastores(job, told);
+    if (!isShown) return this.#datastores(job, told);
+    const shown = this.#devices(remoteId, told);
+    return packedBy === undefined ? shown : packed(shown, packedBy);
   }
 
   #devices(arrayId: string, result: ListingResult): ListingResult {

@@ -15,6 +15,7 @@ import { expectRun, runExpired } from '../core/retention.ts';
 import type { RunOpened } from '../core/system-entries.ts';
 import type { RunReport, RunSummary, RunView } from '../core/view.ts';
 import type { EventPage } from '../feed/page.ts';
+import type { StoredEntry } from '../journal/journal.ts';
 import type { OpenRun } from '../planner/in-use.ts';
 import { Agent, type AgentParts } from './agent.ts';
 import type { EndedRuns } from './ended.ts';
@@ -217,9 +218,12 @@ export class Runs {
 
   async #fold(runId: string): Promise<RunState> {
     let state: RunState | undefined;
-    for await (const entry of this.entries(runId)) {
-      if (state === undefined) state = foldAll([entry]);
-      else fold(state, entry);
+    for await (const page of this.#pages(runId)) {
+      for (const { body } of page) {
+        const entry = decode<Entry>(body);
+        if (state === undefined) state = foldAll([entry]);
+        else fold(state, entry);
+      }
     }
     if (state !== undefined) return state;
     this.expectKnown(runId);
@@ -250,13 +254,29 @@ export class Runs {
   }
 
   async *entries(runId: string): AsyncIterable<Entry> {
+    for await (const page of this.#pages(runId)) {
+      for (const { body } of page) yield decode<Entry>(body);
+    }
+  }
+
+  /** The journal reads on while a page is being used. */
+  async *#pages(runId: string): AsyncGenerator<readonly StoredEntry[], void> {
+    const read = (seq: number): Promise<readonly StoredEntry[]> => {
+      const reading = this.#parts.journal.read(runId, seq, entriesPerReadMax);
+      // Nobody may ask for it any more.
+      reading.catch(() => {});
+      return reading;
+    };
+    let reading = read(1);
     for (let seq = 1; ; ) {
-      const page = await this.#parts.journal.read(runId, seq, entriesPerReadMax);
+      const page = await reading;
       // It was forgotten while it was read.
       if (page[0] !== undefined && page[0].seq !== seq) throw runExpired(runId);
-      for (const { body } of page) yield decode<Entry>(body);
       seq += page.length;
-      if (page.length < entriesPerReadMax) return;
+      const isLast = page.length < entriesPerReadMax;
+      if (!isLast) reading = read(seq);
+      yield page;
+      if (isLast) return;
     }
   }
 

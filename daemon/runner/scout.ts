@@ -3,7 +3,7 @@
  * are frozen from; a disaster run lives on what was recorded before.
  */
 import type { MigrationStatus } from '../../sdk/plugin/migration.ts';
-import type { ArrayInfo, Datastore, Device, FoundInstance, Vm } from '../../sdk/plugin/model.ts';
+import type { ArrayInfo, Datastore, FoundInstance, Vm } from '../../sdk/plugin/model.ts';
 import type { SyncStatus, ValueAnswer, VmTarget } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
@@ -13,12 +13,14 @@ import {
   type RemoteEvidence,
   staleAfterMs,
 } from '../core/inventory.ts';
-import { devicesPerMessageMax } from '../core/limits.ts';
 import type { Presentations } from '../core/presentation.ts';
 import { sourcesSettled } from '../core/sources.ts';
+import type { SystemEntry } from '../core/system.ts';
 import type { PluginDescription, Pool, QueryJob, RemoteConfig } from '../workers/pool.ts';
 import type { Catalog } from './catalog.ts';
+import { ArrayEvidence, heardAt } from './devices.ts';
 import { sameFacts } from './facts.ts';
+import { Lines } from './lines.ts';
 import { failed, Lists, listingTimeoutMs } from './lists.ts';
 import type { DeviceRequest, PluginState, RemoteState } from './service.ts';
 
@@ -39,9 +41,17 @@ interface ScoutParts {
   readonly presentations: Presentations;
 }
 
+/** The whole, or what of an array's devices is different. */
+const recordingOf = (found: RemoteEvidence, recorded: RemoteEvidence | undefined): SystemEntry => {
+  const changed =
+    found instanceof ArrayEvidence && recorded !== undefined ? found.since(recorded) : undefined;
+  return changed ?? { type: 'inventory-recorded', at: found.observedAtMs, evidence: found };
+};
+
 export class Scout {
   readonly #parts: ScoutParts;
   readonly #lists: Lists;
+  readonly #lines = new Lines();
   /** Remote id → when it last said what is recorded of it. */
   readonly #confirmed = new Map<string, number>();
   readonly #described = new Map<string, Promise<PluginState>>();
@@ -120,24 +130,29 @@ export class Scout {
   /** Recorded once, and heard again since: the same evidence is not recorded twice. */
   #confirmedOf(recorded: RemoteEvidence): RemoteEvidence {
     const atMs = this.#confirmed.get(recorded.remote.id) ?? 0;
-    return atMs > recorded.observedAtMs ? { ...recorded, observedAtMs: atMs } : recorded;
+    return atMs > recorded.observedAtMs ? heardAt(recorded, atMs) : recorded;
   }
 
-  /** Devices page by page, as they come; the whole is recorded at the end. */
-  async *devices(arrayId: string, signal: AbortSignal): AsyncIterable<readonly Device[]> {
+  /**
+   * Devices as they come, in portions as the contract encodes them; the whole is recorded at the
+   * end.
+   */
+  async *devices(arrayId: string, signal: AbortSignal): AsyncIterable<readonly Uint8Array[]> {
     const remote = this.storage(arrayId);
     if (this.#parts.catalog.state.lostSites.has(remote.siteId)) throw this.#lost(remote);
-    const devices: Device[] = [];
-    const pages = this.#lists.pages(remote, 'discoverDevices', devicesPerMessageMax);
-    for await (const { items } of pages) {
+    const arrays = this.#lists.whole<ArrayInfo>(remote, 'discoverArrays');
+    // It is waited for at the end; until then nobody hears of its failure.
+    arrays.catch(() => {});
+    const listing = this.#lists.devices(remote);
+    for (;;) {
+      const { value, done } = await listing.next();
       if (signal.aborted) return;
-      const page = items as readonly Device[];
-      devices.push(...page);
-      yield page;
+      if (done) {
+        await this.#record(new ArrayEvidence(this.#headOf(remote, await arrays), value));
+        return;
+      }
+      yield value;
     }
-    const arrays = await this.#lists.whole<ArrayInfo>(remote, 'discoverArrays');
-    const found = this.#evidenceOf(remote, { arrays, devices, vms: [], datastores: [] });
-    await this.#record(found);
   }
 
   /** How far the synchronisation of groups is; asks the array now. */
@@ -247,58 +262,62 @@ export class Scout {
 
   async #ask(remote: RemoteConfig): Promise<RemoteEvidence> {
     if (remote.kind === 'array') {
-      const [arrays, devices] = await Promise.all([
+      const [arrays, list] = await Promise.all([
         this.#lists.whole<ArrayInfo>(remote, 'discoverArrays'),
-        this.#lists.whole<Device>(remote, 'discoverDevices'),
+        this.#lists.allDevices(remote),
       ]);
-      return this.#evidenceOf(remote, { arrays, devices, vms: [], datastores: [] });
+      return new ArrayEvidence(this.#headOf(remote, arrays), list);
     }
     const [vms, datastores] = await Promise.all([
       this.#lists.whole<Vm>(remote, 'listVms'),
       this.#lists.whole<Datastore>(remote, 'listDatastores'),
     ]);
-    return this.#evidenceOf(remote, { arrays: [], devices: [], vms, datastores });
+    return { ...this.#headOf(remote, []), devices: [], vms, datastores };
   }
 
-  #evidenceOf(
-    remote: RemoteConfig,
-    found: Omit<RemoteEvidence, 'remote' | 'observedAtMs'>,
-  ): RemoteEvidence {
-    const { id, kind, siteId, pluginId }: Remote = remote;
-    return {
-      remote: { id, kind, siteId, pluginId },
-      observedAtMs: this.#parts.clock.now(),
-      ...found,
-    };
+  #headOf({ id, kind, siteId, pluginId }: Remote, arrays: readonly ArrayInfo[]) {
+    const observedAtMs = this.#parts.clock.now();
+    return { remote: { id, kind, siteId, pluginId }, observedAtMs, arrays };
   }
 
   /**
    * Only what is new is journaled: the same answer again is the same evidence. A journal that is
    * held does not keep people from looking. Answers what was found, as it is kept.
    */
-  async #record(found: RemoteEvidence): Promise<RemoteEvidence> {
+  #record(found: RemoteEvidence): Promise<RemoteEvidence> {
+    return this.#lines.run(found.remote.id, () => this.#recordNext(found));
+  }
+
+  /** One after the other for each remote. */
+  async #recordNext(found: RemoteEvidence): Promise<RemoteEvidence> {
     const { id } = found.remote;
     const { catalog, presentations } = this.#parts;
     const { sources, inventory } = catalog.state;
     const at = found.observedAtMs;
     const recorded = inventory.get(id);
     const kept = recorded !== undefined && sameFacts(found, recorded) ? recorded : undefined;
-    if (kept !== undefined) this.#confirm(kept, at);
-    const settled = sourcesSettled(presentations, sources, id, found.devices, at);
+    if (kept !== undefined) this.#confirm(kept, found);
+    const settled = presentations.has(id)
+      ? sourcesSettled(presentations, sources, id, found.devices, at)
+      : [];
     if ((kept === undefined || settled.length > 0) && !catalog.held) {
-      const recording = { type: 'inventory-recorded', at, evidence: found } as const;
-      await catalog.append(kept === undefined ? [recording, ...settled] : settled);
+      // A change is told by what was before, which others must not have changed meanwhile.
+      const before = catalog.isShared ? undefined : recorded;
+      const recording = kept === undefined ? [recordingOf(found, before)] : [];
+      await catalog.append([...recording, ...settled], [], undefined, found);
     }
-    return kept === undefined ? found : this.#confirmedOf(kept);
+    return this.#confirmedOf(inventory.get(id) ?? found);
   }
 
   /** It was heard again: what was recorded stands, with the lists that it has. */
-  #confirm(kept: RemoteEvidence, at: number): void {
+  #confirm(kept: RemoteEvidence, found: RemoteEvidence): void {
     const { id, kind } = kept.remote;
-    this.#confirmed.set(id, at);
+    this.#confirmed.set(id, found.observedAtMs);
     if (kind === 'array') {
       this.#lists.replace(id, 'discoverArrays', kept.arrays);
-      this.#lists.replace(id, 'discoverDevices', kept.devices);
+      // What was read from the journal stands as objects: from now on as bytes.
+      if (kept instanceof ArrayEvidence) this.#lists.replaceDevices(id, kept.list);
+      else this.#parts.catalog.recast(heardAt(found, kept.observedAtMs));
     } else {
       this.#lists.replace(id, 'listVms', kept.vms);
       this.#lists.replace(id, 'listDatastores', kept.datastores);

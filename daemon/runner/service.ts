@@ -1,6 +1,6 @@
 /** What the API asks of the engine. All answers are values; all errors are SiteswapError. */
 import type { Fault } from '../../sdk/plugin/fault.ts';
-import type { Device, FoundInstance, Instance } from '../../sdk/plugin/model.ts';
+import type { FoundInstance, Instance } from '../../sdk/plugin/model.ts';
 import type { SyncStatus, ValueAnswer } from '../../sdk/plugin/verbs.ts';
 import type { Rule } from '../../sdk/scenario/rule.ts';
 import type { Standing } from '../core/adoption.ts';
@@ -257,7 +257,8 @@ export interface Engine {
   listPlugins(): Promise<readonly PluginState[]>;
   listRemotes(): readonly RemoteState[];
   /** Asks the remote, page by page; records what it said as evidence at the end. */
-  discoverDevices(arrayId: string, signal: AbortSignal): AsyncIterable<readonly Device[]>;
+  /** In portions: `devices` of DiscoverDevicesResponse, as the contract encodes them. */
+  discoverDevices(arrayId: string, signal: AbortSignal): AsyncIterable<readonly Uint8Array[]>;
   /** Fresh evidence where the site can be asked, else the newest recorded. */
   evidence(remoteId: string, fresh: boolean): Promise<RemoteEvidence>;
   querySync(

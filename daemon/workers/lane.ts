@@ -4,14 +4,14 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { itemsCacheCharsMax } from './limits.ts';
-import type { Answers, Batch, ThreadMessage } from './messages.ts';
+import type { Answers, Batch, Delivery, ThreadMessage } from './messages.ts';
 import { hasSameHead, headOf, restOf } from './parcel.ts';
 import type { TaskJob } from './pool.ts';
 
 /** Who asked: told once, either way. */
 export interface Asker {
-  /** The JSON of the answer. */
-  answered(text: string): void;
+  /** The JSON of the answer; `bytes`: what is to be added to it. */
+  answered(text: string, bytes?: Uint8Array<ArrayBuffer>): void;
   /** The thread ended before. */
   failed(error: unknown): void;
 }
@@ -32,8 +32,9 @@ export class Lane {
   /** `answered` is called when there may be room for more. */
   constructor(port: MessagePort, answered: () => void) {
     this.#port = port;
-    port.on('message', (answers: Answers) => {
-      this.#take(answers);
+    port.on('message', (answers: Answers | Delivery) => {
+      if (typeof answers === 'string') this.#take(answers);
+      else this.#hand(answers.id, answers.text, answers.bytes);
       answered();
     });
   }
@@ -138,10 +139,13 @@ export class Lane {
   #take(answers: Answers): void {
     for (const line of answers.split('\n')) {
       const space = line.indexOf(' ');
-      const id = Number(line.slice(0, space));
-      const asker = this.#waiting.get(id);
-      this.#waiting.delete(id);
-      asker?.answered(line.slice(space + 1));
+      this.#hand(Number(line.slice(0, space)), line.slice(space + 1));
     }
+  }
+
+  #hand(id: number, text: string, bytes?: Uint8Array<ArrayBuffer>): void {
+    const asker = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    asker?.answered(text, bytes);
   }
 }

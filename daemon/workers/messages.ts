@@ -103,3 +103,14 @@ export interface Said {
 
 /** From a thread: lines of a message's number, a space and the JSON of its answer. */
 export type Answers = string;
+
+/** An answer of which a part is bytes: they change hands, and are copied nowhere. */
+export interface Parcel {
+  readonly text: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** From a thread: the parcel that answers the message of this number. */
+export interface Delivery extends Parcel {
+  readonly id: number;
+}

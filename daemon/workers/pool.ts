@@ -17,6 +17,7 @@ import type { Side } from '../core/frozen.ts';
 import type { Injection } from '../core/injection.ts';
 import type { Mode } from '../core/plan.ts';
 import type { PlacedRule } from '../gateway/wire.ts';
+import type { PackedDevices } from '../host/packed.ts';
 import type { RemoteConfig } from '../host/remote.ts';
 import type { Shown } from '../present/present.ts';
 
@@ -62,6 +63,8 @@ export interface ListingJob {
   readonly timeoutMs: number;
   readonly injections?: readonly Injection[];
   readonly remembers?: true;
+  /** Devices: answer them as bytes of the contract, in portions of so many, and no items. */
+  readonly packedBy?: number;
 }
 
 /** One reading verb with targets, outside runs. */
@@ -111,6 +114,7 @@ export interface ListingResult extends Page<unknown> {
   readonly kind: 'listing';
   readonly refused?: readonly string[];
   readonly injected?: readonly string[];
+  readonly packed?: PackedDevices;
 }
 
 export type { PluginDescription };

@@ -6,8 +6,10 @@ import { servedAtOnceMax } from './limits.ts';
 import type {
   Answers,
   Batch,
+  Delivery,
   JobMessage,
   Order,
+  Parcel,
   Sent,
   ServeTask,
   ThreadMessage,
@@ -15,7 +17,7 @@ import type {
 import { type Head, readHead } from './parcel.ts';
 import type { Recalled, TaskJob } from './pool.ts';
 
-type Handle = (message: ThreadMessage) => Promise<string>;
+type Handle = (message: ThreadMessage) => Promise<string | Parcel>;
 
 /** A message that may begin. */
 interface Due {
@@ -142,9 +144,10 @@ export class Server {
   }
 
   #serve({ id, message }: Due): void {
-    void this.#handle(message).then((text) => {
+    void this.#handle(message).then((answer) => {
       this.#open.delete(id);
-      this.#say(id, text);
+      if (typeof answer === 'string') this.#say(id, answer);
+      else this.#deliver({ id, ...answer });
       this.#follow(id);
       this.#turn();
     });
@@ -152,6 +155,12 @@ export class Server {
 
   #say(id: number, text: string): void {
     this.#answers.push(`${id} ${text}`);
+  }
+
+  /** At once: who waits for bytes wants the next ones too. */
+  #deliver(delivery: Delivery): void {
+    this.#flush();
+    this.#port.postMessage(delivery, [delivery.bytes.buffer]);
   }
 
   #flush(): void {

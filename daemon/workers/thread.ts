@@ -9,9 +9,11 @@ import { badAnswer } from '../host/faults.ts';
 import { type Loaded, loadPlugin } from '../host/load.ts';
 import { steps } from '../steps/registry.ts';
 import { ThreadSlot } from './board.ts';
+import type { RemoteResult } from './execute.ts';
 import { probeMsMax } from './limits.ts';
 import type {
   JobMessage,
+  Parcel,
   ProbeMessage,
   ProbeResult,
   Said,
@@ -99,10 +101,17 @@ const probeInTime = (message: ProbeMessage): Promise<ProbeResult> => {
   return Promise.race([probe(message).catch(failed), late.promise]).finally(cancel);
 };
 
-const runJob = async ({ job, dueMs }: JobMessage): Promise<string> => {
+/** Bytes go beside the text of an answer. */
+const parcelOf = (result: RemoteResult): string | Parcel => {
+  if (result.kind !== 'listing' || result.packed === undefined) return JSON.stringify(result);
+  const { bytes, ...packed } = result.packed;
+  return { text: JSON.stringify({ ...result, packed }), bytes };
+};
+
+const runJob = async ({ job, dueMs }: JobMessage): Promise<string | Parcel> => {
   const result = await execute(job, { dueMs, crash });
   try {
-    return JSON.stringify(result);
+    return parcelOf(result);
   } catch (error) {
     const fault = badAnswer(`${job.remoteId}: the plugin's answer is not plain data: ${error}`);
     return JSON.stringify({ kind: 'fault', fault });
@@ -110,7 +119,7 @@ const runJob = async ({ job, dueMs }: JobMessage): Promise<string> => {
 };
 
 /** Answers in JSON: a ProbeResult, or the result of the job. */
-const handle = async (message: ThreadMessage): Promise<string> =>
+const handle = async (message: ThreadMessage): Promise<string | Parcel> =>
   message.kind === 'job' ? runJob(message) : JSON.stringify(await probeInTime(message));
 
 /** The thread's one task, which lasts as long as the thread. */

@@ -22,7 +22,16 @@ import type { Asker } from './lane.ts';
 import { graceMsMax, threadHeapMbMax, threadSilentMsMax } from './limits.ts';
 import type { ProbeResult } from './messages.ts';
 import { Placement } from './placement.ts';
-import type { Job, JobFault, Pool, Recalled, ResultOf, Staged, TaskJob } from './pool.ts';
+import type {
+  Job,
+  JobFault,
+  ListingResult,
+  Pool,
+  Recalled,
+  ResultOf,
+  Staged,
+  TaskJob,
+} from './pool.ts';
 import { SiteFlags } from './site-flags.ts';
 import { clockOffsetMs, systemClock } from './system-clock.ts';
 import { lookEveryMs, type Place, ThreadGroup } from './thread-group.ts';
@@ -231,9 +240,10 @@ class ThreadPool implements Pool {
 
   #asker(group: ThreadGroup, pluginId: string, answer: Flight['answer']): Asker {
     return {
-      answered: (text) => {
+      answered: (text, bytes) => {
         this.#blocked.wentWell(pluginId);
-        answer(JSON.parse(text) as AnyResult);
+        const result = JSON.parse(text) as AnyResult;
+        answer(bytes === undefined ? result : unparcelled(result as ListingResult, bytes));
       },
       failed: (error) => answer(this.#mourn(group, pluginId, error)),
     };
@@ -280,6 +290,11 @@ class ThreadPool implements Pool {
     }
   }
 }
+
+const unparcelled = (page: ListingResult, bytes: Uint8Array<ArrayBuffer>): ListingResult => ({
+  ...page,
+  packed: { ends: page.packed?.ends ?? [], bytes },
+});
 
 /** Threads start, and load plugins, when the first job for them comes. */
 export const createThreadPool = (options: ThreadPoolOptions): Pool => new ThreadPool(options);

@@ -58,6 +58,7 @@ const addDevice = (
     storage,
     sizeBytes: world.spec.sizeBytes,
     groupId,
+    hostIdentity: undefined,
     role,
     lineage: 1,
     fenced: false,

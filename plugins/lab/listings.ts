@@ -26,7 +26,8 @@ import { isStill, statusOf } from './readings.ts';
 const hostIdentityOf = (device: LabDevice): string => {
   const { link, storage, id } = device;
   const isOne = link !== undefined && isStretched(device);
-  return `naa.6${isOne ? nameOf(1, link.id) : nameOf(1, storage.id, id)}`;
+  device.hostIdentity ??= `naa.6${isOne ? nameOf(1, link.id) : nameOf(1, storage.id, id)}`;
+  return device.hostIdentity;
 };
 
 const deviceItem = (world: World, device: LabDevice, now: number): Device => {

@@ -71,6 +71,8 @@ export interface LabDevice {
   readonly storage: LabStorage;
   readonly sizeBytes: number;
   readonly groupId: string | undefined;
+  /** As hosts see it; made when first asked for. */
+  hostIdentity: string | undefined;
   role: Role;
   /** Ordinal of the licence under which writers write here. */
   lineage: number;

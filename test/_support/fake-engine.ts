@@ -4,7 +4,9 @@
 import type { Entry } from '../../daemon/core/entries.ts';
 import { SiteswapError } from '../../daemon/core/errors.ts';
 import type { RemoteEvidence } from '../../daemon/core/inventory.ts';
+import { devicesPerMessageMax } from '../../daemon/core/limits.ts';
 import type { ItemReport, RunReport, RunView } from '../../daemon/core/view.ts';
+import { packDevices, portionsOf } from '../../daemon/host/packed.ts';
 import type { FrozenFound } from '../../daemon/planner/freeze.ts';
 import type {
   DeviceRequest,
@@ -341,11 +343,11 @@ export class FakeEngine extends FakeMoves implements Engine {
     return remotes;
   }
 
-  async *discoverDevices(arrayId: string): AsyncGenerator<readonly Device[], void> {
+  async *discoverDevices(arrayId: string): AsyncGenerator<readonly Uint8Array[], void> {
     if (arrayId === 'west-array') {
       throw new SiteswapError('REMOTE_UNREACHABLE', 'no route to west-array', { subject: arrayId });
     }
-    yield this.#devices();
+    yield portionsOf(packDevices(this.#devices(), devicesPerMessageMax));
   }
 
   #devices(): Device[] {
