@@ -1,4 +1,5 @@
 /** InventoryService: what is there. One remote that cannot be asked never fails the others. */
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type DiscoverArraysResponse,
   type DiscoverDevicesRequest,
@@ -22,6 +23,7 @@ import {
   deviceWatchMsDefault,
   deviceWatchMsMax,
   deviceWatchMsMin,
+  pluginsAskedMsMax,
 } from './limits.ts';
 import { merged } from './merged.ts';
 import { pageOf, sortedBy } from './pages.ts';
@@ -36,7 +38,7 @@ import {
   vmTo,
 } from './translate-inventory.ts';
 import { remoteKinds } from './vocabulary.ts';
-import { deviceWatchers, watchDevices } from './watch-devices.ts';
+import { deviceWatchers, lostError, watchDevices } from './watch-devices.ts';
 
 /** Ids of the arrays that were asked for, or of all. */
 const arraysOf = (engine: Engine, wanted: readonly string[]): readonly string[] => {
@@ -96,7 +98,8 @@ async function* recordedDevices(
   const said = await engine.evidence(arrayId, false);
   const { observedAtMs } = said;
   const observedTime = momentTo(observedAtMs);
-  const stale = Date.now() - observedAtMs > staleAfterMs;
+  const isLost = lostError(engine, arrayId) !== undefined;
+  const stale = isLost || Date.now() - observedAtMs > staleAfterMs;
   if (said instanceof ArrayEvidence && !stale) {
     yield* passedOn(arrayId, said.list.portions, observedTime);
     return;
@@ -176,7 +179,12 @@ export const inventoryService = (engine: Engine, calls: Calls): Service => {
   return calls.service(InventoryServiceService, {
     listPlugins: async () => ({ plugins: (await engine.listPlugins()).map(pluginTo) }),
     listSites: () => ({ sites: engine.listSites().map(siteTo) }),
-    listRemotes: ({ siteId, kind }) => {
+    listRemotes: async ({ siteId, kind }) => {
+      // A plugin that does not load is every remote's trouble; who hangs in it is not waited for.
+      await Promise.race([
+        engine.listPlugins(),
+        delay(pluginsAskedMsMax, undefined, { ref: false }),
+      ]);
       const wanted = remoteKinds.decode(kind);
       const all = engine.listRemotes();
       const ofKind = kind === RemoteKind.UNSPECIFIED ? all : all.filter((r) => r.kind === wanted);

@@ -53,5 +53,8 @@ export const deviceWatchMsMin = 1_000;
 export const deviceWatchMsDefault = 30_000;
 export const deviceWatchMsMax = 3_600_000;
 
+/** How long a list of remotes waits for plugins to say what they are, the first time. */
+export const pluginsAskedMsMax = 3_000;
+
 /** Arrays asked at once for their devices by one call: each may hold a page of them in memory. */
 export const arraysAskedMax = 8;

@@ -32,13 +32,28 @@ interface Look {
 
 /** What the array says now; when it cannot be asked, why, and what it said last. */
 const look = async ({ engine, arrayId, problemOf }: DeviceWatch): Promise<Look> => {
+  const lost = lostError(engine, arrayId);
   try {
+    if (lost !== undefined) throw lost;
     return { said: await engine.evidence(arrayId, true) };
   } catch (thrown) {
     const said = await engine.evidence(arrayId, false).catch(() => undefined);
     return { problem: problemOf(arrayId, thrown), ...(said !== undefined && { said }) };
   }
 };
+
+/** Nobody asks at a lost site, and nobody can say how things are there. */
+export const lostError = (engine: Engine, arrayId: string): SiteswapError | undefined => {
+  const remote = engine.listRemotes().find(({ id }) => id === arrayId);
+  if (remote?.health !== 'lost') return undefined;
+  const message =
+    `site "${remote.siteId}" of ${arrayId} is declared lost: its devices are told as they were ` +
+    'last heard of';
+  return new SiteswapError('SITE_LOST', message, { subject: remote.siteId });
+};
+
+const isOld = (said: RemoteEvidence, problem: DiscoveryProblem | undefined): boolean =>
+  problem?.error?.reason === 'SITE_LOST' || Date.now() - said.observedAtMs > staleAfterMs;
 
 const portionsOf = function* <T>(items: readonly T[]): Generator<T[]> {
   for (let at = 0; at < items.length; at += devicesPerMessageMax) {
@@ -62,7 +77,7 @@ class Picture {
       if (problem !== undefined) yield { ...plain, problem };
     }
     if (said === undefined) return;
-    const stale = Date.now() - said.observedAtMs > staleAfterMs;
+    const stale = isOld(said, problem);
     const prints = new Map<string, number>();
     const changed: DeviceMessage[] = [];
     for (const device of said.devices) {

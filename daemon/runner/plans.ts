@@ -123,7 +123,7 @@ export class Plans {
       return { ...found, warnings: [...warnings, ...found.warnings] };
     } catch (error) {
       if (!(error instanceof SiteswapError)) throw error;
-      const told = [{ field: '', message: error.message }];
+      const told = [{ field: '', message: `${error.message}. ${error.hint}` }];
       // A site that is away is no fault of the plan.
       return error.reason === 'SITE_LOST'
         ? { problems: [], obstacles: told, warnings }

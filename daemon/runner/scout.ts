@@ -55,6 +55,8 @@ export class Scout {
   /** Remote id → when it last said what is recorded of it. */
   readonly #confirmed = new Map<string, number>();
   readonly #described = new Map<string, Promise<PluginState>>();
+  /** Plugin id → why it cannot be used, and what to do, as far as it was asked what it is. */
+  readonly #problems = new Map<string, string>();
 
   constructor(parts: ScoutParts) {
     this.#parts = parts;
@@ -211,14 +213,16 @@ export class Scout {
     return this.#parts.remotes.map(({ id, kind, siteId, pluginId }) => {
       const heard = this.#lists.heard(id);
       const isOld = heard === undefined || this.#parts.clock.now() - heard.atMs > staleAfterMs;
-      const health = isOld ? 'unknown' : heard.ok ? 'healthy' : 'unreachable';
+      const problem = this.#problems.get(pluginId);
+      const said = isOld ? 'unknown' : heard.ok ? 'healthy' : 'unreachable';
+      const health = problem === undefined ? said : 'unreachable';
       return {
         id,
         kind,
         siteId,
         pluginId,
         health: lostSites.has(siteId) ? 'lost' : health,
-        message: heard?.message ?? '',
+        message: problem ?? heard?.message ?? '',
         observedAtMs: heard?.atMs ?? inventory.get(id)?.observedAtMs ?? 0,
       };
     });
@@ -252,7 +256,12 @@ export class Scout {
     const asked = this.#parts.pool
       .run({ kind: 'describe', pluginId: id, module, timeoutMs: describeTimeoutMs })
       .then((result): PluginState => {
-        if (result.kind !== 'fault') return { id, module, description: result, problem: '' };
+        if (result.kind !== 'fault') {
+          this.#problems.delete(id);
+          return { id, module, description: result, problem: '' };
+        }
+        const { message, hint } = result.fault;
+        this.#problems.set(id, hint === undefined ? message : `${message}. ${hint}`);
         this.#described.delete(id);
         return { id, module, problem: result.fault.message };
       });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import pino from 'pino';
 import { createApi } from '../../daemon/api/server.ts';
+import { connect, type SiteswapClient } from '../../sdk/client/index.ts';
 import { Secret } from '../../sdk/plugin/config.ts';
 import { type Printed, siteswap } from './cli.ts';
 import { type Rig, rig } from './engine-on-lab.ts';
@@ -13,6 +14,7 @@ export interface CliRig extends Rig {
   readonly address: string;
   /** `siteswap …args`, against this engine. */
   readonly type: (...args: readonly string[]) => Promise<Printed>;
+  readonly client: SiteswapClient;
   /** Writes a file beside the socket; answers its path. */
   readonly write: (name: string, text: string) => Promise<string>;
 }
@@ -42,12 +44,15 @@ export const cliOnLab = async (t: ExecutionContext): Promise<CliRig> => {
   const injector = new Secret(injectorToken);
   const api = createApi({ engine: made.engine, listen, log, version: '0.0.0', injector });
   const address = await api.start();
+  const client = connect(address);
   t.teardown(async () => {
+    client.close();
     await api.stop();
     made.engine.close();
   });
   return Object.assign(made, {
     address,
+    client,
     type: (...args: readonly string[]) => siteswap(...args, '--address', address, '--as', 'ann'),
     write: async (name: string, text: string) => {
       const path = join(directory, name);

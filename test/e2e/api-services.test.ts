@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
+import { packDevices, portionsOf } from '../../daemon/host/packed.ts';
 import {
   CallError,
   Decision,
@@ -140,7 +141,8 @@ test('discovery: a caller that leaves stops the asking', async (t) => {
   const engine = Object.assign(new FakeEngine(), {
     async *discoverDevices(_arrayId: string, signal: AbortSignal) {
       yield [];
-      yield [{ ...(await new FakeEngine().evidence('east-array', false)).devices[0] }];
+      const { devices } = await new FakeEngine().evidence('east-array', false);
+      yield portionsOf(packDevices(devices.slice(0, 1), 1));
       if (!signal.aborted) {
         await new Promise((stop) => signal.addEventListener('abort', stop, { once: true }));
       }

@@ -86,6 +86,15 @@ test('plugins: those that do not work are listed with why; the others with their
   }
   t.is(plugins.get('lab')?.problem, '');
   t.regex((await on.type('plugins')).out, /no-module.*is-not-there/);
+  // Said where a person looks first, too, with the way out.
+  const { out } = await on.type('arrays');
+  t.regex(out, /^no-module .*unreachable.*is-not-there.*Check the module in the plugins section/m);
+  const plan = {
+    ...labPlan('on-no-module', ['cg-0001']),
+    protectionGroups: [{ id: 'all', groups: [{ arrayId: 'no-module', id: 'cg-0001' }] }],
+  };
+  const { problems } = await on.daemon.client.plans.validate(plan);
+  t.regex(JSON.stringify(problems), /no-module.*is-not-there.*Check the module/);
 });
 
 test('beside all of them a plan over sound arrays runs', async (t) => {

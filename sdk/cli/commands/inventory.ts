@@ -4,6 +4,7 @@ import {
   Access,
   type Device,
   Direction,
+  type DiscoveryProblem,
   Instance,
   PairState,
   type Plugin,
@@ -13,6 +14,7 @@ import {
   RemoteKind,
 } from '../../../proto/gen/siteswap/v1/inventory.ts';
 import type { Site } from '../../../proto/gen/siteswap/v1/site.ts';
+import { CallError } from '../../client/errors.ts';
 import { wholeNumber } from '../arguments.ts';
 import type { Cli } from '../cli.ts';
 import { wordOf } from '../enums.ts';
@@ -75,6 +77,9 @@ const remoteTable = (title: string, remotes: readonly Remote[], { terminal }: Cl
     ]),
   );
 
+const pairWord = (device: Device, terminal: Terminal): string =>
+  toned(terminal, wordOf(PairState, device.pairState));
+
 const deviceRow = (arrayId: string, device: Device, terminal: Terminal): string[] => [
   arrayId,
   device.id,
@@ -82,7 +87,7 @@ const deviceRow = (arrayId: string, device: Device, terminal: Terminal): string[
   size(device.sizeBytes),
   wordOf(Direction, device.direction) || 'unknown',
   wordOf(Access, device.access) || 'unknown',
-  toned(terminal, wordOf(PairState, device.pairState)),
+  device.stale ? terminal.tone('warn', 'unknown (old)') : pairWord(device, terminal),
   device.groupId,
   device.peer === undefined ? '–' : `${device.peer.arrayId}/${device.peer.deviceId}`,
   device.lastRecoveryPoint?.time === undefined
@@ -103,6 +108,13 @@ const deviceColumns = [
   'recovery point',
 ];
 
+/** A problem as a line of JSON tells it. */
+const toldOf = ({ message, error }: DiscoveryProblem) => ({
+  reason: error?.reason ?? '',
+  message,
+  hint: error?.hint ?? '',
+});
+
 const devices = async (cli: Cli, arrayIds: string[], recorded: boolean): Promise<void> => {
   const rows: string[][] = [];
   let failed = 0;
@@ -112,6 +124,7 @@ const devices = async (cli: Cli, arrayIds: string[], recorded: boolean): Promise
     if (problem === undefined) answered++;
     else {
       failed++;
+      if (cli.json) cli.line({ arrayId, problem: toldOf(problem) });
       cli.terminal.note(
         `${cli.terminal.tone('warn', '!')} ${problem.remoteId}: ${problem.message}`,
       );
@@ -130,7 +143,10 @@ const watchDevices = async (cli: Cli, arrayIds: string[], intervalMs: number): P
   const { terminal } = cli;
   for await (const said of cli.client.inventory.watchDevices({ arrayIds, intervalMs })) {
     const { arrayId, devices: changed, goneIds, problem, snapshot } = said;
-    if (problem !== undefined) terminal.note(`${terminal.tone('warn', '!')} ${problem.message}`);
+    if (problem !== undefined) {
+      if (cli.json) cli.line({ arrayId, problem: toldOf(problem) });
+      terminal.note(`${terminal.tone('warn', '!')} ${problem.message}`);
+    }
     for (const device of changed) {
       if (cli.json) cli.line({ arrayId, snapshot, ...device });
       else terminal.print(deviceRow(arrayId, device, terminal).filter(Boolean).join('  '));
@@ -159,10 +175,43 @@ const computeIds = async (cli: Cli, asked: readonly string[]): Promise<readonly 
         .filter(({ health }) => health !== RemoteHealth.LOST)
         .map(({ id }) => id);
 
+/** What one remote's trouble is: the others are asked all the same. */
+const troubles: ReadonlySet<unknown> = new Set([
+  'REMOTE_UNREACHABLE',
+  'SITE_LOST',
+  'PLUGIN_FAILED',
+  'VERB_UNSUPPORTED',
+]);
+
+/** Lists each compute, and tells of those that could not be; throws if that was the only one. */
+const eachCompute = async (
+  cli: Cli,
+  asked: readonly string[],
+  list: (computeId: string) => Promise<void>,
+): Promise<void> => {
+  const { terminal } = cli;
+  const failures: CallError[] = [];
+  const ids = await computeIds(cli, asked);
+  for (const computeId of ids) {
+    try {
+      await list(computeId);
+    } catch (error) {
+      if (!(error instanceof CallError && troubles.has(error.reason))) throw error;
+      if (ids.length === 1) throw error;
+      failures.push(error);
+      const { reason, message, hint } = error;
+      if (cli.json) cli.line({ computeId, problem: { reason, message, hint } });
+      const words = hint === '' ? message : `${message} (${hint})`;
+      terminal.note(`${terminal.tone('warn', '!')} ${computeId}: ${words}`);
+    }
+  }
+  if (failures.length > 0 && failures.length === ids.length) cli.exitCode = exits.unavailable;
+};
+
 const vms = async (cli: Cli, asked: string[], recorded: boolean): Promise<void> => {
   const { terminal, client } = cli;
   const rows: string[][] = [];
-  for (const computeId of await computeIds(cli, asked)) {
+  await eachCompute(cli, asked, async (computeId) => {
     for await (const vm of client.inventory.vms({ computeId, recorded })) {
       if (cli.json) cli.line({ computeId, ...vm });
       const name = vm.name === vm.id ? '' : vm.name;
@@ -170,7 +219,7 @@ const vms = async (cli: Cli, asked: string[], recorded: boolean): Promise<void> 
       const instance = wordOf(Instance, vm.instance);
       rows.push([computeId, vm.id, name, power, instance, someOf(vm.datastoreIds, 4)]);
     }
-  }
+  });
   if (cli.json) return;
   const columns = ['compute', 'VM', 'name', 'power', 'instance', 'datastores'];
   terminal.print(table(terminal, columns, rows));
@@ -179,7 +228,7 @@ const vms = async (cli: Cli, asked: string[], recorded: boolean): Promise<void> 
 const datastores = async (cli: Cli, asked: string[], recorded: boolean): Promise<void> => {
   const { terminal, client } = cli;
   const rows: string[][] = [];
-  for (const computeId of await computeIds(cli, asked)) {
+  await eachCompute(cli, asked, async (computeId) => {
     for await (const datastore of client.inventory.datastores({ computeId, recorded })) {
       if (cli.json) cli.line({ computeId, ...datastore });
       const { id, name, mounted, instance, devices } = datastore;
@@ -188,7 +237,7 @@ const datastores = async (cli: Cli, asked: string[], recorded: boolean): Promise
       const shown = name === id ? '' : name;
       rows.push([computeId, id, shown, state, wordOf(Instance, instance), someOf(on, 4)]);
     }
-  }
+  });
   if (cli.json) return;
   const columns = ['compute', 'datastore', 'name', 'state', 'instance', 'devices'];
   terminal.print(table(terminal, columns, rows));
@@ -235,7 +284,10 @@ export const addInventory = (program: Command, cli: Cli): void => {
   program
     .command('devices')
     .summary('discover devices with role, pair state, group and peer')
-    .description('Discovers devices. With --json: one device per line.')
+    .description(
+      'Discovers devices. With --json: one device per line; an array that cannot be asked is a ' +
+        'line with `problem`.',
+    )
     .option('--array <id...>', 'only of these arrays')
     .option(...recordedOption)
     .option('--watch', 'go on with whatever changes, one line each, until Ctrl-C')
@@ -251,7 +303,10 @@ export const addInventory = (program: Command, cli: Cli): void => {
   program
     .command('vms')
     .summary('list VMs')
-    .description('Lists VMs. With --json: one VM per line.')
+    .description(
+      'Lists VMs. With --json: one VM per line; a compute that cannot be asked is a line with ' +
+        '`problem`.',
+    )
     .option('--compute <id...>', 'only of these computes')
     .option(...recordedOption)
     .addHelpText('after', '\nExamples:\n  siteswap vms --compute compute-west')
@@ -259,7 +314,10 @@ export const addInventory = (program: Command, cli: Cli): void => {
   program
     .command('datastores')
     .summary('list datastores')
-    .description('Lists datastores. With --json: one datastore per line.')
+    .description(
+      'Lists datastores. With --json: one datastore per line; a compute that cannot be asked is a ' +
+        'line with `problem`.',
+    )
     .option('--compute <id...>', 'only of these computes')
     .option(...recordedOption)
     .addHelpText('after', '\nExamples:\n  siteswap datastores')

@@ -787,8 +787,8 @@ export interface Device {
     | number
     | undefined;
   /**
-   * What is told was heard more than five minutes ago: direction and access are UNSPECIFIED then,
-   * the pair state is UNKNOWN; nobody can say how they are now.
+   * What is told was heard more than five minutes ago, or its site is declared lost: direction and
+   * access are UNSPECIFIED then, the pair state is UNKNOWN; nobody can say how they are now.
    */
   stale: boolean;
 }

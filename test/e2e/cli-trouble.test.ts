@@ -1,0 +1,57 @@
+/** What the command line says of a site in trouble: the rest, and nothing old as if it were new. */
+import test from 'ava';
+import { cliOnLab } from '../_support/cli-on-lab.ts';
+
+const linesOf = (out: string) =>
+  out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+for (const [what, row] of [
+  ['vms', /^lab-compute-a +vm-00001 +on/m],
+  ['datastores', /^lab-compute-a +ds-0001-1 +mounted/m],
+] as const) {
+  test(`${what}: one compute down → the other one's are listed, and it is named`, async (t) => {
+    const { type, lab } = await cliOnLab(t);
+    await lab.setDown('lab-compute-b', true);
+    const { exit, out, err } = await type(what);
+    t.is(exit, 0);
+    t.regex(out, row);
+    t.regex(err, /^! lab-compute-b: compute "lab-compute-b": .*does not answer/m);
+    const lines = linesOf((await type(what, '--json')).out);
+    t.true(lines.some(({ computeId, id }) => computeId === 'lab-compute-a' && id !== undefined));
+    const troubled = lines.filter(({ problem }) => problem !== undefined);
+    t.like(troubled, [{ computeId: 'lab-compute-b', problem: { reason: 'REMOTE_UNREACHABLE' } }]);
+  });
+
+  test(`${what}: every compute down, or the only one asked → unavailable`, async (t) => {
+    const { type, lab } = await cliOnLab(t);
+    await lab.setDown('lab-compute-a', true);
+    await lab.setDown('lab-compute-b', true);
+    const all = await type(what);
+    t.is(all.exit, 4);
+    t.regex(all.err, /lab-compute-a.*\n.*lab-compute-b/);
+    t.is((await type(what, '--compute', 'lab-compute-b')).exit, 4);
+  });
+}
+
+test('vms: a compute that is not there → refused as ever', async (t) => {
+  const { type } = await cliOnLab(t);
+  t.is((await type('vms', '--compute', 'lab-compute-a', 'nobody')).exit, 3);
+});
+
+test('devices of a lost site: marked as old, in the list and in the watch', async (t) => {
+  const { type, client } = await cliOnLab(t);
+  t.regex((await type('devices', '--array', 'lab-a')).out, /^lab-a .* synchronized /m);
+  await type('site', 'lost', 'site-a', '--reason', 'a drill');
+  const { out } = await type('devices', '--array', 'lab-a', '--recorded');
+  t.regex(out, /^lab-a +lun-a-0001-1 .* unknown +unknown +unknown \(old\)/m);
+  t.notRegex(out, /synchronized/);
+  const watch = client.inventory.watchDevices({ arrayIds: ['lab-a'], intervalMs: 1_000 });
+  t.like((await watch.next()).value, { devices: [], problem: { error: { reason: 'SITE_LOST' } } });
+  const told = (await watch.next()).value;
+  t.true((told?.devices.length ?? 0) > 0);
+  t.true(told?.devices.every(({ stale, pairState }) => stale && /UNKNOWN/.test(pairState)));
+  await watch.return();
+});
