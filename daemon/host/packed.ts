@@ -1,8 +1,8 @@
 /**
  * Devices as bytes of the contract: `DiscoverDevicesResponse.devices`, one record after the other,
  * as they go to whoever asked. An array may have a hundred thousand, and who only passes them on
- * needs no object for each. Written here by hand, since this is done where plugins run, and held to
- * the contract's own code by a test. What a number cannot be there is rounded, an empty text absent.
+ * needs no object for each. Written by hand, since it is done where plugins run, and held to the
+ * contract's own code by a test. What is no whole number is rounded, and an empty text is absent.
  */
 import {
   type Access,

@@ -95,8 +95,8 @@ export class Catalog {
 
   /**
    * Durable (with `alongside`) when it resolves; only then does the state know. `still`: whether
-   * the entries hold in a state with what others have appended meanwhile; else CATALOG_MOVED. `made`:
-   * the evidence that `devices-changed` leads to, where it is at hand.
+   * the entries hold in a state with what others have appended meanwhile; else CATALOG_MOVED.
+   * `made`: the evidence that `devices-changed` leads to, where it is at hand.
    */
   async append(
     entries: readonly SystemEntry[],

@@ -11,18 +11,17 @@ import { SiteswapError } from '../core/errors.ts';
 import { inFlightPerRemoteDefault, openRunsMax, workgroupsPerViewMax } from '../core/limits.ts';
 import type { Policy } from '../core/policy.ts';
 import { type Replay, replayOf } from '../core/replay.ts';
-import { expectRun, runExpired } from '../core/retention.ts';
+import { expectRun } from '../core/retention.ts';
 import type { RunOpened } from '../core/system-entries.ts';
 import type { RunReport, RunSummary, RunView } from '../core/view.ts';
 import type { EventPage } from '../feed/page.ts';
-import type { StoredEntry } from '../journal/journal.ts';
 import type { OpenRun } from '../planner/in-use.ts';
 import { Agent, type AgentParts } from './agent.ts';
 import type { EndedRuns } from './ended.ts';
 import type { Keeper } from './retention.ts';
 import type { RunDescription } from './service.ts';
 import { RemoteLoad, RunSlots } from './slots.ts';
-import { decode, encode, entriesPerReadMax } from './streams.ts';
+import { decode, encode, pagesOf } from './streams.ts';
 
 interface RunsParts extends Omit<AgentParts, 'slots' | 'fenced'> {
   readonly ended: EndedRuns;
@@ -218,7 +217,7 @@ export class Runs {
 
   async #fold(runId: string): Promise<RunState> {
     let state: RunState | undefined;
-    for await (const page of this.#pages(runId)) {
+    for await (const page of pagesOf(this.#parts.journal, runId)) {
       for (const { body } of page) {
         const entry = decode<Entry>(body);
         if (state === undefined) state = foldAll([entry]);
@@ -254,29 +253,8 @@ export class Runs {
   }
 
   async *entries(runId: string): AsyncIterable<Entry> {
-    for await (const page of this.#pages(runId)) {
+    for await (const page of pagesOf(this.#parts.journal, runId)) {
       for (const { body } of page) yield decode<Entry>(body);
-    }
-  }
-
-  /** The journal reads on while a page is being used. */
-  async *#pages(runId: string): AsyncGenerator<readonly StoredEntry[], void> {
-    const read = (seq: number): Promise<readonly StoredEntry[]> => {
-      const reading = this.#parts.journal.read(runId, seq, entriesPerReadMax);
-      // Nobody may ask for it any more.
-      reading.catch(() => {});
-      return reading;
-    };
-    let reading = read(1);
-    for (let seq = 1; ; ) {
-      const page = await reading;
-      // It was forgotten while it was read.
-      if (page[0] !== undefined && page[0].seq !== seq) throw runExpired(runId);
-      seq += page.length;
-      const isLast = page.length < entriesPerReadMax;
-      if (!isLast) reading = read(seq);
-      yield page;
-      if (isLast) return;
     }
   }
 

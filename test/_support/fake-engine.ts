@@ -4,7 +4,6 @@
 import type { Entry } from '../../daemon/core/entries.ts';
 import { SiteswapError } from '../../daemon/core/errors.ts';
 import type { RemoteEvidence } from '../../daemon/core/inventory.ts';
-import { devicesPerMessageMax } from '../../daemon/core/limits.ts';
 import type { ItemReport, RunReport, RunView } from '../../daemon/core/view.ts';
 import { packDevices, portionsOf } from '../../daemon/host/packed.ts';
 import type { FrozenFound } from '../../daemon/planner/freeze.ts';
@@ -347,7 +346,7 @@ export class FakeEngine extends FakeMoves implements Engine {
     if (arrayId === 'west-array') {
       throw new SiteswapError('REMOTE_UNREACHABLE', 'no route to west-array', { subject: arrayId });
     }
-    yield portionsOf(packDevices(this.#devices(), devicesPerMessageMax));
+    yield portionsOf(packDevices(this.#devices(), 500));
   }
 
   #devices(): Device[] {

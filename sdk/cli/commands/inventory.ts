@@ -245,6 +245,9 @@ const datastores = async (cli: Cli, asked: string[], recorded: boolean): Promise
 
 const recordedOption = ['--recorded', 'what was recorded last; asks no array or compute'] as const;
 
+const troubledLine = (what: string): string =>
+  `${what} that cannot be asked is a line with "problem"`;
+
 const addRemotes = (program: Command, cli: Cli, name: string, kind: RemoteKind): void => {
   program
     .command(name)
@@ -284,10 +287,7 @@ export const addInventory = (program: Command, cli: Cli): void => {
   program
     .command('devices')
     .summary('discover devices with role, pair state, group and peer')
-    .description(
-      'Discovers devices. With --json: one device per line; an array that cannot be asked is a ' +
-        'line with `problem`.',
-    )
+    .description(`Discovers devices. With --json: one per line; ${troubledLine('an array')}.`)
     .option('--array <id...>', 'only of these arrays')
     .option(...recordedOption)
     .option('--watch', 'go on with whatever changes, one line each, until Ctrl-C')
@@ -303,10 +303,7 @@ export const addInventory = (program: Command, cli: Cli): void => {
   program
     .command('vms')
     .summary('list VMs')
-    .description(
-      'Lists VMs. With --json: one VM per line; a compute that cannot be asked is a line with ' +
-        '`problem`.',
-    )
+    .description(`Lists VMs. With --json: one VM per line; ${troubledLine('a compute')}.`)
     .option('--compute <id...>', 'only of these computes')
     .option(...recordedOption)
     .addHelpText('after', '\nExamples:\n  siteswap vms --compute compute-west')
@@ -314,10 +311,7 @@ export const addInventory = (program: Command, cli: Cli): void => {
   program
     .command('datastores')
     .summary('list datastores')
-    .description(
-      'Lists datastores. With --json: one datastore per line; a compute that cannot be asked is a ' +
-        'line with `problem`.',
-    )
+    .description(`Lists datastores. With --json: one per line; ${troubledLine('a compute')}.`)
     .option('--compute <id...>', 'only of these computes')
     .option(...recordedOption)
     .addHelpText('after', '\nExamples:\n  siteswap datastores')
