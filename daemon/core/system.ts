@@ -134,10 +134,8 @@ export const foldSystem = (state: SystemState, entry: SystemEntry): SystemState 
       foldReturn(state.recoveries, entry);
       break;
     case 'inventory-recorded':
-      state.inventory.set(entry.evidence.remote.id, entry.evidence);
-      break;
     case 'devices-changed':
-      changeDevices(state, entry);
+      foldInventory(state, entry);
       break;
     case 'source-set':
       foldSource(state.sources, entry);
@@ -193,7 +191,14 @@ const foldRunRecords = (state: SystemState, entry: RunRecordEntry): void => {
   }
 };
 
-const changeDevices = ({ inventory }: SystemState, entry: DevicesChanged): void => {
+const foldInventory = (
+  { inventory }: SystemState,
+  entry: InventoryRecorded | DevicesChanged,
+): void => {
+  if (entry.type === 'inventory-recorded') {
+    inventory.set(entry.evidence.remote.id, entry.evidence);
+    return;
+  }
   const before = inventory.get(entry.arrayId);
   if (before === undefined) return;
   const changed = before instanceof ChangedEvidence ? before : new ChangedEvidence(before);
