@@ -140,7 +140,7 @@ export class Person {
   async lookAtArrays(): Promise<void> {
     for (const arrayId of ['lab-a', 'lab-b']) {
       const { devices, lost } = await this.#insist(`lists ${arrayId}`, async (engine) => ({
-        ...(await engine.evidence(arrayId, true)),
+        devices: (await engine.evidence(arrayId, true)).devices,
         lost: engine.listSites().some(({ id, lost }) => lost && id === siteOfRemote(arrayId)),
       }));
       // What is recorded of a lost site says nothing of now.
