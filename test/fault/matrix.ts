@@ -239,12 +239,12 @@ export const uncalled = (): readonly TargetVerb[] => {
 
 const head = `# What the engine does with every fault of every verb
 
-Written by \`npm run gen:docs\` from runs of the engine on the lab: each verb, with each kind of fault
-injected into its first attempt, under each policy for its step. A test runs them all, and holds this
-page to what happened. A cell reads: what settling said, if the fault left the effect in doubt; what
-the policy became; → how the items ended. \`, done\` is a fault after which the effect was there;
-\`refused at the start\`: the step cannot have such a policy; \`not called here\`: the step calls the
-verb only in a case that this run is not.
+Written by \`npm run gen:docs\` from runs of the engine on the lab: each verb, with each kind
+of fault injected into its first attempt, under each policy for its step. A test runs them all, and
+holds this page to what happened. A cell reads: what settling said, if the fault left the effect in
+doubt; what the policy became; → how the items ended. \`, done\` is a fault after which the effect
+was there; \`refused at the start\`: the step cannot have such a policy; \`not called here\`: the
+step calls the verb only in a case that this run is not.
 `;
 
 const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;

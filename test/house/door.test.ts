@@ -48,21 +48,24 @@ hold({
 });
 
 /**
- * Far ends that live in a plugin's folder are not the plugin. The qemu plugin's client of NBD, which
- * reads and writes a datastore's catalog as a host does, still dials by itself.
+ * Far ends that live in a plugin's folder are not the plugin. The qemu plugin's client of NBD,
+ * which reads and writes a datastore's catalog as a host does, still dials by itself.
  */
 const farEnds = /^plugins\/(lab\/server|qemu\/nbd)\.ts$/;
+
+const dialling = new RegExp(
+  [
+    "import \\{[^}]*\\b(connect|createConnection)\\b[^}]*\\} from 'node:net'",
+    "from 'node:(tls|https?|http2|dgram)'",
+    '\\bfetch\\(',
+  ].join('|'),
+);
 
 hold({
   name: 'a plugin dials through `connect`, which passes the gateway',
   check: (file) =>
     file.path.startsWith('plugins/') && !farEnds.test(file.path)
-      ? matches(
-          file,
-          /import \{[^}]*\b(connect|createConnection)\b[^}]*\} from 'node:net'|from 'node:(tls|https?|http2|dgram)'|\bfetch\(/,
-          'use the `connect` that `open` is handed',
-          'text',
-        )
+      ? matches(file, dialling, 'use the `connect` that `open` is handed', 'text')
       : [],
   bad: [
     { path: 'plugins/acme/x.ts', text: "import { connect, type Socket } from 'node:net';" },

@@ -1,4 +1,4 @@
-/** Injections before a real remote: QEMU fails by itself what it is asked wrongly, or cannot hear. */
+/** Injections before a real remote: QEMU itself fails what it is asked wrongly. */
 import test, { type ExecutionContext } from 'ava';
 import {
   connect,
