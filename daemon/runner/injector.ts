@@ -63,6 +63,7 @@ export class Injector {
   readonly #lines = new Lines();
   #rules: readonly Rule[];
   #switched: Switched;
+  readonly #wireHits = new Map<string, number>();
   #cancelExpiry: () => void = () => {};
 
   constructor(parts: InjectorParts) {
@@ -150,7 +151,7 @@ export class Injector {
   #statusOf(rule: Rule, wire: ReadonlyMap<string, number>): InjectionRuleStatus {
     const { name } = rule;
     if (isToxicRule(rule)) {
-      const hits = wire.get(name) ?? 0;
+      const hits = (this.#wireHits.get(name) ?? 0) + (wire.get(name) ?? 0);
       const note = hits === 0 ? 'no connection has passed it so far' : '';
       return { name, matched: 0, drawn: 0, hits, note };
     }
@@ -186,6 +187,10 @@ export class Injector {
     const calls = live.flatMap((rule) => (isToxicRule(rule) ? [] : [rule]));
     draws.set(on, calls, seed);
     const wire = on ? live.filter(isToxicRule).map((rule) => this.#placed(rule)) : [];
+    // The pool counts anew from here on.
+    for (const [rule, hits] of pool.wireHits()) {
+      this.#wireHits.set(rule, (this.#wireHits.get(rule) ?? 0) + hits);
+    }
     await pool.setWire(wire);
     this.#expireAt(now);
   }

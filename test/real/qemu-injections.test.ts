@@ -115,5 +115,8 @@ test('qemu: answers late and in pieces → a run ends well all the same', async 
   const run = await client.waitForRun(runId);
   t.is(run.result, RunResult.SUCCEEDED, run.attention);
   const status = await client.injections.disable({ requester });
-  t.true(status.rules.every(({ hits }) => hits > 10));
+  t.deepEqual(
+    status.rules.filter(({ hits }) => hits === 0),
+    [],
+  );
 });
