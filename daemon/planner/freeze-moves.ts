@@ -74,6 +74,27 @@ const sourceOf = (move: MoveRequest, { field, seen, findings }: Asking): string 
   return '';
 };
 
+/** Why no disks can come to where a move goes; what the VM runs from is never called a copy. */
+const takenBy = (
+  { vmId, toDatastoreId }: MoveRequest,
+  fromDatastoreId: string,
+  { seen }: Asking,
+): string | undefined => {
+  const isLive = seen.evidence.vms.some(
+    ({ id, instance, datastoreIds }) =>
+      id === vmId && instance === 'production' && datastoreIds.includes(toDatastoreId),
+  );
+  if (isLive && [toDatastoreId, ''].includes(fromDatastoreId)) {
+    return `${vmId} is already in ${toDatastoreId}: nothing to move`;
+  }
+  if (isLive) return `VM "${vmId}" runs from "${toDatastoreId}" too: name another datastore`;
+  const isCopied = (seen.found.get(vmId) ?? []).some(
+    ({ datastoreId, disks }) => datastoreId === toDatastoreId && disks.length > 0,
+  );
+  if (!isCopied) return undefined;
+  return `datastore "${toDatastoreId}" holds a copy of VM "${vmId}" already: remove it first`;
+};
+
 const moveOf = (move: MoveRequest, position: number, asking: Asking): DiskMove => {
   const { field, seen, findings } = asking;
   const fromDatastoreId = sourceOf(move, asking);
@@ -91,12 +112,8 @@ const moveOf = (move: MoveRequest, position: number, asking: Asking): DiskMove =
       `datastore "${toDatastoreId}" is not mounted there: mount it first`,
     );
   }
-  if (found.some(({ datastoreId, disks }) => datastoreId === toDatastoreId && disks.length > 0)) {
-    findings.problem(
-      `${field}.toDatastoreId`,
-      `datastore "${toDatastoreId}" holds a copy of VM "${move.vmId}" already: remove it first`,
-    );
-  }
+  const taken = takenBy(move, fromDatastoreId, asking);
+  if (taken !== undefined) findings.problem(`${field}.toDatastoreId`, taken);
   return {
     migrationId: seen.migrationIds[position] ?? '',
     sequence: nextSequence(found),

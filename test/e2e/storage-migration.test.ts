@@ -194,6 +194,33 @@ test.serial('what cannot be moved → MOVE_INVALID, each place named', async (t)
   t.true(violations.some(({ field }) => field === 'moves[0].toDatastoreId'));
 });
 
+test.serial(
+  'a VM that is there already → nothing to move, whether it moved or never did',
+  async (t) => {
+    const on = await start(t);
+    const { client } = on.daemon;
+    const refusedAt = async (moves: object[]) => {
+      const { reason, violations } = await failure(
+        t,
+        client.migrations.migrateStorage({ ...on.move, moves }),
+        CallError,
+      );
+      t.is(reason, 'MOVE_INVALID');
+      return violations.map(({ field, message }) => `${field}: ${message}`);
+    };
+    const here = (datastoreId: string) => `${vmId} is already in ${datastoreId}: nothing to move`;
+    const toHome = { vmId, toDatastoreId: on.home };
+    const field = 'toDatastoreId';
+    t.deepEqual(await refusedAt([toHome]), [`moves[0].${field}: ${here(on.home)}`]);
+    t.deepEqual(await refusedAt([{ vmId: 'vm-00002', toDatastoreId: on.other }, toHome]), [
+      `moves[1].${field}: ${here(on.home)}`,
+    ]);
+    const { runId } = await client.migrations.migrateStorage(on.move);
+    t.is((await client.waitForRun(runId)).result, RunResult.SUCCEEDED);
+    t.deepEqual(await refusedAt(on.move.moves), [`moves[0].${field}: ${here(on.other)}`]);
+  },
+);
+
 test.serial('a planned run while disks move → refused; a test is not', async (t) => {
   const on = await start(t, { operationMs: { mirrorDisks: 3_600_000 } });
   const { client } = on.daemon;
