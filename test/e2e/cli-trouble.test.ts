@@ -25,6 +25,27 @@ for (const [what, row] of [
     t.like(troubled, [{ computeId: 'lab-compute-b', problem: { reason: 'REMOTE_UNREACHABLE' } }]);
   });
 
+  test(`${what} of a lost site: warned of; recorded ones are listed, never unmarked`, async (t) => {
+    const { type, lab } = await cliOnLab(t);
+    await type(what);
+    await type('site', 'lost', 'site-a', '--reason', 'a drill');
+    const warning = /^! lab-compute-a: site "site-a" of lab-compute-a is declared lost: it is not/m;
+    const problem = { computeId: 'lab-compute-a', problem: { reason: 'SITE_LOST' } };
+    const all = await type(what);
+    t.is(all.exit, 0);
+    t.regex(all.err, warning);
+    t.notRegex(all.out, row);
+    await lab.setDown('lab-compute-b', true);
+    for (const more of [['--compute', 'lab-compute-a'], ['--recorded']]) {
+      const { exit, out, err } = await type(what, ...more);
+      t.is(exit, 0);
+      t.regex(out, row);
+      t.regex(err, warning);
+      t.notRegex(err, /does not answer/);
+      t.like(linesOf((await type(what, ...more, '--json')).out)[0], problem);
+    }
+  });
+
   test(`${what}: every compute down, or the only one asked → unavailable`, async (t) => {
     const { type, lab } = await cliOnLab(t);
     await lab.setDown('lab-compute-a', true);

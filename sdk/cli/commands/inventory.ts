@@ -168,13 +168,6 @@ interface DevicesOptions {
 const remotesOf = (cli: Cli, kind: RemoteKind, siteId = ''): Promise<Remote[]> =>
   cli.client.inventory.remotes({ siteId, kind });
 
-const computeIds = async (cli: Cli, asked: readonly string[]): Promise<readonly string[]> =>
-  asked.length > 0
-    ? asked
-    : (await remotesOf(cli, RemoteKind.COMPUTE))
-        .filter(({ health }) => health !== RemoteHealth.LOST)
-        .map(({ id }) => id);
-
 /** What one remote's trouble is: the others are asked all the same. */
 const troubles: ReadonlySet<unknown> = new Set([
   'REMOTE_UNREACHABLE',
@@ -183,36 +176,63 @@ const troubles: ReadonlySet<unknown> = new Set([
   'VERB_UNSUPPORTED',
 ]);
 
-/** Lists each compute, and tells of those that could not be; throws if that was the only one. */
-const eachCompute = async (
-  cli: Cli,
-  asked: readonly string[],
-  list: (computeId: string) => Promise<void>,
-): Promise<void> => {
-  const { terminal } = cli;
-  const failures: CallError[] = [];
-  const ids = await computeIds(cli, asked);
-  for (const computeId of ids) {
-    try {
-      await list(computeId);
-    } catch (error) {
-      if (!(error instanceof CallError && troubles.has(error.reason))) throw error;
-      if (ids.length === 1) throw error;
-      failures.push(error);
-      const { reason, message, hint } = error;
-      if (cli.json) cli.line({ computeId, problem: { reason, message, hint } });
-      const words = hint === '' ? message : `${message} (${hint})`;
-      terminal.note(`${terminal.tone('warn', '!')} ${computeId}: ${words}`);
-    }
-  }
-  if (failures.length > 0 && failures.length === ids.length) cli.exitCode = exits.unavailable;
+interface Asked {
+  readonly compute: readonly string[];
+  readonly recorded: boolean;
+}
+
+type Troubled = Pick<CallError, 'reason' | 'message' | 'hint'>;
+
+const tell = (cli: Cli, computeId: string, problem: Troubled): void => {
+  const { reason, message, hint } = problem;
+  if (cli.json) cli.line({ computeId, problem: { reason, message, hint } });
+  const words = hint === '' ? message : `${message} (${hint})`;
+  cli.terminal.note(`${cli.terminal.tone('warn', '!')} ${computeId}: ${words}`);
 };
 
-const vms = async (cli: Cli, asked: string[], recorded: boolean): Promise<void> => {
+const lostOf = ({ id, siteId }: Remote): Troubled => ({
+  reason: 'SITE_LOST',
+  message: `site "${siteId}" of ${id} is declared lost: it is not asked`,
+  hint: `once it is back: siteswap site reachable ${siteId} --reason …`,
+});
+
+/**
+ * Lists each compute, and tells of those that could not be; throws if that was the only one. What
+ * is recorded of a lost site is listed to who names the compute or asks for it, marked as such.
+ */
+const eachCompute = async (
+  cli: Cli,
+  { compute, recorded }: Asked,
+  list: (computeId: string) => Promise<void>,
+): Promise<void> => {
+  const computes = await remotesOf(cli, RemoteKind.COMPUTE);
+  const lost = new Map(
+    computes.filter(({ health }) => health === RemoteHealth.LOST).map((one) => [one.id, one]),
+  );
+  const ids = compute.length > 0 ? compute : computes.map(({ id }) => id);
+  let failed = 0;
+  for (const computeId of ids) {
+    const remote = lost.get(computeId);
+    if (remote !== undefined) tell(cli, computeId, lostOf(remote));
+    try {
+      if (remote === undefined || recorded || compute.length > 0) await list(computeId);
+      else failed++;
+    } catch (error) {
+      if (!(error instanceof CallError && troubles.has(error.reason))) throw error;
+      if (ids.length === 1 && !recorded) throw error;
+      failed++;
+      if (remote === undefined) tell(cli, computeId, error);
+    }
+  }
+  // Nobody is asked for what is recorded, so nobody is unavailable.
+  if (!recorded && failed > 0 && failed === ids.length) cli.exitCode = exits.unavailable;
+};
+
+const vms = async (cli: Cli, asked: Asked): Promise<void> => {
   const { terminal, client } = cli;
   const rows: string[][] = [];
   await eachCompute(cli, asked, async (computeId) => {
-    for await (const vm of client.inventory.vms({ computeId, recorded })) {
+    for await (const vm of client.inventory.vms({ computeId, recorded: asked.recorded })) {
       if (cli.json) cli.line({ computeId, ...vm });
       const name = vm.name === vm.id ? '' : vm.name;
       const power = toned(terminal, wordOf(PowerState, vm.power));
@@ -225,11 +245,14 @@ const vms = async (cli: Cli, asked: string[], recorded: boolean): Promise<void> 
   terminal.print(table(terminal, columns, rows));
 };
 
-const datastores = async (cli: Cli, asked: string[], recorded: boolean): Promise<void> => {
+const datastores = async (cli: Cli, asked: Asked): Promise<void> => {
   const { terminal, client } = cli;
   const rows: string[][] = [];
   await eachCompute(cli, asked, async (computeId) => {
-    for await (const datastore of client.inventory.datastores({ computeId, recorded })) {
+    for await (const datastore of client.inventory.datastores({
+      computeId,
+      recorded: asked.recorded,
+    })) {
       if (cli.json) cli.line({ computeId, ...datastore });
       const { id, name, mounted, instance, devices } = datastore;
       const state = mounted ? terminal.tone('good', 'mounted') : 'not mounted';
@@ -307,7 +330,7 @@ export const addInventory = (program: Command, cli: Cli): void => {
     .option('--compute <id...>', 'only of these computes')
     .option(...recordedOption)
     .addHelpText('after', '\nExamples:\n  siteswap vms --compute compute-west')
-    .action(({ compute = [], recorded = false }) => vms(cli, compute, recorded));
+    .action(({ compute = [], recorded = false }) => vms(cli, { compute, recorded }));
   program
     .command('datastores')
     .summary('list datastores')
@@ -315,5 +338,5 @@ export const addInventory = (program: Command, cli: Cli): void => {
     .option('--compute <id...>', 'only of these computes')
     .option(...recordedOption)
     .addHelpText('after', '\nExamples:\n  siteswap datastores')
-    .action(({ compute = [], recorded = false }) => datastores(cli, compute, recorded));
+    .action(({ compute = [], recorded = false }) => datastores(cli, { compute, recorded }));
 };
