@@ -46,6 +46,13 @@ const syncNothing: Patch = {
   put: 'async (call) => call.items.map(({ id }) => ({ id, ok: true }))',
 };
 
+/** Whatever a sync has reached counts as the last bytes. */
+const proveNothing: Patch = {
+  module: 'daemon/steps/proof',
+  find: 'pointAtMs === undefined || atMs > pointAtMs : atMs >= clockMs',
+  put: 'true : true',
+};
+
 const seeNothing: Patch = {
   module: 'daemon/steps/verify',
   find: "'fault' in answer ? answer : judge(item, answer.value, call.instance)",
@@ -114,8 +121,8 @@ export const mutants: readonly Mutant[] = [
     caughtBy: 'never-two-writers',
   },
   {
-    defect: 'the last bytes are not copied, and the copy promoted by force',
-    patches: [syncNothing, alwaysForce],
+    defect: 'the last bytes are not copied nor asked for, and the copy promoted by force',
+    patches: [syncNothing, proveNothing, alwaysForce],
     caughtBy: 'no-heartbeat-lost',
   },
   {
