@@ -13,7 +13,7 @@ import { ago, count, dateTime } from '../words.ts';
 const headline = (status: InjectionStatus, { terminal }: Cli): string => {
   const { on, seed, requester, reason, since, until, carrying } = status;
   if (!on) {
-    const left = carrying === 0 ? '' : `; ${count(carrying, 'call')} still carry a draw`;
+    const left = carrying === 0 ? '' : `; ${count(carrying, 'call')} with a draw still on the way`;
     return `injections are off${left}`;
   }
   const by = `by ${requester}${reason === '' ? '' : ` (${reason})`}`;
@@ -73,7 +73,7 @@ const addSwitches = (inject: Command, cli: Cli): void => {
     .description('Switches injections on. Calls fail on purpose from then on.')
     .requiredOption('--reason <text>', 'why; journaled')
     .option('--seed <number>', 'of every draw by chance', wholeNumber, 0)
-    .option('--minutes <number>', 'off by itself after so long', wholeNumber, 0)
+    .option('--minutes <number>', 'off by itself after so long; 0: not by itself', wholeNumber, 0)
     .addHelpText('after', '\nExamples:\n  siteswap inject on --reason "game day" --minutes 60')
     .action(async ({ reason, seed, minutes }) => {
       const request = { requester: cli.requester, reason, seed, forMs: minutes * 60_000 };
