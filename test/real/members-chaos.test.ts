@@ -1,7 +1,8 @@
 /**
  * Members and their database are killed and frozen at random moments, while runs are started at
  * whichever member answers. In the end every run has ended well, a watcher sees each of its events
- * once, and no task was done again. The seed says which strikes there were, and in which order.
+ * once, and no task was done again. The seed says which strikes there were, and in which order;
+ * SITESWAP_TEST_SEED takes another one.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
@@ -12,7 +13,7 @@ import { type PostgresServer, startPostgres } from '../_support/postgres.ts';
 
 const names = ['m1', 'm2', 'm3'];
 const runsWanted = Number(process.env.SITESWAP_TEST_CHAOS_RUNS ?? 6);
-const seed = Number(process.env.SITESWAP_TEST_SEED ?? Date.now() % 1_000_000);
+const seed = Number(process.env.SITESWAP_TEST_SEED ?? 7);
 
 /** Each promote takes this long: strikes fall into calls. */
 const slow = {

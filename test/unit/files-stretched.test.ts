@@ -85,9 +85,13 @@ test('preference: a call under an older epoch → fenced; settled by its key', a
   const newer = a.context(key, { epoch: 2 });
   t.is(wordOf(await a.done('setSitePreference', g1.a, { siteId: 'b' }, newer)), 'ok');
   t.is((await a.settle('setSitePreference', g1.a, newer)).verdict, 'done');
-  const old = a.context('run-1/switch-site-preference/undo/1', { epoch: 1 });
+  const undoKey = 'run-1/switch-site-preference/undo/1';
+  const old = a.context(undoKey, { epoch: 1 });
   t.is(wordOf(await a.done('setSitePreference', g1.a, { siteId: 'a' }, old)), 'fenced');
-  t.is((await a.settle('setSitePreference', g1.a, old)).verdict, 'absent');
+  // Who has lost the run is told nothing that it could go on with.
+  t.is((await a.settle('setSitePreference', g1.a, old)).verdict, 'unknowable');
+  const owner = a.context(undoKey, { epoch: 2 });
+  t.is((await a.settle('setSitePreference', g1.a, owner)).verdict, 'absent');
 });
 
 test('sites parted: the preferred one goes on, the other acknowledges nothing more', async (t) => {

@@ -16,7 +16,7 @@ const bytesPerEntryMax = 150;
 const pageShare = 1.2;
 
 /** Where registering stands among the steps of a planned run. */
-const register = 7;
+const register = 8;
 
 /** For each fault that is like no other: it, its policy, and its place. */
 const bytesPerFaultMax = 600;
