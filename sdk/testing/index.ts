@@ -34,7 +34,7 @@ export {
 } from './config.ts';
 
 /** A daemon that is not healthy after this long never will be. */
-const startMsMax = 20_000;
+const startMsMax = 60_000;
 
 /** Between two looks at a daemon that is starting. */
 const lookMs = 25;

@@ -53,9 +53,11 @@ const driveTo = async (sites: QemuSites, step: Step): Promise<void> => {
   const driver = spawn(process.execPath, [script, JSON.stringify(sites.a), id, key, step], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  await once(driver.stdout, 'data');
+  const ended = once(driver, 'exit');
+  const early = ended.then(() => Promise.reject(new Error(`the driver ended before ${step}`)));
+  await Promise.race([once(driver.stdout, 'data'), early]);
   driver.kill('SIGKILL');
-  await once(driver, 'exit');
+  await ended;
 };
 
 const running = async (t: ExecutionContext): Promise<QemuSites> => {
