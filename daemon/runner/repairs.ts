@@ -97,7 +97,9 @@ export class Repairs {
     const lost = sites.find((siteId) => catalog.state.lostSites.has(siteId));
     if (lost !== undefined) {
       const message = `site "${lost}" is declared lost: what it really is cannot be asked`;
-      throw new SiteswapError('SITE_LOST', message, { subject: lost });
+      const back = `siteswap site reachable ${lost} --reason …`;
+      const hint = `Once it is back: ${back}, then inspect again.`;
+      throw new SiteswapError('SITE_LOST', message, { subject: lost, hint });
     }
     await scout.refresh(sites, arraysOf(plan));
   }

@@ -117,6 +117,12 @@ test('repair: a site that is declared lost → not asked, nothing adopted', asyn
   const world = await made();
   await world.engine.declareLost('site-a', 'ann', 'fire');
   const calls = await world.lab.calls('lab-a');
-  t.like(await t.throwsAsync(world.engine.inspectPlan('payroll')), { reason: 'SITE_LOST' });
+  const refused = await t.throwsAsync(world.engine.inspectPlan('payroll'));
+  t.like(refused, { reason: 'SITE_LOST' });
+  // No run of any mode would make the lost site answer.
+  t.regex(
+    (refused as unknown as { hint: string }).hint,
+    /^Once it is back: siteswap site reachable/,
+  );
   t.deepEqual(await world.lab.calls('lab-a'), calls);
 });
