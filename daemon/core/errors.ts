@@ -109,7 +109,7 @@ export const errorTable = {
     code: 'PERMISSION_DENIED',
     owner: 'engine',
     meaning: 'The call needs the role `injector`, and its caller has not shown that it has it.',
-    next: 'Send the token of `injector` in the configuration; without one nobody has the role.',
+    next: 'Send the token of `injector` in the configuration; set one first if there is none.',
   },
   RULE_NOT_FOUND: {
     code: 'NOT_FOUND',

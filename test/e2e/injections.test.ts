@@ -36,6 +36,8 @@ test.serial('cli: without the role → refused by name; status needs none', asyn
   t.regex(refused.err, /ROLE_MISSING/);
   const wrong = await withToken('wrong', () => type('inject', 'off'));
   t.regex(wrong.err, /not the token/);
+  // There is a token: that nobody had the role would be wrong.
+  t.notRegex(wrong.err, /nobody has/);
   t.regex((await type('inject', 'status')).out, /injections are off/);
 });
 
