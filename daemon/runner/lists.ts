@@ -61,7 +61,12 @@ export const failed = (remote: RemoteConfig, fault: Fault): SiteswapError => {
       : fault.owner === 'plugin'
         ? 'PLUGIN_FAILED'
         : 'REMOTE_UNREACHABLE';
-  return new SiteswapError(reason, `${remote.kind} "${remote.id}": ${fault.message}`, {
+  // A plugin that names the remote itself is not made to say it twice.
+  const named = `${remote.kind} ${remote.id} `;
+  const words = fault.message.startsWith(named)
+    ? ` ${fault.message.slice(named.length)}`
+    : `: ${fault.message}`;
+  return new SiteswapError(reason, `${remote.kind} "${remote.id}"${words}`, {
     subject: remote.id,
     vendorCode: fault.code ?? '',
     ...(fault.hint === undefined ? {} : { hint: fault.hint }),

@@ -1,8 +1,9 @@
 /** What remotes are asked for their lists, and what they need not be asked again. */
 import test from 'ava';
 import { sameFacts } from '../../daemon/runner/facts.ts';
-import { Lists } from '../../daemon/runner/lists.ts';
+import { failed, Lists } from '../../daemon/runner/lists.ts';
 import type { ListingJob, ListingResult, Pool, RemoteConfig } from '../../daemon/workers/pool.ts';
+import type { Fault } from '../../sdk/plugin/fault.ts';
 import { ManualClock } from '../_support/manual-clock.ts';
 
 const remote: RemoteConfig = {
@@ -105,4 +106,12 @@ test('evidence is the same by what it says, not by when, and not in part', (t) =
   t.false(sameFacts(evidence(1, many), evidence(1, [...many.slice(0, -1), 'vm-x'])));
   const one = evidence(1, ['1']);
   t.false(sameFacts(one, { ...one, remote: { ...one.remote, siteId: 'other' } }));
+});
+
+test('a fault that names its remote already → named once; any other → the remote is put before', (t) => {
+  const told = (message: string) =>
+    failed(remote, { kind: 'unreachable', owner: 'array', message, code: 'X' } as Fault).message;
+  t.is(told('compute c does not answer: gone'), 'compute "c" does not answer: gone');
+  t.is(told('compute cc does not answer'), 'compute "c": compute cc does not answer');
+  t.is(told('no route'), 'compute "c": no route');
 });
