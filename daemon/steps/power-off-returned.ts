@@ -3,30 +3,14 @@
  * other one, and what these would write is refused. A VM that is not known there does not run, if
  * a second look says so too.
  */
-import type { Answer, ValueAnswer } from '../../sdk/plugin/verbs.ts';
+
 import type { VmItem } from '../core/frozen.ts';
+import { changeUnlessGone } from './gone.ts';
 import { changeMsMax } from './limits.ts';
 import { patient } from './policies.ts';
 import { runUnlessFree, settleUnlessFree } from './sparing.ts';
 import { defineVmStep, type StepCall } from './step.ts';
-import { changeVms, settleVms, statusOfVms } from './targets.ts';
-
-const isMissing = (answer: Answer | ValueAnswer<unknown>): boolean =>
-  'fault' in answer && answer.fault.kind === 'missing';
-
-const switchOff = async (call: StepCall<VmItem>): Promise<readonly Answer[]> => {
-  const asked = await changeVms(call, 'powerOff');
-  const missing = new Set(asked.filter(isMissing).map(({ id }) => id));
-  if (missing.size === 0) return asked;
-  const items = call.items.filter(({ id }) => missing.has(id));
-  const looked = await statusOfVms({ ...call, items });
-  const gone = new Set(
-    looked
-      .filter((answer) => isMissing(answer) || ('value' in answer && answer.value.power === 'off'))
-      .map(({ id }) => id),
-  );
-  return asked.map((answer) => (gone.has(answer.id) ? { id: answer.id, ok: true } : answer));
-};
+import { settleVms } from './targets.ts';
 
 export const powerOffReturned = defineVmStep({
   name: 'power-off-returned',
@@ -36,7 +20,7 @@ export const powerOffReturned = defineVmStep({
   verbs: ['powerOff'],
   helpers: ['vmStatus'],
 
-  run: runUnlessFree(switchOff),
+  run: runUnlessFree((call: StepCall<VmItem>) => changeUnlessGone(call, 'powerOff')),
   settle: settleUnlessFree((call: StepCall<VmItem>) => settleVms(call, 'powerOff')),
   undo: 'no-return',
   onFault: patient(),

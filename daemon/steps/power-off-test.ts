@@ -1,8 +1,12 @@
-/** Switches off the test instances: nothing in them is kept, so nobody asks the guests. */
+/**
+ * Switches off the test instances: nothing in them is kept, so nobody asks the guests. What a test
+ * that stopped early never registered is off already.
+ */
+import { changeUnlessGone } from './gone.ts';
 import { changeMsMax } from './limits.ts';
 import { patient } from './policies.ts';
 import { defineVmStep } from './step.ts';
-import { changeVms, settleVms } from './targets.ts';
+import { settleVms } from './targets.ts';
 
 export const powerOffTest = defineVmStep({
   name: 'power-off-test',
@@ -10,8 +14,9 @@ export const powerOffTest = defineVmStep({
   remote: 'compute',
   timeoutMs: changeMsMax,
   verbs: ['powerOff'],
+  helpers: ['vmStatus'],
 
-  run: (call) => changeVms(call, 'powerOff'),
+  run: (call) => changeUnlessGone(call, 'powerOff'),
   settle: (call) => settleVms(call, 'powerOff'),
   // A cleanup only goes forward: what is left over is taken away by the next one.
   undo: 'no-return',

@@ -1,8 +1,9 @@
-/** Removes the test instances from the recovery site's compute. */
+/** Removes the test instances from the recovery site's compute, as far as a test came to them. */
+import { changeUnlessGone } from './gone.ts';
 import { changeMsMax } from './limits.ts';
 import { patient } from './policies.ts';
 import { defineVmStep } from './step.ts';
-import { changeVms, settleVms } from './targets.ts';
+import { settleVms } from './targets.ts';
 
 export const unregisterTest = defineVmStep({
   name: 'unregister-test',
@@ -10,8 +11,9 @@ export const unregisterTest = defineVmStep({
   remote: 'compute',
   timeoutMs: changeMsMax,
   verbs: ['unregister'],
+  helpers: ['vmStatus'],
 
-  run: (call) => changeVms(call, 'unregister'),
+  run: (call) => changeUnlessGone(call, 'unregister'),
   settle: (call) => settleVms(call, 'unregister'),
   undo: 'no-return',
   onFault: patient(),

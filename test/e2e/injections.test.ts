@@ -116,3 +116,27 @@ test.serial('client: a rule that cannot be is refused with its path', async (t) 
   t.regex(error?.violations[0]?.field ?? '', /^rules\[0\]\.effect/);
   t.deepEqual(engine.injections.rules(), []);
 });
+
+for (const step of ['test-copy', 'mount', 'register']) {
+  test.serial(
+    `cli: a test refused at ${step} → its cleanup takes away what is there`,
+    async (t) => {
+      const { type, write, engine } = await cliOnLab(t);
+      await type('plan', 'apply', await write('shop.yaml', plan));
+      await withToken(injectorToken, async () => {
+        const rule = `{ name: no, step: ${step}, mode: test, effect: { effect: refuse } }`;
+        const file = await write('no.yaml', `name: no\nrules:\n  - ${rule}\n`);
+        await type('inject', 'add', file);
+        await type('inject', 'on', '--reason', 'a test');
+        t.is((await type('run', 'shop', '--mode', 'test')).exit, 1);
+        await type('inject', 'off');
+      });
+      const [{ runId = '' } = {}] = engine.listRuns({ openOnly: true });
+      await type('resume', runId, '--decision', 'abandon');
+      const cleanup = await type('run', 'shop', '--mode', 'cleanup');
+      t.is(cleanup.exit, 0, cleanup.out);
+      t.is(engine.getPlan('shop').state, 'ready');
+      t.is((await type('run', 'shop', '--mode', 'test')).exit, 0);
+    },
+  );
+}

@@ -103,9 +103,9 @@ export const mutants: readonly Mutant[] = [
     defect: 'VMs of the site that is back are switched on, not off',
     patches: [
       {
-        module: 'daemon/steps/power-off-returned',
-        find: "await changeVms(call, 'powerOff')",
-        put: "await changeVms(call, 'powerOn')",
+        module: 'daemon/steps/gone',
+        find: 'await changeVms(call, verb)',
+        put: "await changeVms(call, call.instance === 'test' ? verb : 'powerOn')",
       },
     ],
     caughtBy: 'nothing-starts-there',

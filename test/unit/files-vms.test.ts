@@ -143,3 +143,15 @@ test('files in a datastore go with it to the other side', async (t) => {
     value: ['vm1/vm1.conf'],
   });
 });
+
+for (const synced of [true, false]) {
+  test(`a cleanup where no test was, synced ${synced} → what is not there is told apart`, async (t) => {
+    const { a, b, computeB } = await sitesFor(t);
+    if (synced) t.is(wordOf(await a.done('sync', g1.a)), 'ok');
+    t.is(wordOf(await computeB.done('powerOff', testVm)), 'missing');
+    t.is(wordOf(await computeB.call('vmStatus', testVm)), 'missing');
+    t.is(wordOf(await computeB.done('unregister', testVm)), 'ok');
+    t.is(wordOf(await computeB.done('unmount', { id: 'ds-d1', instance: 'test' })), 'ok');
+    t.is(wordOf(await b.done('testFailoverStop', g1.b)), 'ok');
+  });
+}

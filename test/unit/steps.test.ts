@@ -76,6 +76,7 @@ test('steps: every verb that a step calls is declared by it', async (t) => {
     const script: Script = {
       shutDown: failing('refused'),
       powerOff: failing('missing'),
+      unregister: failing('missing'),
       powerOn: failing('conflict'),
       vmStatus: (id) => statusOf({ registered: id !== 'away' })(id),
       findInstances: (id) => ({ id, value: copies }),
