@@ -42,6 +42,8 @@ export interface Reaction {
 export interface GameDay {
   readonly run: Run;
   readonly report: RunReport;
+  /** As it stood last: a cleanup may be parked, and then the test is not gone. */
+  readonly cleanup: Run;
   readonly reactions: readonly Reaction[];
   /** What each rule did; those that did nothing say so. */
   readonly rules: readonly InjectionRuleStatus[];
@@ -84,14 +86,14 @@ const baselineOf = async (
 };
 
 /** Takes the test away again, whatever it came to. */
-const cleanUp = async (client: SiteswapClient, run: Run, request: GameDayRequest) => {
+const cleanUp = async (client: SiteswapClient, run: Run, request: GameDayRequest): Promise<Run> => {
   const { planId, requester, deadlineMs } = request;
   if (run.status !== RunStatus.ENDED) {
     const { runId } = run;
     await client.runs.resume({ runId, requester, decision: Decision.ABANDON });
   }
   const { runId } = await client.runs.start({ planId, mode: Mode.CLEANUP, requester });
-  await client.waitForRun(runId, { deadlineMs });
+  return client.waitForRun(runId, { deadlineMs });
 };
 
 /**
@@ -133,7 +135,7 @@ export const playGameDay = async (
     if (rules.length > 0) await client.injections.remove({ requester, names });
   }
   const reactions = await reactionsOf(client, run.runId);
-  await cleanUp(client, run, request);
+  const cleanup = await cleanUp(client, run, request);
   const report = await client.runs.report(run.runId);
-  return { run, report, reactions, rules, ...(baseline && { baseline }) };
+  return { run, report, cleanup, reactions, rules, ...(baseline && { baseline }) };
 };

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import test from 'ava';
-import { CallError, connect } from '../../sdk/client/index.ts';
+import { CallError, connect, ItemOutcome } from '../../sdk/client/index.ts';
 import { cliOnLab, injectorToken, plan } from '../_support/cli-on-lab.ts';
 
 const scenario = `name: a lost reply
@@ -73,7 +73,7 @@ test.serial('cli: add, on, a run under it, off, export → loud while it is on',
 });
 
 test.serial('cli: gameday → the fault, the reaction, the times; nothing is left on', async (t) => {
-  const { type, write, engine } = await cliOnLab(t);
+  const { type, write, engine, client } = await cliOnLab(t);
   await type('plan', 'apply', await write('shop.yaml', plan));
   await type('run', 'shop', '--mode', 'test');
   await type('run', 'shop', '--mode', 'cleanup');
@@ -87,6 +87,13 @@ test.serial('cli: gameday → the fault, the reaction, the times; nothing is lef
     t.is(day.exit, 1, day.err);
     t.regex(day.out, /power-on .*refused \[NO_POWER\] +stop/);
     t.regex(day.out, /time to recover: .*without injections/);
+    t.regex(day.out, /^test run \S+: parked$/m);
+    t.regex(day.out, /^cleanup run \S+: succeeded$/m);
+    const [, test] = engine.listRuns({ openOnly: false });
+    const { items } = await client.runs.report(test?.runId ?? '');
+    const left = items.filter(({ outcome }) => outcome !== ItemOutcome.DONE).length;
+    t.true(left > 1);
+    t.regex(day.out, new RegExp(`^${left} of ${items.length} items would not have come up$`, 'm'));
     t.false(engine.injections.on);
     t.deepEqual(engine.injections.rules(), []);
     t.is(engine.getPlan('shop').state, 'ready');
