@@ -219,15 +219,21 @@ const printEvents = async (
 };
 
 /**
- * Follows until the run has ended or needs a person; answers the exit code. Ctrl-C ends only the
- * following. Events behind `cursor` are told; without one, for people: those from now on.
+ * Follows until the run has ended or needs a person; answers the exit code. Ctrl-C, or `ended`,
+ * ends only the following. Events behind `cursor` are told; without one, for people: those from
+ * now on.
  */
-export const follow = async (cli: Cli, runId: string, cursor?: number): Promise<number> => {
+export const follow = async (
+  cli: Cli,
+  runId: string,
+  cursor?: number,
+  ended: AbortSignal = new AbortController().signal,
+): Promise<number> => {
   const interrupt = new AbortController();
   const onInterrupt = () => interrupt.abort();
   process.once('SIGINT', onInterrupt);
   try {
-    const { signal } = interrupt;
+    const signal = AbortSignal.any([interrupt.signal, ended]);
     const run = cli.json
       ? await printEvents(cli, runId, cursor ?? 0, signal)
       : await drawUntilSettled(cli, runId, cursor, signal);
@@ -235,7 +241,7 @@ export const follow = async (cli: Cli, runId: string, cursor?: number): Promise<
     cli.terminal.note(`the run goes on (${outcomeOf(run)}): siteswap watch ${runId}`);
     return exits.interrupted;
   } catch (error) {
-    if (!interrupt.signal.aborted) throw error;
+    if (!interrupt.signal.aborted && !ended.aborted) throw error;
     return exits.interrupted;
   } finally {
     process.removeListener('SIGINT', onInterrupt);

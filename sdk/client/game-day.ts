@@ -26,6 +26,10 @@ export interface GameDayRequest {
   readonly requester: string;
   /** For each of its parts: the test, switching off, the cleanup. */
   readonly deadlineMs: number;
+  /** Ends it early: injections are switched off, and the run that is under way goes on. */
+  readonly signal?: AbortSignal;
+  /** Told of the test and of the cleanup as they start, and waited for: to follow them. */
+  readonly onRun?: (runId: string) => Promise<void>;
 }
 
 /** A fault, and what its policy made of it. */
@@ -85,15 +89,22 @@ const baselineOf = async (
   return undefined;
 };
 
+const waitFor = async (client: SiteswapClient, runId: string, request: GameDayRequest) => {
+  const { deadlineMs, signal } = request;
+  await request.onRun?.(runId);
+  return client.waitForRun(runId, { deadlineMs, ...(signal && { signal }) });
+};
+
 /** Takes the test away again, whatever it came to. */
 const cleanUp = async (client: SiteswapClient, run: Run, request: GameDayRequest): Promise<Run> => {
-  const { planId, requester, deadlineMs } = request;
+  const { planId, requester } = request;
+  request.signal?.throwIfAborted();
   if (run.status !== RunStatus.ENDED) {
     const { runId } = run;
     await client.runs.resume({ runId, requester, decision: Decision.ABANDON });
   }
   const { runId } = await client.runs.start({ planId, mode: Mode.CLEANUP, requester });
-  return client.waitForRun(runId, { deadlineMs });
+  return waitFor(client, runId, request);
 };
 
 /**
@@ -127,8 +138,9 @@ export const playGameDay = async (
     await client.injections.add({ requester, rules: [...request.rules] });
     const reason = `game day of plan ${planId}: ${name}`;
     await client.injections.enable({ requester, reason, seed, forMs: deadlineMs });
+    request.signal?.throwIfAborted();
     const { runId } = await client.runs.start({ planId, mode: Mode.TEST, requester });
-    run = await client.waitForRun(runId, { deadlineMs });
+    run = await waitFor(client, runId, request);
   } finally {
     const status = await client.injections.disable({ requester }, { deadlineMs });
     rules = status.rules.filter((rule) => names.includes(rule.name));

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
 import { CallError, connect, ItemOutcome } from '../../sdk/client/index.ts';
 import { cliOnLab, injectorToken, plan } from '../_support/cli-on-lab.ts';
@@ -146,4 +147,26 @@ for (const step of ['test-copy', 'mount', 'register']) {
       t.is((await type('run', 'shop', '--mode', 'test')).exit, 0);
     },
   );
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test.serial(`cli: gameday ended by ${signal} → injections off, and what is left`, async (t) => {
+    const { type, write, engine } = await cliOnLab(t);
+    await type('plan', 'apply', await write('shop.yaml', plan));
+    await withToken(injectorToken, async () => {
+      const rule = '{ name: slow, step: power-on, effect: { effect: delay, delayMs: 1500 } }';
+      const file = await write('slow.yaml', `name: slow\nrules:\n  - ${rule}\n`);
+      const playing = type('gameday', 'shop', '--scenario', file);
+      while (engine.listRuns({ openOnly: true }).length === 0) await delay(5);
+      process.emit(signal, signal);
+      const { exit, err } = await playing;
+      t.is(exit, 130, err);
+      t.false(engine.injections.on);
+      t.deepEqual(engine.injections.rules(), []);
+      const [{ runId = '' } = {}, ...others] = engine.listRuns({ openOnly: false });
+      t.deepEqual(others, []);
+      t.true(err.includes(`test run ${runId} is left`), err);
+      t.regex(err, /siteswap run shop --mode cleanup/);
+    });
+  });
 }

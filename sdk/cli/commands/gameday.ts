@@ -4,6 +4,7 @@
  */
 import type { Command } from 'commander';
 import {
+  CallError,
   FaultKind,
   type GameDay,
   ItemOutcome,
@@ -17,6 +18,7 @@ import { readScenario, wholeNumber } from '../arguments.ts';
 import type { Cli } from '../cli.ts';
 import { wordOf } from '../enums.ts';
 import { exits } from '../exit.ts';
+import { follow } from '../follow.ts';
 import { table } from '../terminal.ts';
 import { outcomeOf } from '../views/run.ts';
 import { count, duration } from '../words.ts';
@@ -68,6 +70,59 @@ export const gameDayText = (day: GameDay, cli: Cli): string => {
   ].join('\n');
 };
 
+interface Options {
+  readonly scenario: string;
+  readonly minutes: number;
+}
+
+/** Ended early: injections are off by now, and what was started is still there. */
+const leftOver = (cli: Cli, planId: string, runIds: readonly string[]): void => {
+  cli.terminal.note('ended early; the injections are off');
+  const [test, cleanup] = runIds;
+  if (cleanup !== undefined) cli.terminal.note(`cleanup run ${cleanup}: siteswap watch ${cleanup}`);
+  else if (test !== undefined) {
+    cli.terminal.note(`test run ${test} is left: siteswap watch ${test}`);
+    cli.terminal.note(`when it has ended: siteswap run ${planId} --mode cleanup`);
+  }
+};
+
+const isEnd = (error: unknown): boolean =>
+  error instanceof CallError
+    ? error.code === 'CANCELLED'
+    : error instanceof Error && error.name === 'AbortError';
+
+const play = async (cli: Cli, planId: string, options: Options): Promise<void> => {
+  const { rules, seed, name } = await readScenario(options.scenario);
+  const stop = new AbortController();
+  const onStop = () => stop.abort();
+  const runIds: string[] = [];
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onStop);
+  try {
+    const day = await playGameDay(cli.client, {
+      planId,
+      name,
+      seed,
+      rules: rules.map(ruleMessage),
+      requester: cli.requester,
+      deadlineMs: options.minutes * 60_000,
+      signal: stop.signal,
+      onRun: async (runId) => {
+        runIds.push(runId);
+        if (!cli.json) await follow(cli, runId, 0, stop.signal);
+      },
+    });
+    cli.answer(day, () => gameDayText(day, cli));
+    if (!endedWell(day.run) || !endedWell(day.cleanup)) cli.exitCode = exits.notWell;
+  } catch (error) {
+    // Anything else may be a failure to switch the injections off: that is told as it is.
+    if (!stop.signal.aborted || !isEnd(error)) throw error;
+    leftOver(cli, planId, runIds);
+    cli.exitCode = exits.interrupted;
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, onStop);
+  }
+};
+
 /** Adds the command. */
 export const addGameDay = (program: Command, cli: Cli): void => {
   program
@@ -82,18 +137,5 @@ export const addGameDay = (program: Command, cli: Cli): void => {
     .requiredOption('--scenario <file>', 'YAML; - is standard input')
     .option('--minutes <number>', 'how long it may take', wholeNumber, 60)
     .addHelpText('after', '\nExamples:\n  siteswap gameday billing --scenario lost-reply.yaml')
-    .action(async (planId: string, options: { scenario: string; minutes: number }) => {
-      const { rules, seed, name } = await readScenario(options.scenario);
-      const day = await playGameDay(cli.client, {
-        planId,
-        name,
-        seed,
-        rules: rules.map(ruleMessage),
-        requester: cli.requester,
-        deadlineMs: options.minutes * 60_000,
-      });
-      cli.answer(day, () => gameDayText(day, cli));
-      const well = endedWell(day.run) && endedWell(day.cleanup);
-      if (!well) cli.exitCode = exits.notWell;
-    });
+    .action((planId: string, options: Options) => play(cli, planId, options));
 };
