@@ -74,6 +74,7 @@ export const valueShapes: { readonly [V in TargetVerb]?: z.ZodType } = {
       disks: z.array(z.string()),
       record: z.string().exactOptional(),
       digest: z.string().exactOptional(),
+      chosen: z.boolean().exactOptional(),
     }),
   ),
 };

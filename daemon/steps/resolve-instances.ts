@@ -64,11 +64,14 @@ const look = async (call: StepCall<VmItem>): Promise<ReadonlyMap<string, Found>>
   return found;
 };
 
-/** One copy, and where the compute was last heard to have it: nobody needs to be told. */
+/**
+ * One copy, where a compute was last heard to have it, and this one has no other in mind, as after
+ * a migration that its site forgot: nobody needs to be told.
+ */
 const isWhereExpected = (found: readonly FoundInstance[], { datastoreIds }: VmItem): boolean =>
   isPlain(found) &&
   found.length === datastoreIds.length &&
-  found.every(({ datastoreId }) => datastoreIds.includes(datastoreId));
+  found.every(({ datastoreId, chosen }) => chosen !== false && datastoreIds.includes(datastoreId));
 
 /** What can be said of a VM by now; the target that a choice still has to be told to. */
 const judge = (

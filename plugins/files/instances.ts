@@ -102,11 +102,13 @@ export const findInstances = async (
   const opened = await openAll(state, instance);
   const answers: ValueAnswer<readonly FoundInstance[]>[] = [];
   for (const { id } of targets) {
+    const choice = state.choices?.[placeOf(instance, id)];
     try {
       const value: FoundInstance[] = [];
       for (const one of opened) {
         const copy = await copyIn(one, id, digests);
-        if (copy !== undefined) value.push(copy);
+        if (copy === undefined) continue;
+        value.push(choice ? { ...copy, chosen: choice.includes(copy.datastoreId) } : copy);
       }
       if (value.length === 0) await checkOnSite(compute, id);
       answers.push({ id, value });

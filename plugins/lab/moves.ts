@@ -89,6 +89,7 @@ export const findInstances = (
   const { world, compute } = call;
   if (!world.images.has(id)) return unknownVm(id);
   const found: FoundInstance[] = [];
+  const choice = compute.vms[instance].get(id)?.standsOn;
   for (const datastoreId of placesOf(world, id)) {
     const medium = mountedAt(compute, datastoreId, instance)?.medium;
     if (medium === undefined) continue;
@@ -99,6 +100,7 @@ export const findInstances = (
       datastoreId,
       disks: mark === 'gone' ? [] : ['disk-0'],
       ...(record === undefined ? {} : { record }),
+      ...(choice === undefined ? {} : { chosen: choice.includes(datastoreId) }),
       ...(args.digests === true ? { digest: digestOf(call, medium, id, mark) } : {}),
     });
   }

@@ -93,6 +93,7 @@ const values: Readonly<Record<string, z.ZodType>> = {
       disks: z.array(z.string()),
       record: z.string().optional(),
       digest: z.string().optional(),
+      chosen: z.boolean().optional(),
     }),
   ),
 };

@@ -108,6 +108,8 @@ export interface FoundInstance {
   readonly record?: string;
   /** Of the disks' bytes; only where it was asked for, because that reads them all. */
   readonly digest?: string;
+  /** Whether the compute would register the VM from here; absent: from wherever it stands. */
+  readonly chosen?: boolean;
 }
 
 /** What the compute knows of a VM right now. */

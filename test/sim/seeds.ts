@@ -14,6 +14,9 @@ export const seedsKept: readonly { readonly seed: number; readonly found: string
   { seed: 378, found: 'a VM that was said to be missing counted as off, and ran' },
   { seed: 2082, found: 'a fence whose look was cut short counted as done, and had cut nobody off' },
   { seed: 102810, found: 'a VM counted as stopped while the order to pull its plug could arrive' },
+  { seed: 565, found: 'a checker did not know of a failback that had lost its target' },
+  { seed: 874, found: 'a checker took a side that was being replaced for one that is fenced' },
+  { seed: 1890, found: 'a VM came home to a copy that only the compute there remembered' },
   {
     seed: 104080,
     found: 'VMs that ran at the recovery site for ever were waited for by live-migrate',

@@ -23,8 +23,11 @@ const expectedOf: Readonly<Record<Mode, { readonly storage: Expected; readonly v
   cleanup: { storage: { test: 'no copy, unmounted' }, vm: { test: 'unregistered' } },
   fence: {
     storage: {
-      // Where a planned run was overtaken, its source was demoted already.
-      protected: ['source, unmounted', 'prepared, unmounted', 'handed-over, unmounted'],
+      // Where a planned run was overtaken, its source was demoted already; where it was a failback
+      // that lost its target, that target has been a replica all along.
+      protected: ['source', 'prepared', 'handed-over', 'replica'].map(
+        (role) => `${role}, unmounted`,
+      ),
     },
     vm: { protected: ['off', 'unregistered'] },
   },

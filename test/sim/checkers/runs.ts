@@ -41,9 +41,11 @@ export class Run {
     return position;
   }
 
-  itemsAt(group: number, positions: string): readonly Item[] {
+  /** At these positions of a workgroup; without them, all of it. */
+  itemsAt(group: number, positions?: string): readonly Item[] {
     const { workgroups } = this.started.frozen;
     const items = workgroups[this.#origins.get(group) ?? group]?.items ?? [];
+    if (positions === undefined) return items;
     return decodeRanges(positions).flatMap((at) => items[at] ?? []);
   }
 
