@@ -15,14 +15,16 @@ const blocks = [...readme.matchAll(/^```(\w*)\n([\s\S]*?)^```/gm)].map((match) =
   text: match[2] ?? '',
 }));
 
-/** A command's words, without its comment; quotes hold words together. */
-const wordsOf = (line: string): string[] =>
-  [...line.replace(/\s#.*$/, '').matchAll(/"([^"]*)"|\S+/g)].map((match) => match[1] ?? match[0]);
+/** A command's words; quotes hold words together. */
+const wordsOf = (command: string): string[] =>
+  [...command.matchAll(/"([^"]*)"|\S+/g)].map((match) => match[1] ?? match[0]);
 
 const commands = blocks
   .filter(({ language }) => language === 'sh')
   .flatMap(({ text }) => text.trim().split('\n'))
-  .filter((line) => line.startsWith('siteswap ') && !line.endsWith('&'));
+  .map((line) => line.replace(/\s*#.*$/, ''))
+  .filter((line) => line.startsWith('siteswap ') && !line.endsWith('&'))
+  .flatMap((line) => line.split(' && '));
 
 const ready = async (daemon: ChildProcess): Promise<void> => {
   const [said] = await Promise.race([
