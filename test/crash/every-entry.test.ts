@@ -111,5 +111,5 @@ test.serial('crash: after each entry of a rollback → everything is as before',
   result: RunResult.ROLLED_BACK,
   at: 'a',
   from: ({ type }: RunEvent) => type === RunEventType.POLICY_APPLIED,
-  triesMin: 12,
+  triesMin: 8,
 });
