@@ -122,9 +122,16 @@ interface Writing {
   readonly mirror: Mirror;
   /** Does it go on here? */
   readonly depart: (lastAtMs: number) => Promise<Went>;
+  /** Acknowledges apart what follows on a heartbeat that the process at the target wrote. */
+  readonly acknowledgeFrom: (resumedAt: number) => AckLog;
 }
 
-const beat = ({ disks, acks, mirror }: Writing, lineage: string, sequence: number): number => {
+const beat = (
+  { disks, mirror }: Writing,
+  acks: AckLog,
+  lineage: string,
+  sequence: number,
+): number => {
   const atMs = Date.now();
   const { disk, offset } = placeOf(sequence, disks.extents);
   const record = encodeHeartbeat({ sequence, atMs, lineage, bootId });
@@ -148,11 +155,12 @@ const write = async (
 ): Promise<'stopped' | 'gone'> => {
   let dueAt = 0;
   let lastAtMs = 0;
+  let { acks } = writing;
   for (let sequence = from; !stopping || writing.ignoresShutDown; ) {
     const { go, lineage, extraMs } = writing.look();
     if (go === 'stop') throw failure('fenced', `VM ${vmId} lost the right to write`);
     if (go === 'write' && performance.now() >= dueAt && writing.mirror.ready) {
-      lastAtMs = beat(writing, lineage, sequence);
+      lastAtMs = beat(writing, acks, lineage, sequence);
       if (sequence === from) started();
       sequence++;
       dueAt = performance.now() + writing.heartbeatMs + extraMs;
@@ -162,7 +170,10 @@ const write = async (
     await writing.mirror.turn(lastAtMs);
     const went = await writing.depart(lastAtMs);
     if (went === 'gone') return went;
-    if (went === 'returned') sequence = lastOn(writing.disks) + 1;
+    if (went !== 'returned') continue;
+    const last = lastOn(writing.disks);
+    if (last >= sequence) acks = writing.acknowledgeFrom(last);
+    sequence = last + 1;
   }
   return 'stopped';
 };
@@ -198,7 +209,13 @@ const run = async (
     }
     const disks = await openDisks(boot);
     const resumedAt = lastOn(disks);
-    const acks = openAckLog(vm, self.acks ?? bootId, { bootId, lineage, resumedAt });
+    const name = self.acks ?? bootId;
+    const acks = openAckLog(vm, name, { bootId, lineage, resumedAt });
+    const acknowledgeFrom = (last: number): AckLog => {
+      const part = `${name}.${last}`;
+      say({ acks: part });
+      return openAckLog(vm, part, { bootId, lineage, resumedAt: last });
+    };
     const look = () => worstOf(seated.map((one) => one.look()));
     const { heartbeatMs, ignoresShutDown } = boot;
     const depart = makeDeparture(here, seatsAt(seated));
@@ -209,7 +226,8 @@ const run = async (
       seats: seated,
       say: (mirroring) => say({ mirroring }),
     });
-    const writing = { disks, acks, heartbeatMs, ignoresShutDown, look, depart, mirror };
+    const rhythm = { heartbeatMs, ignoresShutDown };
+    const writing = { disks, acks, acknowledgeFrom, ...rhythm, look, depart, mirror };
     return await write(writing, resumedAt + 1, () => say({ phase: 'running', resumedAt }));
   } finally {
     for (const { at } of seated) standUp(at.directory, instance, vmId);

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTick, setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
   countHeartbeats,
@@ -269,6 +269,26 @@ for (const side of ['a', 'b'] as const) {
     }
   });
 }
+
+test('the process at the target dies upon its first heartbeat → the source goes on after it', async (t) => {
+  let returned = 0;
+  for (let turn = 0; turn < 4; turn++) {
+    const sites = await running(t);
+    const { computeA, compute } = sites;
+    const moving = migrate(computeA);
+    await until(async () => (await runningVms(compute.b)).length > 0);
+    const { pid } = only(await runningVms(compute.b));
+    // Without a rest, so that it may be killed before it has said that it runs.
+    while (isThere(pid) && readAcknowledged([compute.b], 'vm1').length === 0) await nextTick();
+    if (isThere(pid)) process.kill(pid, 'SIGKILL');
+    if (wordOf(await moving) !== 'ok') {
+      returned++;
+      await goesOn(computeA);
+    }
+    await checkBeats(t, sites);
+  }
+  t.log(`${returned} of 4 went on at the source`);
+});
 
 /** The VM's process stands still, as if it had been stopped by a debugger; for ever, if need be. */
 const freeze = (t: ExecutionContext, process_: RunningVm): (() => void) => {
