@@ -24,7 +24,7 @@ const tryToWrite = (lab: Lab, siteId: string, id: string): string | undefined =>
   return said === 'written' ? `a host can write to ${id} at ${siteId}` : undefined;
 };
 
-/** Devices at the protected side of the items at `positions` of a workgroup, or of all its items. */
+/** Devices at the protected side of a workgroup's items: those at `positions`, or all of them. */
 const devicesAt = (run: Run, group: number, positions?: string): readonly string[] =>
   run
     .itemsAt(group, positions)
