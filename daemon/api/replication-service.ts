@@ -3,10 +3,12 @@ import type { RecoveryPoint } from '../../proto/gen/siteswap/v1/inventory.ts';
 import {
   type GroupTarget,
   ReplicationServiceService,
+  type SnapshotsResult,
   type SyncResult,
   SyncState,
   type TargetResult,
 } from '../../proto/gen/siteswap/v1/replication.ts';
+import type { Snapshot } from '../../sdk/plugin/model.ts';
 import type { SyncStatus, ValueAnswer } from '../../sdk/plugin/verbs.ts';
 import { SiteswapError } from '../core/errors.ts';
 import type { ItemReport, RunView } from '../core/view.ts';
@@ -30,9 +32,13 @@ interface Request extends Targeted {
   readonly initiatorId: string;
 }
 
-const checkTargets = ({ arrayId, targets }: Targeted, problems: Problems): void => {
+const checkTargets = (request: Targeted, problems: Problems): void => {
+  if (request.targets.length === 0) problems.add('targets', 'is empty');
+  checkNamed(request, problems);
+};
+
+const checkNamed = ({ arrayId, targets }: Targeted, problems: Problems): void => {
   problems.text('arrayId', arrayId);
-  if (targets.length === 0) problems.add('targets', 'is empty');
   if (targets.length > targetsPerRequestMax) {
     problems.add('targets', `holds more than ${targetsPerRequestMax}`);
     return;
@@ -173,6 +179,31 @@ const syncResultOf = (answer: ValueAnswer<SyncStatus>): SyncResult => {
   return { targetId, outcome: { $case: 'status', value: status } };
 };
 
+const snapshotsResultOf = (answer: ValueAnswer<readonly Snapshot[]>): SnapshotsResult => {
+  const targetId = answer.id;
+  if ('fault' in answer) {
+    return { targetId, outcome: { $case: 'fault', value: faultTo(answer.fault) } };
+  }
+  const snapshots = answer.value.map(({ name, atMs }) => ({ name, time: new Date(atMs) }));
+  snapshots.sort((one, other) => +one.time - +other.time);
+  return { targetId, outcome: { $case: 'snapshots', value: { snapshots } } };
+};
+
+const listSnapshots = async (engine: Engine, request: Targeted) => {
+  const problems = new Problems();
+  checkNamed(request, problems);
+  problems.end(request.arrayId);
+  const answers = await engine.listSnapshots(request.arrayId, request.targets);
+  return { results: answers.map(snapshotsResultOf) };
+};
+
+const removeSnapshot = (engine: Engine, request: Request & { name: string }, call: Call) => {
+  const problems = new Problems();
+  problems.text('name', request.name);
+  problems.end(request.arrayId);
+  return operate(engine, 'removeSnapshot', request, { name: request.name }, call);
+};
+
 export const replicationService = (engine: Engine, calls: Calls): Service => {
   const by = (verb: DeviceVerb) => (request: Request, call: Call) =>
     operate(engine, verb, request, {}, call);
@@ -195,6 +226,8 @@ export const replicationService = (engine: Engine, calls: Calls): Service => {
       reverse: by('reverse'),
       restore: (request, call) =>
         operate(engine, 'restoreReplication', request, rolesFrom(request.directions), call),
+      listSnapshots: (request) => listSnapshots(engine, request),
+      removeSnapshot: (request, call) => removeSnapshot(engine, request, call),
     },
     Number.POSITIVE_INFINITY,
   );

@@ -50,6 +50,7 @@ export const valueShapes: { readonly [V in TargetVerb]?: z.ZodType } = {
   deviceStatus: z.array(deviceStatus),
   recoveryPoints: z.array(recoveryPoint),
   syncStatus,
+  listSnapshots: z.array(z.object({ name: id, atMs: z.number() })),
   vmStatus,
   migrationStatus: z.object({
     state: z.enum(migrationStates),

@@ -30,6 +30,8 @@ export const addressing: Readonly<Record<Verb, Addressing>> = {
   sync: 'source',
   syncStatus: 'target',
   snapshot: 'called',
+  listSnapshots: 'called',
+  removeSnapshot: 'called',
   prepareFailover: 'source',
   failover: 'target',
   fence: 'called',

@@ -225,6 +225,7 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
     discoverDevices: (arrayId, signal) => scout.devices(arrayId, signal),
     evidence: (remoteId, fresh) => scout.evidence(remoteId, fresh),
     querySync: (arrayId, targets) => scout.querySync(arrayId, targets),
+    listSnapshots: (arrayId, targets) => scout.listSnapshots(arrayId, targets),
 
     replaceAgent: (runId) => runs.replaceAgent(runId),
     tidied: () => keeper.idle(),

@@ -3,7 +3,14 @@
  * are frozen from; a disaster run lives on what was recorded before.
  */
 import type { MigrationStatus } from '../../sdk/plugin/migration.ts';
-import type { ArrayInfo, Datastore, FoundInstance, Vm } from '../../sdk/plugin/model.ts';
+import type {
+  ArrayInfo,
+  Datastore,
+  Device,
+  FoundInstance,
+  Snapshot,
+  Vm,
+} from '../../sdk/plugin/model.ts';
 import type { SyncStatus, ValueAnswer, VmTarget } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
@@ -26,6 +33,20 @@ import type { DeviceRequest, PluginState, RemoteState } from './service.ts';
 
 /** The import of a plugin: seconds, not minutes. */
 const describeTimeoutMs = 15_000;
+
+/** Groups that an array is asked about in one question. */
+const groupsPerQueryMax = 1_000;
+
+/** Each consistency group, and each lone device as one of its own. */
+const groupsOf = (devices: readonly Device[]): { id: string; devices: string[] }[] => {
+  const groups = new Map<string, string[]>();
+  for (const { id, groupId = id } of devices) {
+    const members = groups.get(groupId);
+    if (members === undefined) groups.set(groupId, [id]);
+    else members.push(id);
+  }
+  return [...groups].map(([id, members]) => ({ id, devices: members }));
+};
 
 export interface PluginRef {
   readonly id: string;
@@ -158,20 +179,44 @@ export class Scout {
   }
 
   /** How far the synchronisation of groups is; asks the array now. */
-  async querySync(
+  querySync(
     arrayId: string,
     targets: DeviceRequest['targets'],
   ): Promise<readonly ValueAnswer<SyncStatus>[]> {
+    return this.#ofGroups<SyncStatus>('syncStatus', arrayId, targets);
+  }
+
+  /** The snapshots of groups; without any named, of all that have some. Asks the array now. */
+  async listSnapshots(
+    arrayId: string,
+    targets: DeviceRequest['targets'],
+  ): Promise<readonly ValueAnswer<readonly Snapshot[]>[]> {
+    const found = await this.#ofGroups<readonly Snapshot[]>('listSnapshots', arrayId, targets);
+    if (targets.length > 0) return found;
+    return found.filter((answer) => 'fault' in answer || answer.value.length > 0);
+  }
+
+  async #ofGroups<V>(
+    verb: QueryJob['verb'],
+    arrayId: string,
+    targets: DeviceRequest['targets'],
+  ): Promise<readonly ValueAnswer<V>[]> {
     const remote = this.storage(arrayId);
     if (this.#parts.catalog.state.lostSites.has(remote.siteId)) throw this.#lost(remote);
     const { devices } = await this.evidence(arrayId, false);
     const members = (id: string) =>
       devices.filter((device) => device.id === id || device.groupId === id).map(({ id }) => id);
-    const groups = targets.map(({ id, deviceIds }) => ({
+    const named = targets.map(({ id, deviceIds }) => ({
       id,
       devices: deviceIds.length > 0 ? deviceIds : members(id),
     }));
-    return this.#query<SyncStatus>(remote, 'syncStatus', groups);
+    const groups = named.length > 0 ? named : groupsOf(devices);
+    const answers: ValueAnswer<V>[] = [];
+    for (let at = 0; at < groups.length; at += groupsPerQueryMax) {
+      const some = groups.slice(at, at + groupsPerQueryMax);
+      answers.push(...(await this.#query<V>(remote, verb, some)));
+    }
+    return answers;
   }
 
   /** What a compute knows of its VMs' migrations; asks it now. */

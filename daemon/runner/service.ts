@@ -1,6 +1,6 @@
 /** What the API asks of the engine. All answers are values; all errors are SiteswapError. */
 import type { Fault } from '../../sdk/plugin/fault.ts';
-import type { FoundInstance, Instance } from '../../sdk/plugin/model.ts';
+import type { FoundInstance, Instance, Snapshot } from '../../sdk/plugin/model.ts';
 import type { SyncStatus, ValueAnswer } from '../../sdk/plugin/verbs.ts';
 import type { Rule } from '../../sdk/scenario/rule.ts';
 import type { Standing } from '../core/adoption.ts';
@@ -265,6 +265,11 @@ export interface Engine {
     arrayId: string,
     targets: DeviceRequest['targets'],
   ): Promise<readonly ValueAnswer<SyncStatus>[]>;
+  /** Without targets: of every group that has some. */
+  listSnapshots(
+    arrayId: string,
+    targets: DeviceRequest['targets'],
+  ): Promise<readonly ValueAnswer<readonly Snapshot[]>[]>;
 
   health(): {
     readonly journal: JournalHealth;

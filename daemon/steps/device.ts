@@ -15,6 +15,7 @@ const report: Policy = { rules: [], otherwise: goOn };
 /** What a device run can do. */
 export type DeviceVerb =
   | 'sync'
+  | 'removeSnapshot'
   | 'prepareFailover'
   | 'failover'
   | 'testFailoverStart'
@@ -43,6 +44,7 @@ const deviceStep = (verb: DeviceVerb, undo: { by: DeviceVerb } | 'nothing-to-und
 
 export const deviceSteps: readonly StorageStep[] = [
   deviceStep('sync', 'nothing-to-undo'),
+  deviceStep('removeSnapshot', 'no-return'),
   deviceStep('prepareFailover', { by: 'restoreReplication' }),
   deviceStep('failover', { by: 'restoreReplication' }),
   deviceStep('testFailoverStart', { by: 'testFailoverStop' }),

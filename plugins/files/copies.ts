@@ -4,7 +4,14 @@ import { rename, rm } from 'node:fs/promises';
 import type { RecoveryPoint } from '@siteswap/sdk/plugin';
 import { makeDirectory, syncDirectory } from './durable.ts';
 import { failure } from './faults.ts';
-import { acceptsWriters, type GroupAt, type HeldGroup, ownLicence, withGroup } from './group.ts';
+import {
+  acceptsWriters,
+  type GroupAt,
+  type GroupState,
+  type HeldGroup,
+  ownLicence,
+  withGroup,
+} from './group.ts';
 import { cloneImages } from './image.ts';
 import { devicesIn, snapshotIn, snapshotsIn, testIn } from './layout.ts';
 import { snapshotsMax } from './limits.ts';
@@ -74,12 +81,18 @@ export const keepApart = (at: GroupAt, name: string): Promise<void> =>
     await held.commit(next);
   });
 
-/** Forgets a snapshot; its bytes go once that is durable. */
+/** Forgotten first: a snapshot's bytes go once that is durable. */
+export const withoutSnapshot = (state: GroupState, name: string): GroupState => ({
+  ...state,
+  snapshots: state.snapshots.filter((one) => one.name !== name),
+});
+
+export const dropSnapshotBytes = ({ directory }: GroupAt, name: string): Promise<void> =>
+  rm(snapshotIn(directory, name), { recursive: true, force: true });
+
 export const dropSnapshot = async (at: GroupAt, name: string): Promise<void> => {
-  await withGroup(at, ownLicence(), ({ state, commit }) =>
-    commit({ ...state, snapshots: state.snapshots.filter((one) => one.name !== name) }),
-  );
-  await rm(snapshotIn(at.directory, name), { recursive: true, force: true });
+  await withGroup(at, ownLicence(), ({ state, commit }) => commit(withoutSnapshot(state, name)));
+  await dropSnapshotBytes(at, name);
 };
 
 /** A named copy of the group's bytes of this moment. */

@@ -19,7 +19,14 @@ import {
   settleGroup,
   valueEach,
 } from './calls.ts';
-import { dropTestBytes, startTest, stopTest, takeSnapshot } from './copies.ts';
+import {
+  dropSnapshotBytes,
+  dropTestBytes,
+  startTest,
+  stopTest,
+  takeSnapshot,
+  withoutSnapshot,
+} from './copies.ts';
 import { failure, faultOf } from './faults.ts';
 import {
   findGroup,
@@ -55,13 +62,21 @@ import {
   prefer,
   rejoin,
 } from './stretched.ts';
-import { deviceStatusesOf, listArrays, listDevices, pointsOf, syncStatusOf } from './views.ts';
+import {
+  deviceStatusesOf,
+  listArrays,
+  listDevices,
+  pointsOf,
+  snapshotsOf,
+  syncStatusOf,
+} from './views.ts';
 
 type Call<V extends TargetVerb> = VerbCall<Session, V>;
 
 /** The verbs that take consistency groups and change something. */
 type GroupVerb =
   | 'snapshot'
+  | 'removeSnapshot'
   | 'sync'
   | 'prepareFailover'
   | 'failover'
@@ -263,6 +278,19 @@ const stopTestFailover: Work<'testFailoverStop'> = async (call, at, what) => {
   return evidence;
 };
 
+const removeSnapshot: Work<'removeSnapshot'> = async (call, at, what) =>
+  withGroup(at, call, async (held) => {
+    const { name } = call.args;
+    const evidence = await applyOnce(held, call, what, async () => ({
+      next: withoutSnapshot(held.state, name),
+      evidence: {},
+    }));
+    // A retry of the call leaves alone what was taken under that name since.
+    const isThere = held.state.snapshots.some((one) => one.name === name);
+    if (!isThere) await dropSnapshotBytes(at, name);
+    return evidence;
+  });
+
 const look =
   <V>(of: (at: GroupAt, session: Session) => Promise<V>) =>
   (call: Call<TargetVerb>) =>
@@ -281,6 +309,8 @@ export const arrayVerbs = {
   reverse: longVerb('reverse'),
   resync: longVerb('resync'),
   snapshot: stateVerb('snapshot', (held, { args }) => takeSnapshot(held, args.name)),
+  listSnapshots: look(snapshotsOf),
+  removeSnapshot: changing('removeSnapshot', removeSnapshot),
   prepareFailover: changing('prepareFailover', prepareFailover, ({ state }) =>
     state.role === 'demoted' ? { lineage: state.lineage } : undefined,
   ),

@@ -10,6 +10,7 @@ import type {
   PairState,
   Peer,
   RecoveryPoint,
+  Snapshot,
   SyncStatus,
 } from '@siteswap/sdk/plugin';
 import { type Diverged, divergedBytesOf } from './divergence.ts';
@@ -106,6 +107,10 @@ export const pointsOf = async (at: GroupAt): Promise<RecoveryPoint[]> => {
   }));
   return [...(last === undefined ? [] : [plain(last)]), ...snapshots.reverse()];
 };
+
+/** Oldest first. */
+export const snapshotsOf = async (at: GroupAt): Promise<Snapshot[]> =>
+  (await readGroup(at)).snapshots.map(({ name, atMs }) => ({ name, atMs }));
 
 export const syncStatusOf = async (at: GroupAt, id: string): Promise<SyncStatus> => {
   const state = await readGroup(at);

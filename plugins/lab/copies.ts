@@ -11,12 +11,14 @@ import {
   plain,
 } from './groups.ts';
 import type { Outcome } from './ledger.ts';
+import { snapshotsMax } from './limits.ts';
 import { isStretched, type LabDevice, writable } from './model.ts';
 import { cut } from './operations.ts';
 import { already, done, firstFault, no } from './outcome.ts';
 import {
   addPoint,
   contentOf,
+  dropPoint,
   imageAt,
   lastPointOf,
   linkUp,
@@ -84,6 +86,11 @@ export const reverse = (call: GroupCall): Outcome => {
   return { operation: startCopy(call, { verb: 'reverse', devices, full: true }) };
 };
 
+const fullOfSnapshots = ({ id, snapshots }: LabDevice): Fault | undefined =>
+  snapshots.size < snapshotsMax
+    ? undefined
+    : no('refused', 'FULL_OF_SNAPSHOTS', `${id} has ${snapshotsMax} snapshots: remove some first`);
+
 /** What a device holds stays readable there under a name. */
 const keepApart = ({ world, now }: GroupCall, device: LabDevice, id: string): void => {
   const isOwn = writable(device) || device.fenced;
@@ -104,7 +111,7 @@ export const resync = (
     if (!linkUp(device)) return peerDown(device);
     const isCurrent = isStretched(device) || device.role === 'source' || device.role === 'promoted';
     if (!isCurrent) return notThe('source', device);
-    return liveWriters(device.peer) ?? isBusy(device);
+    return liveWriters(device.peer) ?? isBusy(device) ?? fullOfSnapshots(device.peer);
   });
   if (fault !== undefined) return { fault };
   const snapshot = { id: `before-resync@${call.now}`, kept: changes === 'keep' };
@@ -144,8 +151,17 @@ export const resumeReplication = (call: GroupCall): Outcome => {
 };
 
 export const snapshot = (call: GroupCall, args: { readonly name: string }): Outcome => {
+  const fault = firstFault(call.devices, fullOfSnapshots);
+  if (fault !== undefined) return { fault };
   for (const device of call.devices) keepApart(call, device, args.name);
   return done({ recoveryPoint: args.name });
+};
+
+export const removeSnapshot = (call: GroupCall, args: { readonly name: string }): Outcome => {
+  const holders = call.devices.filter(({ snapshots }) => snapshots.has(args.name));
+  if (holders.length === 0) return already();
+  for (const device of holders) dropPoint(device, args.name);
+  return done();
 };
 
 export const testFailoverStart = (call: GroupCall): Outcome => {

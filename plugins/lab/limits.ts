@@ -3,6 +3,9 @@
 /** Recovery points kept per pair: what a real system keeps by default is of this order. */
 export const recoveryPointsMax = 16;
 
+/** Snapshots kept per device until somebody removes some. */
+export const snapshotsMax = 32;
+
 /** Successes remembered by key per world: far more than runs can have in doubt at once. */
 export const successesMax = 500_000;
 

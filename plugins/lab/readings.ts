@@ -1,5 +1,5 @@
 /** What an array says of its devices when it is only asked. */
-import type { DeviceStatus, RecoveryPoint, SyncStatus } from '@siteswap/sdk/plugin';
+import type { DeviceStatus, RecoveryPoint, Snapshot, SyncStatus } from '@siteswap/sdk/plugin';
 import type { GroupCall } from './groups.ts';
 import { type LabDevice, lineageOf, type World } from './model.ts';
 import { progressOf } from './operations.ts';
@@ -37,6 +37,14 @@ export const recoveryPoints = ({ devices, now }: GroupCall): readonly RecoveryPo
     const isListed = newest === undefined || device.points.some(({ id }) => id === newest.id);
     return isListed ? device.points : [...device.points, newest];
   });
+
+/** Of a group those that each of its devices has. */
+export const listSnapshots = ({ devices }: GroupCall): readonly Snapshot[] => {
+  const [first, ...others] = devices;
+  return (first?.points ?? [])
+    .filter(({ id }) => first?.snapshots.has(id) && others.every((one) => one.snapshots.has(id)))
+    .map(({ id, atMs }) => ({ name: id, atMs }));
+};
 
 export const syncStatus = ({ world, devices, id, now }: GroupCall): SyncStatus => {
   const { link } = devices[0] as LabDevice;

@@ -105,7 +105,10 @@ export const dropPoint = ({ points, snapshots }: LabDevice, id: string): void =>
 
 export const addPoint = (device: LabDevice, point: RecoveryPoint): void => {
   device.points.push(point);
-  if (device.points.length > recoveryPointsMax) dropPoint(device, device.points[0]?.id ?? '');
+  const { points, snapshots } = device;
+  if (points.length - snapshots.size <= recoveryPointsMax) return;
+  // A snapshot goes when somebody removes it.
+  dropPoint(device, points.find(({ id }) => !snapshots.has(id))?.id ?? '');
 };
 
 /** The newest moment as of which this device is consistent, when it is a copy. */

@@ -33,11 +33,13 @@ const groupReads = {
   deviceStatus: readings.deviceStatus,
   recoveryPoints: readings.recoveryPoints,
   syncStatus: readings.syncStatus,
+  listSnapshots: readings.listSnapshots,
 };
 
 const groupChanges = {
   sync: copies.sync,
   snapshot: copies.snapshot,
+  removeSnapshot: copies.removeSnapshot,
   prepareFailover: roles.prepareFailover,
   failover: roles.failover,
   fence: roles.fence,

@@ -195,6 +195,16 @@ export const methods: Readonly<Record<string, Method>> = {
     namesRun: false,
     streams: false,
   },
+  '/siteswap.v1.ReplicationService/ListSnapshots': {
+    kind: 'monitoring',
+    namesRun: false,
+    streams: false,
+  },
+  '/siteswap.v1.ReplicationService/RemoveSnapshot': {
+    kind: 'changing',
+    namesRun: false,
+    streams: false,
+  },
   '/siteswap.v1.RunService/StartRun': {
     kind: 'changing',
     namesRun: false,

@@ -14,6 +14,7 @@ import { addPlans } from './commands/plans.ts';
 import { addRepair } from './commands/repair.ts';
 import { addRuns } from './commands/runs.ts';
 import { addSites } from './commands/sites.ts';
+import { addSnapshots } from './commands/snapshots.ts';
 import { exitHelp, usageError } from './exit.ts';
 import { version } from './version.ts';
 
@@ -103,6 +104,7 @@ export const buildProgram = async (cli: Cli, argv: readonly string[]): Promise<C
   addInstances(program, cli);
   addRepair(program, cli);
   addDevice(program, cli);
+  addSnapshots(program, cli);
   program.commandsGroup('Failures on purpose:');
   addInject(program, cli);
   addGameDay(program, cli);

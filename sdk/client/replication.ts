@@ -6,14 +6,18 @@ import {
   type DeepPartial,
   FailoverRequest,
   type FailoverResponse,
+  ListSnapshotsRequest,
   ReplicationServiceService as methods,
   PrepareFailoverRequest,
   type PrepareFailoverResponse,
   QuerySyncRequest,
+  RemoveSnapshotRequest,
+  type RemoveSnapshotResponse,
   RestoreRequest,
   type RestoreResponse,
   ReverseRequest,
   type ReverseResponse,
+  type SnapshotsResult,
   SyncRequest,
   type SyncResponse,
   type SyncResult,
@@ -207,6 +211,48 @@ export class Replication {
     options?: CallOptions,
   ): Promise<RestoreResponse> {
     return this.#run(methods.restore, RestoreRequest.fromPartial(request), options);
+  }
+
+  /**
+   * The snapshots that an array holds of groups; with no target named, of every group that has
+   * some. Changes nothing.
+   *
+   * @example
+   * ```ts
+   * const results = await client.replication.listSnapshots({ arrayId: 'east-array' });
+   * for (const { targetId, outcome } of results) {
+   *   if (outcome?.$case === 'snapshots') console.log(targetId, outcome.value.snapshots);
+   * }
+   * ```
+   */
+  async listSnapshots(
+    request: DeepPartial<ListSnapshotsRequest>,
+    options?: CallOptions,
+  ): Promise<SnapshotsResult[]> {
+    const whole = ListSnapshotsRequest.fromPartial(request);
+    return (await this.#channel.unary(methods.listSnapshots, whole, options)).results;
+  }
+
+  /**
+   * Removes the snapshots of a name, at the array that holds them.
+   *
+   * @example
+   * ```ts
+   * const { runId, results } = await client.replication.removeSnapshot({
+   *   arrayId: 'east-array',
+   *   targets: [{ id: 'cg-1' }],
+   *   name: 'before-resync-1',
+   *   requester: 'me',
+   *   requestKey: 'removeSnapshot 4711',
+   * });
+   * for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
+   * ```
+   */
+  async removeSnapshot(
+    request: DeepPartial<RemoveSnapshotRequest>,
+    options?: CallOptions,
+  ): Promise<RemoveSnapshotResponse> {
+    return this.#run(methods.removeSnapshot, RemoveSnapshotRequest.fromPartial(request), options);
   }
 
   #run<Q, A>(method: Method<Q, A>, request: Q, options?: CallOptions): Promise<A> {

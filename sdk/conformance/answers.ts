@@ -69,6 +69,7 @@ const values: Readonly<Record<string, z.ZodType>> = {
     recoveryPoint: recoveryPoint.optional(),
     clockMs: z.number().optional(),
   }),
+  listSnapshots: z.array(z.object({ name: id, atMs: z.number() })),
   vmStatus,
   migrationStatus: z.object({
     state: z.enum(migrationStates),

@@ -1,5 +1,5 @@
 /** Scenarios of the storage verbs. */
-import type { TargetVerb } from '../plugin/index.ts';
+import type { Snapshot, TargetVerb } from '../plugin/index.ts';
 import { show } from './failure.ts';
 import type { GroupFixture, Side } from './fixture.ts';
 import { storage, verbs } from './needs.ts';
@@ -55,10 +55,6 @@ const rolesOf = (
 
 const moving: readonly Scenario[] = [
   onGroups('sync', 'source', { effect: 'what changed is at the target' }),
-  onGroups('snapshot', 'source', {
-    effect: 'a snapshot was taken',
-    args: () => ({ name: 'conformance' }),
-  }),
   onGroups('prepareFailover', 'source', {
     effect: 'the source refuses writers',
     needs: verbs('restoreReplication'),
@@ -134,6 +130,44 @@ const restoring: readonly Scenario[] = [
   }),
 ];
 
+const snapshotName = 'conformance';
+
+const removeSnapshots = async (world: World): Promise<void> => {
+  const targets = world.groups.map((group) => group.source);
+  await world.array('source').must('removeSnapshot', targets, { args: { name: snapshotName } });
+};
+
+const hasSnapshot: NonNullable<Scenario['has']> = async (world, id) => {
+  const target = groupOf(world, 'source', id).source;
+  const listed = await world.array('source').value<readonly Snapshot[]>('listSnapshots', target);
+  return listed?.some(({ name }) => name === snapshotName) ?? false;
+};
+
+const snapshots: readonly Scenario[] = [
+  onGroups('snapshot', 'source', {
+    effect: 'a snapshot was taken',
+    needs: verbs('listSnapshots', 'removeSnapshot'),
+    arrange: async (world) => {
+      await world.bare();
+      await removeSnapshots(world);
+    },
+    args: () => ({ name: snapshotName }),
+    has: hasSnapshot,
+  }),
+  onGroups('removeSnapshot', 'source', {
+    effect: 'the snapshot is gone',
+    needs: verbs('snapshot', 'listSnapshots'),
+    arrange: async (world) => {
+      await world.bare();
+      await removeSnapshots(world);
+      const targets = world.groups.map((group) => group.source);
+      await world.array('source').must('snapshot', targets, { args: { name: snapshotName } });
+    },
+    args: () => ({ name: snapshotName }),
+    has: async (world, id) => !(await hasSnapshot(world, id)),
+  }),
+];
+
 const afterDisaster: readonly Scenario[] = [
   onGroups('fence', 'target', {
     effect: 'older writers are cut off',
@@ -183,6 +217,7 @@ const besideReplication: readonly Scenario[] = [
 export const storageScenarios: readonly Scenario[] = [
   ...moving,
   ...restoring,
+  ...snapshots,
   ...afterDisaster,
   ...besideReplication,
 ];

@@ -47,6 +47,12 @@ export interface RecoveryPoint {
   readonly by: string;
 }
 
+/** What a consistency group held at a moment, kept under a name at one array. */
+export interface Snapshot {
+  readonly name: string;
+  readonly atMs: number;
+}
+
 export interface ArrayInfo {
   readonly id: string;
   readonly name: string;

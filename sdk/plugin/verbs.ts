@@ -17,6 +17,7 @@ import type {
   Page,
   PairState,
   RecoveryPoint,
+  Snapshot,
   Vm,
   VmStatus,
 } from './model.ts';
@@ -151,6 +152,10 @@ export interface TargetVerbs {
   sync: { target: GroupTarget; args: object; answer: Answer };
   syncStatus: { target: GroupTarget; args: object; answer: ValueAnswer<SyncStatus> };
   snapshot: { target: GroupTarget; args: { name: string }; answer: Answer };
+  /** What `snapshot` made at this array, and what a `resync` that keeps left at it. */
+  listSnapshots: { target: GroupTarget; args: object; answer: ValueAnswer<readonly Snapshot[]> };
+  /** Not there already: success. */
+  removeSnapshot: { target: GroupTarget; args: { name: string }; answer: Answer };
   /** Demote, at the source: refuses writers from now on. Already demoted: success. */
   prepareFailover: { target: GroupTarget; args: object; answer: Answer };
   /**
@@ -277,6 +282,7 @@ export const readingVerbs = [
   'deviceStatus',
   'recoveryPoints',
   'syncStatus',
+  'listSnapshots',
   'listVms',
   'vmStatus',
   'listDatastores',
@@ -294,6 +300,8 @@ export const storageVerbs = [
   'sync',
   'syncStatus',
   'snapshot',
+  'listSnapshots',
+  'removeSnapshot',
   'prepareFailover',
   'failover',
   'fence',

@@ -27,4 +27,5 @@ export class FakeMoves {
   readonly listMembers = async () => [];
   readonly drainMember = async () => {};
   readonly resolveInstances = async () => [];
+  readonly listSnapshots = async () => [{ id: 'cg-1', value: [{ name: 'kept', atMs: 1_000 }] }];
 }

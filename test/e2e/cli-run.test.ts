@@ -125,6 +125,12 @@ test('device verbs: one row per target; one that fails → exit 1', async (t) =>
   t.is(wrong.exit, 1);
   t.regex(wrong.out, /^cg-0001 +failed +conflict \(array\)/m);
   t.regex((await type('device', 'query-sync', 'cg-0001', '--array', 'lab-a')).out, /complete/);
+  t.is(
+    (await type('snapshots', 'list', '--array', 'lab-a')).out.trim(),
+    'lab-a holds no snapshots',
+  );
+  const gone = ['remove', 'cg-0001', '--array', 'lab-a', '--name', 'gone'];
+  t.regex((await type('snapshots', ...gone)).out, /^cg-0001 +done/m);
 });
 
 test('call: any method, loaded at run time → JSON with the contract’s own names', async (t) => {

@@ -74,33 +74,57 @@ const partAndReturn = async (t: ExecutionContext, on: FilesDaemon): Promise<void
   await client.sites.declareReachable({ ...said, reason: 'power is back' });
 };
 
-test.serial('planned, disaster, and home from each: the same bytes at every stage', async (t) => {
-  const on = await startOnFiles(t);
-  const { client } = on.daemon;
-  await run(t, on, Mode.PLANNED);
-  await reprotect(t, on, 'b');
-  await home(t, on);
+test.serial(
+  'planned, disaster, home from each: the same bytes at every stage; kept, then removed',
+  async (t) => {
+    const on = await startOnFiles(t);
+    const { client } = on.daemon;
+    await run(t, on, Mode.PLANNED);
+    await reprotect(t, on, 'b');
+    await home(t, on);
 
-  await partAndReturn(t, on);
-  const [found] = await client.sites.recoveries();
-  t.is(found?.state, RecoveryState.REQUIRED);
-  t.deepEqual(found?.oldWriter?.vmIds, [...vmIds]);
-  t.deepEqual(found?.newWriter?.vmIds, [...vmIds]);
-  t.not(found?.oldWriter?.devices[0]?.lineage, found?.newWriter?.devices[0]?.lineage);
-  await run(t, on, Mode.FENCE);
-  t.deepEqual((await placesOf(on.sites, 'a')).running, []);
-  t.deepEqual((await placesOf(on.sites, 'b')).running, [...vmIds]);
+    await partAndReturn(t, on);
+    const [found] = await client.sites.recoveries();
+    t.is(found?.state, RecoveryState.REQUIRED);
+    t.deepEqual(found?.oldWriter?.vmIds, [...vmIds]);
+    t.deepEqual(found?.newWriter?.vmIds, [...vmIds]);
+    t.not(found?.oldWriter?.devices[0]?.lineage, found?.newWriter?.devices[0]?.lineage);
+    await run(t, on, Mode.FENCE);
+    t.deepEqual((await placesOf(on.sites, 'a')).running, []);
+    t.deepEqual((await placesOf(on.sites, 'b')).running, [...vmIds]);
 
-  const held = await sums(on, 'a');
-  const wanted = { planId: 'move', mode: Mode.REPROTECT, requester: 'ann' };
-  const refused = await failure(t, client.runs.start(wanted), CallError);
-  t.is(refused.reason, 'DATA_DIVERGED');
-  t.regex(refused.message, /may hold [1-9]\d* bytes that/);
-  t.deepEqual(await sums(on, 'a'), held);
-  await reprotect(t, on, 'b', DivergedChoice.KEEP);
-  t.notDeepEqual(await sums(on, 'a'), held);
-  const points = await on.sites.a.call('recoveryPoints', { id: 'g1', devices: ['d1'] });
-  t.true('value' in points && points.value.some(({ id }) => /snapshot:before-resync/.test(id)));
-  t.deepEqual(await client.sites.recoveries(), []);
-  await home(t, on);
-});
+    const held = await sums(on, 'a');
+    const wanted = { planId: 'move', mode: Mode.REPROTECT, requester: 'ann' };
+    const refused = await failure(t, client.runs.start(wanted), CallError);
+    t.is(refused.reason, 'DATA_DIVERGED');
+    t.regex(refused.message, /may hold [1-9]\d* bytes that/);
+    t.deepEqual(await sums(on, 'a'), held);
+    await reprotect(t, on, 'b', DivergedChoice.KEEP);
+    t.notDeepEqual(await sums(on, 'a'), held);
+    const points = await on.sites.a.call('recoveryPoints', { id: 'g1', devices: ['d1'] });
+    t.true('value' in points && points.value.some(({ id }) => /snapshot:before-resync/.test(id)));
+    t.deepEqual(await client.sites.recoveries(), []);
+    await home(t, on);
+
+    const { replication } = client;
+    const target = { arrayId: 'a', targets: [{ id: 'g1' }] };
+    const listed = async (): Promise<readonly string[]> => {
+      const [found] = await replication.listSnapshots(target);
+      if (found?.outcome?.$case !== 'snapshots') throw new Error(JSON.stringify(found));
+      return found.outcome.value.snapshots.map(({ name }) => name);
+    };
+    const [name = ''] = await listed();
+    t.regex(name, /^before-resync-/);
+    const everywhere = await replication.listSnapshots({ arrayId: 'a' });
+    t.true(everywhere.some(({ targetId }) => targetId === 'g1'));
+    for (const time of ['there', 'gone already']) {
+      const { results } = await replication.removeSnapshot({ ...target, name, requester: 'ann' });
+      t.deepEqual(
+        results.map(({ outcome }) => outcome?.$case),
+        ['success'],
+        time,
+      );
+      t.deepEqual(await listed(), [], time);
+    }
+  },
+);

@@ -248,6 +248,32 @@ test('a snapshot keeps what the device held, whatever is written after it', asyn
   await t.throwsAsync(lab.control.contents('lab-b', device('b'), 's'));
 });
 
+test('a snapshot stays until it is removed, however many recovery points come after it', async (t) => {
+  const lab = makeLab();
+  const listed = async () => {
+    const [answer] = await lab.verb('lab-a', 'listSnapshots', [group()]);
+    return answer !== undefined && 'value' in answer ? answer.value : answer;
+  };
+  const take = (name: string) => lab.verb('lab-a', 'snapshot', [group()], { args: { name } });
+  const drop = () => lab.verb('lab-a', 'removeSnapshot', [group()], { args: { name: 's' } });
+  await take('s');
+  const kept = [{ name: 's', atMs: startMs }];
+  t.deepEqual(await listed(), kept);
+  for (let nth = 0; nth < 20; nth++) {
+    await lab.verb('lab-a', 'sync', [group()], { key: `sync ${nth}` });
+    await lab.time.advance(10_000);
+  }
+  t.deepEqual(await listed(), kept);
+  t.deepEqual(said(await drop()), ['ok']);
+  t.deepEqual(await listed(), []);
+  t.deepEqual(said(await drop()), ['ok']);
+  await t.throwsAsync(lab.control.contents('lab-a', device('a'), 's'));
+  const names = Array.from({ length: 33 }, (_, nth) => `s${nth}`);
+  const taken = [];
+  for (const name of names) taken.push(said(await take(name))[0]);
+  t.deepEqual([taken[31], taken[32]], ['ok', 'refused FULL_OF_SNAPSHOTS']);
+});
+
 test('computes refuse: unregister while on, unmount while used, a deaf guest', async (t) => {
   const { verb, control } = makeLab();
   const at = 'lab-compute-a';

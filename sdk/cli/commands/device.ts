@@ -119,15 +119,8 @@ interface Options {
   readonly force?: true;
 }
 
-const perform = async (cli: Cli, verb: Verb, ids: string[], options: Options): Promise<void> => {
-  const answer = await verb.perform(cli.client.replication, {
-    arrayId: options.array,
-    targets: ids.map((id) => ({ id })),
-    requester: cli.requester,
-    requestKey: options.key ?? '',
-    initiatorId: options.initiator ?? '',
-    force: options.force === true,
-  });
+/** One row per target; exit code 1 when one of them did not succeed. */
+export const answerResults = (cli: Cli, answer: Answer): void => {
   cli.answer(answer, () =>
     [
       cli.terminal.tone('quiet', `run ${answer.runId}`),
@@ -140,6 +133,18 @@ const perform = async (cli: Cli, verb: Verb, ids: string[], options: Options): P
   );
   const well = answer.results.every(({ outcome }) => outcome?.$case === 'success');
   if (!well) cli.exitCode = exits.notWell;
+};
+
+const perform = async (cli: Cli, verb: Verb, ids: string[], options: Options): Promise<void> => {
+  const answer = await verb.perform(cli.client.replication, {
+    arrayId: options.array,
+    targets: ids.map((id) => ({ id })),
+    requester: cli.requester,
+    requestKey: options.key ?? '',
+    initiatorId: options.initiator ?? '',
+    force: options.force === true,
+  });
+  answerResults(cli, answer);
 };
 
 const syncRow = ({ targetId, outcome }: SyncResult, { terminal }: Cli): string[] => {

@@ -287,6 +287,22 @@ export const examples: Readonly<Record<string, (client: SiteswapClient) => Promi
     });
     for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
   },
+  'replication.ts listSnapshots': async (client) => {
+    const results = await client.replication.listSnapshots({ arrayId: 'east-array' });
+    for (const { targetId, outcome } of results) {
+      if (outcome?.$case === 'snapshots') console.log(targetId, outcome.value.snapshots);
+    }
+  },
+  'replication.ts removeSnapshot': async (client) => {
+    const { runId, results } = await client.replication.removeSnapshot({
+      arrayId: 'east-array',
+      targets: [{ id: 'cg-1' }],
+      name: 'before-resync-1',
+      requester: 'me',
+      requestKey: 'removeSnapshot 4711',
+    });
+    for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
+  },
   'runs.ts start': async (client) => {
     const { runId, existing } = await client.runs.start({
       planId: 'erp',

@@ -147,6 +147,7 @@ export const recorder = () => {
       deviceStatus: recording.reading('deviceStatus', statusOf),
       syncStatus: recording.reading('syncStatus', (_, { id }) => ({ id, state: 'complete' })),
       recoveryPoints: recording.reading('recoveryPoints', () => []),
+      listSnapshots: recording.reading('listSnapshots', () => []),
     },
   });
   return { plugin, heard: recording.heard, at: (remoteId: string) => recording.at(remoteId) };

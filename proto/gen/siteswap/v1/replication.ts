@@ -328,6 +328,60 @@ export interface RestoreResponse {
   results: TargetResult[];
 }
 
+/** Asks for snapshots. */
+export interface ListSnapshotsRequest {
+  arrayId: string;
+  /** Empty: every group and lone device of the array that is on record. */
+  targets: GroupTarget[];
+}
+
+/** One result per target. */
+export interface ListSnapshotsResponse {
+  results: SnapshotsResult[];
+}
+
+/** What an array holds of one target. */
+export interface SnapshotsResult {
+  targetId: string;
+  outcome: { $case: "snapshots"; value: Snapshots } | //
+  /** It could not be asked. */
+  { $case: "fault"; value: Fault } | undefined;
+}
+
+/** The snapshots of one target, oldest first. */
+export interface Snapshots {
+  snapshots: Snapshot[];
+}
+
+/** What a group held at a moment, kept under a name. */
+export interface Snapshot {
+  name: string;
+  /** As of when. */
+  time: Date | undefined;
+}
+
+/** Targets of RemoveSnapshot. */
+export interface RemoveSnapshotRequest {
+  arrayId: string;
+  targets: GroupTarget[];
+  /** Who asks; journaled. Required. */
+  requester: string;
+  /** The caller's name for this request. Empty: one is made, and the call is not deduplicated. */
+  requestKey: string;
+  /** The caller's own id of the operation, carried by every call to the array. Empty: one is made. */
+  initiatorId: string;
+  /** As ListSnapshots gives it. Required. */
+  name: string;
+}
+
+/** One result per target. */
+export interface RemoveSnapshotResponse {
+  runId: string;
+  /** The run was started earlier, by the same request. */
+  existing: boolean;
+  results: TargetResult[];
+}
+
 function createBaseGroupTarget(): GroupTarget {
   return { id: "", deviceIds: [] };
 }
@@ -2418,6 +2472,537 @@ export const RestoreResponse: MessageFns<RestoreResponse> = {
   },
 };
 
+function createBaseListSnapshotsRequest(): ListSnapshotsRequest {
+  return { arrayId: "", targets: [] };
+}
+
+export const ListSnapshotsRequest: MessageFns<ListSnapshotsRequest> = {
+  encode(message: ListSnapshotsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.arrayId !== "") {
+      writer.uint32(10).string(message.arrayId);
+    }
+    for (const v of message.targets) {
+      GroupTarget.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListSnapshotsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListSnapshotsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.arrayId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.targets.push(GroupTarget.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListSnapshotsRequest>): ListSnapshotsRequest {
+    return ListSnapshotsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListSnapshotsRequest>): ListSnapshotsRequest {
+    const message = createBaseListSnapshotsRequest();
+    message.arrayId = object.arrayId ?? "";
+    message.targets = object.targets?.map((e) => GroupTarget.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseListSnapshotsResponse(): ListSnapshotsResponse {
+  return { results: [] };
+}
+
+export const ListSnapshotsResponse: MessageFns<ListSnapshotsResponse> = {
+  encode(message: ListSnapshotsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.results) {
+      SnapshotsResult.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListSnapshotsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListSnapshotsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.results.push(SnapshotsResult.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListSnapshotsResponse>): ListSnapshotsResponse {
+    return ListSnapshotsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListSnapshotsResponse>): ListSnapshotsResponse {
+    const message = createBaseListSnapshotsResponse();
+    message.results = object.results?.map((e) => SnapshotsResult.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSnapshotsResult(): SnapshotsResult {
+  return { targetId: "", outcome: undefined };
+}
+
+export const SnapshotsResult: MessageFns<SnapshotsResult> = {
+  encode(message: SnapshotsResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.targetId !== "") {
+      writer.uint32(10).string(message.targetId);
+    }
+    switch (message.outcome?.$case) {
+      case "snapshots":
+        Snapshots.encode(message.outcome.value, writer.uint32(18).fork()).join();
+        break;
+      case "fault":
+        Fault.encode(message.outcome.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SnapshotsResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshotsResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.targetId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.outcome = { $case: "snapshots", value: Snapshots.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.outcome = { $case: "fault", value: Fault.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SnapshotsResult>): SnapshotsResult {
+    return SnapshotsResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SnapshotsResult>): SnapshotsResult {
+    const message = createBaseSnapshotsResult();
+    message.targetId = object.targetId ?? "";
+    switch (object.outcome?.$case) {
+      case "snapshots": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "snapshots", value: Snapshots.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+      case "fault": {
+        if (object.outcome?.value !== undefined && object.outcome?.value !== null) {
+          message.outcome = { $case: "fault", value: Fault.fromPartial(object.outcome.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseSnapshots(): Snapshots {
+  return { snapshots: [] };
+}
+
+export const Snapshots: MessageFns<Snapshots> = {
+  encode(message: Snapshots, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.snapshots) {
+      Snapshot.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Snapshots {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshots();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.snapshots.push(Snapshot.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Snapshots>): Snapshots {
+    return Snapshots.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Snapshots>): Snapshots {
+    const message = createBaseSnapshots();
+    message.snapshots = object.snapshots?.map((e) => Snapshot.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSnapshot(): Snapshot {
+  return { name: "", time: undefined };
+}
+
+export const Snapshot: MessageFns<Snapshot> = {
+  encode(message: Snapshot, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.time !== undefined) {
+      Timestamp.encode(toTimestamp(message.time), writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Snapshot {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSnapshot();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.time = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Snapshot>): Snapshot {
+    return Snapshot.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Snapshot>): Snapshot {
+    const message = createBaseSnapshot();
+    message.name = object.name ?? "";
+    message.time = object.time ?? undefined;
+    return message;
+  },
+};
+
+function createBaseRemoveSnapshotRequest(): RemoveSnapshotRequest {
+  return { arrayId: "", targets: [], requester: "", requestKey: "", initiatorId: "", name: "" };
+}
+
+export const RemoveSnapshotRequest: MessageFns<RemoveSnapshotRequest> = {
+  encode(message: RemoveSnapshotRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.arrayId !== "") {
+      writer.uint32(10).string(message.arrayId);
+    }
+    for (const v of message.targets) {
+      GroupTarget.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.requester !== "") {
+      writer.uint32(26).string(message.requester);
+    }
+    if (message.requestKey !== "") {
+      writer.uint32(34).string(message.requestKey);
+    }
+    if (message.initiatorId !== "") {
+      writer.uint32(42).string(message.initiatorId);
+    }
+    if (message.name !== "") {
+      writer.uint32(50).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveSnapshotRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveSnapshotRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.arrayId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.targets.push(GroupTarget.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requester = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestKey = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.initiatorId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemoveSnapshotRequest>): RemoveSnapshotRequest {
+    return RemoveSnapshotRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemoveSnapshotRequest>): RemoveSnapshotRequest {
+    const message = createBaseRemoveSnapshotRequest();
+    message.arrayId = object.arrayId ?? "";
+    message.targets = object.targets?.map((e) => GroupTarget.fromPartial(e)) || [];
+    message.requester = object.requester ?? "";
+    message.requestKey = object.requestKey ?? "";
+    message.initiatorId = object.initiatorId ?? "";
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseRemoveSnapshotResponse(): RemoveSnapshotResponse {
+  return { runId: "", existing: false, results: [] };
+}
+
+export const RemoveSnapshotResponse: MessageFns<RemoveSnapshotResponse> = {
+  encode(message: RemoveSnapshotResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.existing !== false) {
+      writer.uint32(16).bool(message.existing);
+    }
+    for (const v of message.results) {
+      TargetResult.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveSnapshotResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveSnapshotResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.existing = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.results.push(TargetResult.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RemoveSnapshotResponse>): RemoveSnapshotResponse {
+    return RemoveSnapshotResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RemoveSnapshotResponse>): RemoveSnapshotResponse {
+    const message = createBaseRemoveSnapshotResponse();
+    message.runId = object.runId ?? "";
+    message.existing = object.existing ?? false;
+    message.results = object.results?.map((e) => TargetResult.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 /**
  * Each changing call is a run of one step in mode DEVICE: journaled, deduplicated by requester and
  * request key, going on over a restart. Many targets go in, one result per target comes out, and
@@ -2527,6 +3112,34 @@ export const ReplicationServiceService = {
     responseSerialize: (value: RestoreResponse): Buffer => Buffer.from(RestoreResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RestoreResponse => RestoreResponse.decode(value),
   },
+  /**
+   * The snapshots that an array holds of groups, such as what a resync found there and kept. Asks
+   * the array now; changes nothing and is not a run.
+   *
+   * Errors: INVALID_REQUEST, REMOTE_NOT_FOUND, REMOTE_UNREACHABLE, SITE_LOST, VERB_UNSUPPORTED.
+   */
+  listSnapshots: {
+    path: "/siteswap.v1.ReplicationService/ListSnapshots" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSnapshotsRequest): Buffer => Buffer.from(ListSnapshotsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSnapshotsRequest => ListSnapshotsRequest.decode(value),
+    responseSerialize: (value: ListSnapshotsResponse): Buffer =>
+      Buffer.from(ListSnapshotsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSnapshotsResponse => ListSnapshotsResponse.decode(value),
+  },
+  /** Removes the snapshots of a name. Called at the array that holds them. Already gone: success. */
+  removeSnapshot: {
+    path: "/siteswap.v1.ReplicationService/RemoveSnapshot" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RemoveSnapshotRequest): Buffer =>
+      Buffer.from(RemoveSnapshotRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RemoveSnapshotRequest => RemoveSnapshotRequest.decode(value),
+    responseSerialize: (value: RemoveSnapshotResponse): Buffer =>
+      Buffer.from(RemoveSnapshotResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RemoveSnapshotResponse => RemoveSnapshotResponse.decode(value),
+  },
 } as const;
 
 export interface ReplicationServiceServer extends UntypedServiceImplementation {
@@ -2556,6 +3169,15 @@ export interface ReplicationServiceServer extends UntypedServiceImplementation {
   reverse: handleUnaryCall<ReverseRequest, ReverseResponse>;
   /** Gives devices their roles back, as the undo of PrepareFailover and Failover. */
   restore: handleUnaryCall<RestoreRequest, RestoreResponse>;
+  /**
+   * The snapshots that an array holds of groups, such as what a resync found there and kept. Asks
+   * the array now; changes nothing and is not a run.
+   *
+   * Errors: INVALID_REQUEST, REMOTE_NOT_FOUND, REMOTE_UNREACHABLE, SITE_LOST, VERB_UNSUPPORTED.
+   */
+  listSnapshots: handleUnaryCall<ListSnapshotsRequest, ListSnapshotsResponse>;
+  /** Removes the snapshots of a name. Called at the array that holds them. Already gone: success. */
+  removeSnapshot: handleUnaryCall<RemoveSnapshotRequest, RemoveSnapshotResponse>;
 }
 
 export interface ReplicationServiceClient extends Client {
@@ -2693,6 +3315,43 @@ export interface ReplicationServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RestoreResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * The snapshots that an array holds of groups, such as what a resync found there and kept. Asks
+   * the array now; changes nothing and is not a run.
+   *
+   * Errors: INVALID_REQUEST, REMOTE_NOT_FOUND, REMOTE_UNREACHABLE, SITE_LOST, VERB_UNSUPPORTED.
+   */
+  listSnapshots(
+    request: ListSnapshotsRequest,
+    callback: (error: ServiceError | null, response: ListSnapshotsResponse) => void,
+  ): ClientUnaryCall;
+  listSnapshots(
+    request: ListSnapshotsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSnapshotsResponse) => void,
+  ): ClientUnaryCall;
+  listSnapshots(
+    request: ListSnapshotsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSnapshotsResponse) => void,
+  ): ClientUnaryCall;
+  /** Removes the snapshots of a name. Called at the array that holds them. Already gone: success. */
+  removeSnapshot(
+    request: RemoveSnapshotRequest,
+    callback: (error: ServiceError | null, response: RemoveSnapshotResponse) => void,
+  ): ClientUnaryCall;
+  removeSnapshot(
+    request: RemoveSnapshotRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RemoveSnapshotResponse) => void,
+  ): ClientUnaryCall;
+  removeSnapshot(
+    request: RemoveSnapshotRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RemoveSnapshotResponse) => void,
   ): ClientUnaryCall;
 }
 
