@@ -197,6 +197,15 @@ const listSnapshots = async (engine: Engine, request: Targeted) => {
   return { results: answers.map(snapshotsResultOf) };
 };
 
+type Preference = Request & { readonly siteId: string };
+
+const setSitePreference = (engine: Engine, request: Preference, call: Call) => {
+  const problems = new Problems();
+  problems.text('siteId', request.siteId);
+  problems.end(request.arrayId);
+  return operate(engine, 'setSitePreference', request, { siteId: request.siteId }, call);
+};
+
 const removeSnapshot = (engine: Engine, request: Request & { name: string }, call: Call) => {
   const problems = new Problems();
   problems.text('name', request.name);
@@ -226,6 +235,7 @@ export const replicationService = (engine: Engine, calls: Calls): Service => {
       reverse: by('reverse'),
       restore: (request, call) =>
         operate(engine, 'restoreReplication', request, rolesFrom(request.directions), call),
+      setSitePreference: (request, call) => setSitePreference(engine, request, call),
       listSnapshots: (request) => listSnapshots(engine, request),
       removeSnapshot: (request, call) => removeSnapshot(engine, request, call),
     },

@@ -89,6 +89,9 @@ const sourcesOf = (
     const { siteId } = entry.direction === 'undo' ? other : here;
     return ids.map((id) => [id, siteId]);
   }
+  if (name === 'device-setSitePreference') {
+    return ids.map((id) => [id, String(state.frozen.args?.siteId)]);
+  }
   if (name !== 'device-restoreReplication') return [];
   const asked = rolesAsked(state);
   return ids.flatMap((id) => {

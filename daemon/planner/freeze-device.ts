@@ -55,6 +55,25 @@ const itemOf = (
   return { id: target.id, protected: group, recovery: group, datastores: [] };
 };
 
+/** A stretched device can prefer a site at which it has an end, and no other. */
+const checkSite = (
+  { verb, args }: DeviceRunRequest,
+  siteId: string,
+  items: readonly StorageItem[],
+  world: World,
+  findings: Findings,
+): void => {
+  if (verb !== 'setSitePreference') return;
+  const wanted = String(args.siteId);
+  for (const { id, protected: target } of items) {
+    const others = (target.peers ?? []).map(({ arrayId }) => world.remote(arrayId)?.siteId);
+    const ends = [...new Set([siteId, ...others])].filter((site) => site !== undefined);
+    if (ends.includes(wanted)) continue;
+    const known = ends.map((site) => `"${site}"`).join(' and ');
+    findings.problem('siteId', `"${id}" has no end at site "${wanted}", only at ${known}`);
+  }
+};
+
 const checkTargets = (targets: readonly Target[], findings: Findings): void => {
   if (targets.length === 0) findings.problem('targets', 'no target: name at least one');
   const seen = new Set<string>();
@@ -138,6 +157,7 @@ export const freezeDevice = (
   const items = targets.map((target, i) =>
     itemOf(world, arrayId, target, `targets[${i}]`, findings),
   );
+  checkSite(request, remote.siteId, items, world, findings);
   checkFree(request, remote.siteId, items, context, findings);
   const workgroups: FrozenWorkgroup[] = [];
   for (let start = 0; start < items.length; start += deviceWorkgroupMax) {

@@ -208,11 +208,7 @@ export class Starts {
     };
   }
 
-  #expectFrozen(
-    made: Frozen,
-    subject: string,
-    reason: 'PLAN_INVALID' | 'MOVE_INVALID' = 'PLAN_INVALID',
-  ): FrozenFound {
+  #expectFrozen(made: Frozen, subject: string, reason: Refused = 'PLAN_INVALID'): FrozenFound {
     if ('frozen' in made) return made;
     throw refusal(reason, made.problems, subject);
   }
@@ -229,7 +225,7 @@ export class Starts {
     }
     const context = await this.#context({}, new Set([request.arrayId]));
     const made = freezeDevice(request, scout.inventory(), context);
-    return this.#expectFrozen(made, request.arrayId);
+    return this.#expectFrozen(made, request.arrayId, 'INVALID_REQUEST');
   }
 
   /**
@@ -374,9 +370,12 @@ export class Starts {
   }
 }
 
+/** What cannot be run, by whose word it was asked for. */
+type Refused = 'PLAN_INVALID' | 'MOVE_INVALID' | 'INVALID_REQUEST';
+
 /** One error for all that was found: the message tells the first, the violations tell them all. */
 export const refusal = (
-  reason: 'PLAN_INVALID' | 'MOVE_INVALID' | 'RUN_REFUSED',
+  reason: Refused | 'RUN_REFUSED',
   violations: readonly Violation[],
   subject: string,
 ): SiteswapError => {

@@ -21,7 +21,8 @@ export type DeviceVerb =
   | 'testFailoverStart'
   | 'testFailoverStop'
   | 'reverse'
-  | 'restoreReplication';
+  | 'restoreReplication'
+  | 'setSitePreference';
 
 /** Only `failover` needs an argument: forced only when that was asked for in so many words. */
 const argsOf = (verb: DeviceVerb, call: StepCall<StorageItem>) =>
@@ -51,4 +52,5 @@ export const deviceSteps: readonly StorageStep[] = [
   deviceStep('testFailoverStop', 'no-return'),
   deviceStep('reverse', 'no-return'),
   deviceStep('restoreReplication', 'no-return'),
+  deviceStep('setSitePreference', 'no-return'),
 ];

@@ -195,6 +195,11 @@ export const methods: Readonly<Record<string, Method>> = {
     namesRun: false,
     streams: false,
   },
+  '/siteswap.v1.ReplicationService/SetSitePreference': {
+    kind: 'changing',
+    namesRun: false,
+    streams: false,
+  },
   '/siteswap.v1.ReplicationService/ListSnapshots': {
     kind: 'monitoring',
     namesRun: false,

@@ -17,6 +17,8 @@ import {
   type RestoreResponse,
   ReverseRequest,
   type ReverseResponse,
+  SetSitePreferenceRequest,
+  type SetSitePreferenceResponse,
   type SnapshotsResult,
   SyncRequest,
   type SyncResponse,
@@ -211,6 +213,29 @@ export class Replication {
     options?: CallOptions,
   ): Promise<RestoreResponse> {
     return this.#run(methods.restore, RestoreRequest.fromPartial(request), options);
+  }
+
+  /**
+   * Which site keeps serving stretched devices when the sites lose each other.
+   *
+   * @example
+   * ```ts
+   * const { runId, results } = await client.replication.setSitePreference({
+   *   arrayId: 'east-array',
+   *   targets: [{ id: 'cg-1' }, { id: 'cg-2' }],
+   *   siteId: 'west',
+   *   requester: 'me',
+   *   requestKey: 'setSitePreference 4711',
+   * });
+   * for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
+   * ```
+   */
+  async setSitePreference(
+    request: DeepPartial<SetSitePreferenceRequest>,
+    options?: CallOptions,
+  ): Promise<SetSitePreferenceResponse> {
+    const whole = SetSitePreferenceRequest.fromPartial(request);
+    return this.#run(methods.setSitePreference, whole, options);
   }
 
   /**

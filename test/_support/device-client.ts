@@ -44,11 +44,6 @@ export class DeviceClient {
       throw new Error(`${from} has ${sources}, ${to} has ${targets}`);
     }
     const { replication } = this.#client;
-    const asked = (arrayId: string, ids: readonly string[]) => ({
-      arrayId,
-      targets: ids.map((id) => ({ id })),
-      requester: 'a recovery manager',
-    });
     expectWell(await replication.testFailoverStart(asked(to, targets)));
     expectWell(await replication.testFailoverStop(asked(to, targets)));
     expectWell(await replication.sync(asked(from, sources)));
@@ -57,7 +52,38 @@ export class DeviceClient {
     expectWell(await replication.failover(asked(to, targets)));
     expectWell(await replication.reverse(asked(to, targets)));
   }
+
+  /** Stretched devices serve at both sides: a test beside them, then they prefer the other one. */
+  async overStretched({ from, to }: Way): Promise<void> {
+    const ids = await this.found(from, [Direction.STRETCHED]);
+    if (ids.length === 0) throw new Error(`${from} has none`);
+    const { replication, inventory } = this.#client;
+    expectWell(await replication.testFailoverStart(asked(to, ids)));
+    expectWell(await replication.testFailoverStop(asked(to, ids)));
+    expectWell(await replication.sync(asked(from, ids)));
+    const remotes = await inventory.remotes();
+    const siteId = remotes.find(({ id }) => id === to)?.siteId ?? '';
+    expectWell(await replication.setSitePreference({ ...asked(from, ids), siteId }));
+  }
+
+  /** Group or lone device → the site that it prefers, as an array shows it. */
+  async preferred(arrayId: string): Promise<Record<string, string>> {
+    const found: Record<string, string> = {};
+    const listing = this.#client.inventory.discoverDevices({ arrayIds: [arrayId] });
+    for await (const { devices } of listing) {
+      for (const { id, groupId, stretched, preferredSiteId } of devices) {
+        if (stretched) found[groupId || id] = preferredSiteId;
+      }
+    }
+    return found;
+  }
 }
+
+const asked = (arrayId: string, ids: readonly string[]) => ({
+  arrayId,
+  targets: ids.map((id) => ({ id })),
+  requester: 'a recovery manager',
+});
 
 const expectWell = ({ results }: Results): void => {
   for (const { targetId, outcome } of results) {

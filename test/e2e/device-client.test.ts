@@ -2,10 +2,15 @@
  * A client that knows nothing of plans fails a site over and back: over lab and files, as they are
  * and with their pairs shown as stretched devices. The same client each time, and no word to it.
  */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { checksumOfDevice, stopVms, writeAs } from '@siteswap/plugin-files/inspect';
+import type { GroupSpec } from '@siteswap/plugin-files/provision';
 import test from 'ava';
-import { Direction } from '../../sdk/client/index.ts';
-import { filesConfig, groups, startOnFiles } from '../_support/daemon.ts';
+import { CallError, Direction } from '../../sdk/client/index.ts';
+import { failure } from '../_support/api.ts';
+import { countVms, filesConfig, groups, startOnFiles } from '../_support/daemon.ts';
 import { startOnLab } from '../_support/daemon-on-lab.ts';
 import { DeviceClient } from '../_support/device-client.ts';
 
@@ -63,7 +68,7 @@ for (const present of ways) {
 }
 
 test.serial(
-  'device client, lab, shared shown as its own peer: one source, tests, no failover',
+  'device client, lab, shared shown as its own peer: over and back by preference, a test beside',
   async (t) => {
     const made = await startOnLab({
       world: { groups: 0, shared: 1, vmsPerGroup: 0 },
@@ -72,21 +77,48 @@ test.serial(
     t.teardown(made.close);
     const { daemon, lab } = made;
     const client = new DeviceClient(daemon.client);
-    for (const arrayId of ['lab-a', 'lab-b']) {
-      t.deepEqual(await client.found(arrayId, [Direction.STRETCHED]), ['cg-0001'], arrayId);
+    for (const [from, to, siteId] of [
+      ['lab-a', 'lab-b', 'site-b'],
+      ['lab-b', 'lab-a', 'site-a'],
+    ] as const) {
+      await client.overStretched({ from, to });
+      for (const arrayId of ['lab-a', 'lab-b']) {
+        t.deepEqual(await client.preferred(arrayId), { 'cg-0001': siteId }, arrayId);
+      }
     }
+    t.is((await lab.effects('testFailoverStart')).length, 2, 'real copies');
     const asked = { arrayId: 'lab-b', targets: [{ id: 'cg-0001' }], requester: 'rm' };
     const { replication } = daemon.client;
-    const caseOf = ({ results }: Awaited<ReturnType<typeof replication.sync>>) =>
-      results[0]?.outcome?.$case;
-    t.is(caseOf(await replication.testFailoverStart(asked)), 'success');
-    t.is((await lab.effects('testFailoverStart')).length, 1, 'a real copy');
-    t.is(caseOf(await replication.testFailoverStop(asked)), 'success');
-    t.is(caseOf(await replication.sync(asked)), 'success');
-    const refused = await replication.failover(asked);
-    const outcome = refused.results[0]?.outcome;
+    const [refused] = (await replication.failover(asked)).results;
+    const outcome = refused?.outcome;
     t.is(outcome?.$case, 'fault');
     t.is(outcome?.$case === 'fault' ? outcome.value.code : '', 'STRETCHED');
+    const nowhere = replication.setSitePreference({ ...asked, siteId: 'site-c' });
+    t.is((await failure(t, nowhere, CallError)).reason, 'INVALID_REQUEST');
     t.deepEqual(await lab.verify(), []);
+  },
+);
+
+test.serial(
+  'device client, files, stretched: over and back by preference, one lineage, a writer all along',
+  async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'siteswap-shared-'));
+    const [first, plain] = groups as [GroupSpec, GroupSpec];
+    const stretched = { ...first, stretched: { directory: join(folder, 'g1') } };
+    const on = await startOnFiles(t, {}, [stretched, plain]);
+    t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+    const client = new DeviceClient(on.daemon.client);
+    for (const [from, to] of [
+      ['a', 'b'],
+      ['b', 'a'],
+    ] as const) {
+      await client.overStretched({ from, to });
+      for (const arrayId of ['a', 'b']) {
+        t.deepEqual(await client.preferred(arrayId), { g1: `site-${to}` }, arrayId);
+      }
+    }
+    for (const { vmId, lost, doubleWriters } of await countVms(on.sites, 'a', [stretched])) {
+      t.deepEqual({ lost, doubleWriters }, { lost: 0, doubleWriters: 0 }, vmId);
+    }
   },
 );

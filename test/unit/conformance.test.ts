@@ -107,10 +107,7 @@ test('the command prints a line per claim, the lack of each skip, and the counts
   const { code, stdout } = await run('../_support/toy/sound.js');
   t.is(code, 0, stdout);
   t.regex(stdout, /^passed {3}works: failover \(forced\) → the target is writable/m);
-  t.regex(
-    stdout,
-    /^skipped {2}works: snapshot .*\n {9}needs verb snapshot, verb listSnapshots,/m,
-  );
+  t.regex(stdout, /^skipped {2}works: snapshot .*\n {9}needs verb snapshot, verb listSnapshots,/m);
   t.regex(stdout, /\n\d+ passed, 0 failed, \d+ skipped\n$/);
 });
 

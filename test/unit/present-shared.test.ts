@@ -94,6 +94,19 @@ test('shared device: failover and reverse → the source flips, and stays so aft
   t.is(rig.heard.filter(({ verb }) => verb === 'failover').length, 3);
 });
 
+test('shared device: a site preference → that site is the source, whichever array was told', async (t) => {
+  const rig = await sharedRig();
+  await rig.sources();
+  for (const [arrayId, siteId] of [
+    ['a', 'site-b'],
+    ['a', 'site-a'],
+    ['b', 'site-b'],
+  ] as const) {
+    t.is((await rig.device('setSitePreference', arrayId, { siteId }))?.outcome, 'done');
+    t.is(await rig.sources(), `${siteId} ${siteId}`, `told at ${arrayId}`);
+  }
+});
+
 test('shared device: a test failover → reaches the storage, and the source stays', async (t) => {
   const rig = await sharedRig();
   t.is((await rig.device('testFailoverStart', 'b'))?.outcome, 'done');

@@ -21,6 +21,7 @@ interface Request {
   readonly requestKey: string;
   readonly initiatorId: string;
   readonly force: boolean;
+  readonly siteId: string;
 }
 
 interface Answer {
@@ -31,6 +32,8 @@ interface Answer {
 interface Verb {
   readonly name: string;
   readonly summary: string;
+  /** The site that it is about. */
+  readonly needsSite?: true;
   readonly perform: (replication: Replication, request: Request) => Promise<Answer>;
 }
 
@@ -69,6 +72,12 @@ const verbs: readonly Verb[] = [
     name: 'restore',
     summary: 'give devices the roles back that they had',
     perform: (replication, request) => replication.restore(request),
+  },
+  {
+    name: 'set-site-preference',
+    summary: 'which site keeps serving stretched devices when the sites lose each other',
+    needsSite: true,
+    perform: (replication, request) => replication.setSitePreference(request),
   },
 ];
 
@@ -117,6 +126,7 @@ interface Options {
   readonly key?: string;
   readonly initiator?: string;
   readonly force?: true;
+  readonly site?: string;
 }
 
 /** One row per target; exit code 1 when one of them did not succeed. */
@@ -143,6 +153,7 @@ const perform = async (cli: Cli, verb: Verb, ids: string[], options: Options): P
     requestKey: options.key ?? '',
     initiatorId: options.initiator ?? '',
     force: options.force === true,
+    siteId: options.site ?? '',
   });
   answerResults(cli, answer);
 };
@@ -178,6 +189,7 @@ const query = async (cli: Cli, arrayId: string, ids: string[]): Promise<void> =>
 
 const addVerb = (device: Command, cli: Cli, verb: Verb): void => {
   const force = verb.name === 'failover';
+  const site = verb.needsSite ? ' --site west' : '';
   const command = device
     .command(verb.name)
     .summary(verb.summary)
@@ -188,9 +200,10 @@ const addVerb = (device: Command, cli: Cli, verb: Verb): void => {
     .option('--initiator <id>', 'your own id of the operation, carried to the array')
     .addHelpText(
       'after',
-      `\nExamples:\n  siteswap device ${verb.name} cg-1 cg-2 --array array-east`,
+      `\nExamples:\n  siteswap device ${verb.name} cg-1 cg-2 --array array-east${site}`,
     )
     .action((ids: string[], options: Options) => perform(cli, verb, ids, options));
+  if (verb.needsSite) command.requiredOption('--site <id>', 'the site that is preferred');
   if (force) command.option('--force', 'without the source, onto the last recovery point');
 };
 

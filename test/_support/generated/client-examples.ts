@@ -287,6 +287,16 @@ export const examples: Readonly<Record<string, (client: SiteswapClient) => Promi
     });
     for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
   },
+  'replication.ts setSitePreference': async (client) => {
+    const { runId, results } = await client.replication.setSitePreference({
+      arrayId: 'east-array',
+      targets: [{ id: 'cg-1' }, { id: 'cg-2' }],
+      siteId: 'west',
+      requester: 'me',
+      requestKey: 'setSitePreference 4711',
+    });
+    for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
+  },
   'replication.ts listSnapshots': async (client) => {
     const results = await client.replication.listSnapshots({ arrayId: 'east-array' });
     for (const { targetId, outcome } of results) {

@@ -328,6 +328,28 @@ export interface RestoreResponse {
   results: TargetResult[];
 }
 
+/** Targets of SetSitePreference. */
+export interface SetSitePreferenceRequest {
+  arrayId: string;
+  targets: GroupTarget[];
+  /** Who asks; journaled. Required. */
+  requester: string;
+  /** The caller's name for this request. Empty: one is made, and the call is not deduplicated. */
+  requestKey: string;
+  /** The caller's own id of the operation, carried by every call to the array. Empty: one is made. */
+  initiatorId: string;
+  /** The site, as a device's preferred site names it. Required. */
+  siteId: string;
+}
+
+/** One result per target. */
+export interface SetSitePreferenceResponse {
+  runId: string;
+  /** The run was started earlier, by the same request. */
+  existing: boolean;
+  results: TargetResult[];
+}
+
 /** Asks for snapshots. */
 export interface ListSnapshotsRequest {
   arrayId: string;
@@ -2472,6 +2494,200 @@ export const RestoreResponse: MessageFns<RestoreResponse> = {
   },
 };
 
+function createBaseSetSitePreferenceRequest(): SetSitePreferenceRequest {
+  return { arrayId: "", targets: [], requester: "", requestKey: "", initiatorId: "", siteId: "" };
+}
+
+export const SetSitePreferenceRequest: MessageFns<SetSitePreferenceRequest> = {
+  encode(message: SetSitePreferenceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.arrayId !== "") {
+      writer.uint32(10).string(message.arrayId);
+    }
+    for (const v of message.targets) {
+      GroupTarget.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.requester !== "") {
+      writer.uint32(26).string(message.requester);
+    }
+    if (message.requestKey !== "") {
+      writer.uint32(34).string(message.requestKey);
+    }
+    if (message.initiatorId !== "") {
+      writer.uint32(42).string(message.initiatorId);
+    }
+    if (message.siteId !== "") {
+      writer.uint32(50).string(message.siteId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetSitePreferenceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetSitePreferenceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.arrayId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.targets.push(GroupTarget.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requester = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestKey = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.initiatorId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.siteId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetSitePreferenceRequest>): SetSitePreferenceRequest {
+    return SetSitePreferenceRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetSitePreferenceRequest>): SetSitePreferenceRequest {
+    const message = createBaseSetSitePreferenceRequest();
+    message.arrayId = object.arrayId ?? "";
+    message.targets = object.targets?.map((e) => GroupTarget.fromPartial(e)) || [];
+    message.requester = object.requester ?? "";
+    message.requestKey = object.requestKey ?? "";
+    message.initiatorId = object.initiatorId ?? "";
+    message.siteId = object.siteId ?? "";
+    return message;
+  },
+};
+
+function createBaseSetSitePreferenceResponse(): SetSitePreferenceResponse {
+  return { runId: "", existing: false, results: [] };
+}
+
+export const SetSitePreferenceResponse: MessageFns<SetSitePreferenceResponse> = {
+  encode(message: SetSitePreferenceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.existing !== false) {
+      writer.uint32(16).bool(message.existing);
+    }
+    for (const v of message.results) {
+      TargetResult.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetSitePreferenceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetSitePreferenceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.existing = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.results.push(TargetResult.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SetSitePreferenceResponse>): SetSitePreferenceResponse {
+    return SetSitePreferenceResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SetSitePreferenceResponse>): SetSitePreferenceResponse {
+    const message = createBaseSetSitePreferenceResponse();
+    message.runId = object.runId ?? "";
+    message.existing = object.existing ?? false;
+    message.results = object.results?.map((e) => TargetResult.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBaseListSnapshotsRequest(): ListSnapshotsRequest {
   return { arrayId: "", targets: [] };
 }
@@ -3113,6 +3329,21 @@ export const ReplicationServiceService = {
     responseDeserialize: (value: Buffer): RestoreResponse => RestoreResponse.decode(value),
   },
   /**
+   * Which site keeps serving stretched devices when the sites lose each other: their failover, as
+   * far as storage has a part in it. Called at either side. Preferred already: success.
+   */
+  setSitePreference: {
+    path: "/siteswap.v1.ReplicationService/SetSitePreference" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetSitePreferenceRequest): Buffer =>
+      Buffer.from(SetSitePreferenceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetSitePreferenceRequest => SetSitePreferenceRequest.decode(value),
+    responseSerialize: (value: SetSitePreferenceResponse): Buffer =>
+      Buffer.from(SetSitePreferenceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SetSitePreferenceResponse => SetSitePreferenceResponse.decode(value),
+  },
+  /**
    * The snapshots that an array holds of groups, such as what a resync found there and kept. Asks
    * the array now; changes nothing and is not a run.
    *
@@ -3169,6 +3400,11 @@ export interface ReplicationServiceServer extends UntypedServiceImplementation {
   reverse: handleUnaryCall<ReverseRequest, ReverseResponse>;
   /** Gives devices their roles back, as the undo of PrepareFailover and Failover. */
   restore: handleUnaryCall<RestoreRequest, RestoreResponse>;
+  /**
+   * Which site keeps serving stretched devices when the sites lose each other: their failover, as
+   * far as storage has a part in it. Called at either side. Preferred already: success.
+   */
+  setSitePreference: handleUnaryCall<SetSitePreferenceRequest, SetSitePreferenceResponse>;
   /**
    * The snapshots that an array holds of groups, such as what a resync found there and kept. Asks
    * the array now; changes nothing and is not a run.
@@ -3315,6 +3551,25 @@ export interface ReplicationServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RestoreResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Which site keeps serving stretched devices when the sites lose each other: their failover, as
+   * far as storage has a part in it. Called at either side. Preferred already: success.
+   */
+  setSitePreference(
+    request: SetSitePreferenceRequest,
+    callback: (error: ServiceError | null, response: SetSitePreferenceResponse) => void,
+  ): ClientUnaryCall;
+  setSitePreference(
+    request: SetSitePreferenceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SetSitePreferenceResponse) => void,
+  ): ClientUnaryCall;
+  setSitePreference(
+    request: SetSitePreferenceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SetSitePreferenceResponse) => void,
   ): ClientUnaryCall;
   /**
    * The snapshots that an array holds of groups, such as what a resync found there and kept. Asks
