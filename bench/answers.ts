@@ -50,8 +50,10 @@ const askUntil = async (
     going = false;
   });
   const request = Buffer.alloc(runId.length + 4);
+  // After the same rest each: who is asked right after another finds a caller that is awake.
   while (going) {
     heard.getRun.push(await daemon.getRun(runId));
+    await pause(pauseMs);
     heard.echo.push(await echo.echo(request));
     await pause(pauseMs);
   }

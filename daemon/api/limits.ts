@@ -20,10 +20,6 @@ export const transportBytesMax = 2 * messageBytesMax;
 /** Targets of one storage verb: a run keeps each in memory. */
 export const targetsPerRequestMax = 10_000;
 
-/** Workgroups and notes in one answer of GetRun: keeps it below the message bound. */
-export const workgroupsPerRunMax = 10_000;
-export const notesPerRunMax = 10_000;
-
 /** Violations told with an error: details travel in a header, of which 8 KiB surely get through. */
 export const violationsPerErrorMax = 16;
 

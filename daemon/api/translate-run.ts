@@ -19,7 +19,6 @@ import type {
   StepView,
   WorkgroupView,
 } from '../core/view.ts';
-import { notesPerRunMax, workgroupsPerRunMax } from './limits.ts';
 import { momentTo } from './translate-inventory.ts';
 import { faultTo, policyTo } from './translate-policy.ts';
 import {
@@ -82,14 +81,6 @@ const workgroupTo = (group: WorkgroupView): Workgroup => ({
   progress: group.progress,
 });
 
-/** At most as many as an answer holds: those that are done are the ones to leave out. */
-const workgroupsOf = (all: readonly WorkgroupView[]): Workgroup[] => {
-  if (all.length <= workgroupsPerRunMax) return all.map(workgroupTo);
-  const busy = all.filter(({ status }) => status !== 'done');
-  const done = all.filter(({ status }) => status === 'done');
-  return [...busy, ...done].slice(0, workgroupsPerRunMax).map(workgroupTo);
-};
-
 const noteTo = (note: ItemNote) => ({
   itemId: note.itemId,
   workgroupId: note.workgroupId,
@@ -114,13 +105,13 @@ export const runTo = (run: RunView): Run => ({
   protectedSiteId: run.protectedSiteId,
   recoverySiteId: run.recoverySiteId,
   steps: run.steps.map(stepTo),
-  workgroups: workgroupsOf(run.workgroups),
-  workgroupsTotal: run.workgroups.length,
+  workgroups: run.workgroups.map(workgroupTo),
+  workgroupsTotal: run.workgroupsTotal,
   attention: run.attention,
   decisionsAllowed: run.decisionsAllowed.map(decisions.encode),
   reach: run.reach ? reaches.encode(run.reach) : Reach.UNSPECIFIED,
-  notes: run.notes.slice(0, notesPerRunMax).map(noteTo),
-  notesTotal: run.notes.length,
+  notes: run.notes.map(noteTo),
+  notesTotal: run.notesTotal,
   cursor: run.cursor,
 });
 

@@ -97,7 +97,7 @@ export const pollDelayMsMax = 5_000;
 /** An accepted operation without progress for this long is in doubt. */
 export const stallMsMax = 15 * 60_000;
 
-/** Workgroups and notes in one view of a run; those that need attention come first. */
+/** Workgroups and notes in one view of a run: an answer stays small, and is made in a moment. */
 export const workgroupsPerViewMax = 1_000;
 
 /** Devices in one entry that says which site is their source: an entry of half a megabyte. */

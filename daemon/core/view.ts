@@ -91,11 +91,14 @@ export interface RunView {
   readonly recoverySiteId: string;
   readonly steps: readonly StepView[];
   readonly workgroups: readonly WorkgroupView[];
+  readonly workgroupsTotal: number;
   /** Why it is parked or stuck, and what a person can do; empty otherwise. */
   readonly attention: string;
   readonly decisionsAllowed: readonly Decision[];
   readonly reach?: Reach;
   readonly notes: readonly ItemNote[];
+  /** Zero where none were asked for. */
+  readonly notesTotal: number;
   /** Sequence number of the newest entry. */
   readonly cursor: number;
 }

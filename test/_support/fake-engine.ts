@@ -20,7 +20,15 @@ import type {
 import type { Device } from '../../sdk/plugin/model.ts';
 import { emptyReport } from './fake-injections.ts';
 import { FakeMoves, inspection } from './fake-recoveries.ts';
-import { frozenRun, itemDone, remotes, samplePlan, sites, startedAtMs } from './samples.ts';
+import {
+  frozenRun,
+  itemDone,
+  remotes,
+  runView,
+  samplePlan,
+  sites,
+  startedAtMs,
+} from './samples.ts';
 
 const notFound = (reason: 'PLAN_NOT_FOUND' | 'RUN_NOT_FOUND' | 'SITE_NOT_FOUND', id: string) =>
   new SiteswapError(reason, `nothing has the id ${id}`, { subject: id });
@@ -169,25 +177,7 @@ export class FakeEngine extends FakeMoves implements Engine {
       pages: [],
       items: itemIds.map((itemId) => itemDone(itemId)),
       ended: false,
-      view: {
-        runId,
-        planId: 'erp',
-        mode: 'planned',
-        status: 'running',
-        requester: 'ann',
-        requestKey: '',
-        initiatorId: 'initiator-1',
-        startedAtMs: startedAtMs + this.#count,
-        protectedSiteId: 'east',
-        recoverySiteId: 'west',
-        steps: [],
-        workgroups: [],
-        attention: '',
-        decisionsAllowed: [],
-        notes: [],
-        cursor: 0,
-        ...view,
-      },
+      view: { ...runView(runId, startedAtMs + this.#count), ...view },
     };
     this.runs.set(runId, run);
     // The body is never looked into: what is told of it comes from the description.

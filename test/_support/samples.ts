@@ -2,7 +2,7 @@
 import type { FrozenRun, StorageItem } from '../../daemon/core/frozen.ts';
 import type { Plan } from '../../daemon/core/plan.ts';
 import { defaultPolicy, rerun, rollback } from '../../daemon/core/policy.ts';
-import type { ItemReport } from '../../daemon/core/view.ts';
+import type { ItemReport, RunView } from '../../daemon/core/view.ts';
 import { defaultOptions } from '../../daemon/planner/defaults.ts';
 import type { RemoteState, SiteState } from '../../daemon/runner/service.ts';
 
@@ -127,4 +127,26 @@ export const itemDone = (itemId: string): ItemReport => ({
   outcome: 'done',
   evidence: { recoveryPoint: 'rp-1', recoveryPointAtMs: startedAtMs, forced: false },
   why: '',
+});
+
+/** A run of the plan `erp` that has just begun. */
+export const runView = (runId: string, startedAtMs: number): RunView => ({
+  runId,
+  planId: 'erp',
+  mode: 'planned',
+  status: 'running',
+  requester: 'ann',
+  requestKey: '',
+  initiatorId: 'initiator-1',
+  startedAtMs,
+  protectedSiteId: 'east',
+  recoverySiteId: 'west',
+  steps: [],
+  workgroups: [],
+  workgroupsTotal: 0,
+  attention: '',
+  decisionsAllowed: [],
+  notes: [],
+  notesTotal: 0,
+  cursor: 0,
 });

@@ -191,9 +191,10 @@ test('runs: the newest first, filtered, over several pages', async (t) => {
   );
 });
 
-test('runs: BASIC leaves workgroups and notes out; 10,000 of each are the most', async (t) => {
+test('runs: BASIC leaves workgroups and notes out, and says how many workgroups there are', async (t) => {
   const { client, engine } = await serve(t);
   const workgroup = {
+    id: 'v1',
     unit: 'vm',
     protectionGroupId: 'data',
     priority: 3,
@@ -202,22 +203,16 @@ test('runs: BASIC leaves workgroups and notes out; 10,000 of each are the most',
     itemsDropped: 0,
     step: 0,
     stepName: 'sync',
+    status: 'running',
     attempt: 1,
     waitsFor: '',
   } as const;
-  const runId = engine.addRun({
-    workgroups: Array.from({ length: 12_000 }, (_, at) => ({
-      ...workgroup,
-      id: `v${at}`,
-      status: at === 11_999 ? 'running' : 'done',
-    })),
-  });
+  const runId = engine.addRun({ workgroups: [workgroup], workgroupsTotal: 12_000 });
   const basic = await client.runs.get(runId, { detail: 'RUN_DETAIL_BASIC' });
-  t.is(basic.workgroups.length, 0);
+  t.like(basic, { workgroups: [], workgroupsTotal: 12_000 });
   const full = await client.runs.get(runId);
-  t.is(full.workgroups.length, 10_000);
   t.is(full.workgroupsTotal, 12_000);
-  t.like(full.workgroups[0], { id: 'v11999', status: 'TASK_STATUS_RUNNING' });
+  t.like(full.workgroups[0], { id: 'v1', status: 'TASK_STATUS_RUNNING' });
 });
 
 test('report: every item once, over several pages, with what was found', async (t) => {

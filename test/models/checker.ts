@@ -101,7 +101,7 @@ export class Checker {
       if (isSettled(state, group)) this.#excused.add(group.index);
     }
     const listed = new Set(
-      notesOf(state, Number.POSITIVE_INFINITY)
+      notesOf(state)
         .filter((note) => note.state === 'in-doubt' || note.state === 'not-undone')
         .map(({ itemId }) => itemId),
     );

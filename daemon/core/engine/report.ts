@@ -125,9 +125,7 @@ const noteTrail = (
 };
 
 const itemReports = (state: RunState, trails: ReadonlyMap<string, Trail>): ItemReport[] => {
-  const notes = new Map(
-    notesOf(state, Number.POSITIVE_INFINITY).map((note) => [note.itemId, note]),
-  );
+  const notes = new Map(notesOf(state).map((note) => [note.itemId, note]));
   return state.groups.flatMap((group) => {
     const through = throughIn(group);
     return [...group.live, ...group.losses.keys()].map((position): ItemReport => {

@@ -162,14 +162,8 @@ const stepViews = (state: RunState): StepView[] => {
 };
 
 /** Items that did not simply go through, by name, with whose fault it is. */
-export const notesOf = (state: RunState, max: number): ItemNote[] => {
-  const notes: ItemNote[] = [];
-  for (const group of state.groups) {
-    if (notes.length >= max) break;
-    notes.push(...groupNotes(state, group));
-  }
-  return notes.slice(0, max);
-};
+export const notesOf = (state: RunState): ItemNote[] =>
+  state.groups.flatMap((group) => groupNotes(state, group));
 
 const groupNotes = (state: RunState, group: Group): ItemNote[] => {
   const at = (position: number, step: number) => ({
@@ -267,14 +261,17 @@ export const decisionsFor = (state: RunState): Decision[] => {
   return back ? ['retry', 'skip', 'rollback', 'abandon'] : ['retry', 'skip', 'abandon'];
 };
 
-/** `workgroupsMax`: the view lists those that need attention first, then the others in order. */
-export const viewOf = (state: RunState, workgroupsMax: number): RunView => {
-  const ordinary = (group: Group) =>
-    group.standing === 'waiting' || group.standing === 'finished' ? 1 : 0;
-  const groups =
-    state.groups.length <= workgroupsMax
-      ? state.groups
-      : [...state.groups].sort((one, other) => ordinary(one) - ordinary(other));
+/** The first that a view lists: those that need attention before the others, each in order. */
+const listed = ({ groups }: RunState, max: number): readonly Group[] => {
+  if (groups.length <= max || max === 0) return groups.slice(0, max);
+  const ordinary = ({ standing }: Group) =>
+    standing === 'waiting' || standing === 'finished' ? 1 : 0;
+  return groups.toSorted((one, other) => ordinary(one) - ordinary(other)).slice(0, max);
+};
+
+/** `max`: of workgroups and of notes; 0: only the run itself, which takes no longer for many. */
+export const viewOf = (state: RunState, max: number): RunView => {
+  const notes = max === 0 ? [] : notesOf(state);
   return {
     ...summaryOf(state),
     ...(state.supersededBy === undefined ? {} : { supersededBy: state.supersededBy }),
@@ -283,10 +280,12 @@ export const viewOf = (state: RunState, workgroupsMax: number): RunView => {
     protectedSiteId: state.frozen.protectedSiteId,
     recoverySiteId: state.frozen.recoverySiteId,
     steps: stepViews(state),
-    workgroups: groups.slice(0, workgroupsMax).map((group) => workgroupView(state, group)),
+    workgroups: listed(state, max).map((group) => workgroupView(state, group)),
+    workgroupsTotal: state.groups.length,
     attention: attentionOf(state),
     decisionsAllowed: decisionsFor(state),
-    notes: notesOf(state, workgroupsMax),
+    notes: notes.slice(0, max),
+    notesTotal: notes.length,
     cursor: state.cursor,
   };
 };

@@ -863,7 +863,7 @@ export interface Run {
   protectedSiteId: string;
   recoverySiteId: string;
   steps: RunStep[];
-  /** Up to 10,000, those that are not done first when there are more. */
+  /** Up to 1,000, those that are busy or need attention first when there are more. */
   workgroups: Workgroup[];
   workgroupsTotal: number;
   /** Why it is parked or stuck, and what a person can do; empty otherwise. */
@@ -872,8 +872,9 @@ export interface Run {
   decisionsAllowed: Decision[];
   /** How far the policy that parked it went. */
   reach: Reach;
-  /** Items that are not simply done: up to 10,000; the report pages through all. */
+  /** Items that are not simply done: up to 1,000; the report pages through all. */
   notes: ItemNote[];
+  /** Not counted with BASIC. */
   notesTotal: number;
   /** Of the newest event. */
   cursor: number;
