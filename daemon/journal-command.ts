@@ -33,7 +33,11 @@ const expectUnused = async (...journals: readonly Journal[]): Promise<void> => {
     const alive = (await shared?.members.members())?.filter(({ live }) => live) ?? [];
     if (alive.length === 0) continue;
     const names = alive.map(({ id }) => id).join(', ');
-    throw new JournalError('in-use', `The database is in use by members of a cluster: ${names}.`);
+    const leftMs = Math.max(...alive.map(({ leaseLeftMs }) => leaseLeftMs));
+    const message =
+      `The database is in use by members of a cluster: ${names}. Stop them; one that was killed ` +
+      `counts until its lease is over (${Math.ceil(leftMs / 1_000)} s from now).`;
+    throw new JournalError('in-use', message);
   }
 };
 

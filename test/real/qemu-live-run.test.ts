@@ -112,12 +112,13 @@ test.serial(
     const { runId } = await client.runs.start(asked);
     const run = await client.waitForRun(runId, { deadlineMs: 200_000 });
     t.is(run.result, RunResult.SUCCEEDED, JSON.stringify(run.attention));
+    // Its first heartbeat there says what the disk held.
+    await goesOn(sites.b, id);
     const [before, after] = [await statusOf(sites.a, id), await statusOf(sites.b, id)];
     t.like(after, { power: 'on', registered: true });
     t.not(after.bootId, bootId, 'it was booted anew');
     t.is(before.power, 'off');
     const [held = 0, told = 0] = [after.resumedAt, before.heartbeat];
     t.true(held === told || held === told + 1, `${told} was acknowledged, the disk held ${held}`);
-    await goesOn(sites.b, id);
   },
 );
