@@ -12,9 +12,14 @@ import { pageOf, sortedBy } from './pages.ts';
 import { planFrom, previewTo, storedPlanTo } from './translate-plan.ts';
 import { planModes } from './vocabulary.ts';
 
-const readPlan = (message: PlanMessage | undefined): Plan => {
+/** Of a plan that cannot be read whole, everything that is wrong is told at once. */
+const readPlan = async (engine: Engine, message: PlanMessage | undefined): Promise<Plan> => {
   const problems = new Problems();
   const plan = planFrom(message, problems);
+  if (plan !== undefined && problems.violations.length > 0) {
+    const { problems: all } = await validate(engine, message);
+    problems.violations.splice(0, Infinity, ...all);
+  }
   problems.end(message?.id);
   return plan as Plan;
 };
@@ -41,7 +46,7 @@ const validate = async (
 export const planService = (engine: Engine, calls: Calls): Service =>
   calls.service(PlanServiceService, {
     createPlan: async ({ plan }) => ({
-      plan: storedPlanTo(await engine.createPlan(readPlan(plan))),
+      plan: storedPlanTo(await engine.createPlan(await readPlan(engine, plan))),
     }),
     getPlan: ({ planId }) => ({
       plan: storedPlanTo(engine.getPlan(required('planId', planId))),
@@ -52,7 +57,9 @@ export const planService = (engine: Engine, calls: Calls): Service =>
       return { plans: page.items.map(storedPlanTo), nextPageToken: page.nextPageToken };
     },
     updatePlan: async ({ plan, etag }) => ({
-      plan: storedPlanTo(await engine.updatePlan(readPlan(plan), required('etag', etag))),
+      plan: storedPlanTo(
+        await engine.updatePlan(await readPlan(engine, plan), required('etag', etag)),
+      ),
     }),
     deletePlan: async ({ planId, etag }) => {
       await engine.deletePlan(required('planId', planId), required('etag', etag));

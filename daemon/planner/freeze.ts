@@ -134,16 +134,16 @@ const resolve = (
 ): Resolved | undefined => {
   const groups = resolveGroups(world, plan, mode, findings);
   checkDirections(plan, mode, groups, findings);
-  // VMs on groups that could not be resolved would all seem to stand outside the plan.
-  const named = plan.protectionGroups.reduce((sum, group) => sum + group.groups.length, 0);
-  if (groups.length < named) return undefined;
-  const protectedComputes = world.computesAt(plan.protectedSiteId);
-  const recoveryComputes = world.computesAt(plan.recoverySiteId);
   const paths = pathsOf(mode, groups, findings);
   const chosen = context.changes !== undefined;
   checkGuards({ plan, mode, groups, paths, now: context.now, chosen, findings });
   const intent = { mode, planId: plan.id, protectedSiteId: plan.protectedSiteId };
   checkInUse(intent, groups, context.openRuns ?? [], findings);
+  // VMs on groups that could not be resolved would all seem to stand outside the plan.
+  const named = plan.protectionGroups.reduce((sum, group) => sum + group.groups.length, 0);
+  if (groups.length < named) return undefined;
+  const protectedComputes = world.computesAt(plan.protectedSiteId);
+  const recoveryComputes = world.computesAt(plan.recoverySiteId);
   const memory = context.memory ?? {};
   const sides = { protectedComputes, recoveryComputes };
   const copies = context.copies ?? noMoves;

@@ -30,6 +30,11 @@ const nextMode: Readonly<Record<PlanState, Mode>> = {
   'recovery-required': 'fence',
 };
 
+const toldOf = ({ message, hint }: SiteswapError): Violation => ({
+  field: '',
+  message: `${message}. ${hint}`,
+});
+
 export class Plans {
   readonly #parts: PlansParts;
   readonly #lines = new Lines();
@@ -123,7 +128,7 @@ export class Plans {
       return { ...found, warnings: [...warnings, ...found.warnings] };
     } catch (error) {
       if (!(error instanceof SiteswapError)) throw error;
-      const told = [{ field: '', message: `${error.message}. ${error.hint}` }];
+      const told = [toldOf(error)];
       // A site that is away is no fault of the plan.
       return error.reason === 'SITE_LOST'
         ? { problems: [], obstacles: told, warnings }
@@ -149,10 +154,8 @@ export class Plans {
       return { problems: written, ...(await this.#parts.starts.look(plan, mode)) };
     } catch (error) {
       // Where the plan as written is wrong, that is told, whoever else does not answer.
-      const isRefusal = error instanceof SiteswapError && error.violations.length > 0;
-      if (!isRefusal && written.length === 0) throw error;
-      const problems = isRefusal ? error.violations : written;
-      return { problems, obstacles: [], warnings: [] };
+      if (!(error instanceof SiteswapError) || written.length === 0) throw error;
+      return { problems: written, obstacles: [toldOf(error)], warnings: [] };
     }
   }
 

@@ -148,14 +148,14 @@ export class Starts {
   }
 
   preview(planId: string, mode: Mode): Promise<FrozenFound> {
-    return this.look(this.plan(planId), mode);
+    return this.look(this.plan(planId), mode).then((made) => this.#expectFrozen(made, planId));
   }
 
   /** As a start would find it, of which nobody has said yet what becomes of diverged data. */
-  async look(stored: Plan, mode: Mode): Promise<FrozenFound> {
+  async look(stored: Plan, mode: Mode): Promise<Frozen> {
     const { recoveries } = this.#parts;
     const plan = this.#facing(stored, mode);
-    const found = await this.freeze(plan, mode, {}, recoveries.assumed(plan, mode));
+    const found = await this.#frozen(plan, mode, {}, recoveries.assumed(plan, mode));
     return { ...found, obstacles: [...found.obstacles, ...recoveries.obstacles(plan, mode)] };
   }
 
@@ -166,6 +166,15 @@ export class Starts {
     policies: StartRequest['policies'] = {},
     changes?: DivergedChoice,
   ): Promise<FrozenFound> {
+    return this.#expectFrozen(await this.#frozen(plan, mode, policies, changes), plan.id);
+  }
+
+  async #frozen(
+    plan: Plan,
+    mode: Mode,
+    policies: StartRequest['policies'],
+    changes?: DivergedChoice,
+  ): Promise<Frozen> {
     this.#expectSites(plan, mode);
     const { scout } = this.#parts;
     const sites = [plan.recoverySiteId, plan.protectedSiteId];
@@ -179,7 +188,7 @@ export class Starts {
       ...(changes === undefined ? {} : { changes }),
       ...(isStored ? { memory: this.#memories.of(plan.id) } : {}),
     };
-    return this.#expectFrozen(freeze(plan, scout.inventory(), mode, context), plan.id);
+    return freeze(plan, scout.inventory(), mode, context);
   }
 
   /** Where a run moved VMs to a site that is lost, that site could not tell of them any more. */
@@ -210,7 +219,7 @@ export class Starts {
 
   #expectFrozen(made: Frozen, subject: string, reason: Refused = 'PLAN_INVALID'): FrozenFound {
     if ('frozen' in made) return made;
-    throw refusal(reason, made.problems, subject);
+    throw refusal(reason, [...made.problems, ...made.obstacles], subject);
   }
 
   async #freezeDevice(request: DeviceRequest): Promise<FrozenFound> {

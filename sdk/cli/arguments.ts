@@ -5,7 +5,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import { Mode, type Policy } from '../../proto/gen/siteswap/v1/common.ts';
 import { parseScenario } from '../scenario/file.ts';
 import type { Scenario } from '../scenario/schema.ts';
-import { formatProblems, type Parsed, parseYaml } from '../yaml/index.ts';
+import { formatProblems, type ParseResult, parseYaml } from '../yaml/index.ts';
 import { type EnumObject, fromWord, wordsOf } from './enums.ts';
 import { usageError } from './exit.ts';
 import { policiesMessage, policyMessage } from './plan/file.ts';
@@ -48,13 +48,9 @@ const read = async (file: string): Promise<string> => {
   }
 };
 
-/** A checked plan file; throws with every problem at its line. */
-export const readPlan = async (file: string): Promise<Parsed<PlanFile>> => {
-  const parsed = parseYaml(await read(file), planSchema, { file });
-  if (!('problems' in parsed)) return parsed;
-  const lines = formatProblems(parsed.problems).split('\n');
-  throw usageError(`${file} is not a plan`, 'Correct the places named above.', lines);
-};
+/** A plan file, with what is wrong in it. */
+export const readPlan = async (file: string): Promise<ParseResult<PlanFile>> =>
+  parseYaml(await read(file), planSchema, { file });
 
 /** A checked scenario file; throws with every problem at its line. */
 export const readScenario = async (file: string): Promise<Scenario> => {

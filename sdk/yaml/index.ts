@@ -8,6 +8,7 @@ import { isCollection, isMap, isScalar, LineCounter, type Node, parseDocument } 
 import type { z } from 'zod';
 import { expectedOf, keysOf, schemasAt, wordsOf } from './expected.ts';
 import { nearest } from './nearest.ts';
+import { checkLoosely, type Path } from './prune.ts';
 
 export { expectedOf } from './expected.ts';
 export { nearest } from './nearest.ts';
@@ -43,9 +44,11 @@ export interface Parsed<T> {
   readonly locate: (path: string) => Position;
 }
 
-export type ParseResult<T> = Parsed<T> | { readonly problems: readonly Problem[] };
+/** `rest`: what could be read without the places that are wrong, where anything could. */
+export type ParseResult<T> =
+  | Parsed<T>
+  | { readonly problems: readonly Problem[]; readonly rest?: Parsed<T> };
 
-type Path = readonly PropertyKey[];
 type Issue = z.core.$ZodIssue;
 
 /** `['vms', 3, 'id']` → `vms[3].id`. */
@@ -208,29 +211,36 @@ export const parseYaml = <T>(
     const message = error instanceof Error ? error.message : String(error);
     return { problems: [problem(message, 'aliases that resolve', { line: 1, column: 1 })] };
   }
-  const checked = schema.safeParse(root);
-  if (checked.success) {
-    return { value: checked.data, locate: (path) => locator.find(pathOf(path)) };
-  }
+  const { issues, value, originalOf } = checkLoosely(root, schema, flattened);
+  const locate = (path: string): Position => locator.find(originalOf(pathOf(path)));
+  if (value !== undefined && issues.length === 0) return { value, locate };
   const context = { file, schema, root, locator };
-  const problems = checked.error.issues
-    .flatMap((issue) => flattened(issue))
+  const problems = issues
     .flatMap((issue) => problemsOf(issue, context))
     .sort((a, b) => a.line - b.line || a.column - b.column);
-  return { problems };
+  return { problems, ...(value !== undefined && { rest: { value, locate } }) };
 };
+
+/** Problems that are shown at once: nobody mends more of them before looking again. */
+export const problemsShownMax = 20;
 
 /**
  * Problems as lines for a person:
  *
  *     plan.yaml:7:15: protectionGroups[0].vms[1].priority: found "high"
  *       expected a whole number from 1 to 5
+ *
+ * After `problemsShownMax` of them it says how many there are more.
  */
-export const formatProblems = (problems: readonly Problem[]): string =>
-  problems
-    .flatMap(({ file, line, column, path, message, expected, suggestion }) => [
+export const formatProblems = (problems: readonly Problem[]): string => {
+  const shown = problems.slice(0, problemsShownMax);
+  const more = problems.length - shown.length;
+  return [
+    ...shown.flatMap(({ file, line, column, path, message, expected, suggestion }) => [
       `${file}:${line}:${column}: ${path === '' ? '' : `${path}: `}${message}`,
       ...(suggestion === undefined ? [] : [`  did you mean ${JSON.stringify(suggestion)}?`]),
       ...(expected === '' ? [] : [`  expected ${expected}`]),
-    ])
-    .join('\n');
+    ]),
+    ...(more === 0 ? [] : [`and ${more} more`]),
+  ].join('\n');
+};

@@ -28,6 +28,16 @@ test('plan: wrong ids → the line in the file; right → applied, listed, print
     t.is(exit, 2, command);
     t.regex(err, /bad\.yaml:12:14: protectionGroups\[1\]\.groups\[0\]: .*cg-0009/, command);
   }
+  const worse = await write(
+    'worse.yaml',
+    plan.replace('cg-0002', 'cg-0009').replace('priority: 1', 'priority: high'),
+  );
+  for (const command of ['validate', 'apply']) {
+    const { exit, err } = await type('plan', command, worse);
+    t.is(exit, 2, command);
+    t.regex(err, /worse\.yaml:9:34: protectionGroups\[0\]\.vms\[0\]\.priority: found "high"/);
+    t.regex(err, /without these places:\n.*worse\.yaml:12:14: .*cg-0009/, command);
+  }
   const file = await write('plan.yaml', plan);
   t.is((await type('plan', 'validate', file)).exit, 0);
   t.is((await type('plan', 'apply', file)).out, 'plan shop created\n');

@@ -5,6 +5,8 @@ import type { Mode } from '../../daemon/core/plan.ts';
 import { fault } from '../../sdk/plugin/fault.ts';
 import { planFor, type Rig, rig, untilRest } from '../_support/engine-on-lab.ts';
 
+const bothGroups = ['protectionGroups[0].groups[0]', 'protectionGroups[1].groups[0]'];
+
 const request = (mode: Mode, planId = 'payroll') => ({
   planId,
   mode,
@@ -41,6 +43,38 @@ test('link down: validate, preview and start tell the same, and nothing is touch
   await made.lab.healLink('site-a', 'site-b');
   await untilRest(made.engine, (await made.engine.startRun(request('planned'))).runId);
   t.is(made.engine.getPlan('payroll').state, 'failed-over');
+});
+
+test('problems and obstacles: validate and start tell both at once', async (t) => {
+  const made = await rig();
+  const { engine } = made;
+  await engine.createPlan(planFor(2));
+  await made.lab.cutLink('site-a', 'site-b');
+  const stop = { rules: [], otherwise: { action: 'stop', reach: 'workgroup' } } as const;
+  const start = engine.startRun({ ...request('planned'), policies: { 'no-such-step': stop } });
+  const refusal = await t.throwsAsync(start, { instanceOf: SiteswapError });
+  t.is(refusal.reason, 'PLAN_INVALID');
+  t.deepEqual(
+    refusal.violations.map(({ field }) => field),
+    ['policies.no-such-step', ...bothGroups],
+  );
+  const sound = planFor(2);
+  const [first, second] = sound.protectionGroups;
+  if (first === undefined || second === undefined) return t.fail('two groups were expected');
+  const groups = [...first.groups, { arrayId: 'lab-a', id: 'nobody' }];
+  const found = await engine.validatePlan({
+    ...sound,
+    policies: { 'no-such-step': stop },
+    protectionGroups: [{ ...first, groups }, second],
+  });
+  t.deepEqual(
+    found.problems.map(({ field }) => field),
+    ['policies.no-such-step', 'protectionGroups[0].groups[1].id'],
+  );
+  t.deepEqual(
+    found.obstacles.map(({ field }) => field),
+    bothGroups,
+  );
 });
 
 test('a group in the hands of a parked run: another mode is refused, the same mode is warned', async (t) => {

@@ -73,3 +73,37 @@ test('yaml: broken syntax, duplicate keys, aliases, nothing at all → problems,
   t.regex(problems(''), /^f\.yaml:1:1: found nothing\n {2}expected a mapping with site/);
   t.regex(problems('- a'), /^f\.yaml:1:1: found a list/);
 });
+
+test('yaml: wrong places → what only shows without them is told too, consequences are not', (t) => {
+  const strict = schema.refine(({ site, vms }) => vms.every(({ id }) => id !== site), {
+    message: 'a VM is called as the site',
+    path: ['site'],
+  });
+  const text = 'site: a\nworkers: many\nvms:\n  - {priority: 1}\n  - {id: b, prio: 3}\n  - id: a\n';
+  const result = parseYaml(text, strict, { file: 'f.yaml' });
+  if (!('problems' in result)) return t.fail('nothing was found');
+  const told = result.problems.map(({ line, path, message }) => `${line} ${path}: ${message}`);
+  t.deepEqual(told, [
+    '1 site: a VM is called as the site',
+    '2 workers: found "many"',
+    '4 vms[0].id: "id" is missing',
+    '5 vms[1].prio: unknown key "prio"',
+  ]);
+});
+
+test('yaml: wrong places → the rest can be read, and each path has the line of the file', (t) => {
+  const text = 'site: a\nworkers: many\nvms:\n  - {priority: 1}\n  - {id: b, prio: 3}\n  - id: c\n';
+  const result = parseYaml(text, schema, { file: 'f.yaml' });
+  if (!('problems' in result)) return t.fail('nothing was found');
+  t.deepEqual(result.rest?.value, { site: 'a', workers: 2, vms: [{ id: 'b' }, { id: 'c' }] });
+  t.deepEqual(result.rest?.locate('vms[1].id'), { line: 6, column: 9 });
+  const without = parseYaml('vms: []\nworkers: many\n', schema, { file: 'f.yaml' });
+  t.true('problems' in without && without.rest === undefined, 'nothing is made up');
+});
+
+test('yaml: a hundred problems → twenty of them, and how many more there are', (t) => {
+  const vms = Array.from({ length: 100 }, () => '  - {id: x, priority: 9}').join('\n');
+  const lines = problems(`site: a\nvms:\n${vms}\n`).split('\n');
+  t.is(lines.filter((line) => line.startsWith('f.yaml:')).length, 20);
+  t.is(lines.at(-1), 'and 80 more');
+});

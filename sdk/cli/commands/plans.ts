@@ -5,7 +5,7 @@ import type { Violation } from '../../../proto/gen/siteswap/v1/error.ts';
 import { type Plan, PlanState, type StoredPlan } from '../../../proto/gen/siteswap/v1/plan.ts';
 import { CallError } from '../../client/index.ts';
 import { collect } from '../../client/pages.ts';
-import { formatProblems, type Parsed } from '../../yaml/index.ts';
+import { formatProblems, type Parsed, type Problem } from '../../yaml/index.ts';
 import { chosen, modeOption, readPlan } from '../arguments.ts';
 import type { Cli } from '../cli.ts';
 import { wordOf } from '../enums.ts';
@@ -17,14 +17,15 @@ import { previewText } from '../views/preview.ts';
 import { statusTone } from '../views/run.ts';
 import { ago, count } from '../words.ts';
 
-/** The daemon's findings at the lines of the author's file. */
+/** The daemon's findings as problems of the author's file, each at its line. */
+const inFile = (file: string, parsed: Parsed<PlanFile>, found: readonly Violation[]): Problem[] =>
+  found.map(({ field, message }) => {
+    const path = filePathOf(field);
+    return { file, path, message, expected: '', ...parsed.locate(path) };
+  });
+
 const atLines = (file: string, parsed: Parsed<PlanFile>, found: readonly Violation[]): string[] =>
-  formatProblems(
-    found.map(({ field, message }) => {
-      const path = filePathOf(field);
-      return { file, path, message, expected: '', ...parsed.locate(path) };
-    }),
-  ).split('\n');
+  formatProblems(inFile(file, parsed, found)).split('\n');
 
 const withLines = async <T>(
   file: string,
@@ -40,6 +41,32 @@ const withLines = async <T>(
   }
 };
 
+/** What a daemon finds in the rest of a plan of which some places are wrong; nothing, if away. */
+const foundInRest = async (
+  cli: Cli,
+  file: string,
+  rest: Parsed<PlanFile> | undefined,
+): Promise<readonly string[]> => {
+  if (rest === undefined) return [];
+  try {
+    const { problems, obstacles } = await cli.client.plans.validate(planMessage(rest.value));
+    const found = [...problems, ...obstacles];
+    return found.length === 0 ? [] : ['and without these places:', ...atLines(file, rest, found)];
+  } catch (error) {
+    if (error instanceof CallError) return [];
+    throw error;
+  }
+};
+
+/** A sound plan file; throws with everything that is known to be wrong with it, at its lines. */
+const soundPlan = async (cli: Cli, file: string, offline = false): Promise<Parsed<PlanFile>> => {
+  const parsed = await readPlan(file);
+  if (!('problems' in parsed)) return parsed;
+  const more = offline ? [] : await foundInRest(cli, file, parsed.rest);
+  const lines = [...formatProblems(parsed.problems).split('\n'), ...more];
+  throw usageError(`${file} is not a plan`, 'Correct the places named above.', lines);
+};
+
 const current = async (cli: Cli, planId: string): Promise<StoredPlan | undefined> => {
   try {
     return await cli.client.plans.get(planId);
@@ -50,7 +77,7 @@ const current = async (cli: Cli, planId: string): Promise<StoredPlan | undefined
 };
 
 const apply = async (cli: Cli, file: string): Promise<void> => {
-  const parsed = await readPlan(file);
+  const parsed = await soundPlan(cli, file);
   const plan = planMessage(parsed.value);
   const { plans } = cli.client;
   const earlier = await current(cli, plan.id);
@@ -64,13 +91,18 @@ const apply = async (cli: Cli, file: string): Promise<void> => {
 };
 
 const validate = async (cli: Cli, file: string, offline: boolean): Promise<void> => {
-  const parsed = await readPlan(file);
+  const parsed = await soundPlan(cli, file, offline);
   const answer = offline
     ? { problems: [], obstacles: [], warnings: [] }
     : await cli.client.plans.validate(planMessage(parsed.value));
   const { problems, obstacles, warnings } = answer;
   if (problems.length > 0) {
-    const lines = atLines(file, parsed, problems);
+    const later = obstacles.length === 0 ? [] : ['and a run of it would be refused now:'];
+    const lines = [
+      ...atLines(file, parsed, problems),
+      ...later,
+      ...(obstacles.length === 0 ? [] : atLines(file, parsed, obstacles)),
+    ];
     const what = `${file}: ${count(problems.length, 'problem')}`;
     throw usageError(what, 'Correct the places named above.', lines);
   }
