@@ -39,6 +39,8 @@ const newCompute = ({ id, siteId }: RemoteSpec): LabCompute => ({
   id,
   siteId,
   down: false,
+  arrivals: new Map(),
+  shells: new Map(),
   vms: { production: new Map(), test: new Map() },
   datastores: { production: new Map(), test: new Map() },
   vmOrder: [],
@@ -177,6 +179,8 @@ export const buildWorld = (spec: LabSpec, now: number): World => {
     interruptionMs: spec.interruptionMs,
     migrations: new Map(),
     migrationsMade: 0,
+    halts: new Map(),
+    onStage: undefined,
     moves: new Map(),
     movedTo: new Map(),
   };

@@ -14,7 +14,14 @@ import {
 import { buildWorld } from './build.ts';
 import type { Lab } from './lab.ts';
 import type { EffectOf } from './ledger.ts';
-import { type LabDevice, lineageOf, mediumOf, type Operation, writable } from './model.ts';
+import {
+  type LabDevice,
+  lineageOf,
+  type MigrationStage,
+  mediumOf,
+  type Operation,
+  writable,
+} from './model.ts';
 import { cut, elapse, progressOf, setSpeed } from './operations.ts';
 import { no } from './outcome.ts';
 import { crashVms, remotesAt, setDown, setLink } from './sites.ts';
@@ -150,7 +157,11 @@ const breaking = {
     const world = worldOf(lab);
     const operation = world.operations.get(operationId);
     if (operation === undefined) throw unknown(`operation ${operationId}`);
-    cut(world, operation, why);
+    cut(world, operation, why, lab.time.now());
+  },
+  /** Live migrations of these VMs stand still once they have come to a stage, until they end. */
+  haltMigrations: (lab: Lab, vmIds: readonly string[], stage: MigrationStage): void => {
+    for (const id of vmIds) worldOf(lab).halts.set(id, stage);
   },
   /** The guests go on when they are asked to stop (or no longer do). */
   ignoreShutDown: (lab: Lab, vmIds: readonly string[], ignore = true): void => {
@@ -211,6 +222,9 @@ const looking = {
   verify: (lab: Lab) => verify(worldOf(lab), lab.time.now()),
   /** Where a VM is on, and how it writes there. */
   runs: (lab: Lab, vmId: string) => runsOf(worldOf(lab), vmId, lab.time.now()),
+  /** VM → the stage that its newest live migration has come to, whoever knows of it. */
+  migrationStages: (lab: Lab): Readonly<Record<string, MigrationStage>> =>
+    Object.fromEntries([...worldOf(lab).migrations].map(([id, { stage }]) => [id, stage])),
   /** Writers of an older lineage that an array refused, by device; only those with any. */
   refusals: (lab: Lab, arrayId: string): Readonly<Record<string, number>> => {
     const devices = worldOf(lab).storages.get(arrayId)?.order ?? [];

@@ -177,7 +177,7 @@ export const devicesUnder = (compute: LabCompute, vm: LabVm): LabDevice[] =>
 const mediumUnder = (device: LabDevice, instance: LabVm['instance']): Medium | undefined =>
   instance === 'test' ? device.copy : mediumOf(device);
 
-/** Powers on without asking: the rules are `powerOn`'s. */
+/** Powers on without asking: the rules are `start`'s. */
 export const boot = (world: World, compute: LabCompute, vm: LabVm, now: number): Boot => {
   const devices = devicesUnder(compute, vm);
   const { id } = vm.image;
@@ -216,23 +216,30 @@ const runsElsewhere = (call: ComputeCall, vm: LabVm): Fault | undefined => {
   });
 };
 
-const evidenceOf = ({ id, base }: Boot): Evidence => ({ bootId: id, resumedAt: base });
+export const evidenceOf = ({ id, base }: Boot): Evidence => ({ bootId: id, resumedAt: base });
+
+/** What stands in the way of a VM that is to write here. */
+export const mayNotStart = (call: ComputeCall, vm: LabVm): Fault | undefined =>
+  notMounted(call.compute, vm) ??
+  faultIn(devicesUnder(call.compute, vm), (device) => notWritable(device, vm.instance)) ??
+  runsElsewhere(call, vm);
 
 /** A VM that is on already stays as it is: never a second boot beside the first. */
-export const powerOn = (call: ComputeCall, target: VmTarget): Outcome => {
+export const start = (call: ComputeCall, target: VmTarget): Outcome => {
   const { compute, world, now } = call;
   const vm = compute.vms[target.instance].get(target.id);
   if (vm === undefined || !vm.registered) return { fault: notRegistered(call, target) };
-  const fault =
-    notMounted(compute, vm) ??
-    faultIn(devicesUnder(compute, vm), (device) => notWritable(device, vm.instance)) ??
-    runsElsewhere(call, vm);
+  const fault = mayNotStart(call, vm);
   if (fault !== undefined) return { fault };
   if (vm.on && vm.boot !== undefined && vm.boot.offAt <= now) {
     const what = `${target.id} is on, but was cut off from its devices`;
     return { fault: no('conflict', 'CUT_OFF', what, 'Power it off first.') };
   }
   if (vm.on && vm.boot !== undefined) return already(evidenceOf(vm.boot));
+  if (target.instance === 'production') {
+    compute.arrivals.delete(target.id);
+    compute.shells.delete(target.id);
+  }
   return done(evidenceOf(boot(world, compute, vm, now)));
 };
 

@@ -128,7 +128,7 @@ export const suspendReplication = (call: GroupCall): Outcome => {
   if (devices.every((device) => device.link.suspended)) return already();
   for (const device of devices) {
     const { operation } = device.link;
-    if (operation !== undefined) cut(call.world, operation, `${device.id} was suspended`);
+    if (operation !== undefined) cut(call.world, operation, `${device.id} was suspended`, call.now);
     stopFlow(call.world, device, call.now);
     loseContact(call.world, device, call.now);
     device.link.suspended = true;

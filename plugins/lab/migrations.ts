@@ -1,29 +1,22 @@
 /**
  * Live migration: a VM goes on at the other compute, on the same stretched devices, in the same
  * boot. Its disks stay where they are; what passes is the licence to write, at one moment, between
- * two heartbeats. Nothing of it is seen at the target before that moment.
+ * two heartbeats. What stands at the target before that moment is a shell and facts about it.
  */
 import type { Evidence, Fault, MigrationStatus, VmTarget } from '@siteswap/sdk/plugin';
-import { addDatastore, addVm, type ComputeCall, devicesUnder } from './computes.ts';
-import type { Outcome } from './ledger.ts';
 import {
-  heartbeatAt,
-  type LabCompute,
-  type LabDevice,
-  type LabVm,
-  type Migration,
-  standsOn,
-  type World,
-} from './model.ts';
+  addVm,
+  type ComputeCall,
+  devicesUnder,
+  evidenceOf,
+  mayNotStart,
+  start as startVm,
+} from './computes.ts';
+import { adopt, advance, endAt, giveUp, hasReached, isHalted, toldOf } from './journey.ts';
+import type { Outcome } from './ledger.ts';
+import type { Boot, LabCompute, LabVm, Migration, World } from './model.ts';
 import { cut, progressOf, start } from './operations.ts';
 import { already, done, no } from './outcome.ts';
-import { setPace } from './stretched.ts';
-
-/** The end of a device at a compute's site; only of a stretched device that both sites serve. */
-const endAt = (compute: LabCompute, device: LabDevice): LabDevice | undefined =>
-  device.role === 'stretched' && device.peer?.storage.siteId === compute.siteId
-    ? device.peer
-    : undefined;
 
 /** Why a VM cannot go on at the other compute now. */
 const hindrance = (from: LabCompute, to: LabCompute, vm: LabVm): Fault | undefined => {
@@ -31,6 +24,7 @@ const hindrance = (from: LabCompute, to: LabCompute, vm: LabVm): Fault | undefin
   if (!vm.on || vm.boot === undefined) {
     return no('conflict', 'NOT_RUNNING', `${id} does not run at ${from.id}`);
   }
+  if (from.down) return no('interrupted', 'MIGRATION_LOST', `${from.id} was lost`);
   if (vm.boot.offAt !== Number.POSITIVE_INFINITY) {
     const what = `${id} is on, but was cut off from its devices`;
     return no('conflict', 'CUT_OFF', what, 'Power it off first.');
@@ -47,68 +41,48 @@ const hindrance = (from: LabCompute, to: LabCompute, vm: LabVm): Fault | undefin
   return undefined;
 };
 
-/** The datastores of a VM, mounted at the target as hosts of its site see them. */
-const showAt = (from: LabCompute, to: LabCompute, vm: LabVm): void => {
-  for (const id of standsOn(vm)) {
-    const devices = (from.datastores.production.get(id)?.devices ?? []).flatMap(
-      (device) => endAt(to, device) ?? [],
-    );
-    const there =
-      to.datastores.production.get(id) ?? addDatastore(to, { id, instance: 'production' }, devices);
-    there.devices = devices;
-    there.mounted = true;
-    there.users.add(vm.image.id);
-    from.datastores.production.get(id)?.users.delete(vm.image.id);
-  }
+/** All of it has come over, or can no longer be stopped from it: nothing takes it back. */
+const isOver = (migration: Migration): boolean => hasReached(migration, 'completed');
+
+const isLost = ({ from, vm, boot }: Migration): Fault | undefined =>
+  from.down || vm.boot !== boot
+    ? no('interrupted', 'MIGRATION_LOST', `${vm.image.id} no longer runs at ${from.id}`)
+    : undefined;
+
+/** Its time is up: hands over. Nothing is answered while it stands still. */
+const handOver = (world: World, migration: Migration, at: number): Evidence | Fault | undefined => {
+  const { from, to, vm } = migration;
+  const why = isLost(migration) ?? hindrance(from, to, vm);
+  const isThere = why === undefined && advance(world, migration, 'left', at);
+  if (isThere || hasReached(migration, 'resumed')) return toldOf(world, migration);
+  if (why === undefined && isHalted(world, migration)) return undefined;
+  giveUp(world, migration, at);
+  return why ?? isLost(migration) ?? no('refused', 'TARGET_DOWN', `${to.id} does not answer`);
 };
 
-/** One moment: until `at` the source writes, and `interruptionMs` after it the target does. */
-const handOver = (world: World, migration: Migration, vm: LabVm, at: number): Evidence => {
-  const { from, to } = migration;
-  const { boot, image } = vm;
-  const { interruptionMs } = world;
-  if (boot === undefined) return {};
-  migration.acknowledged = heartbeatAt(boot, at, world.spec.heartbeatMs);
-  showAt(from, to, vm);
-  vm.on = false;
-  vm.registered = false;
-  vm.boot = undefined;
-  const there = to.vms.production.get(image.id) ?? addVm(to, image, 'production');
-  there.standsOn = vm.standsOn;
-  there.registered = true;
-  there.on = true;
-  there.boot = boot;
-  boot.siteId = to.siteId;
-  for (const device of devicesUnder(to, there)) {
-    setPace(world, device, boot, { now: at, at: at + interruptionMs });
-  }
-  migration.interruptionMsMost = Math.max(migration.interruptionMsMost, interruptionMs);
-  return { bootId: boot.id, interruptionMs };
-};
-
-const begin = (call: ComputeCall, to: LabCompute, vm: LabVm): Outcome => {
+const begin = (call: ComputeCall, to: LabCompute, vm: LabVm, boot: Boot): Outcome => {
   const { world, now, compute: from } = call;
   const { id } = vm.image;
-  const { boot } = vm;
-  const finish = (at: number): Evidence | Fault => {
-    const lost = from.down || vm.boot !== boot ? `${id} no longer runs at ${from.id}` : undefined;
-    if (lost !== undefined) return no('interrupted', 'MIGRATION_LOST', lost);
-    return hindrance(from, to, vm) ?? handOver(world, migration, vm, at);
-  };
-  const interruptionMsMost = world.migrations.get(id)?.interruptionMsMost ?? 0;
   world.migrationsMade += 1;
   const migration: Migration = {
     id: `migration-${world.migrationsMade}`,
     from,
     to,
+    vm,
+    boot,
+    stage: 'asked',
     operation: undefined,
     cancelled: false,
-    removed: false,
     acknowledged: -1,
-    interruptionMsMost,
+    interruptionMsMost: world.migrations.get(id)?.interruptionMsMost ?? 0,
   };
   world.migrations.set(id, migration);
-  const job = { finish, release: () => {} };
+  advance(world, migration, 'placeholder', now);
+  const job = {
+    finish: (at: number) => handOver(world, migration, at),
+    release: () => {},
+    cutShort: (at: number) => giveUp(world, migration, at),
+  };
   migration.operation = start(world, now, 'migrateLive', { remoteId: from.id, targetId: id, job });
   return { operation: migration.operation };
 };
@@ -142,9 +116,18 @@ export const migrateLive = (
     const what = `${id} is on its way to ${running?.to.id} already`;
     return { fault: no('busy', 'MIGRATION_RUNS', what) };
   }
+  if (running !== undefined && isOver(running) && running.boot === vm.boot && running.to === to)
+    return conclude(call, running);
   const fault = hindrance(compute, to, vm);
-  return fault === undefined ? begin(call, to, vm) : { fault };
+  if (fault !== undefined) return { fault };
+  return begin(call, to, vm, vm.boot as Boot);
 };
+
+/** It was cut short after it was marked as completed: it goes on where it belongs. */
+const conclude = ({ world, now }: ComputeCall, migration: Migration): Outcome =>
+  advance(world, migration, 'left', now)
+    ? done(toldOf(world, migration))
+    : { fault: no('busy', 'MIGRATION_RUNS', `${migration.vm.image.id} is being handed over`) };
 
 /** The newest migration of a VM that this compute has a part in. */
 const newestAt = ({ world, compute }: ComputeCall, vmId: string): Migration | undefined => {
@@ -152,43 +135,69 @@ const newestAt = ({ world, compute }: ComputeCall, vmId: string): Migration | un
   return migration?.from === compute || migration?.to === compute ? migration : undefined;
 };
 
-/** Nothing to cancel: success. A VM that has moved stays where it is, and the answer says so. */
+/**
+ * Nothing to cancel: success. A VM that has moved stays where it is, and the answer says so; so
+ * does one that stands whole at this compute: it could go on.
+ */
 export const cancelMigration = (call: ComputeCall, { id }: VmTarget): Outcome => {
-  if (!call.world.images.has(id)) return { fault: no('missing', 'UNKNOWN_VM', `no VM ${id}`) };
+  const { world, now, compute } = call;
+  if (!world.images.has(id)) return { fault: no('missing', 'UNKNOWN_VM', `no VM ${id}`) };
   const migration = newestAt(call, id);
   const operation = migration?.operation;
   if (migration === undefined || operation === undefined) return already();
-  if (operation.state === 'done') {
+  if (isOver(migration)) {
     return { fault: no('conflict', 'MIGRATED', `${id} goes on at ${migration.to.id} already`) };
   }
-  if (operation.state === 'failed' && migration.to === call.compute && !migration.removed) {
-    migration.removed = true;
-    return done();
+  const isHere = migration.to === compute && compute.arrivals.has(id);
+  if (isHere && compute.shells.get(id) === 'complete') {
+    const hint = 'Power it on, once its source is cut off.';
+    return { fault: no('conflict', 'WHOLE', `${id} stands whole at ${compute.id}`, hint) };
   }
-  if (operation.state === 'failed') return already();
-  migration.cancelled = true;
-  cut(call.world, operation, 'it was cancelled');
+  if (operation.state !== 'running' && !isHere) return already();
+  migration.cancelled ||= operation.state === 'running';
+  cut(world, operation, 'it was cancelled', now);
+  if (migration.to === compute) {
+    compute.shells.delete(id);
+    compute.arrivals.delete(id);
+  }
   return done();
+};
+
+/** A VM that has come over whole goes on in its boot; any other is started. */
+export const powerOn = (call: ComputeCall, target: VmTarget): Outcome => {
+  const { world, now, compute } = call;
+  const { id, instance } = target;
+  const migration = instance === 'test' ? undefined : newestAt(call, id);
+  if (migration?.to !== compute || compute.shells.get(id) !== 'complete') {
+    return startVm(call, target);
+  }
+  const { vm, from } = migration;
+  const isCutOff = from.down || migration.boot.offAt <= now;
+  if (isOver(migration) && !isCutOff) return conclude(call, migration);
+  const there = compute.vms.production.get(id) ?? addVm(compute, vm.image, 'production');
+  there.standsOn = vm.standsOn;
+  const fault = mayNotStart(call, there);
+  return fault === undefined ? done(evidenceOf(adopt(world, migration, now))) : { fault };
 };
 
 const states = { running: 'running', done: 'completed', failed: 'failed' } as const;
 
-/** What the destination has of it: it comes over in one moment, so never whole and paused. */
-const arrivalAt = (compute: LabCompute, vmId: string, { id, operation }: Migration) => {
-  const vm = compute.vms.production.get(vmId);
-  const isOver = operation?.state === 'done';
-  const arrived = vm?.on === true ? ('running' as const) : ('absent' as const);
-  return {
-    startedId: id,
-    placeholder: { vmId, migrationId: id },
-    ...(isOver ? { completedId: id } : {}),
-    execution: isOver ? arrived : ('paused-incoming' as const),
-  };
+const executionAt = (compute: LabCompute, vmId: string) => {
+  if (compute.vms.production.get(vmId)?.on === true) return 'running' as const;
+  const shell = compute.shells.get(vmId);
+  if (shell === undefined) return 'absent' as const;
+  return shell === 'complete' ? ('paused-complete' as const) : ('paused-incoming' as const);
 };
 
-const departureAt = (compute: LabCompute, vmId: string, { operation }: Migration) => {
-  if (compute.vms.production.get(vmId)?.on !== true) return 'gone' as const;
-  return operation?.state === 'running' ? ('migrating' as const) : ('running' as const);
+const departureAt = ({ vm, boot, operation, stage, from }: Migration) => {
+  const here = from.vms.production.get(vm.image.id);
+  if (stage === 'resumed' && operation?.state === 'running') return 'handed-over' as const;
+  if (here?.on !== true) return 'gone' as const;
+  if (here.boot !== boot) return 'running' as const;
+  if (stage === 'completed') return 'handed-over' as const;
+  if (operation?.state !== 'running') return 'running' as const;
+  if (stage === 'received') return 'handed-over' as const;
+  return stage === 'switching' ? ('switching' as const) : ('migrating' as const);
 };
 
 export const migrationStatus = (call: ComputeCall, { id }: VmTarget): MigrationStatus | Fault => {
@@ -197,13 +206,14 @@ export const migrationStatus = (call: ComputeCall, { id }: VmTarget): MigrationS
   const migration = newestAt(call, id);
   const operation = migration?.operation;
   if (migration === undefined || operation === undefined) return { state: 'none' };
-  const isLeft = migration.removed || (operation.state === 'failed' && !migration.from.down);
+  const facts = migration.to === compute ? compute.arrivals.get(id) : undefined;
+  const arrival = facts && { ...facts, execution: executionAt(compute, id) };
   return {
     state: migration.cancelled ? 'cancelled' : states[operation.state],
     fromComputeId: migration.from.id,
     toComputeId: migration.to.id,
     progress: progressOf(call.world, operation, call.now),
-    ...(migration.to === compute && !isLeft ? { arrival: arrivalAt(compute, id, migration) } : {}),
-    ...(migration.from === compute ? { departure: departureAt(compute, id, migration) } : {}),
+    ...(arrival && { arrival }),
+    ...(migration.from === compute ? { departure: departureAt(migration) } : {}),
   };
 };

@@ -4,7 +4,14 @@
  *
  * Times are milliseconds of the world's clock.
  */
-import type { Evidence, Fault, Instance, RecoveryPoint, UpdateMode } from '@siteswap/sdk/plugin';
+import type {
+  Evidence,
+  Fault,
+  Instance,
+  MigrationArrival,
+  RecoveryPoint,
+  UpdateMode,
+} from '@siteswap/sdk/plugin';
 import type { Ledger } from './ledger.ts';
 import type { LabSpec } from './spec.ts';
 
@@ -116,10 +123,12 @@ export interface Link {
 
 /** What an operation does at its end. */
 export interface Job {
-  /** The effect; or a fault, when what it needs is no longer there. */
-  readonly finish: (at: number) => Evidence | Fault;
+  /** The effect; a fault, when what it needs is no longer there; or nothing: it stands still. */
+  readonly finish: (at: number) => Evidence | Fault | undefined;
   /** Lets go of what it held; also when it ends without its effect, and before `finish`. */
   readonly release: () => void;
+  /** What else is to be done when it ends without its effect. */
+  readonly cutShort?: (at: number) => void;
 }
 
 /** A long job of an array or a compute. Its time passes by the world's clock, at its speed. */
@@ -140,16 +149,40 @@ export interface Operation {
   fault: Fault | undefined;
 }
 
+/** What becomes of a live migration, in this order; a crash can fall between any two. */
+export const migrationStages = [
+  'asked',
+  /** Its start is on record at the destination; no byte has moved. */
+  'started',
+  /** The VM's id stands there, and a shell receives. */
+  'placeholder',
+  /** The guest stands still at the source. */
+  'switching',
+  /** All of it is at the destination. */
+  'received',
+  /** And marked so; from here on it is the destination's. */
+  'completed',
+  /** It goes on there. */
+  'resumed',
+  /** Nothing of it is at the source any more. */
+  'left',
+] as const;
+export type MigrationStage = (typeof migrationStages)[number];
+
 /** The newest live migration of a VM that began. */
 export interface Migration {
   readonly id: string;
   readonly from: LabCompute;
   readonly to: LabCompute;
+  /** At the source. */
+  readonly vm: LabVm;
+  /** What goes over. */
+  readonly boot: Boot;
+  /** What is true, whoever knows of it. */
+  stage: MigrationStage;
   /** Absent only while it is being started. */
   operation: Operation | undefined;
   cancelled: boolean;
-  /** What a cut migration had left at its destination is gone. */
-  removed: boolean;
   /** Last heartbeat that was acknowledged at the source when it handed over; -1 before that. */
   acknowledged: number;
   /** Longest time without a writer, of this migration and of all before it of the VM. */
@@ -212,11 +245,18 @@ export interface LabDatastore {
   readonly users: Set<string>;
 }
 
+/** What durably stands at the destination of a live migration. */
+export type ArrivalFacts = Omit<MigrationArrival, 'execution'>;
+
 export interface LabCompute {
   readonly kind: 'compute';
   readonly id: string;
   readonly siteId: string;
   down: boolean;
+  /** VM → facts about its newest migration to here. */
+  readonly arrivals: Map<string, ArrivalFacts>;
+  /** VM → whether all of it is in the shell that it comes into here. Shells die with their host. */
+  readonly shells: Map<string, 'incoming' | 'complete'>;
   readonly vms: Record<Instance, Map<string, LabVm>>;
   readonly datastores: Record<Instance, Map<string, LabDatastore>>;
   /** In order of first registration or mount: a page token is a position in it. */
@@ -249,6 +289,10 @@ export interface World {
   /** VM → its newest live migration. */
   readonly migrations: Map<string, Migration>;
   migrationsMade: number;
+  /** VM → the stage after which its live migration stands still. */
+  readonly halts: Map<string, MigrationStage>;
+  /** Told of each stage, when it has just been reached: this is where a site can be lost. */
+  onStage: ((vmId: string, stage: MigrationStage) => void) | undefined;
   /** VM → its disk that is on its way to another datastore. */
   readonly moves: Map<string, Move>;
   /** VM → every datastore that its disk was ever copied to. */

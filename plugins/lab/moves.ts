@@ -260,7 +260,7 @@ export const removeDisks = (
     return { fault: no('conflict', 'DATASTORE_NOT_MOUNTED', what) };
   }
   const move = end === 'to' ? world.moves.get(id) : undefined;
-  if (move?.operation !== undefined) cut(world, move.operation, 'it was given up');
+  if (move?.operation !== undefined) cut(world, move.operation, 'it was given up', now);
   if (move !== undefined) world.moves.delete(id);
   if (markOf(world, mediumOf(device), id, datastoreId) === 'gone') return already();
   writeMark(device, id, 'gone', now);

@@ -20,6 +20,7 @@ const isFault = (found: Evidence | Fault): found is Fault => 'owner' in found &&
 const finish = (world: World, operation: Operation, at: number): void => {
   end(world, operation);
   const outcome = operation.job.finish(at);
+  if (outcome === undefined) return;
   if (isFault(outcome)) {
     operation.state = 'failed';
     operation.fault = outcome;
@@ -30,12 +31,13 @@ const finish = (world: World, operation: Operation, at: number): void => {
 };
 
 /** Ends an operation without its effect. */
-export const cut = (world: World, operation: Operation, why: string): void => {
+export const cut = (world: World, operation: Operation, why: string, now: number): void => {
   if (operation.state !== 'running') return;
   world.changes += 1;
   end(world, operation);
   operation.state = 'failed';
   operation.fault = no('interrupted', 'OPERATION_CUT', `${operation.id} was cut short: ${why}`);
+  operation.job.cutShort?.(now);
 };
 
 const reckonDue = (world: World): void => {
@@ -58,8 +60,7 @@ export const elapse = (world: World, now: number): void => {
     for (const late of world.ledger.late) {
       if (late.dueAt > now) continue;
       const happen = (): void => {
-        world.ledger.late.delete(late);
-        late.land(late.dueAt);
+        if (world.ledger.late.delete(late)) late.land(late.dueAt);
       };
       due.push({ at: late.dueAt, happen });
     }

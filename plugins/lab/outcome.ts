@@ -24,6 +24,7 @@ export type Code =
   | 'NOT_RUNNING'
   | 'MIGRATION_RUNS'
   | 'MIGRATION_LOST'
+  | 'WHOLE'
   | 'MIGRATED'
   | 'TARGET_DOWN'
   | 'PARTIAL_GROUP'

@@ -84,7 +84,7 @@ const checkForced = (device: Paired): Fault | undefined => {
 const promote = (call: GroupCall, device: Paired, force: boolean): void => {
   const { world, now } = call;
   const { link, peer } = device;
-  if (link.operation !== undefined) cut(world, link.operation, `${device.id} was promoted`);
+  if (link.operation !== undefined) cut(world, link.operation, `${device.id} was promoted`, now);
   const isDemoted = demoted.has(device.role);
   if (!isDemoted) stopFlow(world, device, now);
   device.roleBefore = isDemoted ? device.role : undefined;

@@ -8,7 +8,7 @@ import { findContact, loseContact } from './stretched.ts';
 /** A device can no longer see its peer. */
 const lose = (world: World, device: LabDevice, why: string, now: number): void => {
   const operation = device.link?.operation;
-  if (operation !== undefined) cut(world, operation, why);
+  if (operation !== undefined) cut(world, operation, why, now);
   stopFlow(world, device, now);
   loseContact(world, device, now);
 };
@@ -48,6 +48,14 @@ export const setLink = (
   }
 };
 
+/** Migrations that stand still: those that go on see for themselves that an end is gone. */
+const breakHalted = (world: World, compute: LabCompute, now: number): void => {
+  for (const [vmId, { from, to, operation }] of world.migrations) {
+    if (operation === undefined || !world.halts.has(vmId)) continue;
+    if (from === compute || to === compute) cut(world, operation, `${compute.id} was lost`, now);
+  }
+};
+
 /** Sets whether one array or compute answers. Its VMs go on: only its management is away. */
 export const setDown = (
   world: World,
@@ -57,14 +65,17 @@ export const setDown = (
 ): void => {
   if (remote.down === down) return;
   world.changes += 1;
-  if (remote.kind === 'compute') remote.down = down;
-  else if (down) takeStorage(world, remote, now);
+  if (remote.kind === 'compute') {
+    remote.down = down;
+    if (down) breakHalted(world, remote, now);
+  } else if (down) takeStorage(world, remote, now);
   else bringStorage(world, remote, now);
 };
 
-/** Every VM of the compute stops as if its power had failed. */
+/** Every VM of the compute stops as if its power had failed, and so do the shells of others. */
 export const crashVms = (world: World, compute: LabCompute, now: number): void => {
   world.changes += 1;
+  compute.shells.clear();
   for (const vm of compute.vmOrder) if (vm.on) stop(compute, vm, now);
 };
 

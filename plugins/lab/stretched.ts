@@ -129,7 +129,7 @@ const nextLineage = (device: Paired): number => {
 const isolate = (call: GroupCall, device: Paired): number => {
   const { world, now } = call;
   const { peer, link } = device;
-  if (link.operation !== undefined) cut(world, link.operation, `${device.id} was isolated`);
+  if (link.operation !== undefined) cut(world, link.operation, `${device.id} was isolated`, now);
   const reached = inContact(device);
   let count = 0;
   if (device.role === 'stretched') count += part(world, device, now);

@@ -66,7 +66,7 @@ const computeChanges = {
   unmount: computes.unmount,
   register: computes.register,
   unregister: computes.unregister,
-  powerOn: computes.powerOn,
+  powerOn: migrations.powerOn,
   shutDown: computes.shutDown,
   powerOff: computes.powerOff,
   writeFile: files.writeFile,

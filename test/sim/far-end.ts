@@ -54,6 +54,7 @@ export class FarEnd {
       });
     };
     this.lab = newLab(labSpec(parts.world), { now: () => time.now(), sleep });
+    this.lab.world.onStage = (vmId, stage) => parts.history.note({ kind: 'stage', vmId, stage });
   }
 
   /** The lab's plugin as one thread has it. */

@@ -9,6 +9,7 @@ import type { SystemEntry } from '../../daemon/core/system.ts';
 import type { RunReport, RunView } from '../../daemon/core/view.ts';
 import type { RunDescription } from '../../daemon/runner/service.ts';
 import type { TaskJob } from '../../daemon/workers/pool.ts';
+import type { MigrationStage } from '../../plugins/lab/model.ts';
 import type { Device } from '../../sdk/plugin/model.ts';
 import type { SimTime } from './time.ts';
 
@@ -46,6 +47,8 @@ export type What =
   | { readonly kind: 'heard'; readonly call: number }
   /** Nobody waits for the answer any more. */
   | { readonly kind: 'given-up'; readonly call: number }
+  /** A live migration has come to this, at the far end. */
+  | { readonly kind: 'stage'; readonly vmId: string; readonly stage: MigrationStage }
   /** Something was broken or mended. */
   | { readonly kind: 'world'; readonly what: string }
   | { readonly kind: 'daemon'; readonly what: 'starts' | 'stands' | 'dies'; readonly life: string }

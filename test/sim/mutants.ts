@@ -67,6 +67,17 @@ const preferNothing: Patch = {
 
 export const mutants: readonly Mutant[] = [
   {
+    defect: 'a VM whose placeholder stands at its destination counts as migrated',
+    patches: [
+      {
+        module: 'daemon/core/migration',
+        find: 'if (started && placeholder && completed)',
+        put: 'if (started && placeholder)',
+      },
+    ],
+    caughtBy: 'migrated-is-migrated',
+  },
+  {
     defect: 'of two copies of a VM the first one found is started',
     patches: [
       {

@@ -1,6 +1,7 @@
 /** Everything that goes wrong in a scenario: what, and at which moment of its history. */
 
 import type { FailureOrder, HangOrder } from '../../plugins/lab/commands.ts';
+import { migrationStages } from '../../plugins/lab/model.ts';
 import { type FaultKind, faultKinds } from '../../sdk/plugin/fault.ts';
 import type { TargetVerb } from '../../sdk/plugin/verbs.ts';
 import type { CallRule } from '../../sdk/scenario/rule.ts';
@@ -19,10 +20,13 @@ export type Effect =
   | { readonly do: 'cancel' }
   | { readonly do: 'start-again' };
 
-/** The nth moment of a kind: an entry of a type that lands, a call of a verb, its answer. */
+/**
+ * The nth moment of a kind: an entry of a type that lands, a call of a verb, its answer, a stage
+ * that a live migration comes to.
+ */
 export interface Trigger {
-  readonly kind: 'landed' | 'call' | 'answer';
-  /** Type of the entry, or the verb; absent: any. */
+  readonly kind: 'landed' | 'call' | 'answer' | 'stage';
+  /** Type of the entry, the verb, or the stage; absent: any. */
   readonly of?: string;
   readonly nth: number;
 }
@@ -102,6 +106,24 @@ const drawTrigger = (chance: Chance, verbs: Verbs): Trigger => {
   if (chance.hit(0.4)) return { kind, nth: chance.spread(1, 250) };
   const of = kind === 'landed' ? chance.pick(entryTypes) : chance.pick(verbs);
   return { kind, of, nth: chance.spread(1, 12) };
+};
+
+type Loss = Extract<Effect, { do: 'lose-site' }>;
+
+const drawLoss = (chance: Chance): Loss => ({
+  do: 'lose-site',
+  vms: chance.pick(['crash', 'keep', 'alive'] as const),
+});
+
+/** Where storage is stretched a site is lost oftener, in the middle of a live migration. */
+const drawLosses = (chance: Chance, verbs: Verbs, stretched: boolean): readonly Trouble[] => {
+  const plain = chance.hit(0.25)
+    ? [{ on: drawTrigger(chance, verbs), effect: drawLoss(chance) }]
+    : [];
+  const own = chance.fork('stage');
+  if (!stretched || !own.hit(plain.length > 0 ? 0.6 : 0.25)) return plain;
+  const of = own.pick(migrationStages.slice(1));
+  return [{ on: { kind: 'stage', of, nth: own.spread(1, 12) }, effect: drawLoss(own) }];
 };
 
 const drawEffect = (chance: Chance): Effect =>
@@ -222,14 +244,7 @@ export const drawFaults = (chance: Chance, question: FaultQuestion): Faults => {
       wallJumpMsMax: 0,
     };
   }
-  const loss: Trouble[] = chance.hit(0.25)
-    ? [
-        {
-          on: drawTrigger(chance, verbs),
-          effect: { do: 'lose-site', vms: chance.pick(['crash', 'keep', 'alive'] as const) },
-        },
-      ]
-    : [];
+  const loss = drawLosses(chance, verbs, question.stretched);
   return {
     troubles: [
       ...times(chance.between(0, 4), () => ({

@@ -32,6 +32,8 @@ const words = (moment: Moment): string => {
     }
     case 'given-up':
       return `  given up ${moment.call}`;
+    case 'stage':
+      return `  stage   ${moment.vmId} ${moment.stage}`;
     case 'world':
       return `WORLD     ${moment.what}`;
     case 'daemon':

@@ -24,6 +24,7 @@ export interface TroublesParts {
 const matches = ({ kind, of }: Trigger, moment: Moment): boolean => {
   if (moment.kind !== kind) return false;
   if (of === undefined) return true;
+  if (moment.kind === 'stage') return moment.stage === of;
   return moment.kind === 'landed'
     ? moment.entry.type === of
     : 'verb' in moment && moment.verb === of;

@@ -181,3 +181,60 @@ test('verify: an outage over the bound is a breach', async (t) => {
     [['outage-over-bound', 'vm-00001']],
   );
 });
+
+const halted = async (stage: 'switching' | 'received' | 'completed'): Promise<TestLab> => {
+  const lab = stretched();
+  await lab.verb('lab-a', 'setSitePreference', [group()], { args: { siteId: 'site-b' } });
+  await lab.time.advance(100);
+  await lab.control.haltMigrations(['vm-00001'], stage);
+  operationIn(await migrate(lab));
+  return lab;
+};
+
+const goOnAt = (lab: TestLab, side: 'a' | 'b') =>
+  lab.verb(`lab-compute-${side}`, 'powerOn', [vm()]);
+
+test('a stage: switching → the guest stands still at its source, and goes on when it is cancelled', async (t) => {
+  const lab = await halted('switching');
+  const { heartbeat = 0 } = await vmAt(lab, 'a');
+  await lab.time.advance(100);
+  t.like(await vmAt(lab, 'a'), { power: 'on', heartbeat });
+  t.is((await statusOf(lab, 'a')).departure, 'switching');
+  t.is((await statusOf(lab, 'b')).arrival?.execution, 'paused-incoming');
+  const cancelled = await lab.verb('lab-compute-b', 'cancelMigration', [vm()]);
+  t.deepEqual(said(cancelled), ['ok']);
+  t.is((await statusOf(lab, 'b')).arrival, undefined);
+  await lab.time.advance(100);
+  t.true(((await vmAt(lab, 'a')).heartbeat ?? 0) > heartbeat);
+  t.deepEqual(await lab.control.verify(), []);
+});
+
+test('a stage: received, source lost → adopted behind the fence, in its boot, and only once', async (t) => {
+  const lab = await halted('received');
+  const { bootId, heartbeat } = await vmAt(lab, 'a');
+  t.deepEqual(said(await lab.verb('lab-compute-b', 'cancelMigration', [vm()])), ['conflict WHOLE']);
+  await lab.control.loseSite('site-a', { vms: 'keep' });
+  await lab.verb('lab-b', 'fence', [group()]);
+  t.deepEqual(said(await goOnAt(lab, 'b')), ['ok']);
+  t.like(await vmAt(lab, 'b'), { power: 'on', registered: true, bootId, heartbeat });
+  t.is((await statusOf(lab, 'b')).arrival?.completedId, 'migration-1');
+  await lab.time.advance(100);
+  t.is((await vmAt(lab, 'b')).heartbeat, (heartbeat ?? 0) + 10);
+  t.deepEqual(said(await goOnAt(lab, 'b')), ['ok'], 'once');
+  t.deepEqual(await lab.control.verify(), []);
+});
+
+test('a stage: completed → cancelled it is refused, asked again it goes on at its target', async (t) => {
+  const lab = await halted('completed');
+  const { bootId } = await vmAt(lab, 'a');
+  const cancelled = await lab.verb('lab-compute-a', 'cancelMigration', [vm()]);
+  t.deepEqual(said(cancelled), ['conflict MIGRATED']);
+  const [operation] = await lab.control.operations();
+  await lab.control.failOperation(operation?.id ?? '', 'for a test');
+  t.is((await statusOf(lab, 'a')).departure, 'handed-over');
+  await lab.control.haltMigrations(['vm-00001'], 'left');
+  t.deepEqual(said(await migrate(lab)), ['ok']);
+  t.like(await vmAt(lab, 'b'), { power: 'on', bootId });
+  t.like(await vmAt(lab, 'a'), { power: 'off', registered: false });
+  t.deepEqual(await lab.control.verify(), []);
+});

@@ -12,6 +12,7 @@ import { noHeartbeatLost } from './heartbeats.ts';
 import { intentsFirst } from './intents.ts';
 import { notBuiltUpon } from './late-effects.ts';
 import { noCallToLostSite } from './lost-sites.ts';
+import { migratedIsMigrated } from './migrated.ts';
 import { noDefect } from './no-defect.ts';
 import { nothingStartsThere } from './nothing-starts.ts';
 import { oneRunPerRequest } from './one-run.ts';
@@ -45,6 +46,7 @@ export const checkers = {
   'one-run-per-request': oneRunPerRequest,
   'no-gap-in-events': noGapInEvents,
   'right-copy': rightCopy,
+  'migrated-is-migrated': migratedIsMigrated,
   'calm-succeeds': calmSucceeds,
 } satisfies Record<string, Checker>;
 
