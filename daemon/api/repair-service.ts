@@ -21,6 +21,7 @@ const inspectionTo = (inspected: Inspected): Inspection => ({
   })),
   unclear: [...inspected.unclear],
   digest: inspected.digest,
+  olderSiteId: inspected.olderSiteId ?? '',
 });
 
 export const repairService = (engine: Engine, calls: Calls): Service =>

@@ -23,9 +23,22 @@ export interface Looked {
   readonly found?: Standing;
   readonly differences: readonly Difference[];
   readonly unclear: readonly string[];
+  /**
+   * Where both sides accept writers, the one with the older licence: arrays cut off older writers
+   * only, so it cannot be the one that goes on. Absent: nobody can tell, and a person chooses.
+   */
+  readonly olderSiteId?: string;
 }
 
-type Position = 'forward' | 'backward' | 'over' | 'both' | 'neither';
+/** `both`: each accepts writers, and which of them has the newer licence cannot be told. */
+type Position =
+  | 'forward'
+  | 'backward'
+  | 'over'
+  | 'both'
+  | 'both, newer there'
+  | 'both, newer here'
+  | 'neither';
 
 const isOpen = ({ devices }: GroupEnd): boolean =>
   devices.some((device) => device?.access === 'read-write');
@@ -42,11 +55,21 @@ const sharedBy = ({ protected: here, recovery }: Group, plan: Plan): Position | 
   return preferred.has(plan.recoverySiteId) ? 'over' : 'forward';
 };
 
+/** Promoted, or cut off from its other end, since the two were last one: a licence was opened. */
+const opened = ({ devices }: GroupEnd): boolean =>
+  devices.every((device) => device?.direction === (device?.stretched ? 'outgoing' : 'none'));
+
+const newerOf = (group: Group): Position => {
+  const [here, there] = [opened(group.protected), opened(group.recovery)];
+  if (here === there) return 'both';
+  return here ? 'both, newer here' : 'both, newer there';
+};
+
 const positionOf = (group: Group, plan: Plan): Position => {
   const shared = sharedBy(group, plan);
   if (shared !== undefined) return shared;
   const [here, there] = [isOpen(group.protected), isOpen(group.recovery)];
-  if (here && there) return 'both';
+  if (here && there) return newerOf(group);
   if (here) return 'forward';
   if (!there) return 'neither';
   return flows(group.recovery) ? 'backward' : 'over';
@@ -67,7 +90,14 @@ const standingAt = (position: Position, plan: Plan): Standing | undefined => {
     case 'over':
       return { ...same, state: 'failed-over' };
     case 'both':
+    case 'both, newer there':
       return { ...same, state: 'recovery-required' };
+    case 'both, newer here':
+      return {
+        protectedSiteId: recoverySiteId,
+        recoverySiteId: protectedSiteId,
+        state: 'recovery-required',
+      };
     case 'neither':
       return undefined;
   }
@@ -134,7 +164,12 @@ const hostDifferences = (active: Hosted, other: Hosted): Difference[] => {
   return [...mounts, ...vms];
 };
 
-const conclude = (groups: readonly Group[], plan: Plan): Pick<Looked, 'found' | 'unclear'> => {
+const olderOf = (position: Position | undefined, plan: Plan): Pick<Looked, 'olderSiteId'> => {
+  if (position === 'both, newer there') return { olderSiteId: plan.protectedSiteId };
+  return position === 'both, newer here' ? { olderSiteId: plan.recoverySiteId } : {};
+};
+
+const conclude = (groups: readonly Group[], plan: Plan): Omit<Looked, 'differences'> => {
   const positions = new Set(groups.map((group) => positionOf(group, plan)));
   const [position] = positions;
   if (positions.size > 1) {
@@ -142,7 +177,7 @@ const conclude = (groups: readonly Group[], plan: Plan): Pick<Looked, 'found' | 
     return { unclear: [`the plan's groups do not stand alike: ${parts}`] };
   }
   const found = position === undefined ? undefined : standingAt(position, plan);
-  if (found !== undefined) return { found, unclear: [] };
+  if (found !== undefined) return { found, unclear: [], ...olderOf(position, plan) };
   return { unclear: ['no side of the plan accepts writers, or the ends disagree about it'] };
 };
 

@@ -71,11 +71,11 @@ export const addressing: Readonly<Record<Verb, Addressing>> = {
 /**
  * Refused at an end of this direction, before anything is sent: a test that touches the active
  * device is none. Verbs that change roles are not here, because a retry after the effect finds the
- * roles changed and must reach the end that the first try reached.
+ * roles changed and must reach the end that the first try reached. Nor is a question: either end
+ * can say how far a sync is, and a final sync is compared with what its source said before.
  */
 export const wrongSide: Readonly<Partial<Record<Verb, Direction>>> = {
   sync: 'incoming',
-  syncStatus: 'outgoing',
   testFailoverStart: 'outgoing',
 };
 

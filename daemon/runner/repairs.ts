@@ -24,8 +24,19 @@ const isSame = (one: Inspection['believed'], other: Standing): boolean =>
   // Test copies are beside the roles.
   (one.state === 'tested' ? 'ready' : one.state) === other.state;
 
+/** Its fence would park for ever: at the other side there is no writer of an older lineage. */
+const cannotGoOn = (planId: string, siteId: string, newerSiteId: string): SiteswapError => {
+  const message =
+    `site "${siteId}" cannot be the one that goes on: "${newerSiteId}" was promoted since, and ` +
+    'arrays cut off writers of older lineages only';
+  const keep = `siteswap run ${planId} --mode reprotect --diverged keep`;
+  const hint = `Adopt without a choice, then fence; ${keep} leaves a snapshot of its data.`;
+  return new SiteswapError('INVALID_REQUEST', message, { subject: planId, hint });
+};
+
 /** What was found, seen from the site that a person says is current. */
-const chosen = ({ found, planId }: Inspection, currentSiteId: string): Standing | undefined => {
+const chosen = (inspection: Inspection, currentSiteId: string): Standing | undefined => {
+  const { found, planId, olderSiteId } = inspection;
   if (found === undefined || currentSiteId === '') return found;
   const { protectedSiteId, recoverySiteId, state } = found;
   const isOne = [protectedSiteId, recoverySiteId].includes(currentSiteId);
@@ -36,6 +47,7 @@ const chosen = ({ found, planId }: Inspection, currentSiteId: string): Standing 
     throw new SiteswapError('INVALID_REQUEST', message, { subject: planId });
   }
   if (currentSiteId === recoverySiteId) return found;
+  if (currentSiteId === olderSiteId) throw cannotGoOn(planId, currentSiteId, recoverySiteId);
   return { state, protectedSiteId: recoverySiteId, recoverySiteId: protectedSiteId };
 };
 

@@ -62,6 +62,15 @@ test('presented pair: planned, reprotect, back, reprotect → no heartbeat lost,
   t.deepEqual((await everythingSaid(made)).match(/.{40}lun-b-.{20}/gs), null);
 });
 
+test('presented pair: the final sync is compared with what its source said once VMs had stopped', async (t) => {
+  const made = await rig({ present: 'pair-as-stretched' });
+  await made.engine.createPlan(planFor(2));
+  t.is((await run(made, 'planned')).result, 'succeeded');
+  const said = await everythingSaid(made);
+  const compared = [...said.matchAll(/"task-prepared".*"before":\{"0":\{"clockMs":\d+/g)];
+  t.is(compared.length, 2);
+});
+
 test('presented pair: a test run → touches the passive device and never the active', async (t) => {
   const made = await rig({ present: 'pair-as-stretched' });
   await made.engine.createPlan(planFor(2));

@@ -129,6 +129,19 @@ test('presented pair: no end, two ends, the wrong end → its own fault, nothing
   );
 });
 
+test('presented pair: how far its sync is can be asked at either end', async (t) => {
+  const stage = stageOf(['first', 'second']);
+  rename(stage.at('b').devices, 0, { direction: 'incoming' });
+  for (const [arrayId, real] of [
+    ['a', 'first'],
+    ['b', 'second'],
+  ] as const) {
+    const [answer] = await stage.door(arrayId).call('syncStatus', [lone('first')]);
+    t.like(answer, { id: 'first', value: { id: 'first', state: 'complete' } });
+    t.is(stage.heard.at(-1)?.targets[0]?.id, real);
+  }
+});
+
 test('presented pair: a group with one member that has no end → fails whole, the member named', async (t) => {
   const stage = stageOf(['one', 'two']);
   const group = { id: 'cg', devices: ['one', 'gone'] };

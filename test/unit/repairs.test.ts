@@ -85,7 +85,7 @@ test('repair: both sides promoted → recovery required, and fenced by a run', a
   t.is((await world.engine.listRecoveries({}))[0]?.state, 'fenced');
 });
 
-test('repair: both sides say so → the person chooses which one stays; elsewhere there is no choice', async (t) => {
+test('repair: both sides say so → the one promoted last goes on, whatever the plan believed', async (t) => {
   const world = await made();
   const adoptAs = async (currentSiteId: string) => {
     const { digest } = await world.engine.inspectPlan('payroll');
@@ -94,14 +94,30 @@ test('repair: both sides say so → the person chooses which one stays; elsewher
   };
   t.like(await t.throwsAsync(adoptAs('site-a')), { reason: 'INVALID_REQUEST' });
   await device(world, 'lab-b', 'failover', { force: true });
+  t.is((await world.engine.inspectPlan('payroll')).olderSiteId, 'site-a');
   t.like(await t.throwsAsync(adoptAs('site-c')), { reason: 'INVALID_REQUEST' });
-  const { plan, state } = await adoptAs('site-a');
+  const older = await t.throwsAsync(adoptAs('site-a'));
+  t.like(older, { reason: 'INVALID_REQUEST' });
+  t.regex(older?.message ?? '', /"site-b" was promoted since/);
+  const { plan, state } = await adoptAs('site-b');
   t.deepEqual(
     [plan.protectedSiteId, plan.recoverySiteId, state],
-    ['site-b', 'site-a', 'recovery-required'],
+    ['site-a', 'site-b', 'recovery-required'],
   );
   const [found] = await world.engine.listRecoveries({});
-  t.deepEqual([found?.oldWriter.siteId, found?.newWriter.siteId], ['site-b', 'site-a']);
+  t.deepEqual([found?.oldWriter.siteId, found?.newWriter.siteId], ['site-a', 'site-b']);
+  t.is(await start(world, 'fence'), 'succeeded');
+});
+
+test('repair: both sides say so, and the plan believes the older is its recovery → turned, fenced', async (t) => {
+  const world = await made();
+  await moveByHand(world);
+  await device(world, 'lab-b', 'reverse');
+  await device(world, 'lab-a', 'failover', { force: true });
+  const { olderSiteId, found } = await world.engine.inspectPlan('payroll');
+  t.deepEqual([olderSiteId, found?.recoverySiteId], ['site-b', 'site-a']);
+  t.is((await adopt(world)).state, 'recovery-required');
+  t.is(await start(world, 'fence'), 'succeeded');
 });
 
 test('repair: groups that do not stand alike → nothing adopted, and said which', async (t) => {

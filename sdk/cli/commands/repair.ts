@@ -18,7 +18,7 @@ const standingText = (standing: Standing | undefined): string =>
       `recovery ${standing.recoverySiteId}`;
 
 const inspectionText = (inspection: Inspection, { terminal }: Cli): string => {
-  const { believed, found, differences, unclear, digest, planId } = inspection;
+  const { believed, found, differences, unclear, digest, planId, olderSiteId } = inspection;
   const rows = differences.map((one) => [
     one.objectId,
     wordOf(DifferenceKind, one.about),
@@ -35,8 +35,10 @@ const inspectionText = (inspection: Inspection, { terminal }: Cli): string => {
       : `to believe the arrays: siteswap repair ${planId} --adopt ${digest} --reason …`,
     ...(found?.state === PlanState.RECOVERY_REQUIRED
       ? [
-          `both sides accept writers: what ${found.recoverySiteId} holds would stay; if the ` +
-            `other side's is to, say so: --current ${found.protectedSiteId}`,
+          `both sides accept writers: what ${found.recoverySiteId} holds would stay` +
+            (olderSiteId === ''
+              ? `; if the other side's is to, say so: --current ${found.protectedSiteId}`
+              : `, for it was promoted last; of what ${olderSiteId} holds a snapshot can be kept`),
         ]
       : []),
   ].join('\n');

@@ -119,6 +119,11 @@ export interface Inspection {
   unclear: string[];
   /** Of all that is above: what Adopt must be given. */
   digest: string;
+  /**
+   * Where both sites accept writers: the one whose licence is the older, so that it cannot be chosen
+   * as current. Empty: either can, or there is nothing to choose.
+   */
+  olderSiteId: string;
 }
 
 /** Which site is which, and what a plan is ready for. */
@@ -273,7 +278,15 @@ export const InspectResponse: MessageFns<InspectResponse> = {
 };
 
 function createBaseInspection(): Inspection {
-  return { planId: "", believed: undefined, found: undefined, differences: [], unclear: [], digest: "" };
+  return {
+    planId: "",
+    believed: undefined,
+    found: undefined,
+    differences: [],
+    unclear: [],
+    digest: "",
+    olderSiteId: "",
+  };
 }
 
 export const Inspection: MessageFns<Inspection> = {
@@ -295,6 +308,9 @@ export const Inspection: MessageFns<Inspection> = {
     }
     if (message.digest !== "") {
       writer.uint32(50).string(message.digest);
+    }
+    if (message.olderSiteId !== "") {
+      writer.uint32(58).string(message.olderSiteId);
     }
     return writer;
   },
@@ -360,6 +376,14 @@ export const Inspection: MessageFns<Inspection> = {
             message.digest = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.olderSiteId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -387,6 +411,7 @@ export const Inspection: MessageFns<Inspection> = {
     message.differences = object.differences?.map((e) => Difference.fromPartial(e)) || [];
     message.unclear = object.unclear?.map((e) => e) || [];
     message.digest = object.digest ?? "";
+    message.olderSiteId = object.olderSiteId ?? "";
     return message;
   },
 };
