@@ -36,6 +36,14 @@ export class DeviceClient {
     return [...ids].sort();
   }
 
+  /** A test beside production, of every target of replication. */
+  async test(arrayId: string): Promise<void> {
+    const targets = asked(arrayId, await this.found(arrayId, [Direction.INCOMING]));
+    const { replication } = this.#client;
+    expectWell(await replication.testFailoverStart(targets));
+    expectWell(await replication.testFailoverStop(targets));
+  }
+
   /** A test beside it, then everything over, and replication turned round. */
   async over({ from, to }: Way): Promise<void> {
     const sources = await this.found(from, [Direction.OUTGOING]);
@@ -44,8 +52,7 @@ export class DeviceClient {
       throw new Error(`${from} has ${sources}, ${to} has ${targets}`);
     }
     const { replication } = this.#client;
-    expectWell(await replication.testFailoverStart(asked(to, targets)));
-    expectWell(await replication.testFailoverStop(asked(to, targets)));
+    await this.test(to);
     expectWell(await replication.sync(asked(from, sources)));
     expectWell({ results: await replication.querySync(asked(to, targets)) });
     expectWell(await replication.prepareFailover(asked(from, sources)));

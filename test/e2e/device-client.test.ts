@@ -2,7 +2,8 @@
  * A client that knows nothing of plans fails a site over and back: over lab and files, as they are
  * and with their pairs shown as stretched devices. The same client each time, and no word to it.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checksumOfDevice, stopVms, writeAs } from '@siteswap/plugin-files/inspect';
@@ -13,6 +14,19 @@ import { failure } from '../_support/api.ts';
 import { countVms, filesConfig, groups, startOnFiles } from '../_support/daemon.ts';
 import { startOnLab } from '../_support/daemon-on-lab.ts';
 import { DeviceClient } from '../_support/device-client.ts';
+
+/** Path → bytes, of everything below. */
+const filesUnder = async (directory: string): Promise<Record<string, string>> => {
+  const found: Record<string, string> = {};
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile())
+      found[path] = createHash('sha256')
+        .update(await readFile(path))
+        .digest('hex');
+  }
+  return found;
+};
 
 const ways = [undefined, 'pair-as-stretched'] as const;
 
@@ -51,6 +65,9 @@ for (const present of ways) {
     await stopVms(on.sites.compute.a);
     const client = new DeviceClient(on.daemon.client);
     const { directory } = on.sites;
+    const active = await filesUnder(directory.a);
+    await client.test('b');
+    t.deepEqual(await filesUnder(directory.a), active, 'a test touches the passive side alone');
     for (const [from, to] of [
       ['a', 'b'],
       ['b', 'a'],

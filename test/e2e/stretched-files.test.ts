@@ -15,16 +15,24 @@ import {
 import type { GroupSpec } from '@siteswap/plugin-files/provision';
 import test, { type ExecutionContext } from 'ava';
 import { Mode, type RunEvent, RunEventType, RunResult } from '../../sdk/client/index.ts';
+import type { DaemonConfig } from '../../sdk/testing/index.ts';
 import { type FilesDaemon, groups, placesOf, planOver, startOnFiles } from '../_support/daemon.ts';
 
 const [g1, g2] = groups as [GroupSpec, GroupSpec];
 const [live, plain] = [g1, g2].map(({ vms }) => vms as readonly string[]) as [string[], string[]];
 
-/** `g1` is stretched, and has vm1 and vm2; `g2` is plain, and has vm3 and vm4. */
-const startStretched = async (t: ExecutionContext): Promise<FilesDaemon> => {
+/** `g1` is stretched, with vm1 and vm2; `g2`, with vm3 and vm4, is plain, or stretched too. */
+const startStretched = async (
+  t: ExecutionContext,
+  more: Partial<DaemonConfig> = {},
+  both = false,
+): Promise<FilesDaemon> => {
   const folder = await mkdtemp(join(tmpdir(), 'siteswap-shared-'));
-  const directory = join(folder, 'g1');
-  const on = await startOnFiles(t, {}, [{ ...g1, stretched: { directory } }, g2]);
+  const stretched = (group: GroupSpec) => ({
+    ...group,
+    stretched: { directory: join(folder, group.id) },
+  });
+  const on = await startOnFiles(t, more, [stretched(g1), both ? stretched(g2) : g2]);
   t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   const plan = { ...planOver('mixed'), options: { liveMigration: true } };
   await on.daemon.client.plans.create(plan);
@@ -101,5 +109,43 @@ test.serial(
     await goOver(t, on, 'a', 3);
     const { plan, state } = await on.daemon.client.plans.get('mixed');
     t.deepEqual([plan?.protectedSiteId, state], ['site-a', 'PLAN_STATE_READY']);
+  },
+);
+
+test.serial(
+  'preference refused on one device of two: its VMs stay as they are, the other goes over live',
+  async (t) => {
+    const refuse = { kind: 'refused', message: 'no, said for a test' };
+    const rule = {
+      verb: 'setSitePreference',
+      targets: ['g1'],
+      effect: { effect: 'error', fault: refuse },
+    };
+    const on = await startStretched(t, { injections: [{ name: 'g1 refuses', ...rule }] }, true);
+    const { client } = on.daemon;
+    const wanted = { planId: 'mixed', mode: Mode.PLANNED, requester: 'ann' };
+    const { runId } = await client.runs.start(wanted);
+    const events: RunEvent[] = [];
+    for await (const event of client.runs.watch(runId)) {
+      events.push(event);
+      if (event.type === RunEventType.RUN_PARKED) break;
+    }
+    const migrating = events.filter(({ step, type }) => {
+      return step === 'live-migrate' && type === RunEventType.TASK_STARTED;
+    });
+    t.is(migrating.length, 1, 'for the other device alone');
+    t.deepEqual((await placesOf(on.sites, 'a')).running, live);
+    t.deepEqual((await placesOf(on.sites, 'b')).running, plain);
+    for (const [group, vmIds] of [
+      [g1, live],
+      [g2, plain],
+    ] as const) {
+      for (const vmId of vmIds) {
+        const acknowledged = readAcknowledged([on.sites.compute.a, on.sites.compute.b], vmId);
+        t.like(countLoss(acknowledged), { boots: 1, lost: 0, duplicates: 0 }, vmId);
+        const at = { directory: on.sites.directory.a, groupId: group.id };
+        t.is(countHeartbeats(await readHeartbeats(at, vmId)).doubleWriters, 0, vmId);
+      }
+    }
   },
 );
