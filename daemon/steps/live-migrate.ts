@@ -4,21 +4,27 @@
  *
  * A VM that has gone over is never touched again: who does not run here any more is looked for in
  * the migrations, and is done if its migration has ended there, or if it was seen to run there when
- * the run was made: it may have been there ever since a rollback started it again. Nor is it taken
- * back by a rollback: it runs, and a second journey is a second risk. What it stands on stays with
- * it.
+ * the run was made: it may have been there ever since a rollback started it again. A fault is no
+ * verdict: where the VM is after one is asked ahead of its policy. Nor is a VM taken back by a
+ * rollback: it runs, and a second journey is a second risk. What it stands on stays with it.
  * Source: US 9,489,273 claim 1.
  */
-import { fault } from '../../sdk/plugin/fault.ts';
+import { fault, inDoubt } from '../../sdk/plugin/fault.ts';
 import type { MigrationStatus } from '../../sdk/plugin/migration.ts';
 import type { VmStatus } from '../../sdk/plugin/model.ts';
-import type { Answer, ValueAnswer } from '../../sdk/plugin/verbs.ts';
+import type { Answer, Settlement, ValueAnswer } from '../../sdk/plugin/verbs.ts';
 import type { VmItem } from '../core/frozen.ts';
 import { stop } from '../core/policy.ts';
 import { migrateMsMax } from './limits.ts';
 import { patient } from './policies.ts';
-import { defineVmStep, type StepCall } from './step.ts';
-import { migrateVms, migrationsOfVms, settleMigrations, statusOfVms } from './targets.ts';
+import { defineVmStep, type Failed, type StepCall } from './step.ts';
+import {
+  changeVms,
+  migrateVms,
+  migrationsOfVms,
+  settleMigrations,
+  statusOfVms,
+} from './targets.ts';
 
 const judgeAbsent = (item: VmItem, answer: ValueAnswer<MigrationStatus> | undefined): Answer => {
   const { id, toComputeId, foundThere } = item;
@@ -61,6 +67,71 @@ const runLiveMigrate = async (call: StepCall<VmItem>): Promise<readonly Answer[]
   });
 };
 
+/** It is not at its source any more, by the word of the compute that led it away. */
+const hasGone = ({ toComputeId }: VmItem, status: MigrationStatus): boolean =>
+  status.state === 'completed' &&
+  status.toComputeId === toComputeId &&
+  (status.departure ?? 'gone') === 'gone';
+
+const statusesOf = async (call: StepCall<VmItem>): Promise<ReadonlyMap<string, MigrationStatus>> =>
+  new Map(
+    (await migrationsOfVms(call)).flatMap((answer) =>
+      'fault' in answer ? [] : [[answer.id, answer.value] as const],
+    ),
+  );
+
+/**
+ * Ids of those that have gone over, after what was handed over was led to its end; and what is
+ * still on its way ended, where that is this step's own (`ends`).
+ */
+const goneOf = async (call: StepCall<VmItem>, ends: boolean): Promise<ReadonlySet<string>> => {
+  if (call.items.length === 0) return new Set();
+  const found = await statusesOf(call);
+  const those = (isSo: (status: MigrationStatus) => boolean) => ({
+    ...call,
+    items: call.items.filter(({ id }) => isSo(found.get(id) ?? { state: 'none' })),
+  });
+  const handed = those(({ departure }) => departure === 'handed-over');
+  const away = those(({ state, departure }) => state === 'running' && departure !== 'handed-over');
+  if (handed.items.length > 0) await migrateVms(handed);
+  if (ends && away.items.length > 0) await changeVms(away, 'cancelMigration');
+  const isOver = handed.items.length + (ends ? away.items.length : 0) === 0;
+  const now = isOver ? found : await statusesOf(call);
+  const gone = call.items.filter((item) => hasGone(item, now.get(item.id) ?? { state: 'none' }));
+  return new Set(gone.map(({ id }) => id));
+};
+
+/** What is in doubt is settled first; who is busy speaks of somebody else's migration. */
+const isOpen = ({ fault }: Failed): boolean => !inDoubt(fault) && fault.kind !== 'busy';
+
+const only = (call: StepCall<VmItem>, asked: readonly { readonly id: string }[]) => {
+  const ids = new Set(asked.map(({ id }) => id));
+  return { ...call, items: call.items.filter(({ id }) => ids.has(id)) };
+};
+
+/**
+ * A fault says that a call failed, not where the VM is: it runs here, or it has gone over and that
+ * is done. Whatever the policy makes of the fault, no VM is left between two computes.
+ * Source: US 9,336,039.
+ */
+const judge = async (
+  call: StepCall<VmItem>,
+  failed: readonly Failed[],
+): Promise<readonly Answer[]> => {
+  const gone = await goneOf(only(call, failed.filter(isOpen)), true);
+  return failed.map((one) =>
+    gone.has(one.id) ? { id: one.id, ok: true, evidence: { verdict: 'at-destination' } } : one,
+  );
+};
+
+/** What a call can no longer do may have been led to its end by another. */
+const settle = async (call: StepCall<VmItem>): Promise<readonly Settlement[]> => {
+  const settled = await settleMigrations(call);
+  const absent = settled.filter(({ verdict }) => verdict === 'absent');
+  const gone = await goneOf(only(call, absent), false);
+  return settled.map((one) => (gone.has(one.id) ? { id: one.id, verdict: 'done' } : one));
+};
+
 export const liveMigrate = defineVmStep({
   name: 'live-migrate',
   paths: ['live'],
@@ -68,9 +139,11 @@ export const liveMigrate = defineVmStep({
   remote: 'compute',
   timeoutMs: migrateMsMax,
   verbs: ['migrateLive', 'vmStatus', 'migrationStatus'],
+  helpers: ['cancelMigration'],
 
   run: runLiveMigrate,
-  settle: settleMigrations,
+  judge,
+  settle,
   undo: 'stays',
   onFault: patient(stop('item')),
 });

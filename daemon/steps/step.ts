@@ -55,6 +55,9 @@ export type Found =
 /** An item that came out done. */
 export type Done = Extract<Answer, { ok: true }>;
 
+/** An item that came out with a fault. */
+export type Failed = Extract<Answer, { fault: unknown }>;
+
 /** Answers and settlements name items by id. */
 export interface StepDefinition<Item> {
   readonly name: string;
@@ -85,6 +88,11 @@ export interface StepDefinition<Item> {
    * come out done, before anybody hears of it. What is not proven has failed, with this fault.
    */
   readonly prove?: (call: UndoCall<Item>, done: readonly Done[]) => Promise<readonly Answer[]>;
+  /**
+   * Whether what failed is done all the same: asked of the items that come out with a fault, before
+   * anybody hears of it. For a step that stays: its undo will not clear away what is half done.
+   */
+  readonly judge?: (call: StepCall<Item>, failed: readonly Failed[]) => Promise<readonly Answer[]>;
   readonly settle: (call: StepCall<Item>) => Promise<readonly Settlement[]>;
   readonly undo:
     | ((call: UndoCall<Item>) => Promise<readonly Answer[]>)

@@ -14,7 +14,7 @@ import { verbsOf } from '../gateway/verbs.ts';
 import { packDevices } from '../host/packed.ts';
 import type { Present } from '../present/present.ts';
 import type { ItemStatus } from '../steps/operations.ts';
-import type { Done, Step, StepCall } from '../steps/step.ts';
+import type { Done, Failed, Step, StepCall } from '../steps/step.ts';
 import { type Asked, foldFound, foldPolled, foldRun, foldSettled } from './fold.ts';
 import { type Chosen, chosen, type Item, ItemsCache } from './items.ts';
 import { pollItems } from './poll.ts';
@@ -154,8 +154,23 @@ const undo = async (scene: Scene): Promise<TaskResult> => {
   return foldRun(asked, await step.undo({ ...callOf(scene), before: beforeById(scene) }));
 };
 
-/** Of what came out done, what the step's own proof says; in the order of `all`. */
-const proven = async <A extends { readonly id: string }>(
+type Named = { readonly id: string };
+
+/** With what was answered instead for some; in the order of `all`. */
+const amended = <A extends Named>(
+  all: readonly A[],
+  answers: readonly Answer[],
+  of: (answer: Answer) => A,
+): readonly A[] => {
+  const byId = new Map(answers.map((answer) => [answer.id, answer]));
+  return all.map((one) => {
+    const answer = byId.get(one.id);
+    return answer === undefined ? one : of(answer);
+  });
+};
+
+/** Of what came out done, what the step's own proof says. */
+const proven = async <A extends Named>(
   scene: Scene,
   all: readonly A[],
   doneOf: (one: A) => Done | undefined,
@@ -165,31 +180,38 @@ const proven = async <A extends { readonly id: string }>(
   const done = all.flatMap((one) => doneOf(one) ?? []);
   if (done.length === 0) return all;
   const before = beforeById(scene);
-  const answers = await scene.step.prove({ ...callOf(scene), before }, done);
-  const byId = new Map(answers.map((answer) => [answer.id, answer]));
-  return all.map((one) => {
-    const answer = byId.get(one.id);
-    return answer === undefined ? one : of(answer);
-  });
+  return amended(all, await scene.step.prove({ ...callOf(scene), before }, done), of);
+};
+
+/** Of what came out with a fault, what the step finds to be so. */
+const judged = async <A extends Named>(
+  scene: Scene,
+  all: readonly A[],
+  of: (answer: Answer) => A,
+): Promise<readonly A[]> => {
+  if (scene.step.judge === undefined) return all;
+  const failed = all.filter((one): one is A & Failed => 'fault' in one);
+  if (failed.length === 0) return all;
+  return amended(all, await scene.step.judge(callOf(scene), failed), of);
 };
 
 const isDone = (answer: Answer | ItemStatus): Done | undefined =>
   'ok' in answer ? answer : undefined;
 
 const run = async (scene: Scene): Promise<TaskResult> => {
-  const answers = await scene.step.run(callOf(scene));
-  return foldRun(scene.asked, await proven<Answer>(scene, answers, isDone, (answer) => answer));
+  const asIs = (answer: Answer): Answer => answer;
+  const answers = await judged<Answer>(scene, await scene.step.run(callOf(scene)), asIs);
+  return foldRun(scene.asked, await proven<Answer>(scene, answers, isDone, asIs));
 };
 
 const poll = async (scene: Scene): Promise<TaskResult> => {
   const { job, asked, door } = scene;
   const operations = operationsOf(job) ?? [];
   const waiting = asked.ids.map((id, at) => ({ id, operation: operations[at]?.operation ?? '' }));
-  const statuses = await pollItems(door, waiting);
-  const judged = await proven<ItemStatus>(scene, statuses, isDone, (answer) =>
-    'accepted' in answer ? { id: answer.id, running: true } : answer,
-  );
-  return foldPolled(asked, judged);
+  const asStatus = (answer: Answer): ItemStatus =>
+    'accepted' in answer ? { id: answer.id, running: true } : answer;
+  const statuses = await judged<ItemStatus>(scene, await pollItems(door, waiting), asStatus);
+  return foldPolled(asked, await proven<ItemStatus>(scene, statuses, isDone, asStatus));
 };
 
 /** Done, but not proven: it is asked again, or a person has to look. */

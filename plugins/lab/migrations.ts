@@ -14,7 +14,7 @@ import {
 } from './computes.ts';
 import { adopt, advance, endAt, giveUp, hasReached, isHalted, toldOf } from './journey.ts';
 import type { Outcome } from './ledger.ts';
-import type { Boot, LabCompute, LabVm, Migration, World } from './model.ts';
+import type { Boot, LabCompute, LabVm, Migration, Operation, World } from './model.ts';
 import { cut, progressOf, start } from './operations.ts';
 import { already, done, no } from './outcome.ts';
 
@@ -182,6 +182,11 @@ export const powerOn = (call: ComputeCall, target: VmTarget): Outcome => {
 
 const states = { running: 'running', done: 'completed', failed: 'failed' } as const;
 
+const stateOf = (migration: Migration, operation: Operation): MigrationStatus['state'] => {
+  if (operation.state !== 'running' && hasReached(migration, 'left')) return 'completed';
+  return migration.cancelled ? 'cancelled' : states[operation.state];
+};
+
 const executionAt = (compute: LabCompute, vmId: string) => {
   if (compute.vms.production.get(vmId)?.on === true) return 'running' as const;
   const shell = compute.shells.get(vmId);
@@ -209,7 +214,7 @@ export const migrationStatus = (call: ComputeCall, { id }: VmTarget): MigrationS
   const facts = migration.to === compute ? compute.arrivals.get(id) : undefined;
   const arrival = facts && { ...facts, execution: executionAt(compute, id) };
   return {
-    state: migration.cancelled ? 'cancelled' : states[operation.state],
+    state: stateOf(migration, operation),
     fromComputeId: migration.from.id,
     toComputeId: migration.to.id,
     progress: progressOf(call.world, operation, call.now),

@@ -81,7 +81,7 @@ test('steps: every verb that a step calls is declared by it', async (t) => {
       vmStatus: (id) => statusOf({ registered: id !== 'away' })(id),
       findInstances: (id) => ({ id, value: copies }),
       readFile: (id) => ({ id, value: { content: migrated } }),
-      migrationStatus: (id) => ({ id, value: { state: 'none', arrival: arrivalOf(id) } }),
+      migrationStatus: (id) => ({ id, value: { state: 'running', arrival: arrivalOf(id) } }),
       deviceStatus: (id) => ({ id, value: [] }),
       syncStatus: (id) => ({ id, value: { id, state: 'none' } }),
     };
@@ -94,6 +94,7 @@ test('steps: every verb that a step calls is declared by it', async (t) => {
     await step.before?.(call);
     await step.run(call);
     await step.prove?.(call as never, [{ id: item.id, ok: true }]);
+    await step.judge?.(call as never, [{ id: item.id, fault: fault('refused', '') }]);
     await step.settle(call);
     if (typeof step.undo === 'function') await step.undo(call);
     const called = new Set(far.verbs().map((verb) => verb.replace('settle:', '')));
