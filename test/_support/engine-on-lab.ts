@@ -1,5 +1,11 @@
-/** The engine on the lab plugin: memory journal, inline pool, real time, no sockets. */
-
+/**
+ * The engine on the lab plugin: memory journal, inline pool, real time, no sockets. Or threads, and
+ * a world in a process of its own that they reach.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Plan } from '../../daemon/core/plan.ts';
 import type { PresentedAs } from '../../daemon/core/presentation.ts';
 import type { Retention } from '../../daemon/core/retention.ts';
@@ -12,15 +18,22 @@ import { Draws } from '../../daemon/runner/draws.ts';
 import { openEngine, type RunningEngine } from '../../daemon/runner/engine.ts';
 import { silentLog } from '../../daemon/runner/log.ts';
 import { createInlinePool } from '../../daemon/workers/inline.ts';
+import type { Pool } from '../../daemon/workers/pool.ts';
 import { systemClock } from '../../daemon/workers/system-clock.ts';
+import { createThreadPool } from '../../daemon/workers/threads.ts';
 import {
+  connectLab,
   controlLab,
   inlineLab,
   type LabControl,
   type LabOptions,
+  labSpec,
+  startLabWorld,
 } from '../../plugins/lab/control.ts';
 import labPlugin from '../../plugins/lab/index.ts';
 import type { CallRule } from '../../sdk/scenario/rule.ts';
+
+const labModule = fileURLToPath(new URL('../../plugins/lab/index.js', import.meta.url));
 
 let worlds = 0;
 let ids = 0;
@@ -31,6 +44,8 @@ export interface Rig {
   readonly lab: LabControl;
   /** Lets go of the engine as a crash would, and opens another on the same journal and world. */
   restart(): Promise<void>;
+  /** Needed where threads were asked for: they and their world would stay. */
+  close(): Promise<void>;
 }
 
 export const sites = [
@@ -38,78 +53,123 @@ export const sites = [
   { id: 'site-b', name: 'B' },
 ];
 
-/** A world of `groups` consistency groups with `vms` VMs on each, and an engine that sees it. */
-export const rig = async (
-  options: {
-    groups?: number;
-    vms?: number;
-    /** More of the world's options. */
-    world?: LabOptions;
-    rules?: CallRule[];
-    journal?: Journal;
-    retention?: Retention;
-    now?: () => number;
-    /** In place of ids that no other engine has. */
-    id?: () => string;
-    /** How lab-a is shown, together with lab-b. */
-    present?: PresentedAs;
-  } = {},
-): Promise<Rig> => {
-  const name = `engine-${++worlds}`;
-  const lab = inlineLab(name, {
-    options: {
-      groups: options.groups ?? 2,
-      vmsPerGroup: options.vms ?? 3,
-      priorities: [1, 2, 3],
-      ...options.world,
-    },
-  });
+interface Placed {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly lab: LabControl;
+  readonly close: () => Promise<void>;
+}
+
+const inlineWorld = (name: string, options: LabOptions): Placed => {
+  const lab = controlLab(inlineLab(name, { options }));
+  return { config: { world: { inline: name } }, lab, close: async () => {} };
+};
+
+const processWorld = async (options: LabOptions): Promise<Placed> => {
+  const directory = await mkdtemp(join(tmpdir(), 'siteswap-lab-'));
+  const socket = join(directory, 'lab.sock');
+  const world = await startLabWorld({ socket, spec: labSpec(options) });
+  const lab = connectLab(socket);
+  const close = async () => {
+    lab.close();
+    await world.close();
+    await rm(directory, { recursive: true, force: true });
+  };
+  return { config: { world: { socket } }, lab, close };
+};
+
+export interface RigOptions {
+  readonly groups?: number;
+  readonly vms?: number;
+  /** More of the world's options. */
+  readonly world?: LabOptions;
+  readonly rules?: CallRule[];
+  readonly journal?: Journal;
+  readonly retention?: Retention;
+  readonly now?: () => number;
+  /** In place of ids that no other engine has. */
+  readonly id?: () => string;
+  /** How lab-a is shown, together with lab-b. */
+  readonly present?: PresentedAs;
+  /** In place of the inline pool. */
+  readonly threads?: number;
+}
+
+const remotesAt = ({ config }: Placed, { present, threads }: RigOptions): RemoteConfig[] => {
   const remote = (id: string, kind: 'array' | 'compute', siteId: string): RemoteConfig => ({
-    id,
-    kind,
-    siteId,
+    ...{ id, kind, siteId, config },
     pluginId: 'lab',
-    module: 'lab',
-    config: { world: { inline: name } },
+    module: threads === undefined ? 'lab' : labModule,
   });
-  const remotes = [
+  return [
     {
       ...remote('lab-a', 'array', 'site-a'),
-      ...(options.present && { present: { as: options.present, peerArrayId: 'lab-b' } }),
+      ...(present && { present: { as: present, peerArrayId: 'lab-b' } }),
     },
     remote('lab-b', 'array', 'site-b'),
     remote('lab-compute-a', 'compute', 'site-a'),
     remote('lab-compute-b', 'compute', 'site-b'),
   ];
+};
+
+/** A world of `groups` consistency groups with `vms` VMs on each, and an engine that sees it. */
+export const rig = async (options: RigOptions = {}): Promise<Rig> => {
+  const { threads } = options;
+  const world = {
+    groups: options.groups ?? 2,
+    vmsPerGroup: options.vms ?? 3,
+    priorities: [1, 2, 3],
+    ...options.world,
+  };
+  const placed =
+    threads === undefined ? inlineWorld(`engine-${++worlds}`, world) : await processWorld(world);
+  const remotes = remotesAt(placed, options);
   const journal = options.journal ?? new MemoryJournal();
   const clock = { ...systemClock(), ...(options.now && { now: options.now }) };
+  const pools: Pool[] = [];
+  const newPool = (): Pool => {
+    const pool =
+      threads === undefined
+        ? createInlinePool({ remotes, plugins: new Map([['lab', labPlugin]]), clock })
+        : createThreadPool({ remotes, siteIds: sites.map(({ id }) => id), threads });
+    pools.push(pool);
+    return pool;
+  };
+  const log = {
+    ...silentLog,
+    broken: (_runId: string, error: unknown) => {
+      throw error;
+    },
+  };
   const open = () =>
     openEngine({
-      journal,
-      pool: createInlinePool({ remotes, plugins: new Map([['lab', labPlugin]]), clock }),
+      ...{ journal, clock, log, sites, remotes },
+      pool: newPool(),
       feed: createFeed(journal, clock),
-      clock,
       random: { id: options.id ?? (() => `id-${++ids}`), fraction: () => 0.5 },
       draws: new Draws(options.rules ?? []),
-      log: {
-        ...silentLog,
-        broken: (_runId, error) => {
-          throw error;
-        },
-      },
       ownSiteId: 'site-b',
-      sites,
       plugins: [{ id: 'lab', module: 'lab' }],
-      remotes,
       ...(options.retention && { retention: options.retention }),
     });
+  return rigOf(open, { journal, placed, pools });
+};
+
+const rigOf = async (
+  open: () => Promise<RunningEngine>,
+  { journal, placed, pools }: { journal: Journal; placed: Placed; pools: readonly Pool[] },
+): Promise<Rig> => {
   const made: Rig = {
     engine: await open(),
     journal,
-    lab: controlLab(lab),
+    lab: placed.lab,
     restart: async () => {
       void made.engine.close();
       made.engine = await open();
+    },
+    close: async () => {
+      await made.engine.close();
+      for (const pool of pools) await pool.close();
+      await placed.close();
     },
   };
   return made;
