@@ -155,7 +155,13 @@ const levelOf = (entry: Entry): 'debug' | 'info' | 'warn' => {
   if (entry.type.startsWith('run-')) return 'info';
   if (entry.type === 'task-outcome') return entry.faults.length > 0 ? 'warn' : 'debug';
   if (entry.type === 'task-settled') return entry.unknowable.length > 0 ? 'warn' : 'debug';
-  const warned: readonly string[] = ['policy-applied', 'task-interrupted', 'call-refused'];
+  if (entry.type === 'claim-waits' || entry.type === 'done-elsewhere') return 'info';
+  const warned: readonly string[] = [
+    'policy-applied',
+    'task-interrupted',
+    'call-refused',
+    'undo-refused',
+  ];
   return warned.includes(entry.type) ? 'warn' : 'debug';
 };
 
@@ -191,6 +197,11 @@ const factsOf = (entry: Entry): object => {
       return { done: entry.done, unknowable: entry.unknowable };
     case 'policy-applied':
       return { items: entry.items, fault: entry.fault, action: entry.action };
+    case 'claim-waits':
+      return { for: entry.runIds };
+    case 'done-elsewhere':
+    case 'undo-refused':
+      return { items: entry.items, by: entry.byRunId };
     case 'call-refused':
       return { site: entry.siteId, verb: entry.verb };
     default:

@@ -54,6 +54,7 @@ const empty: Omit<RunEvent, 'cursor' | 'time' | 'type'> = {
   initiatorId: '',
   memberId: '',
   epoch: 0,
+  runIds: [],
 };
 
 /** What one entry says beyond its type and time, with the names of its workgroup's items. */
@@ -143,6 +144,13 @@ const saidByTask = (
         because: entry.because ?? '',
         retryTime: entry.retryAtMs === undefined ? undefined : new Date(entry.retryAtMs),
       };
+    case 'claim-waits':
+      return { runIds: [...entry.runIds] };
+    case 'done-elsewhere':
+    case 'undo-refused': {
+      const itemIds = idsOf(entry.items);
+      return { itemIds, itemsCount: itemIds.length, byRunId: entry.byRunId };
+    }
     case 'call-refused':
       return { siteIds: [entry.siteId], verb: entry.verb };
   }

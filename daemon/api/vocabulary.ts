@@ -91,6 +91,7 @@ export const outcomes = words('ITEM_OUTCOME', [
   'in-doubt',
   'undone',
   'not-undone',
+  'done-elsewhere',
 ] as const);
 export const syncStates = words('SYNC_STATE', ['in-progress', 'complete', 'none'] as const);
 
@@ -117,4 +118,7 @@ export const eventTypes = words('RUN_EVENT_TYPE', [
   'run-site-reachable',
   'run-taken-over',
   'run-ended',
+  'claim-waits',
+  'done-elsewhere',
+  'undo-refused',
 ] as const);

@@ -28,6 +28,8 @@ export interface RunStarted {
   readonly frozen: FrozenRun;
   /** Sites that were declared lost when the run started. */
   readonly lostSites: readonly string[];
+  /** Runs whose claims on what it shares with them come first, in their order; absent: none. */
+  readonly rivals?: readonly string[];
 }
 
 interface TaskEntry {
@@ -104,6 +106,26 @@ export interface TaskInterrupted extends TaskEntry {
 /** The call of a durable intent was not made and will not be: nothing is in doubt. */
 export interface TaskWithdrawn extends TaskEntry {
   readonly type: 'task-withdrawn';
+}
+
+/** What the workgroup is about to change is in the hands of these runs; none: not any more. */
+export interface ClaimWaits extends TaskEntry {
+  readonly type: 'claim-waits';
+  readonly runIds: readonly string[];
+}
+
+/** Another run has done these: they are not done again, and what stands on them goes on. */
+export interface DoneElsewhere extends TaskEntry {
+  readonly type: 'done-elsewhere';
+  readonly items: string;
+  readonly byRunId: string;
+}
+
+/** These are not undone: a run that was opened later counts them as done. */
+export interface UndoRefused extends TaskEntry {
+  readonly type: 'undo-refused';
+  readonly items: string;
+  readonly byRunId: string;
 }
 
 export interface RunCancelRequested {
@@ -190,6 +212,9 @@ export type Entry =
   | TaskInterrupted
   | TaskWithdrawn
   | PolicyApplied
+  | ClaimWaits
+  | DoneElsewhere
+  | UndoRefused
   | CallRefused
   | RunCancelRequested
   | RunParked

@@ -121,5 +121,8 @@ export const catchUpMs = 2_000;
 /** A run that is drained hands over when its calls have ended, or after so long. */
 export const drainMsMax = 15_000;
 
+/** How often a run that waits for another looks how that one is: a moment beside any step. */
+export const claimLookMs = 100;
+
 /** Times that a request is judged anew because others changed what it was judged by. */
 export const judgedMax = 50;

@@ -30,15 +30,20 @@ export const retentionDefault: Retention = retentionOf({
 
 /**
  * Ids of the runs that are due to be forgotten, the oldest first. The run that decides what a plan
- * is ready for is kept as long as the plan.
+ * is ready for is kept as long as the plan; one whose claims an open run asks for, as long as that.
  */
 export const expiredRuns = (state: SystemState, bound: Retention, now: number): string[] => {
   const deciding = new Set([...state.plans.keys()].map((planId) => decidingRunOf(state, planId)));
+  const asked = new Set(
+    [...state.runs.values()].flatMap(({ opened, closed }) =>
+      closed === undefined ? (opened.rivals ?? []) : [],
+    ),
+  );
   const ended = [...state.runs.values()].filter(({ closed }) => closed !== undefined);
   const tooMany = ended.length - bound.runsMax;
   return ended
     .filter((record, at) => at < tooMany || now - (record.closed?.at ?? now) > bound.ageMsMax)
-    .filter((record) => !deciding.has(record))
+    .filter((record) => !deciding.has(record) && !asked.has(record.opened.runId))
     .map(({ opened }) => opened.runId);
 };
 

@@ -56,6 +56,8 @@ export interface RunOpened {
   readonly requestKey: string;
   /** What was asked, so that the same key with another request is seen. */
   readonly request: string;
+  /** Open runs whose claims on what it shares with them come first; absent: none. */
+  readonly rivals?: readonly string[];
   /** A storage migration: which VMs it moves, and between which datastores. */
   readonly moves?: readonly {
     readonly vmId: string;

@@ -9,6 +9,14 @@
  */
 import { type AdoptionBook, adoptedPlan, adoptRecovery, type PlanAdopted } from './adoption.ts';
 import {
+  type ClaimBook,
+  type ClaimsKept,
+  foldClaims,
+  foldClaimsEnd,
+  type ObjectsCounted,
+  type RunReturning,
+} from './claims.ts';
+import {
   type CallInjected,
   foldInjections,
   type InjectionBook,
@@ -57,6 +65,9 @@ export type SystemEntry =
   | InjectionsKept
   | CallInjected
   | PlanAdopted
+  | ObjectsCounted
+  | RunReturning
+  | ClaimsKept
   | RunOpened
   | RunClosed
   | RunsForgotten
@@ -78,6 +89,7 @@ export interface SystemState {
   readonly injections: InjectionBook;
   readonly recoveries: RecoveryBook;
   moves: MoveBook;
+  readonly claims: ClaimBook;
   readonly adoptions: AdoptionBook;
   /** In order of opening. */
   readonly runs: Map<string, RunRecord>;
@@ -99,6 +111,7 @@ export const emptySystem = (): SystemState => ({
   injections: { intervals: [] },
   recoveries: new Map(),
   moves: noMoves,
+  claims: new Map(),
   adoptions: new Map(),
   runs: new Map(),
   requests: new Map(),
@@ -155,23 +168,26 @@ export const foldSystem = (state: SystemState, entry: SystemEntry): SystemState 
     case 'plan-adopted':
       adopt(state, entry);
       break;
-    case 'run-opened':
-    case 'run-closed':
-    case 'runs-forgotten':
-    case 'runs-kept':
-      foldRunRecords(state, entry);
-      break;
     case 'prints-kept':
       for (const print of entry.prints) keepPrint(state, print);
       break;
     case 'restated':
       state.restatedChars = entry.chars;
       break;
+    default:
+      foldRunRecords(state, entry);
   }
   return state;
 };
 
-type RunRecordEntry = RunOpened | RunClosed | RunsForgotten | RunsKept;
+type RunRecordEntry =
+  | RunOpened
+  | RunClosed
+  | RunsForgotten
+  | RunsKept
+  | ObjectsCounted
+  | RunReturning
+  | ClaimsKept;
 
 const foldRunRecords = (state: SystemState, entry: RunRecordEntry): void => {
   switch (entry.type) {
@@ -188,6 +204,8 @@ const foldRunRecords = (state: SystemState, entry: RunRecordEntry): void => {
     case 'runs-kept':
       keepRuns(state, entry.runs);
       break;
+    default:
+      foldClaims(state.claims, entry);
   }
 };
 
@@ -256,6 +274,7 @@ const closeRunRecord = (state: SystemState, closed: RunClosed): void => {
   const record = state.runs.get(closed.runId);
   if (record === undefined) return;
   record.closed = closed;
+  foldClaimsEnd(state.claims, closed);
   foldRunEnd(state.recoveries, record.opened, closed);
   if (isDeciding(record)) state.adoptions.delete(record.opened.planId);
   if (record.opened.mode !== 'reprotect' || closed.result !== 'succeeded') return;

@@ -70,7 +70,14 @@ export interface ItemNote {
   readonly itemId: string;
   readonly workgroupId: string;
   readonly step: string;
-  readonly state: 'failed' | 'dropped' | 'stopped' | 'in-doubt' | 'undone' | 'not-undone';
+  readonly state:
+    | 'failed'
+    | 'dropped'
+    | 'stopped'
+    | 'in-doubt'
+    | 'undone'
+    | 'not-undone'
+    | 'done-elsewhere';
   readonly fault?: Fault;
   readonly why: string;
 }
@@ -127,7 +134,8 @@ export interface ItemReport {
     | 'stopped'
     | 'in-doubt'
     | 'undone'
-    | 'not-undone';
+    | 'not-undone'
+    | 'done-elsewhere';
   /** From the run's start to the end of the item's last step; VMs only. */
   readonly recoveryTimeMs?: number;
   /** Live: for how long it stood still; it has no recovery time. */

@@ -1,6 +1,7 @@
 /**
  * Which groups other runs have in their hands. Two runs that pull one group in different ways would
- * undo each other's work; two that pull it the same way meet in the same place.
+ * undo each other's work; of two that pull it the same way, the later one leaves it to the earlier.
+ * (Device runs are asked for one by one: each does what it was asked for.)
  */
 import type { FrozenRun, StorageItem, VmItem } from '../core/frozen.ts';
 import type { Findings } from './findings.ts';
@@ -93,10 +94,14 @@ export const checkInUse = (
     for (const position of sharedWith(frozen, owners)) {
       const { id, field } = groups[position] as (typeof groups)[number];
       if (same) {
+        const follows =
+          frozen.mode === 'device'
+            ? 'both will find done what the other one did'
+            : 'this one waits for it, and skips what it has done';
         findings.warn(
           field,
           `"${id}" is in the hands of run ${runId} (${what}) too, which goes the same way: ` +
-            'both will find done what the other one did',
+            follows,
         );
       } else {
         findings.obstacle(

@@ -7,23 +7,20 @@
  * durable as an intent → decide. Nothing is folded, shown or called before it is durable.
  */
 
-import type { Clock } from '../core/clock.ts';
 import { withIntents } from '../core/engine/ahead.ts';
 import { decide, isWanted } from '../core/engine/decide.ts';
 import { fold } from '../core/engine/fold.ts';
 import { type Group, type RunState, siteOf } from '../core/engine/state.ts';
 import type { Entry, ItemFaults, RunEnded, RunTakenOver, TaskStarted } from '../core/entries.ts';
 import { SiteswapError } from '../core/errors.ts';
-import type { Presentations } from '../core/presentation.ts';
+import { decodeRanges } from '../core/ranges.ts';
 import { sourcesTurned } from '../core/sources.ts';
-import type { SystemEntry } from '../core/system.ts';
 import type { RunClosed } from '../core/system-entries.ts';
-import type { Feed } from '../feed/feed.ts';
-import { type Append, type Journal, JournalError } from '../journal/journal.ts';
-import type { JobFault, Pool, TaskJob, TaskResult } from '../workers/pool.ts';
+import { type Append, JournalError } from '../journal/journal.ts';
+import type { JobFault, TaskJob, TaskResult } from '../workers/pool.ts';
+import type { AgentParts, Beside } from './agent-parts.ts';
 import { Asker } from './asker.ts';
-import type { Catalog } from './catalog.ts';
-import type { Draws } from './draws.ts';
+import { Claimant } from './claimant.ts';
 import { Flight, type Heard } from './flight.ts';
 import {
   coordinatesOf,
@@ -33,36 +30,15 @@ import {
   outcomeEntries,
   refusalEntries,
 } from './jobs.ts';
-import type { RunLog } from './log.ts';
 import { foundPositions, interrupted, upToEnd } from './outbox.ts';
-import type { RunSlots } from './slots.ts';
 import { encode } from './streams.ts';
-
-export interface AgentParts {
-  readonly journal: Journal;
-  readonly catalog: Catalog;
-  readonly pool: Pool;
-  readonly clock: Clock;
-  readonly feed: Feed;
-  readonly draws: Draws;
-  readonly slots: RunSlots;
-  readonly log: RunLog;
-  readonly presentations: Presentations;
-  /** Another member has the run: it is not ours any more. */
-  readonly fenced: (runId: string) => void;
-}
-
-/** What lands with the end of a run: the beginning of the one that takes over. */
-export interface Beside {
-  readonly entries: readonly SystemEntry[];
-  readonly appends: readonly Append[];
-}
 
 export class Agent {
   readonly state: RunState;
   readonly #parts: AgentParts;
   readonly #jobs: JobMaker;
   readonly #asker: Asker;
+  readonly #claims: Claimant;
   readonly #stream: string;
   #outbox: Entry[] = [];
   #beside: Beside | undefined;
@@ -96,6 +72,7 @@ export class Agent {
       jobs: this.#jobs,
       offer: (entries) => this.offer(entries),
     });
+    this.#claims = new Claimant({ ...parts, state, wake: () => this.wake() });
   }
 
   /** Takes entries to be appended in the next turn; of a run that has ended, none. */
@@ -170,6 +147,7 @@ export class Agent {
     this.#killed = true;
     this.#cancelWake?.();
     this.#asker.stop();
+    this.#claims.stop();
     // What waits goes first: an ended call would begin it.
     const { slots } = this.#parts;
     const flights = [...this.#inFlight.values()];
@@ -224,7 +202,8 @@ export class Agent {
     this.#outbox = [];
     if (told.length === 0) return told;
     if (this.#resting) return told;
-    const batch = withIntents(this.state, told, this.#parts.clock.now(), this.#parts.slots);
+    const { clock, slots } = this.#parts;
+    const batch = withIntents(this.state, told, clock.now(), slots, this.#claims);
     return this.#parts.draws.on ? batch.map((entry) => this.#withDraws(entry)) : batch;
   }
 
@@ -273,7 +252,8 @@ export class Agent {
 
   #decide(): void {
     const now = this.#parts.clock.now();
-    const decisions = decide(this.state, now, this.#parts.slots);
+    const decisions = decide(this.state, now, this.#parts.slots, this.#claims);
+    this.#claims.ask();
     this.#cancelWake?.();
     this.#cancelWake = undefined;
     // Ahead of answers that came in meanwhile: those were not known when this was decided.
@@ -302,7 +282,9 @@ export class Agent {
     const group = this.state.groups[entry.group] as Group;
     const injections = (entry.injections ?? []) as Errand['injections'];
     const errand = errandOf(this.state, group, entry.direction, injections);
-    const flight = new Flight(errand, group.task.due, {
+    // Of what is to be undone, some may be left out.
+    const called = entry.items === undefined ? group.task.due : decodeRanges(entry.items);
+    const flight = new Flight(errand, called, {
       pool: this.#parts.pool,
       make: (phase, positions) => this.#jobs.make(errand, phase, positions),
       began: () => this.#queued.delete(group.index),

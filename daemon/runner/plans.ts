@@ -7,9 +7,10 @@ import type { Random } from '../core/random.ts';
 import { checkPlan } from '../planner/check-plan.ts';
 import type { Catalog } from './catalog.ts';
 import { Lines } from './lines.ts';
+import { refusal } from './refusals.ts';
 import type { Runs } from './runs.ts';
 import type { PlanFindings, StoredPlan } from './service.ts';
-import { refusal, type Starts } from './starts.ts';
+import type { Starts } from './starts.ts';
 
 interface PlansParts {
   readonly catalog: Catalog;

@@ -6,6 +6,7 @@
  * Every slice is short, and the next is asked for when it is done, so that appends come in between.
  * A crash at any point leaves too much behind and never too little; the next start goes on from it.
  */
+import { statedClaims } from '../core/claims.ts';
 import type { Clock } from '../core/clock.ts';
 import {
   printsPerEntryMax,
@@ -168,6 +169,7 @@ function* factsOf(state: SystemState, at: number): Iterable<Facts> {
   }
   yield ({ recoveries }) => [{ type: 'recoveries-kept', at, recoveries: [...recoveries.values()] }];
   yield ({ moves }) => (moves.size === 0 ? [] : [statedMoves(moves, at)]);
+  yield ({ claims }) => (claims.size === 0 ? [] : [statedClaims(claims, at)]);
   yield ({ injections: { set, intervals } }) =>
     set === undefined ? [] : [{ type: 'injections-kept', at, set, intervals }];
   yield ({ sources }) => [...bookEntries(sources, at)];

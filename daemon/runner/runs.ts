@@ -15,15 +15,17 @@ import { expectRun } from '../core/retention.ts';
 import type { RunOpened } from '../core/system-entries.ts';
 import type { RunReport, RunSummary, RunView } from '../core/view.ts';
 import type { EventPage } from '../feed/page.ts';
-import type { OpenRun } from '../planner/in-use.ts';
-import { Agent, type AgentParts } from './agent.ts';
+import { Agent } from './agent.ts';
+import type { AgentParts } from './agent-parts.ts';
 import type { EndedRuns } from './ended.ts';
+import { OpenRuns } from './open-runs.ts';
 import type { Keeper } from './retention.ts';
+import { Rivals } from './rivals.ts';
 import type { RunDescription } from './service.ts';
 import { RemoteLoad, RunSlots } from './slots.ts';
 import { decode, encode, pagesOf } from './streams.ts';
 
-interface RunsParts extends Omit<AgentParts, 'slots' | 'fenced'> {
+interface RunsParts extends Omit<AgentParts, 'slots' | 'fenced' | 'rivals' | 'returning'> {
   readonly ended: EndedRuns;
   readonly keeper: Keeper;
 }
@@ -39,11 +41,21 @@ export class Runs {
   readonly #parts: RunsParts;
   readonly #load = new RemoteLoad();
   readonly #agents = new Map<string, Agent>();
-  /** Frozen runs that other members drive, as far as somebody asked. */
-  readonly #elsewhere = new Map<string, OpenRun>();
+  readonly #rivals: Rivals;
+  /** Runs that are about to undo. */
+  readonly #returning = new Set<string>();
+  /** Those that are not ended, as others have to know them. */
+  readonly openRuns: OpenRuns;
 
   constructor(parts: RunsParts) {
     this.#parts = parts;
+    const drivenHere = (runId: string) => this.#agents.get(runId)?.state;
+    this.#rivals = new Rivals({ ...parts, drivenHere });
+    this.openRuns = new OpenRuns({
+      ...parts,
+      openIds: () => this.openIds(),
+      agentOf: (runId) => this.#agents.get(runId),
+    });
   }
 
   get openCount(): number {
@@ -112,32 +124,6 @@ export class Runs {
     return this.#agents.get(runId)?.state.epoch;
   }
 
-  /** Runs that are not ended, whoever drives them, as others have to know them. */
-  async openRuns(): Promise<readonly OpenRun[]> {
-    if (this.#parts.journal.shared === undefined) return this.openAgents().map(openRunOf);
-    const found: OpenRun[] = [];
-    const ids = this.openIds();
-    for (const runId of this.#elsewhere.keys()) {
-      if (!ids.includes(runId)) this.#elsewhere.delete(runId);
-    }
-    for (const runId of ids) {
-      const agent = this.agent(runId);
-      if (agent !== undefined) found.push(openRunOf(agent));
-      else if (!this.#agents.has(runId)) found.push(await this.#frozenElsewhere(runId));
-    }
-    return found;
-  }
-
-  async #frozenElsewhere(runId: string): Promise<OpenRun> {
-    const known = this.#elsewhere.get(runId);
-    if (known !== undefined) return known;
-    const [first] = await this.#parts.journal.read(runId, 1, 1);
-    if (first === undefined) throw new Error(`run ${runId} has no entries`);
-    const run = { runId, frozen: decode<RunStarted>(first.body).frozen };
-    this.#elsewhere.set(runId, run);
-    return run;
-  }
-
   async #revive(runId: string): Promise<Agent> {
     return this.#adopt(await this.#fold(runId));
   }
@@ -146,7 +132,8 @@ export class Runs {
     const { runId } = state.started;
     const slots = new RunSlots(state.frozen, this.#load, inFlightPerRemoteDefault);
     const fenced = () => this.drop(runId);
-    const agent = new Agent(state, { ...this.#parts, slots, fenced });
+    const shared = { rivals: this.#rivals, returning: this.#returning };
+    const agent = new Agent(state, { ...this.#parts, ...shared, slots, fenced });
     this.#agents.set(runId, agent);
     void this.#retire(agent);
     this.#parts.feed.open(runId, state.cursor + 1);
@@ -178,9 +165,11 @@ export class Runs {
     const appends = [{ stream: started.runId, seq: 1, bodies: [encode(started)], epoch: 1 }];
     const { at, runId: byRunId } = opened;
     const ended: RunEnded = { type: 'run-ended', at, result: 'superseded', byRunId };
-    const landed = await superseded?.end(ended, { entries, appends });
-    if (landed !== true) await this.#parts.catalog.append(entries, appends, still);
-    this.#adopt(begin(started)).wake();
+    await this.openRuns.while(started, async () => {
+      const landed = await superseded?.end(ended, { entries, appends });
+      if (landed !== true) await this.#parts.catalog.append(entries, appends, still);
+      this.#adopt(begin(started)).wake();
+    });
   }
 
   /** A run that has ended needs no agent; its state is kept a while for those who ask. */
@@ -190,6 +179,8 @@ export class Runs {
     const { runId } = state.started;
     if (this.#agents.get(runId) !== agent) return;
     this.#agents.delete(runId);
+    this.#returning.delete(runId);
+    if (this.openAgents().every((one) => !hasRivals(one))) this.#rivals.clear();
     this.#parts.ended.keep(state);
     // Should that fail, the next look finds it.
     void this.#parts.journal.shared?.members.release(runId).catch(() => {});
@@ -389,10 +380,7 @@ export class Runs {
   }
 }
 
-const openRunOf = ({ state }: Agent): OpenRun => ({
-  runId: state.started.runId,
-  frozen: state.frozen,
-});
+const hasRivals = ({ state }: Agent): boolean => state.started.rivals !== undefined;
 
 const runEnded = (runId: string): SiteswapError =>
   new SiteswapError('RUN_ENDED', `run ${runId} has ended`, { subject: runId });

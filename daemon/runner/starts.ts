@@ -3,32 +3,27 @@
  * deduplicated by (requester, request key); starts of one plan come one after the other.
  * Source: US 9,563,478.
  */
+import { meets, type NamedRun, rivalsOf } from '../core/claims.ts';
 import type { Clock } from '../core/clock.ts';
 import type { RunStarted } from '../core/entries.ts';
-import { SiteswapError, type Violation } from '../core/errors.ts';
-import type { VmItem } from '../core/frozen.ts';
+import { SiteswapError } from '../core/errors.ts';
 import { arraysOf, type Mode, type Plan } from '../core/plan.ts';
 import { facing, goesOn, modesOf, openRunOf, planStateOf } from '../core/plan-state.ts';
 import type { Random } from '../core/random.ts';
 import type { DivergedChoice } from '../core/recovery.ts';
 import { expectFresh } from '../core/retention.ts';
 import { requestOf } from '../core/system.ts';
-import {
-  type Found,
-  type Frozen,
-  type FrozenFound,
-  freeze,
-  type ModeSteps,
-} from '../planner/freeze.ts';
+import { type Frozen, type FrozenFound, freeze, type ModeSteps } from '../planner/freeze.ts';
 import { freezeDevice } from '../planner/freeze-device.ts';
 import { freezeMoves } from '../planner/freeze-moves.ts';
 import { Memories } from '../planner/memory.ts';
-import { nothingRemembered } from '../planner/survey.ts';
 import type { Agent } from './agent.ts';
 import { type Catalog, catalogMoved } from './catalog.ts';
 import { foundOf, movesIn } from './instances.ts';
 import { Lines } from './lines.ts';
 import type { Recoveries } from './recoveries.ts';
+import { expectNoObstacle, type Refused, refusal } from './refusals.ts';
+import { remembered } from './remembered.ts';
 import type { Runs } from './runs.ts';
 import type { Scout } from './scout.ts';
 import type {
@@ -50,6 +45,11 @@ interface StartsParts {
 
 type Opened = Omit<StartedRun, 'existing'>;
 
+type Opening = Parameters<Runs['open']>[2] & {
+  /** Runs that were open when the sites were asked. */
+  readonly before?: readonly NamedRun[];
+};
+
 export class Starts {
   readonly #parts: StartsParts;
   readonly #lines = new Lines();
@@ -70,7 +70,8 @@ export class Starts {
       const plan = this.#facing(stored, mode);
       this.#expectReady(plan, mode, plan !== stored);
       this.#parts.recoveries.expectChoosable(plan, mode, changes);
-      const made = await this.freeze(plan, mode, policies, changes);
+      const before = await this.#parts.runs.openRuns.all();
+      const made = await this.freeze(plan, mode, policies, changes, before);
       expectNoObstacle(made, plan.id);
       this.#parts.recoveries.expectChosen(plan, mode, changes);
       const runId = this.#parts.random.id();
@@ -80,7 +81,8 @@ export class Starts {
         still = this.#judgedBy({ ...request, requestKey }, planId);
       }
       const wanted = { ...request, requestKey, initiatorId: '' };
-      return this.#open(runId, made, wanted, asked, { superseded, still });
+      const opening = { superseded, still, before };
+      return this.#open(runId, made, wanted, asked, opening);
     });
   }
 
@@ -155,7 +157,7 @@ export class Starts {
   async look(stored: Plan, mode: Mode): Promise<Frozen> {
     const { recoveries } = this.#parts;
     const plan = this.#facing(stored, mode);
-    const found = await this.#frozen(plan, mode, {}, recoveries.assumed(plan, mode));
+    const found = await this.#frozen(plan, mode, {}, { changes: recoveries.assumed(plan, mode) });
     return { ...found, obstacles: [...found.obstacles, ...recoveries.obstacles(plan, mode)] };
   }
 
@@ -165,15 +167,25 @@ export class Starts {
     mode: Mode,
     policies: StartRequest['policies'] = {},
     changes?: DivergedChoice,
+    openRuns?: readonly NamedRun[],
   ): Promise<FrozenFound> {
-    return this.#expectFrozen(await this.#frozen(plan, mode, policies, changes), plan.id);
+    return this.#expectFrozen(
+      await this.#frozen(plan, mode, policies, { changes, openRuns }),
+      plan.id,
+    );
   }
 
   async #frozen(
     plan: Plan,
     mode: Mode,
     policies: StartRequest['policies'],
-    changes?: DivergedChoice,
+    {
+      changes,
+      openRuns,
+    }: {
+      readonly changes?: DivergedChoice | undefined;
+      readonly openRuns?: readonly NamedRun[] | undefined;
+    } = {},
   ): Promise<Frozen> {
     this.#expectSites(plan, mode);
     const { scout } = this.#parts;
@@ -182,30 +194,26 @@ export class Starts {
     const asked = await scout.refresh(needed, arraysOf(plan));
     const isStored = this.#parts.catalog.state.plans.get(plan.id)?.plan === plan;
     const context = {
-      ...(await this.#context(policies, asked)),
+      ...(await this.#context(policies, asked, openRuns)),
       goesOn: goesOn(this.#parts.catalog.state, plan.id),
-      remembered: await this.#remembered(plan, mode),
+      remembered: await remembered(this.#parts, plan, mode),
       ...(changes === undefined ? {} : { changes }),
       ...(isStored ? { memory: this.#memories.of(plan.id) } : {}),
     };
     return freeze(plan, scout.inventory(), mode, context);
   }
 
-  /** Where a run moved VMs to a site that is lost, that site could not tell of them any more. */
-  async #remembered(plan: Plan, mode: Mode): Promise<ReadonlyMap<string, readonly string[]>> {
-    const { catalog, runs } = this.#parts;
-    const runId = mode === 'disaster' ? catalog.state.runsOf.get(plan.id)?.at(-1) : undefined;
-    if (runId === undefined) return nothingRemembered;
-    const { frozen } = await runs.state(runId);
-    const live = frozen.workgroups.filter(({ unit, path }) => unit === 'vm' && path === 'live');
-    const items = live.flatMap((group) => [...(group.items as readonly VmItem[])]);
-    if (items.length === 0) return nothingRemembered;
-    return new Map(items.map(({ id, datastoreIds }) => [id, datastoreIds]));
-  }
-
-  async #context(policies: StartRequest['policies'], remoteIds: ReadonlySet<string>) {
+  async #context(
+    policies: StartRequest['policies'],
+    remoteIds: ReadonlySet<string>,
+    before: readonly NamedRun[] = [],
+  ) {
     const { scout, catalog, modeSteps, clock, runs } = this.#parts;
-    const openRuns = await runs.openRuns();
+    // What a run had in its hands when the sites were asked may not be as they said by now.
+    const byId = new Map(
+      [...before, ...(await runs.openRuns.all())].map((run) => [run.runId, run]),
+    );
+    const openRuns = [...byId.values()];
     return {
       ...(modeSteps === undefined ? {} : { modeSteps }),
       capabilities: await scout.capabilities(remoteIds),
@@ -352,9 +360,15 @@ export class Starts {
       readonly initiatorId: string;
     },
     asked: string,
-    { superseded, still }: Parameters<Runs['open']>[2] = {},
+    { before, ...opening }: Opening = {},
   ): Promise<Opened> {
     const { random, clock, runs, catalog } = this.#parts;
+    if (before !== undefined && !catalog.isShared) {
+      const known = new Set(before.map((run) => run.runId));
+      if (meets(frozen, runs.openRuns.since(known))) throw catalogMoved();
+    }
+    const rivals = rivalsOf(frozen, before ?? []);
+    const claims = rivals.length === 0 ? {} : { rivals };
     const at = clock.now();
     const { requester, requestKey } = request;
     const { planId, mode } = frozen;
@@ -367,33 +381,15 @@ export class Starts {
       initiatorId: request.initiatorId === '' ? random.id() : request.initiatorId,
       frozen,
       lostSites: [...catalog.state.lostSites.keys()],
+      ...claims,
     };
     const moves = movesIn(frozen);
-    const opened = { at, runId, planId, mode, requester, requestKey, request: asked };
+    const opened = { at, runId, planId, mode, requester, requestKey, request: asked, ...claims };
     await runs.open(
       { type: 'run-opened', ...opened, ...(moves.length === 0 ? {} : { moves }) },
       started,
-      { superseded, ...(still === undefined ? {} : { still }) },
+      opening,
     );
     return { runId, warnings };
   }
 }
-
-/** What cannot be run, by whose word it was asked for. */
-type Refused = 'PLAN_INVALID' | 'MOVE_INVALID' | 'INVALID_REQUEST';
-
-/** One error for all that was found: the message tells the first, the violations tell them all. */
-export const refusal = (
-  reason: Refused | 'RUN_REFUSED',
-  violations: readonly Violation[],
-  subject: string,
-): SiteswapError => {
-  const [first] = violations;
-  const where = first?.field === '' ? '' : `${first?.field}: `;
-  const more = violations.length > 1 ? ` (and ${violations.length - 1} more)` : '';
-  return new SiteswapError(reason, `${where}${first?.message}${more}`, { subject, violations });
-};
-
-const expectNoObstacle = ({ obstacles }: Found, subject: string): void => {
-  if (obstacles.length > 0) throw refusal('RUN_REFUSED', obstacles, subject);
-};

@@ -214,6 +214,19 @@ const looking = {
     }
     return found;
   },
+  /** Object → the initiators whose calls of a verb succeeded on it, as far as is remembered. */
+  initiators: (lab: Lab, verb: Verb): Readonly<Record<string, readonly string[]>> => {
+    const found = new Map<string, Set<string>>();
+    for (const [book, successes] of worldOf(lab).ledger.books) {
+      const [, name, key = ''] = book.split('\n');
+      if (name !== verb) continue;
+      for (const id of successes.keys()) {
+        const known = found.get(id) ?? new Set();
+        found.set(id, known.add(key.split('/')[0] ?? ''));
+      }
+    }
+    return Object.fromEntries([...found].map(([id, known]) => [id, [...known]]));
+  },
   snapshot: (lab: Lab) => snapshotOf(worldOf(lab)),
   /** What a device holds; by the id of a snapshot, what it held then. */
   contents: (lab: Lab, arrayId: string, deviceId: string, snapshotId?: string) =>

@@ -1,5 +1,6 @@
 /** Drives the pure engine: decides, folds, and answers calls as a test says, with its own clock. */
 import { withIntents } from '../../daemon/core/engine/ahead.ts';
+import type { Claims } from '../../daemon/core/engine/claims.ts';
 import { decide, isWanted } from '../../daemon/core/engine/decide.ts';
 import { begin, fold } from '../../daemon/core/engine/fold.ts';
 import { type Group, itemId, type RunState } from '../../daemon/core/engine/state.ts';
@@ -12,7 +13,7 @@ import type {
 } from '../../daemon/core/entries.ts';
 import type { FrozenRun, FrozenStep, FrozenWorkgroup, Gate } from '../../daemon/core/frozen.ts';
 import { stop } from '../../daemon/core/policy.ts';
-import { encodeRanges } from '../../daemon/core/ranges.ts';
+import { decodeRanges, encodeRanges } from '../../daemon/core/ranges.ts';
 import type { Fault } from '../../sdk/plugin/fault.ts';
 
 /** What a call of a task comes to, for one item. */
@@ -30,6 +31,7 @@ export interface World {
   settle?(call: { step: string; group: string; item: string }): Settled;
   /** Shown every entry, with the state that it led to. */
   see?(entry: Entry, state: RunState): void;
+  readonly claims?: Claims;
   /** Told of every call of a task when it is made. */
   called?(intent: TaskStarted, state: RunState): void;
 }
@@ -159,7 +161,7 @@ export class Drive {
 
   /** One turn; false when nothing more happens. */
   turn(): boolean {
-    const decisions = decide(this.state, this.now, openSlots);
+    const decisions = decide(this.state, this.now, openSlots, this.world.claims);
     for (const entry of decisions.entries) this.apply(entry);
     for (const index of decisions.settle) this.#inquire(index, 'settle');
     for (const index of decisions.poll) this.#inquire(index, 'poll');
@@ -224,9 +226,10 @@ export class Drive {
   #intend(intent: TaskStarted): void {
     const { group: index, step: at, attempt } = intent;
     const { task } = this.state.groups[index] as Group;
+    const due = intent.items === undefined ? [...task.due] : decodeRanges(intent.items);
     const before = this.state.steps[at]?.before === true;
     const phase = intent.direction === 'undo' ? 'undo' : before ? 'before' : 'run';
-    const asked = { phase, group: index, step: at, attempt, positions: [...task.due] } as const;
+    const asked = { phase, group: index, step: at, attempt, positions: due } as const;
     if (this.pace === 'ahead') this.#asked.set(index, { ...asked, intent });
     else {
       this.#call(intent);
@@ -263,7 +266,8 @@ export class Drive {
     }
     const told = this.#told;
     this.#told = [];
-    for (const entry of withIntents(this.state, told, this.now, openSlots)) this.apply(entry);
+    for (const entry of withIntents(this.state, told, this.now, openSlots, this.world.claims))
+      this.apply(entry);
     return heard.length > 0;
   }
 

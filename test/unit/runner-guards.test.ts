@@ -91,6 +91,8 @@ test('a group in the hands of a parked run: another mode is refused, the same mo
   const shared = await engine.startRun(request('test', 'other'));
   t.regex(shared.warnings[0]?.message ?? '', /which goes the same way/);
   t.deepEqual((await engine.previewPlan('other', 'test')).obstacles, []);
+  // It waits for a run that waits for a person.
+  await engine.close();
 });
 
 test('disaster: told before, frozen, and in the report beside what was lost in fact', async (t) => {

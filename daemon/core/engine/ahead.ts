@@ -8,6 +8,7 @@
  * else waits until the outcome is folded: this is a shorter way to what `decide` would say.
  */
 import type { Entry, EntryType, TaskOutcome } from '../entries.ts';
+import { type Claims, noClaims } from './claims.ts';
 import { enqueue, intent, isRestrained, siteIsLostAt, takeReady } from './decide.ts';
 import { isOver } from './flow.ts';
 import { closedGate, gatesHolding } from './gates.ts';
@@ -34,6 +35,7 @@ export const withIntents = (
   entries: readonly Entry[],
   now: number,
   slots: Slots,
+  claims: Claims = noClaims,
 ): readonly Entry[] => {
   if (!entries.every(staysLocal)) return entries;
   const goingOn = stepsOn(state, entries);
@@ -42,7 +44,7 @@ export const withIntents = (
   const following = new Map<number, Entry>();
   for (const group of takeReady(state, slots)) {
     const step = goingOn.get(group.index);
-    if (step === undefined) batch.push(intent(group, now));
+    if (step === undefined) batch.push(intent(group, now, claims));
     else following.set(group.index, firstIntent(group, now));
   }
   for (const index of goingOn.keys()) if (!following.has(index)) state.ready.remove(index);
@@ -95,5 +97,6 @@ const mayLoseAt = (state: RunState, group: Group, step: number): boolean => {
 /** As `intent` will say of the workgroup when its outcome is folded. */
 const firstIntent = (group: Group, now: number): Entry => {
   const place = group.place + 1;
-  return intent({ ...group, standing: 'waiting', place, task: newTask(group.live) }, now);
+  const next = { ...group, standing: 'waiting', place, task: newTask(group.live) } as const;
+  return intent(next, now, noClaims);
 };

@@ -6,6 +6,7 @@ import type { Entry, RunParked, TaskSettled, TaskStarted } from '../entries.ts';
 import { remoteOf } from '../frozen.ts';
 import { stop } from '../policy.ts';
 import { encodeRanges } from '../ranges.ts';
+import { type Claims, claimEntries, noClaims, undoRefused } from './claims.ts';
 import { hasArrived, isHalted, isOver } from './flow.ts';
 import { judge, policyEntry } from './judge.ts';
 import type { Slots } from './ready.ts';
@@ -28,7 +29,12 @@ interface Draft {
   poll: number[];
 }
 
-export const decide = (state: RunState, now: number, slots: Slots): Decisions => {
+export const decide = (
+  state: RunState,
+  now: number,
+  slots: Slots,
+  claims: Claims = noClaims,
+): Decisions => {
   const draft: Draft = { entries: [], settle: [], poll: [] };
   if (state.result !== undefined) return draft;
   for (let due = state.delayed.first; due !== undefined; due = state.delayed.first) {
@@ -38,13 +44,14 @@ export const decide = (state: RunState, now: number, slots: Slots): Decisions =>
   }
   for (const index of state.agenda) {
     state.agenda.delete(index);
-    look(state, state.groups[index] as Group, now, draft);
+    look(state, state.groups[index] as Group, { now, claims }, draft);
     // What reaches beyond its workgroup is folded before anything else is decided: it may undo,
     // or hold, what this turn would otherwise go on with.
     if (reachesOut(draft.entries.at(-1))) return draft;
   }
-  for (const group of takeReady(state, slots)) draft.entries.push(intent(group, now));
-  const end = draft.entries.length === 0 ? rest(state, now, draft) : undefined;
+  for (const group of takeReady(state, slots)) draft.entries.push(intent(group, now, claims));
+  const still = draft.entries.length === 0 && !waitsForClaims(state, claims);
+  const end = still ? rest(state, now, draft) : undefined;
   if (end !== undefined) draft.entries.push(end);
   const wakeAtMs = state.delayed.first?.rank;
   return wakeAtMs === undefined ? draft : { ...draft, wakeAtMs };
@@ -68,7 +75,13 @@ const reachesOut = (entry: Entry | undefined): boolean => {
   );
 };
 
-const look = (state: RunState, group: Group, now: number, draft: Draft): void => {
+interface Moment {
+  readonly now: number;
+  readonly claims: Claims;
+}
+
+const look = (state: RunState, group: Group, moment: Moment, draft: Draft): void => {
+  const { now } = moment;
   switch (group.standing) {
     case 'judging':
       draft.entries.push(...judge(state, group, now));
@@ -83,11 +96,11 @@ const look = (state: RunState, group: Group, now: number, draft: Draft): void =>
       return;
     case 'waiting':
     case 'backoff':
-      lookForward(state, group, now, draft);
+      lookForward(state, group, moment, draft);
       return;
     case 'undo-waiting':
     case 'undo-backoff':
-      lookBack(state, group, now);
+      lookBack(state, group, moment, draft);
       return;
     default:
       return;
@@ -112,7 +125,12 @@ export const isRestrained = (state: RunState, group: Group): boolean => {
 export const isWanted = (state: RunState, group: Group): boolean =>
   !isRestrained(state, group) && (group.standing === 'undo-started' || !siteIsLost(state, group));
 
-const lookForward = (state: RunState, group: Group, now: number, draft: Draft): void => {
+const lookForward = (
+  state: RunState,
+  group: Group,
+  { now, claims }: Moment,
+  draft: Draft,
+): void => {
   if (isRestrained(state, group)) return;
   if (group.standing === 'waiting' && !hasArrived(state, group)) return;
   if (siteIsLost(state, group)) {
@@ -124,7 +142,18 @@ const lookForward = (state: RunState, group: Group, now: number, draft: Draft): 
     state.delayed.push({ rank: group.task.retryAtMs, value: group.index });
     return;
   }
-  enqueue(state, group, stepAt(group));
+  const claim = claims.of(group);
+  if (claim === undefined) return;
+  draft.entries.push(...claimEntries(state, group, claim, now));
+  if (claim.kind === 'free') enqueue(state, group, stepAt(group));
+};
+
+/** Somebody else's turn comes first: until then the run is neither parked nor ended. */
+const waitsForClaims = (state: RunState, claims: Claims): boolean => {
+  for (const index of claims.pending()) {
+    if (!isRestrained(state, state.groups[index] as Group)) return true;
+  }
+  return false;
 };
 
 export const enqueue = (state: RunState, group: Group, at: number): void => {
@@ -134,10 +163,16 @@ export const enqueue = (state: RunState, group: Group, at: number): void => {
 };
 
 /** Undo goes on only while nothing is stuck: a person must look first. */
-const lookBack = (state: RunState, group: Group, now: number): void => {
+const lookBack = (state: RunState, group: Group, { now, claims }: Moment, draft: Draft): void => {
   const top = group.completed.at(-1);
   if (isRestrained(state, group)) return;
   if (top === undefined || group.task.due.length === 0) return;
+  const counted = claims.counted(group);
+  if (counted === undefined) return;
+  if (group.task.due.every((position) => counted.has(position))) {
+    draft.entries.push(undoRefused(group, counted, now));
+    return;
+  }
   if (group.standing === 'undo-backoff' && group.task.retryAtMs > now) {
     state.delayed.push({ rank: group.task.retryAtMs, value: group.index });
     return;
@@ -145,7 +180,14 @@ const lookBack = (state: RunState, group: Group, now: number): void => {
   enqueue(state, group, top.step);
 };
 
-export const intent = (group: Group, now: number): TaskStarted => {
+/** What others count as done is not among what is undone. */
+const dueOf = (group: Group, claims: Claims): readonly number[] => {
+  const counted = claims.counted(group);
+  if (counted === undefined || counted.size === 0) return group.task.due;
+  return group.task.due.filter((position) => !counted.has(position));
+};
+
+export const intent = (group: Group, now: number, claims: Claims): TaskStarted => {
   const undo = group.standing === 'undo-waiting' || group.standing === 'undo-backoff';
   const step = undo ? (group.completed.at(-1)?.step ?? 0) : stepAt(group);
   const whole = !undo && group.task.due.length === group.frozen.items.length;
@@ -156,7 +198,7 @@ export const intent = (group: Group, now: number): TaskStarted => {
     step,
     direction: undo ? 'undo' : 'run',
     attempt: undo ? group.undoAttempt + 1 : group.task.attempt + 1,
-    ...(whole ? {} : { items: encodeRanges(group.task.due) }),
+    ...(whole ? {} : { items: encodeRanges(undo ? dueOf(group, claims) : group.task.due) }),
   };
 };
 

@@ -18,6 +18,7 @@ import type {
 } from '../entries.ts';
 import { settleDelayMsMin, undoAttemptsMax } from '../limits.ts';
 import { decodeRanges } from '../ranges.ts';
+import { foldElsewhere, foldUndoRefused, foldWaits } from './claims.ts';
 import { conclude, isHalted, isOver, park, settleArrivals, settleForOthers } from './flow.ts';
 import { resume } from './resume.ts';
 import { startRollback, turnBack, undoDone, within } from './rollback.ts';
@@ -73,6 +74,15 @@ const apply = (state: RunState, entry: Entry): RunState => {
       return foldWithdrawn(state, groupOf(state, entry), entry);
     case 'policy-applied':
       return foldPolicy(state, groupOf(state, entry), entry);
+    case 'claim-waits':
+      foldWaits(groupOf(state, entry), entry);
+      return state;
+    case 'done-elsewhere':
+      foldElsewhere(state, groupOf(state, entry), entry);
+      return state;
+    case 'undo-refused':
+      foldUndoRefused(state, groupOf(state, entry), entry);
+      return state;
     case 'call-refused':
       state.refusedCalls++;
       return state;
@@ -91,6 +101,8 @@ const groupOf = (state: RunState, entry: TaskEntry): Group => {
   return group;
 };
 
+const none: readonly string[] = [];
+
 const foldStarted = (state: RunState, group: Group, entry: TaskStarted): RunState => {
   state.ready.remove(group.index);
   group.task.attempt = entry.attempt;
@@ -99,6 +111,7 @@ const foldStarted = (state: RunState, group: Group, entry: TaskStarted): RunStat
     return state;
   }
   if (group.task.startedAtMs === 0) group.task.startedAtMs = entry.at;
+  group.waits = none;
   group.tries++;
   countWriters(state, group, entry.step, 1);
   stand(state, group, 'started');

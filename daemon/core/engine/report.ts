@@ -128,7 +128,8 @@ const itemReports = (state: RunState, trails: ReadonlyMap<string, Trail>): ItemR
   const notes = new Map(notesOf(state).map((note) => [note.itemId, note]));
   return state.groups.flatMap((group) => {
     const through = throughIn(group);
-    return [...group.live, ...group.losses.keys()].map((position): ItemReport => {
+    const all = [...group.live, ...group.losses.keys(), ...group.elsewhere.keys()];
+    return all.map((position): ItemReport => {
       const id = itemId(group, position);
       const trail = trails.get(id);
       const note = notes.get(id);

@@ -3,6 +3,7 @@
  */
 import { type Fault, inDoubt } from '../../../sdk/plugin/fault.ts';
 import type { RunResumed } from '../entries.ts';
+import { insist } from './claims.ts';
 import { conclude, isOver, leaveUnknowable } from './flow.ts';
 import { startRollback, turnBack } from './rollback.ts';
 import { type Group, type RunState, stepAt } from './state.ts';
@@ -46,6 +47,7 @@ const resumeStopped = (state: RunState, group: Group, entry: RunResumed): void =
   const { task } = group;
   group.stopping = false;
   group.tries = 0;
+  if (entry.decision === 'retry') insist(state, group);
   task.retryAtMs = entry.at;
   if (entry.decision === 'skip') {
     leaveUnknowable(state, group);

@@ -15,6 +15,7 @@ export const split = (state: RunState, group: Group, positions: readonly number[
     live: positions,
     place: group.place,
   });
+  part.insists = group.insists;
   part.task = { ...part.task, attempt: group.task.attempt, due: [], before: group.task.before };
   part.completed = group.completed.map((completed) => ({
     ...completed,

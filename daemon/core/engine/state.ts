@@ -114,6 +114,12 @@ export interface Group {
   /** `encodeRanges(live)`: an outcome that says exactly this is done whole. */
   liveText: string;
   losses: Lot<Loss>;
+  /** Items that another run has done: its id. They are through, and not live. */
+  elsewhere: Lot<string>;
+  /** Runs that have something of it in their hands; while it has not begun. */
+  waits: readonly string[];
+  /** A person has taken it upon them what another run left in doubt. */
+  insists: boolean;
   task: Task;
   completed: Completed[];
   /** Items that failed in the step from which the workgroup was rolled back. */
@@ -220,6 +226,9 @@ export const newGroup = (
   live: more.live,
   liveText: encodeRanges(more.live),
   losses: new Lot(),
+  elsewhere: new Lot(),
+  waits: [],
+  insists: false,
   causes: new Lot(),
   task: newTask(more.live),
   completed: [],

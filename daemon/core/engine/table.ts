@@ -25,6 +25,8 @@ export const transitions: Readonly<Record<Standing, Row>> = {
   waiting: {
     'task-started': ['started'],
     'policy-applied': ['stopped'],
+    'claim-waits': ['waiting'],
+    'done-elsewhere': ['waiting', 'finished', 'dropped'],
   },
   started: {
     'task-prepared': ['prepared'],
@@ -51,12 +53,15 @@ export const transitions: Readonly<Record<Standing, Row>> = {
   backoff: {
     'task-started': ['started'],
     'policy-applied': ['stopped'],
+    'claim-waits': ['backoff'],
+    'done-elsewhere': ['backoff', 'finished', 'dropped'],
   },
   stopped: {},
   finished: {},
   dropped: {},
   'undo-waiting': {
     'task-started': ['undo-started'],
+    'undo-refused': ['stuck'],
   },
   'undo-started': {
     'task-outcome': undoAnswered,
@@ -65,6 +70,7 @@ export const transitions: Readonly<Record<Standing, Row>> = {
   },
   'undo-backoff': {
     'task-started': ['undo-started'],
+    'undo-refused': ['stuck'],
   },
   undone: {},
   stuck: {},

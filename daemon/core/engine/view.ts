@@ -71,6 +71,7 @@ const waitsFor = (state: RunState, group: Group): string => {
     case 'waiting':
       return waitingFor(state, group);
     case 'backoff':
+      if (group.waits.length > 0) return waitingFor(state, group);
       return `attempt ${group.task.attempt + 1}, due ${timeOfDay(group.task.retryAtMs)}`;
     case 'accepted':
       return `${group.task.accepted.size} operations at ${remoteId}`;
@@ -97,6 +98,7 @@ const waitingFor = (state: RunState, group: Group): string => {
     return `a person: ${state.halts.get('*') ?? state.halts.get(protectionGroupId) ?? 'halted'}`;
   }
   if (state.parked !== undefined || state.cancelling) return 'a person: the run is parked';
+  if (group.waits.length > 0) return `run ${group.waits.join(', run ')}`;
   const frozen = state.steps[step];
   return frozen === undefined ? '' : `a free slot at ${remoteOf(frozen, group.frozen)}`;
 };
@@ -118,7 +120,7 @@ const workgroupView = (state: RunState, group: Group): WorkgroupView => {
     unit: group.frozen.unit,
     protectionGroupId: group.frozen.protectionGroupId,
     priority: group.frozen.priority,
-    itemsTotal: group.live.length + group.losses.size,
+    itemsTotal: group.live.length + group.losses.size + group.elsewhere.size,
     itemsLive: group.live.length,
     itemsDropped: group.losses.size,
     step,
@@ -188,6 +190,10 @@ const groupNotes = (state: RunState, group: Group): ItemNote[] => {
       why: loss.why,
       ...(loss.fault === undefined ? {} : { fault: loss.fault }),
     });
+  }
+  for (const [position, byRunId] of group.elsewhere) {
+    const step = group.chain.at(-1) ?? 0;
+    notes.push({ ...at(position, step), state: 'done-elsewhere', why: `run ${byRunId} did it` });
   }
   const { task } = group;
   for (const [position, { why, cause }] of task.unknowable) {

@@ -7,7 +7,6 @@ import {
   CallError,
   FaultKind,
   type GameDay,
-  ItemOutcome,
   playGameDay,
   type Run,
   RunResult,
@@ -20,6 +19,7 @@ import { wordOf } from '../enums.ts';
 import { exits } from '../exit.ts';
 import { follow } from '../follow.ts';
 import { table } from '../terminal.ts';
+import { isDone } from '../views/report.ts';
 import { outcomeOf } from '../views/run.ts';
 import { count, duration } from '../words.ts';
 
@@ -54,7 +54,7 @@ export const gameDayText = (day: GameDay, cli: Cli): string => {
     action,
     because,
   ]);
-  const left = report.items.filter(({ outcome }) => outcome !== ItemOutcome.DONE).length;
+  const left = report.items.filter(({ outcome }) => !isDone(outcome)).length;
   const idle = rules.filter(({ note }) => note !== '');
   return [
     `test run ${run.runId}: ${outcomeOf(run)}`,

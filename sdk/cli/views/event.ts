@@ -48,6 +48,12 @@ const told: Partial<Record<RunEventType, (event: RunEvent) => string | undefined
         : `, with ${count(changed.length, 'other policy', 'other policies')}`;
     return `${requester} decided: ${wordOf(Decision, decision)}${with_}`;
   },
+  [RunEventType.CLAIM_WAITS]: ({ runIds }) =>
+    runIds.length === 0 ? undefined : `waits for run ${runIds.join(', run ')}`,
+  [RunEventType.DONE_ELSEWHERE]: ({ itemIds, byRunId }) =>
+    `skipped, for run ${byRunId} did it: ${someOf(itemIds, itemsShownMax)}`,
+  [RunEventType.UNDO_REFUSED]: ({ itemIds, byRunId }) =>
+    `not undone, for run ${byRunId} counts it as done: ${someOf(itemIds, itemsShownMax)}`,
   [RunEventType.RUN_TAKEN_OVER]: ({ memberId, epoch }) =>
     `taken over by member ${memberId} (epoch ${epoch})`,
   [RunEventType.RUN_SITE_LOST]: ({ siteIds }) => `site ${siteIds[0]} was declared lost`,

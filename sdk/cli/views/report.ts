@@ -130,9 +130,13 @@ const stepTable = (steps: readonly StepTiming[], ink: Ink): string => {
   );
 };
 
+/** By this run, or by another that was open together with it. */
+export const isDone = (outcome: ItemOutcome): boolean =>
+  outcome === ItemOutcome.DONE || outcome === ItemOutcome.DONE_ELSEWHERE;
+
 /** The whole report. Items that did not end well come first. */
 export const reportText = (report: RunReport, ink: Ink, all: boolean): string => {
-  const well = (item: ItemReport) => item.outcome === ItemOutcome.DONE;
+  const well = (item: ItemReport) => isDone(item.outcome);
   const ordered = [
     ...report.items.filter((item) => !well(item)),
     ...report.items.filter((item) => well(item)),

@@ -44,6 +44,7 @@ const ordinary: ReadonlySet<TaskStatus> = new Set([
 const tones: Readonly<Record<string, Tone>> = {
   succeeded: 'good',
   done: 'good',
+  'done-elsewhere': 'good',
   healthy: 'good',
   success: 'good',
   synchronized: 'good',

@@ -417,6 +417,8 @@ export const ItemOutcome = {
   UNDONE: "ITEM_OUTCOME_UNDONE",
   /** NOT_UNDONE - Its undo failed. */
   NOT_UNDONE: "ITEM_OUTCOME_NOT_UNDONE",
+  /** DONE_ELSEWHERE - Another run, opened earlier, did it; this one skipped it and went on. */
+  DONE_ELSEWHERE: "ITEM_OUTCOME_DONE_ELSEWHERE",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
 
@@ -431,6 +433,7 @@ export namespace ItemOutcome {
   export type IN_DOUBT = typeof ItemOutcome.IN_DOUBT;
   export type UNDONE = typeof ItemOutcome.UNDONE;
   export type NOT_UNDONE = typeof ItemOutcome.NOT_UNDONE;
+  export type DONE_ELSEWHERE = typeof ItemOutcome.DONE_ELSEWHERE;
   export type UNRECOGNIZED = typeof ItemOutcome.UNRECOGNIZED;
 }
 
@@ -460,6 +463,9 @@ export function itemOutcomeFromJSON(object: any): ItemOutcome {
     case 7:
     case "ITEM_OUTCOME_NOT_UNDONE":
       return ItemOutcome.NOT_UNDONE;
+    case 8:
+    case "ITEM_OUTCOME_DONE_ELSEWHERE":
+      return ItemOutcome.DONE_ELSEWHERE;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -485,6 +491,8 @@ export function itemOutcomeToNumber(object: ItemOutcome): number {
       return 6;
     case ItemOutcome.NOT_UNDONE:
       return 7;
+    case ItemOutcome.DONE_ELSEWHERE:
+      return 8;
     case ItemOutcome.UNRECOGNIZED:
     default:
       return -1;
@@ -642,6 +650,21 @@ export const RunEventType = {
   TASK_WITHDRAWN: "RUN_EVENT_TYPE_TASK_WITHDRAWN",
   /** RUN_TAKEN_OVER - Another member drives the run from here on: member_id, epoch. */
   RUN_TAKEN_OVER: "RUN_EVENT_TYPE_RUN_TAKEN_OVER",
+  /**
+   * CLAIM_WAITS - The workgroup has not begun, and waits for runs that were opened earlier: run_ids. None: it waits no
+   * longer.
+   */
+  CLAIM_WAITS: "RUN_EVENT_TYPE_CLAIM_WAITS",
+  /**
+   * DONE_ELSEWHERE - Another run has done these items; they are skipped here, and what stands on them goes on:
+   * items_count, item_ids, by_run_id.
+   */
+  DONE_ELSEWHERE: "RUN_EVENT_TYPE_DONE_ELSEWHERE",
+  /**
+   * UNDO_REFUSED - These items are not undone, because a run that was opened later counts them as done: items_count,
+   * item_ids, by_run_id.
+   */
+  UNDO_REFUSED: "RUN_EVENT_TYPE_UNDO_REFUSED",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
 
@@ -666,6 +689,9 @@ export namespace RunEventType {
   export type RUN_ENDED = typeof RunEventType.RUN_ENDED;
   export type TASK_WITHDRAWN = typeof RunEventType.TASK_WITHDRAWN;
   export type RUN_TAKEN_OVER = typeof RunEventType.RUN_TAKEN_OVER;
+  export type CLAIM_WAITS = typeof RunEventType.CLAIM_WAITS;
+  export type DONE_ELSEWHERE = typeof RunEventType.DONE_ELSEWHERE;
+  export type UNDO_REFUSED = typeof RunEventType.UNDO_REFUSED;
   export type UNRECOGNIZED = typeof RunEventType.UNRECOGNIZED;
 }
 
@@ -725,6 +751,15 @@ export function runEventTypeFromJSON(object: any): RunEventType {
     case 17:
     case "RUN_EVENT_TYPE_RUN_TAKEN_OVER":
       return RunEventType.RUN_TAKEN_OVER;
+    case 18:
+    case "RUN_EVENT_TYPE_CLAIM_WAITS":
+      return RunEventType.CLAIM_WAITS;
+    case 19:
+    case "RUN_EVENT_TYPE_DONE_ELSEWHERE":
+      return RunEventType.DONE_ELSEWHERE;
+    case 20:
+    case "RUN_EVENT_TYPE_UNDO_REFUSED":
+      return RunEventType.UNDO_REFUSED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -770,6 +805,12 @@ export function runEventTypeToNumber(object: RunEventType): number {
       return 16;
     case RunEventType.RUN_TAKEN_OVER:
       return 17;
+    case RunEventType.CLAIM_WAITS:
+      return 18;
+    case RunEventType.DONE_ELSEWHERE:
+      return 19;
+    case RunEventType.UNDO_REFUSED:
+      return 20;
     case RunEventType.UNRECOGNIZED:
     default:
       return -1;
@@ -1046,7 +1087,7 @@ export interface RunEvent {
   retryTime: Date | undefined;
   reason: string;
   result: RunResult;
-  /** The disaster run that took over. */
+  /** The disaster run that took over; who did the items, or counts them as done. */
   byRunId: string;
   siteIds: string[];
   requester: string;
@@ -1067,6 +1108,8 @@ export interface RunEvent {
   /** Who took the run over, and under which epoch: calls of older ones are refused by plugins that fence. */
   memberId: string;
   epoch: number;
+  /** Runs that are waited for. */
+  runIds: string[];
 }
 
 export interface RunEvent_PoliciesEntry {
@@ -3055,6 +3098,7 @@ function createBaseRunEvent(): RunEvent {
     initiatorId: "",
     memberId: "",
     epoch: 0,
+    runIds: [],
   };
 }
 
@@ -3152,6 +3196,9 @@ export const RunEvent: MessageFns<RunEvent> = {
     }
     if (message.epoch !== 0) {
       writer.uint32(248).uint64(message.epoch);
+    }
+    for (const v of message.runIds) {
+      writer.uint32(258).string(v!);
     }
     return writer;
   },
@@ -3420,6 +3467,14 @@ export const RunEvent: MessageFns<RunEvent> = {
             message.epoch = longToNumber(reader.uint64());
             continue;
           }
+          case 32: {
+            if (tag !== 258) {
+              break;
+            }
+
+            message.runIds.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3478,6 +3533,7 @@ export const RunEvent: MessageFns<RunEvent> = {
     message.initiatorId = object.initiatorId ?? "";
     message.memberId = object.memberId ?? "";
     message.epoch = object.epoch ?? 0;
+    message.runIds = object.runIds?.map((e) => e) || [];
     return message;
   },
 };

@@ -1,0 +1,23 @@
+/** What a start is refused for, as one error. */
+import { SiteswapError, type Violation } from '../core/errors.ts';
+import type { Found } from '../planner/freeze.ts';
+
+/** What cannot be run, by whose word it was asked for. */
+export type Refused = 'PLAN_INVALID' | 'MOVE_INVALID' | 'INVALID_REQUEST';
+
+/** One error for all that was found: the message tells the first, the violations tell them all. */
+export const refusal = (
+  reason: Refused | 'RUN_REFUSED',
+  violations: readonly Violation[],
+  subject: string,
+): SiteswapError => {
+  const [first] = violations;
+  const where = first?.field === '' ? '' : `${first?.field}: `;
+  const more = violations.length > 1 ? ` (and ${violations.length - 1} more)` : '';
+  return new SiteswapError(reason, `${where}${first?.message}${more}`, { subject, violations });
+};
+
+/** Throws RUN_REFUSED for what is in a run's way now. */
+export const expectNoObstacle = ({ obstacles }: Found, subject: string): void => {
+  if (obstacles.length > 0) throw refusal('RUN_REFUSED', obstacles, subject);
+};
