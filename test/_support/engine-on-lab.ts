@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Clock } from '../../daemon/core/clock.ts';
 import type { Plan } from '../../daemon/core/plan.ts';
 import type { PresentedAs } from '../../daemon/core/presentation.ts';
 import type { Retention } from '../../daemon/core/retention.ts';
@@ -32,6 +33,7 @@ import {
 } from '../../plugins/lab/control.ts';
 import labPlugin from '../../plugins/lab/index.ts';
 import type { CallRule } from '../../sdk/scenario/rule.ts';
+import type { JumpingTime } from './jumping-time.ts';
 
 const labModule = fileURLToPath(new URL('../../plugins/lab/index.js', import.meta.url));
 
@@ -59,8 +61,8 @@ interface Placed {
   readonly close: () => Promise<void>;
 }
 
-const inlineWorld = (name: string, options: LabOptions): Placed => {
-  const lab = controlLab(inlineLab(name, { options }));
+const inlineWorld = (name: string, options: LabOptions, time?: JumpingTime): Placed => {
+  const lab = controlLab(inlineLab(name, { options, ...(time && { time }) }));
   return { config: { world: { inline: name } }, lab, close: async () => {} };
 };
 
@@ -92,6 +94,8 @@ export interface RigOptions {
   readonly present?: PresentedAs;
   /** In place of the inline pool. */
   readonly threads?: number;
+  /** Of engine and world, in place of the real one. */
+  readonly time?: JumpingTime;
 }
 
 const remotesAt = ({ config }: Placed, { present, threads }: RigOptions): RemoteConfig[] => {
@@ -113,7 +117,7 @@ const remotesAt = ({ config }: Placed, { present, threads }: RigOptions): Remote
 
 /** A world of `groups` consistency groups with `vms` VMs on each, and an engine that sees it. */
 export const rig = async (options: RigOptions = {}): Promise<Rig> => {
-  const { threads } = options;
+  const { threads, time } = options;
   const world = {
     groups: options.groups ?? 2,
     vmsPerGroup: options.vms ?? 3,
@@ -121,10 +125,13 @@ export const rig = async (options: RigOptions = {}): Promise<Rig> => {
     ...options.world,
   };
   const placed =
-    threads === undefined ? inlineWorld(`engine-${++worlds}`, world) : await processWorld(world);
+    threads === undefined
+      ? inlineWorld(`engine-${++worlds}`, world, time)
+      : await processWorld(world);
   const remotes = remotesAt(placed, options);
   const journal = options.journal ?? new MemoryJournal();
-  const clock = { ...systemClock(), ...(options.now && { now: options.now }) };
+  const { now, wakeAt }: Clock = time ?? systemClock();
+  const clock = { wakeAt, now: options.now ?? now };
   const pools: Pool[] = [];
   const newPool = (): Pool => {
     const pool =

@@ -1,55 +1,96 @@
-/** Every scenario of the folder is met as it says: by the plan's own life, on the lab. */
+/**
+ * Every scenario of the folder is met as it says: by the plan's own life, on the lab. And what can
+ * follow a fault is reached by one of them.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { z } from 'zod';
+import type { Entry } from '../../daemon/core/entries.ts';
 import type { Mode } from '../../daemon/core/plan.ts';
 import type { PolicyAction } from '../../daemon/core/policy.ts';
+import { defaultOptions } from '../../daemon/planner/defaults.ts';
 import { parseScenario } from '../../sdk/scenario/file.ts';
-import { parseYaml } from '../../sdk/yaml/index.ts';
-import { planFor, rig, untilRest } from '../_support/engine-on-lab.ts';
+import { formatProblems, parseYaml } from '../../sdk/yaml/index.ts';
+import { planFor, type Rig, rig, untilRest } from '../_support/engine-on-lab.ts';
+import { JumpingTime } from '../_support/jumping-time.ts';
 import { repoRoot } from '../_support/root.ts';
+import { paths } from './paths.ts';
+
+const known = Object.keys(paths) as [string, ...string[]];
 
 /** Beside the rules: what is run under them, and how it must end. */
 const expectation = z.looseObject({
   expect: z.strictObject({
+    /** Two stretched devices in place of two pairs; their VMs go live. */
+    stretched: z.boolean().default(false),
     mode: z.string(),
     after: z.array(z.string()).default([]),
+    /** A site that is lost, and declared so, before the run. */
+    lost: z.string().optional(),
     policies: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
     status: z.string(),
     result: z.string().optional(),
+    /** Of `paths`: what shows in the run's entries. */
+    reaches: z.array(z.enum(known)).default([]),
     /** Rules of which nothing may come. */
     idle: z.array(z.string()).default([]),
   }),
 });
 
-const folder = join(repoRoot, 'test/fault/scenarios');
+type Expectation = z.output<typeof expectation>['expect'];
 
-for (const file of readdirSync(folder)) {
+const folder = join(repoRoot, 'test/fault/scenarios');
+const files = readdirSync(folder);
+
+const readOf = (file: string) => {
+  const text = readFileSync(join(folder, file), 'utf8');
+  const scenario = parseScenario(text, file);
+  const more = parseYaml(text, expectation, { file });
+  for (const one of [scenario, more]) {
+    if ('problems' in one) throw new Error(formatProblems(one.problems));
+  }
+  return {
+    scenario: (scenario as Exclude<typeof scenario, { problems: unknown }>).value,
+    expect: (more as Exclude<typeof more, { problems: unknown }>).value.expect,
+  };
+};
+
+const worldOf = ({ stretched }: Expectation) =>
+  stretched ? { groups: 0, world: { stretched: 2 } } : { groups: 2 };
+
+const entriesOf = async ({ journal }: Rig, runId: string): Promise<Entry[]> =>
+  (await journal.read(runId, 1, 100_000)).map(({ body }) => JSON.parse(body) as Entry);
+
+for (const file of files) {
   test(`scenario: ${file} → ends as it says, and each rule did something`, async (t) => {
-    const text = readFileSync(join(folder, file), 'utf8');
-    const scenario = parseScenario(text, file);
-    const more = parseYaml(text, expectation, { file });
-    if ('problems' in scenario || 'problems' in more) throw new Error(`${file} is no scenario`);
-    const { rules, seed } = scenario.value;
-    const { mode, after, policies, status, result, idle } = more.value.expect;
-    const made = await rig({ groups: 2, vms: 2 });
+    const { scenario, expect } = readOf(file);
+    const { rules, seed } = scenario;
+    const { mode, after, policies, status, result, idle, lost } = expect;
+    const time = new JumpingTime();
+    const made = await rig({ vms: 2, time, ...worldOf(expect) });
     const { engine } = made;
-    await engine.createPlan(planFor(2, 2));
     const run = async (asked: string, chosen = {}) => {
       const request = { planId: 'payroll', mode: asked as Mode, requester: 'x', requestKey: '' };
       const { runId } = await engine.startRun({ ...request, policies: chosen });
       await untilRest(engine, runId);
       return runId;
     };
-    for (const earlier of after) await run(earlier);
-    await engine.injections.add('x', rules);
-    await engine.injections.enable('x', file, seed, 0);
+    const options = { ...defaultOptions, liveMigration: expect.stretched };
+    await time.through(engine.createPlan(planFor(2, 2, { options })));
+    for (const earlier of after) await time.through(run(earlier));
+    if (lost !== undefined) {
+      await time.through(made.lab.loseSite(lost));
+      await time.through(engine.declareLost(lost, 'x', file));
+    }
+    await time.through(engine.injections.add('x', rules));
+    await time.through(engine.injections.enable('x', file, seed, 0));
     const chosen = Object.entries(policies).map(([step, action]) => [
       step,
       { rules: [], otherwise: action as unknown as PolicyAction },
     ]);
-    const view = await engine.getRun(await run(mode, Object.fromEntries(chosen)), 'full');
+    const runId = await time.through(run(mode, Object.fromEntries(chosen)));
+    const view = await engine.getRun(runId, 'full');
     t.is(view.status, status as typeof view.status, view.attention);
     t.is(view.result, result as typeof view.result);
     const done = engine.injections.status().rules.filter(({ hits }) => hits > 0);
@@ -60,7 +101,28 @@ for (const file of readdirSync(folder)) {
         .filter((name) => !idle.includes(name))
         .sort(),
     );
+    const entries = await entriesOf(made, runId);
+    const [first] = entries;
+    if (first?.type !== 'run-started') return t.fail('the run has no beginning');
+    for (const path of expect.reaches) {
+      t.true(paths[path]?.({ entries, frozen: first.frozen }), `${path}\n${told(entries)}`);
+    }
     t.deepEqual(await made.lab.verify(), []);
     engine.close();
   });
 }
+
+/** What a reader of a failure needs. */
+const told = (entries: readonly Entry[]): string =>
+  entries
+    .slice(1)
+    .map((entry) => JSON.stringify(entry))
+    .join('\n');
+
+test('scenarios: every way on after a fault is reached by one of them', (t) => {
+  const reached = new Set(files.flatMap((file) => readOf(file).expect.reaches));
+  t.deepEqual(
+    known.filter((path) => !reached.has(path)),
+    [],
+  );
+});
