@@ -21,7 +21,7 @@ import type { JobFault, TaskJob, TaskResult } from '../workers/pool.ts';
 import type { AgentParts, Beside } from './agent-parts.ts';
 import { Asker } from './asker.ts';
 import { Claimant } from './claimant.ts';
-import { Flight, type Heard } from './flight.ts';
+import { Flight, type Heard, type Sender } from './flight.ts';
 import {
   coordinatesOf,
   type Errand,
@@ -56,12 +56,19 @@ export class Agent {
   #atRest: (() => void)[] = [];
   #broken: Error | undefined;
   readonly #over = Promise.withResolvers<void>();
+  readonly #sender: Sender;
 
   constructor(state: RunState, parts: AgentParts) {
     this.state = state;
     this.#parts = parts;
     this.#jobs = new JobMaker(state, () => parts.draws.remembers);
     this.#stream = state.started.runId;
+    this.#sender = {
+      pool: parts.pool,
+      make: ({ errand, positions }, phase) => this.#jobs.make(errand, phase, positions),
+      began: ({ errand }) => this.#queued.delete(errand.group.index),
+      heard: (flight, phase, result) => this.#heard(flight, phase, result),
+    };
     this.#asker = new Asker({
       state,
       pool: parts.pool,
@@ -284,12 +291,7 @@ export class Agent {
     const errand = errandOf(this.state, group, entry.direction, injections);
     // Of what is to be undone, some may be left out.
     const called = entry.items === undefined ? group.task.due : decodeRanges(entry.items);
-    const flight = new Flight(errand, called, {
-      pool: this.#parts.pool,
-      make: (phase, positions) => this.#jobs.make(errand, phase, positions),
-      began: () => this.#queued.delete(group.index),
-      answered: (phase, result) => this.#heard(flight, phase, result),
-    });
+    const flight = new Flight(errand, called, this.#sender);
     this.#inFlight.set(group.index, flight);
     this.#queued.add(group.index);
     if (injections.length > 0) this.#parts.draws.carry(this.#stream, group.index, injections);

@@ -4,17 +4,18 @@
  */
 import type { JobFault, Pool, Recalled, Staged, TaskJob, TaskResult } from '../workers/pool.ts';
 import type { Errand } from './jobs.ts';
-import type { Turn } from './slots.ts';
+import type { Stand, Turn } from './slots.ts';
 
 /** What a call came to; `recalled`: it was taken back before it began. */
 export type Heard = TaskResult | JobFault | Recalled;
 
-interface FlightParts {
+/** Whoever sends flights out: one for all of a run. */
+export interface Sender {
   readonly pool: Pool;
-  readonly make: (phase: TaskJob['phase'], positions: readonly number[]) => TaskJob;
+  make(flight: Flight, phase: TaskJob['phase']): TaskJob;
   /** The call waits no longer. */
-  readonly began: () => void;
-  readonly answered: (phase: TaskJob['phase'], result: Heard) => void;
+  began(flight: Flight): void;
+  heard(flight: Flight, phase: TaskJob['phase'], result: Heard): void;
 }
 
 export class Flight implements Turn {
@@ -23,42 +24,43 @@ export class Flight implements Turn {
   readonly step: number;
   /** What `before` asks, and undo's operations that go on, keep the slot past the call's end. */
   readonly passesOn: boolean;
+  stand: Stand | undefined;
   /** What is being asked for. */
   positions: readonly number[];
-  readonly #parts: FlightParts;
+  readonly #sender: Sender;
   readonly #phase: TaskJob['phase'];
   #job: TaskJob | undefined;
   #staged: Staged | undefined;
   #recalled = false;
 
-  constructor(errand: Errand, positions: readonly number[], parts: FlightParts) {
+  constructor(errand: Errand, positions: readonly number[], sender: Sender) {
     this.errand = errand;
     this.remoteId = errand.remoteId;
     this.step = errand.at;
     this.positions = positions;
-    this.#parts = parts;
+    this.#sender = sender;
     this.#phase = errand.direction === 'undo' ? 'undo' : errand.step.before ? 'before' : 'run';
     this.passesOn = this.#phase === 'run';
   }
 
   begin(): void {
-    this.#parts.began();
+    this.#sender.began(this);
     if (this.#staged === undefined) this.run(this.#phase, this.positions);
     else this.#staged.begin();
   }
 
   begun(): void {
-    this.#parts.began();
+    this.#sender.began(this);
     this.#staged?.begun();
   }
 
   stage(behind: Turn): boolean {
     if (!(behind instanceof Flight) || behind.#job === undefined) return false;
-    const job = this.#parts.make(this.#phase, this.positions);
-    this.#staged = this.#parts.pool.stage(job, behind.#job);
+    const job = this.#sender.make(this, this.#phase);
+    this.#staged = this.#sender.pool.stage(job, behind.#job);
     if (this.#staged === undefined) return false;
     this.#job = job;
-    void this.#staged.result.then((result) => this.#parts.answered(this.#phase, result));
+    this.#hear(this.#phase, this.#staged.result);
     return true;
   }
 
@@ -72,8 +74,11 @@ export class Flight implements Turn {
   /** Makes a call of the attempt. */
   run(phase: TaskJob['phase'], positions: readonly number[]): void {
     this.positions = positions;
-    this.#job = this.#parts.make(phase, positions);
-    const answer = this.#parts.pool.run(this.#job);
-    void answer.then((result) => this.#parts.answered(phase, result));
+    this.#job = this.#sender.make(this, phase);
+    this.#hear(phase, this.#sender.pool.run(this.#job));
+  }
+
+  #hear(phase: TaskJob['phase'], answer: Promise<Heard>): void {
+    void answer.then((result) => this.#sender.heard(this, phase, result));
   }
 }

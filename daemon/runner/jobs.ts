@@ -69,18 +69,23 @@ export const coordinatesOf = (
   };
 };
 
-/** What the phase has to know of how things were: most do not, and it may be long. */
-const beforeOf = ({ group, step }: Errand, phase: TaskJob['phase']): Pick<TaskJob, 'before'> => {
-  if (phase === 'undo') return { before: JSON.stringify(group.completed.at(-1)?.before ?? {}) };
+/** What the phase has to know of how things were, as text: most do not, and it may be long. */
+const beforeOf = ({ group, step }: Errand, phase: TaskJob['phase']): string | undefined => {
+  if (phase === 'undo') return JSON.stringify(group.completed.at(-1)?.before ?? {});
   const proves = phase !== 'before' && steps.get(step.name)?.prove !== undefined;
-  return proves ? { before: JSON.stringify(group.task.before) } : {};
+  return proves ? JSON.stringify(group.task.before) : undefined;
 };
 
-/** Makes jobs; keeps each workgroup's items as text, made once. */
+/** What the jobs of one step of a run have in common, at one remote, in one phase. */
+type Common = Omit<TaskJob, 'workgroup' | 'items' | 'attempt'>;
+
+/** Makes jobs; what many of them share, and each workgroup's items as text, is made once. */
 export class JobMaker {
   readonly #state: RunState;
   readonly #remembers: () => boolean;
   readonly #items: string[] = [];
+  /** By step, the newest: tasks of one step come one after the other. */
+  readonly #common: (Common | undefined)[] = [];
 
   /** `remembers`: whether answers are to be remembered for now (see the pool's jobs). */
   constructor(state: RunState, remembers: () => boolean) {
@@ -89,32 +94,51 @@ export class JobMaker {
   }
 
   make(errand: Errand, phase: TaskJob['phase'], positions: readonly number[]): TaskJob {
-    const { group, step } = errand;
-    const { started, frozen } = this.#state;
+    const { group, injections } = errand;
+    const job: TaskJob = {
+      ...this.#commonOf(errand, phase),
+      workgroup: group.id,
+      items: this.#itemsOf(group),
+      attempt: errand.attempt,
+    };
     const whole = positions.length === group.frozen.items.length;
+    const before = beforeOf(errand, phase);
+    const remembers = this.#remembers();
+    if (whole && before === undefined && injections.length === 0 && !remembers) return job;
     return {
+      ...job,
+      ...(whole ? {} : { only: encodeRanges(positions) }),
+      ...(before === undefined ? {} : { before }),
+      ...(injections.length === 0 ? {} : { injections: injectionsOf(injections, phase) }),
+      ...(remembers ? { remembers } : {}),
+    };
+  }
+
+  #commonOf({ at, step, direction, remoteId }: Errand, phase: TaskJob['phase']): Common {
+    const { started, frozen, epoch } = this.#state;
+    const known = this.#common[at];
+    const isSame =
+      known?.phase === phase &&
+      known.direction === direction &&
+      known.remoteId === remoteId &&
+      known.epoch === epoch;
+    if (isSame) return known;
+    const made: Common = {
       kind: 'task',
-      remoteId: errand.remoteId,
+      remoteId,
       step: step.name,
       phase,
       runId: started.runId,
-      workgroup: group.id,
       mode: frozen.mode,
       side: step.side,
-      items: this.#itemsOf(group),
-      ...(whole ? {} : { only: encodeRanges(positions) }),
-      ...beforeOf(errand, phase),
       ...(frozen.args === undefined ? {} : { args: frozen.args }),
-      key: `${started.initiatorId}/${step.name}/${errand.direction}`,
-      attempt: errand.attempt,
-      epoch: this.#state.epoch,
+      key: `${started.initiatorId}/${step.name}/${direction}`,
+      epoch,
       timeoutMs: step.timeoutMs,
-      direction: errand.direction,
-      ...(errand.injections.length === 0
-        ? {}
-        : { injections: injectionsOf(errand.injections, phase) }),
-      ...(this.#remembers() ? { remembers: true as const } : {}),
+      direction,
     };
+    this.#common[at] = made;
+    return made;
   }
 
   #itemsOf(group: Group): string {

@@ -11,6 +11,7 @@
 import type { Slots } from '../core/engine/ready.ts';
 import type { FrozenRun } from '../core/frozen.ts';
 import { intentsAheadMax } from '../core/limits.ts';
+import { Chain, Link } from './chain.ts';
 
 /** An intent, from the decision to the end of its call. */
 export interface Turn {
@@ -19,17 +20,33 @@ export interface Turn {
   /** Its slot is free as soon as its call has ended: another may be staged behind it. */
   readonly passesOn: boolean;
   /** Makes the call (or lets it begin, when it is staged). */
-  readonly begin: () => void;
+  begin(): void;
   /** What it was staged behind has ended: its call has begun by itself. */
-  readonly begun: () => void;
+  begun(): void;
   /** Sends the call ahead; false when that is not possible. */
-  readonly stage: (behind: Turn) => boolean;
+  stage(behind: Turn): boolean;
+  /** Where it stands; the slots' own. */
+  stand?: Stand | undefined;
 }
 
-interface Waiting {
+/** Where a turn stands at its remote. */
+export class Stand {
+  readonly turn: Turn;
   readonly slots: RunSlots;
-  /** The turn that it is staged behind. */
-  behind?: Turn;
+  /** Among the durable intents whose call has not begun. */
+  readonly waits: Link<Stand>;
+  /** While it waits: among those not staged yet; then: among the calls that can be followed. */
+  readonly free: Link<Stand>;
+  /** What it is staged behind, and what is staged behind it. */
+  behind: Stand | undefined;
+  successor: Stand | undefined;
+
+  constructor(turn: Turn, slots: RunSlots) {
+    this.turn = turn;
+    this.slots = slots;
+    this.waits = new Link<Stand>(this);
+    this.free = new Link<Stand>(this);
+  }
 }
 
 /** What one remote is doing for all runs. */
@@ -37,12 +54,11 @@ interface Remote {
   intents: number;
   calls: number;
   /** Durable intents whose call has not begun, oldest first. */
-  readonly waiting: Map<Turn, Waiting>;
+  readonly waiting: Chain<Stand>;
   /** Of these: not staged yet, oldest first. */
-  readonly loose: Set<Turn>;
-  /** Calls that something can be staged behind, oldest first, and what is. */
-  readonly open: Set<Turn>;
-  readonly successors: Map<Turn, Turn>;
+  readonly loose: Chain<Stand>;
+  /** Calls that something can be staged behind, oldest first. */
+  readonly open: Chain<Stand>;
 }
 
 /** Intents that may stand beside `callsMax` calls. */
@@ -58,10 +74,9 @@ export class RemoteLoad {
       remote = {
         intents: 0,
         calls: 0,
-        waiting: new Map(),
-        loose: new Set(),
-        open: new Set(),
-        successors: new Map(),
+        waiting: new Chain(),
+        loose: new Chain(),
+        open: new Chain(),
       };
       this.#remotes.set(remoteId, remote);
     }
@@ -100,16 +115,19 @@ export class RunSlots implements Slots {
   /** The intent is durable: its call begins now, or when its turn comes. */
   enter(turn: Turn): void {
     const remote = this.#load.at(turn.remoteId);
-    remote.waiting.set(turn, { slots: this });
-    remote.loose.add(turn);
+    const stand = new Stand(turn, this);
+    turn.stand = stand;
+    remote.waiting.add(stand.waits);
+    remote.loose.add(stand.free);
     admit(remote);
   }
 
   /** Gives up an intent whose call has not begun; false when it has. */
   leave(turn: Turn): boolean {
-    const remote = this.#load.at(turn.remoteId);
-    if (!remote.waiting.has(turn)) return false;
-    takeOut(remote, turn);
+    const { stand } = turn;
+    if (stand?.waits.chain === undefined) return false;
+    takeOut(this.#load.at(turn.remoteId), stand);
+    turn.stand = undefined;
     this.#forget(turn);
     return true;
   }
@@ -117,29 +135,33 @@ export class RunSlots implements Slots {
   /** The call has ended: the one behind it has begun, or the next one begins. */
   end(turn: Turn): void {
     const remote = this.#load.at(turn.remoteId);
+    const { stand } = turn;
+    turn.stand = undefined;
     remote.calls--;
-    remote.open.delete(turn);
+    stand?.free.cut();
     this.#step(turn.step).calls--;
     this.#forget(turn);
-    const successor = remote.successors.get(turn);
-    if (successor !== undefined) inherit(remote, turn, successor);
+    // The slot passes to the one that was staged behind it.
+    const successor = stand?.successor;
+    successor?.slots.count(successor, remote);
+    successor?.turn.begun();
     admit(remote);
   }
 
   /** Nobody waits for the call any more: what was staged behind it need not either. */
   abandon(turn: Turn): void {
-    const remote = this.#load.at(turn.remoteId);
-    const successor = remote.successors.get(turn);
-    if (successor !== undefined) delete remote.waiting.get(successor)?.behind;
-    remote.successors.delete(turn);
+    const { stand } = turn;
+    if (stand?.successor !== undefined) stand.successor.behind = undefined;
+    if (stand !== undefined) stand.successor = undefined;
     this.end(turn);
   }
 
   /** Begins the call if the limits let it; `full`: nor may any that came later. */
-  tryBegin(turn: Turn, remote: Remote): 'begun' | 'waits' | 'full' {
+  tryBegin(stand: Stand, remote: Remote): 'begun' | 'waits' | 'full' {
+    const { turn } = stand;
     if (remote.calls >= this.#remoteMax(turn.remoteId)) return 'full';
     if (this.#step(turn.step).calls >= this.#stepMax(turn.step)) return 'waits';
-    this.count(turn, remote);
+    this.count(stand, remote);
     turn.begin();
     return 'begun';
   }
@@ -153,11 +175,11 @@ export class RunSlots implements Slots {
   }
 
   /** It is a call from now on. */
-  count(turn: Turn, remote: Remote): void {
-    takeOut(remote, turn);
+  count(stand: Stand, remote: Remote): void {
+    takeOut(remote, stand);
     remote.calls++;
-    this.#step(turn.step).calls++;
-    if (turn.passesOn) remote.open.add(turn);
+    this.#step(stand.turn.step).calls++;
+    if (stand.turn.passesOn) remote.open.add(stand.free);
   }
 
   #forget({ remoteId, step }: Turn): void {
@@ -179,18 +201,16 @@ export class RunSlots implements Slots {
 }
 
 /** It waits no longer, nor does anything stand before it. */
-const takeOut = (remote: Remote, turn: Turn): void => {
-  const behind = remote.waiting.get(turn)?.behind;
-  if (behind !== undefined && remote.successors.delete(behind)) remote.open.add(behind);
-  remote.waiting.delete(turn);
-  remote.loose.delete(turn);
-};
-
-/** The slot of a call that has ended passes to the one that was staged behind it. */
-const inherit = (remote: Remote, ended: Turn, successor: Turn): void => {
-  remote.successors.delete(ended);
-  remote.waiting.get(successor)?.slots.count(successor, remote);
-  successor.begun();
+const takeOut = (remote: Remote, stand: Stand): void => {
+  const { behind } = stand;
+  if (behind !== undefined) {
+    behind.successor = undefined;
+    stand.behind = undefined;
+    // It may have ended: then nothing is staged behind it any more.
+    if (behind.turn.stand === behind) remote.open.add(behind.free);
+  }
+  stand.waits.cut();
+  stand.free.cut();
 };
 
 /**
@@ -198,17 +218,20 @@ const inherit = (remote: Remote, ended: Turn, successor: Turn): void => {
  * are staged, oldest behind oldest.
  */
 const admit = (remote: Remote): void => {
-  for (const [turn, { slots }] of remote.waiting) {
-    if (slots.tryBegin(turn, remote) === 'full') break;
+  for (let at = remote.waiting.first; at !== undefined; ) {
+    const { of, after } = at;
+    if (of.slots.tryBegin(of, remote) === 'full') break;
+    at = after;
   }
-  for (const turn of remote.loose) {
-    const [behind] = remote.open;
-    const waiting = remote.waiting.get(turn);
-    if (behind === undefined || waiting?.slots.mayFollow(turn, remote) !== true) return;
-    remote.loose.delete(turn);
-    if (!turn.stage(behind)) continue;
-    remote.open.delete(behind);
-    remote.successors.set(behind, turn);
-    waiting.behind = behind;
+  for (let at = remote.loose.first; at !== undefined; ) {
+    const { of: stand, after } = at;
+    const behind = remote.open.first?.of;
+    if (behind === undefined || !stand.slots.mayFollow(stand.turn, remote)) return;
+    stand.free.cut();
+    at = after;
+    if (!stand.turn.stage(behind.turn)) continue;
+    behind.free.cut();
+    behind.successor = stand;
+    stand.behind = behind;
   }
 };

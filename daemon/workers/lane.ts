@@ -18,8 +18,10 @@ export interface Asker {
 
 export class Lane {
   readonly #port: MessagePort;
-  readonly #waiting = new Map<number, Asker>();
-  #ids = 0;
+  /** By the number of its message, who waits for the answer. */
+  readonly #waiting: (Asker | undefined)[] = [undefined];
+  /** Numbers whose messages were answered: they are given to others. */
+  readonly #free: number[] = [];
   /** Texts that the thread knows → their numbers. */
   readonly #known = new Map<string, number>();
   #knownChars = 0;
@@ -41,31 +43,28 @@ export class Lane {
 
   /** Messages that are not answered yet. */
   get inFlight(): number {
-    return this.#waiting.size;
+    return this.#waiting.length - 1 - this.#free.length;
   }
 
   /** The number under which it is asked; `behind`: that of the message that it is staged behind. */
   ask(message: ThreadMessage, asker: Asker, behind?: number): number {
-    const id = ++this.#ids;
+    const id = this.#free.pop() ?? this.#waiting.length;
     this.#soon();
     this.#sent.push(this.#written(id, message, behind));
-    this.#waiting.set(id, asker);
+    this.#waiting[id] = asker;
     return id;
   }
 
-  /** True while the message is not answered. */
-  isOpen(id: number): boolean {
-    return this.#waiting.has(id);
-  }
-
   /** Lets a staged message begin now. */
-  begin(id: number): void {
+  begin(id: number, asker: Asker): void {
+    if (this.#waiting[id] !== asker) return;
     this.#soon();
     this.#sent.push(`${id}`);
   }
 
   /** Takes a staged message back; its answer says whether that came in time. */
-  recall(id: number): void {
+  recall(id: number, asker: Asker): void {
+    if (this.#waiting[id] !== asker) return;
     this.#soon();
     this.#sent.push(`-${id}`);
   }
@@ -73,9 +72,8 @@ export class Lane {
   /** The thread has ended: whatever it was asked is answered by that. */
   end(error: unknown): void {
     this.#port.close();
-    const waiting = [...this.#waiting.values()];
-    this.#waiting.clear();
-    for (const asker of waiting) asker.failed(error);
+    for (const asker of this.#waiting.splice(1)) asker?.failed(error);
+    this.#free.length = 0;
   }
 
   /** What is said in one turn of the event loop is posted together. */
@@ -144,8 +142,10 @@ export class Lane {
   }
 
   #hand(id: number, text: string, bytes?: Uint8Array<ArrayBuffer>): void {
-    const asker = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    asker?.answered(text, bytes);
+    const asker = this.#waiting[id];
+    if (asker === undefined) return;
+    this.#waiting[id] = undefined;
+    this.#free.push(id);
+    asker.answered(text, bytes);
   }
 }

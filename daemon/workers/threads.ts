@@ -61,12 +61,66 @@ export interface ThreadPoolOptions {
 
 type AnyResult = ResultOf<Job>;
 
-/** A job whose answer somebody waits for. */
-interface Flight {
+/** What a flight needs of its pool. */
+interface Tower {
+  readonly now: () => number;
+  readonly landed: (flight: Flight) => void;
+  readonly wentWell: (pluginId: string) => void;
+  /** Answers for a job that its thread took with it. */
+  readonly mourn: (group: ThreadGroup, pluginId: string, error: unknown) => JobFault;
+}
+
+/** A job whose answer somebody waits for; it may be staged. */
+class Flight implements Asker, Staged {
   readonly job: Job;
+  readonly pluginId: string;
   /** For ever, while it is staged. */
   dueMs: number;
-  readonly answer: (result: AnyResult | Recalled) => void;
+  group: ThreadGroup | undefined;
+  /** Where it is, once it has a lane. */
+  place: Place | undefined;
+  /** Of the kind that its job's is. */
+  readonly result: Promise<never>;
+  readonly #tower: Tower;
+  #resolve: (result: AnyResult | Recalled) => void = () => {};
+
+  constructor(job: Job, pluginId: string, dueMs: number, tower: Tower) {
+    this.job = job;
+    this.pluginId = pluginId;
+    this.dueMs = dueMs;
+    this.#tower = tower;
+    this.result = new Promise<AnyResult | Recalled>((resolve) => {
+      this.#resolve = resolve;
+    }) as Promise<never>;
+  }
+
+  begun(): void {
+    this.dueMs = this.#tower.now() + this.job.timeoutMs;
+  }
+
+  begin(): void {
+    this.begun();
+    this.place?.lane.begin(this.place.id, this);
+  }
+
+  recall(): void {
+    this.place?.lane.recall(this.place.id, this);
+  }
+
+  answer(result: AnyResult | Recalled): void {
+    this.#tower.landed(this);
+    this.#resolve(result);
+  }
+
+  answered(text: string, bytes?: Uint8Array<ArrayBuffer>): void {
+    this.#tower.wentWell(this.pluginId);
+    const result = JSON.parse(text) as AnyResult;
+    this.answer(bytes === undefined ? result : unparcelled(result as ListingResult, bytes));
+  }
+
+  failed(error: unknown): void {
+    this.answer(this.#tower.mourn(this.group as ThreadGroup, this.pluginId, error));
+  }
 }
 
 class ThreadPool implements Pool {
@@ -77,9 +131,13 @@ class ThreadPool implements Pool {
   readonly #wire = new WireBoard();
   #wireRules: readonly PlacedRule[] = [];
   readonly #placement: Placement;
-  readonly #flights = new Set<Flight>();
-  /** Where the jobs in flight are, as far as they have a lane. */
-  readonly #places = new Map<Job, Place>();
+  readonly #flights = new Map<Job, Flight>();
+  readonly #tower: Tower = {
+    now: () => this.#clock.now(),
+    landed: ({ job }) => this.#flights.delete(job),
+    wentWell: (pluginId) => this.#blocked.wentWell(pluginId),
+    mourn: (group, pluginId, error) => this.#mourn(group, pluginId, error),
+  };
   readonly #timer: NodeJS.Timeout;
   readonly #hide: (text: string) => string;
   readonly #silentMsMax: number;
@@ -123,48 +181,30 @@ class ThreadPool implements Pool {
   }
 
   run<J extends Job>(job: J): Promise<ResultOf<J>> {
-    const { flight, result } = this.#takeOff(job, this.#clock.now() + job.timeoutMs);
+    const flight = this.#takeOff(job, this.#clock.now() + job.timeoutMs);
     this.#begin(flight);
-    return result as Promise<ResultOf<J>>;
+    return flight.result;
   }
 
   stage(job: TaskJob, behind: TaskJob): Staged | undefined {
-    const place = this.#places.get(behind);
+    const place = this.#flights.get(behind)?.place;
     const remote = this.#remotes.get(job.remoteId);
-    if (place === undefined || remote === undefined || !place.lane.isOpen(place.id)) return;
-    const { flight, result } = this.#takeOff(job, Number.POSITIVE_INFINITY);
-    const group = this.#placement.groupFor(job.remoteId, remote.pluginId);
-    const asker = this.#asker(group, remote.pluginId, flight.answer);
+    if (place === undefined || remote === undefined) return undefined;
     const { lane } = place;
-    const id = lane.ask({ kind: 'job', job, dueMs: 0 }, asker, place.id);
-    this.#places.set(job, { lane, id });
-    const begun = (): void => {
-      flight.dueMs = this.#clock.now() + job.timeoutMs;
-    };
-    return {
-      result: result as Staged['result'],
-      begun,
-      begin: () => {
-        begun();
-        lane.begin(id);
-      },
-      recall: () => lane.recall(id),
-    };
+    const flight = this.#takeOff(job, Number.POSITIVE_INFINITY);
+    flight.group = this.#placement.groupFor(job.remoteId, remote.pluginId);
+    const id = lane.ask({ kind: 'job', job, dueMs: 0 }, flight, place.id);
+    flight.place = { lane, id };
+    return flight;
   }
 
-  #takeOff(job: Job, dueMs: number) {
-    const { promise, resolve } = Promise.withResolvers<AnyResult | Recalled>();
-    const flight: Flight = {
-      job,
-      dueMs,
-      answer: (result) => {
-        this.#flights.delete(flight);
-        this.#places.delete(job);
-        resolve(result);
-      },
-    };
-    this.#flights.add(flight);
-    return { flight, result: promise };
+  #takeOff(asked: Job, dueMs: number): Flight {
+    // Flights are known by their jobs; one that is asked for twice at once is two.
+    const job = this.#flights.has(asked) ? { ...asked } : asked;
+    const { pluginId } = job.kind === 'describe' ? job : (this.#remotes.get(job.remoteId) ?? {});
+    const flight = new Flight(job, pluginId ?? '', dueMs, this.#tower);
+    this.#flights.set(job, flight);
+    return flight;
   }
 
   setSiteLost(siteId: string, lost: boolean): void {
@@ -199,7 +239,7 @@ class ThreadPool implements Pool {
       await Promise.all([...this.#placement.groups()].map(([, group]) => group.close()));
       // Until here it has kept the process alive for whoever waits for an answer.
       clearInterval(this.#timer);
-      for (const flight of this.#flights) flight.answer(poolClosed);
+      for (const flight of this.#flights.values()) flight.answer(poolClosed);
     })();
     return this.#closing;
   }
@@ -224,29 +264,16 @@ class ThreadPool implements Pool {
     return blocked === undefined ? undefined : { kind: 'fault', fault: pluginBlocked(blocked) };
   }
 
-  #dispatch({ job, dueMs, answer }: Flight, pluginId: string, probed: ProbeResult): void {
-    if ('fault' in probed) answer({ kind: 'fault', fault: probed.fault });
-    else if (job.kind === 'describe') answer(probed.description);
+  #dispatch(flight: Flight, pluginId: string, probed: ProbeResult): void {
+    const { job, dueMs } = flight;
+    if ('fault' in probed) flight.answer({ kind: 'fault', fault: probed.fault });
+    else if (job.kind === 'describe') flight.answer(probed.description);
     else {
       const group = this.#placement.groupFor(job.remoteId, pluginId);
-      if (group.inFlight >= group.inFlightMax) answer(poolFull(group.inFlightMax));
-      else {
-        const asker = this.#asker(group, pluginId, answer);
-        const place = group.run({ kind: 'job', job, dueMs }, asker);
-        if (place !== undefined) this.#places.set(job, place);
-      }
+      flight.group = group;
+      if (group.inFlight >= group.inFlightMax) flight.answer(poolFull(group.inFlightMax));
+      else flight.place = group.run({ kind: 'job', job, dueMs }, flight);
     }
-  }
-
-  #asker(group: ThreadGroup, pluginId: string, answer: Flight['answer']): Asker {
-    return {
-      answered: (text, bytes) => {
-        this.#blocked.wentWell(pluginId);
-        const result = JSON.parse(text) as AnyResult;
-        answer(bytes === undefined ? result : unparcelled(result as ListingResult, bytes));
-      },
-      failed: (error) => answer(this.#mourn(group, pluginId, error)),
-    };
   }
 
   #probe(group: ThreadGroup, pluginId: string, module: string): Promise<ProbeResult> {
@@ -283,9 +310,8 @@ class ThreadPool implements Pool {
       this.#reap(pluginId, group, 'ended its thread');
     }
     const late = this.#clock.now() - graceMsMax - this.#silentMsMax;
-    for (const flight of this.#flights) {
+    for (const flight of this.#flights.values()) {
       if (flight.dueMs > late) continue;
-      this.#flights.delete(flight);
       flight.answer(overdue('remoteId' in flight.job ? flight.job.remoteId : flight.job.pluginId));
     }
   }

@@ -22,41 +22,41 @@ const positionsMax = 2 ** 26;
 const stepsMax = 64;
 
 export class ReadyQueue {
-  readonly #lanes = new Map<string, Lane>();
-  /** Workgroup → its valid place; one that was removed stays in its lane and is passed over. */
-  readonly #places = new Map<number, Ranked<number>>();
+  readonly #lanes: Lane[] = [];
+  /** Remote → its lanes, by step. */
+  readonly #byRemote = new Map<string, (Lane | undefined)[]>();
+  /** By workgroup, its valid place; one that was removed stays in its lane and is passed over. */
+  readonly #places: (Ranked<number> | undefined)[] = [];
+  #size = 0;
 
   get size(): number {
-    return this.#places.size;
+    return this.#size;
   }
 
   has(group: number): boolean {
-    return this.#places.has(group);
+    return this.#places[group] !== undefined;
   }
 
   add(group: number, priority: number, step: number, remoteId: string): void {
-    if (this.#places.has(group)) return;
-    const key = `${step} ${remoteId}`;
-    let lane = this.#lanes.get(key);
-    if (lane === undefined) {
-      lane = { remoteId, step, heap: new Heap() };
-      this.#lanes.set(key, lane);
-    }
+    if (this.#places[group] !== undefined) return;
     const rank = (priority * stepsMax - step) * positionsMax + group;
     const place = { rank, value: group };
-    this.#places.set(group, place);
-    lane.heap.push(place);
+    this.#places[group] = place;
+    this.#size++;
+    this.#laneOf(remoteId, step).heap.push(place);
   }
 
   remove(group: number): void {
-    this.#places.delete(group);
+    if (this.#places[group] === undefined) return;
+    this.#places[group] = undefined;
+    this.#size--;
   }
 
   /** The best workgroup whose lane has room; it leaves the queue and takes a slot. */
   take(slots: Slots): number | undefined {
     let best: Lane | undefined;
     let bestRank = Number.POSITIVE_INFINITY;
-    for (const lane of this.#lanes.values()) {
+    for (const lane of this.#lanes) {
       const rank = this.#firstRank(lane);
       if (rank >= bestRank || !slots.room(lane.remoteId, lane.step)) continue;
       best = lane;
@@ -64,14 +64,29 @@ export class ReadyQueue {
     }
     const place = best?.heap.pop();
     if (best === undefined || place === undefined) return undefined;
-    this.#places.delete(place.value);
+    this.remove(place.value);
     slots.take(best.remoteId, best.step);
     return place.value;
   }
 
+  #laneOf(remoteId: string, step: number): Lane {
+    let lanes = this.#byRemote.get(remoteId);
+    if (lanes === undefined) {
+      lanes = [];
+      this.#byRemote.set(remoteId, lanes);
+    }
+    let lane = lanes[step];
+    if (lane === undefined) {
+      lane = { remoteId, step, heap: new Heap() };
+      lanes[step] = lane;
+      this.#lanes.push(lane);
+    }
+    return lane;
+  }
+
   #firstRank(lane: Lane): number {
     for (let first = lane.heap.first; first !== undefined; first = lane.heap.first) {
-      if (this.#places.get(first.value) === first) return first.rank;
+      if (this.#places[first.value] === first) return first.rank;
       lane.heap.pop();
     }
     return Number.POSITIVE_INFINITY;
