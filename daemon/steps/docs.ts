@@ -36,23 +36,26 @@ const move = {
   devices: [],
 };
 const vmItem: VmItem = { id: 'vm', on: [0], datastoreIds: ['ds'], move };
-const completed = encodeRecord({
-  vmId: 'vm',
-  migrationId: 'm',
-  sequence: 1,
-  role: 'destination',
-  state: 'completed',
-  source: 'ds',
-  destination: 'ds-2',
-  disks: [],
-  digest: 'd',
-});
+const recordIn = (state: 'in-progress' | 'completed'): string =>
+  encodeRecord({
+    vmId: 'vm',
+    migrationId: 'm',
+    sequence: 1,
+    role: 'destination',
+    state,
+    source: 'ds',
+    destination: 'ds-2',
+    disks: [],
+    digest: 'd',
+  });
+const completed = recordIn('completed');
 
 /** What a live migration left that was cut off while it was under way. */
 const shell = { startedId: 'm', execution: 'paused-incoming' };
 
 /** What looking finds: a VM that is on, and has moved its disks; devices without a role. */
-const seenBy = (verb: string, id: string): unknown => {
+const seenBy = (verb: string, id: string, phase: Phase): unknown => {
+  if (verb === 'readFile' && phase === 'undo') return { content: recordIn('in-progress') };
   if (verb === 'vmStatus') return { id, registered: true, power: 'on' };
   if (verb === 'readFile') return { content: completed };
   if (verb === 'migrationStatus') return { state: 'running', arrival: shell };
@@ -60,7 +63,7 @@ const seenBy = (verb: string, id: string): unknown => {
 };
 
 /** A remote that notes each verb; the first changing call fails, so that ways out show as well. */
-const noteTaker = (): { readonly notes: string[]; readonly remote: Verbs } => {
+const noteTaker = (phase: Phase): { readonly notes: string[]; readonly remote: Verbs } => {
   const notes: string[] = [];
   let failed = false;
   const call = (verb: string) => async (targets: readonly { readonly id: string }[]) => {
@@ -69,7 +72,7 @@ const noteTaker = (): { readonly notes: string[]; readonly remote: Verbs } => {
     const fails = !looks && !failed;
     if (fails) failed = true;
     return targets.map(({ id }) => {
-      if (looks) return { id, value: seenBy(verb, id) };
+      if (looks) return { id, value: seenBy(verb, id, phase) };
       return fails ? { id, fault: fault('conflict', 'not like this') } : { id, ok: true };
     });
   };
@@ -94,7 +97,7 @@ const callOf = (remote: Verbs, mode: Mode | 'device', step: Step): UndoCall<neve
 
 /** The verbs of one phase in order, in words; empty where nothing is called. */
 const notesOf = async (step: Step, phase: Phase, mode: Mode | 'device'): Promise<string> => {
-  const { notes, remote } = noteTaker();
+  const { notes, remote } = noteTaker(phase);
   const act = step[phase] as ((call: StepCall<never>) => Promise<unknown>) | string | undefined;
   if (typeof act === 'function') await act(callOf(remote, mode, step));
   return notes.join(', then ');

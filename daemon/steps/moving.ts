@@ -3,6 +3,7 @@
  * they are written. A record is a small file of the datastore: the plugin replaces it whole, and
  * what it has acknowledged is durable.
  */
+import { fault } from '../../sdk/plugin/fault.ts';
 import {
   decodeRecord,
   encodeRecord,
@@ -98,7 +99,17 @@ export const settleRemoval = (
   role: MigrationRole,
 ): Promise<readonly Settlement[]> => settle(call, recordAt(call, role), 'removeFile');
 
-/** The digest that the commit point has left at the destination, per VM; none: not there yet. */
+const torn = (id: string): Answer => ({
+  id,
+  fault: fault('corrupt', `the record of ${id} at the destination is torn`, {
+    hint: 'It may have said that the migration completed: look at both copies.',
+  }),
+});
+
+/**
+ * The digest that the commit point has left at the destination, per VM; none: not there yet. A
+ * fault where nobody can tell.
+ */
 export const digestsThere = async (
   call: StepCall<VmItem>,
 ): Promise<ReadonlyMap<string, string | Answer>> => {
@@ -115,8 +126,10 @@ export const digestsThere = async (
       continue;
     }
     const record = decodeRecord(answer.value.content);
-    const isOurs = record?.migrationId === moveOf(item).migrationId;
-    if (isOurs && record.state === 'completed') found.set(item.id, record.digest);
+    if (record === undefined) found.set(item.id, torn(item.id));
+    else if (record.migrationId === moveOf(item).migrationId && record.state === 'completed') {
+      found.set(item.id, record.digest);
+    }
   }
   return found;
 };

@@ -38,6 +38,12 @@ export interface VmFixture {
   readonly datastoreIds: readonly string[];
 }
 
+/** One of the VMs, which stands on one datastore, and another datastore with room for it. */
+export interface MoveFixture {
+  readonly vmId: string;
+  readonly toDatastoreId: string;
+}
+
 /**
  * A stretched group with what lives on it. It starts served by both sides, the source's site
  * preferred, its datastores and VMs the source's.
@@ -78,6 +84,8 @@ export interface Fixture {
   /** On the groups' devices. */
   readonly datastores?: readonly DatastoreFixture[];
   readonly vms?: readonly VmFixture[];
+  /** What can be moved to another datastore, for a plugin that offers it. */
+  readonly move?: MoveFixture;
   /** Beside the groups above, for a plugin that has stretched devices. */
   readonly stretched?: StretchedFixture;
   /** Verbs that answer `accepted` here (an operation long enough to be polled). */

@@ -7,6 +7,7 @@ import type { ClaimDefinition } from './claim.ts';
 import { failoverClaims } from './claims/failovers.ts';
 import { faultClaims } from './claims/faults.ts';
 import { listingClaims } from './claims/listings.ts';
+import { moveClaims } from './claims/moves.ts';
 import { propertyClaims } from './claims/properties.ts';
 import { revisionClaims } from './claims/revisions.ts';
 import { sessionClaims } from './claims/sessions.ts';
@@ -43,6 +44,7 @@ const allClaims: readonly ClaimDefinition[] = [
   ...propertyClaims,
   ...failoverClaims,
   ...stretchedClaims,
+  ...moveClaims,
   ...faultClaims,
 ];
 

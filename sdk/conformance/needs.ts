@@ -24,6 +24,7 @@ export type Need =
         | 'large group'
         | 'datastores'
         | 'vms'
+        | 'move'
         | 'stretched';
     };
 

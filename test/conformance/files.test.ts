@@ -58,7 +58,7 @@ const provision = (directoryOf: (id: string) => string, shared: string) => {
         id: 'g1',
         devices: [
           { id: 'd1', peerId: 'r1', sizeBytes },
-          { id: 'd2', peerId: 'r2', sizeBytes },
+          { id: 'd2', peerId: 'r2', sizeBytes: 2 * sizeBytes, room: 1 },
         ],
         vms: [{ id: 'vm1', devices: ['d1', 'd2'] }],
       },
@@ -103,6 +103,7 @@ const fixture = async (): Promise<Fixture> => {
       { id: 'vm1', datastoreIds: ['ds-d1', 'ds-d2'] },
       { id: 'vm2', datastoreIds: ['ds-d3'] },
     ],
+    move: { vmId: 'vm2', toDatastoreId: 'ds-d2' },
     stretched: {
       group: { source: { id: 'g3', devices: ['d4'] }, target: { id: 'g3', devices: ['r4'] } },
       datastores: [{ id: 'ds-d4', devices: { source: at('a', ['d4']), target: at('b', ['r4']) } }],

@@ -79,6 +79,7 @@ const fixture = async (): Promise<Fixture> => {
     ),
     datastores: groups.flatMap((group) => devices.map((device) => datastoreOf(group, device))),
     vms: groups.flatMap((group) => devices.map((device) => vmOf(group, device))),
+    move: { vmId: vmIdOf(1), toDatastoreId: datastoreIdOf(1, 2) },
     stretched: {
       group: both((side) => ({ id: 'cg-0003', devices: deviceIds(side, stretched) })),
       datastores: devices.map((device) => datastoreOf(stretched, device)),

@@ -80,7 +80,10 @@ test('steps: every verb that a step calls is declared by it', async (t) => {
       powerOn: failing('conflict'),
       vmStatus: (id) => statusOf({ registered: id !== 'away' })(id),
       findInstances: (id) => ({ id, value: copies }),
-      readFile: (id) => ({ id, value: { content: migrated } }),
+      readFile:
+        name === 'begin-storage-migration'
+          ? failing('missing')
+          : (id) => ({ id, value: { content: migrated } }),
       migrationStatus: (id) => ({ id, value: { state: 'running', arrival: arrivalOf(id) } }),
       deviceStatus: (id) => ({ id, value: [] }),
       syncStatus: (id) => ({ id, value: { id, state: 'none' } }),
