@@ -11,6 +11,7 @@ import type { Secret } from '../sdk/plugin/config.ts';
 import type { CallRule } from '../sdk/scenario/rule.ts';
 import { formatProblems, type Problem, parseYaml } from '../sdk/yaml/index.ts';
 import { type Finding, isMapping, itemsOf, type Mapping } from './config/finding.ts';
+import { injectionFindings } from './config/injections.ts';
 import { injectorOf } from './config/injector.ts';
 import { journalOf } from './config/journal.ts';
 import { type ListenAddress, parseListen } from './config/listen.ts';
@@ -114,11 +115,14 @@ export const parseConfig = (
   const remotes = remotesOf(root, { baseDir, env });
   const journal = journalOf(root, { baseDir, env });
   const injector = injectorOf(root, { baseDir, env });
+  const tokens = injector.token === undefined ? [] : [injector.token];
+  const secrets = [...remotes.secrets, ...journal.secrets, ...tokens];
   const findings = [
     ...(state === undefined ? [stateMissing] : []),
     ...listen.findings,
     ...referenceFindings(root),
     ...presentFindings(root),
+    ...injectionFindings(root, secrets),
     ...remotes.findings,
     ...journal.findings,
     ...injector.findings,
@@ -156,11 +160,7 @@ export const parseConfig = (
     retention: retentionOf(value.retention),
     log: { level, ...(logFile !== undefined && { file: resolve(baseDir, logFile) }) },
     ...(injector.token === undefined ? {} : { injector: injector.token }),
-    secrets: [
-      ...remotes.secrets,
-      ...journal.secrets,
-      ...(injector.token === undefined ? [] : [injector.token]),
-    ],
+    secrets,
   };
 };
 

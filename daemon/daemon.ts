@@ -7,6 +7,7 @@ import { dirname } from 'node:path';
 import { createApi } from './api/server.ts';
 import { MemberLease } from './cluster/lease.ts';
 import { addressText } from './config/listen.ts';
+import { secretHolder } from './config/secrets.ts';
 import type { DaemonConfig } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import type { Random } from './core/random.ts';
@@ -46,9 +47,6 @@ const chance: Random = {
   fraction: () => randomBytes(6).readUIntBE(0, 6) / 2 ** 48,
 };
 
-/** Whether a text holds one of the secrets; short ones are in every text. */
-const holderOf = (secrets: DaemonConfig['secrets']) => (text: string) =>
-  secrets.some((secret) => secret.reveal().length > 3 && text.includes(secret.reveal()));
 /** A place among the members that share the journal; undefined: this daemon is alone. */
 const joined = async (
   { listen, member: memberId, site }: DaemonConfig,
@@ -107,7 +105,7 @@ export const createDaemon = async (
       sites: config.sites,
       plugins: config.plugins,
       remotes: config.remotes,
-      holdsSecret: holderOf(config.secrets),
+      holdsSecret: secretHolder(config.secrets),
       retention: config.retention,
       ...(parts.modeSteps === undefined ? {} : { modeSteps: parts.modeSteps }),
     });

@@ -69,7 +69,7 @@ async function* arraysAsTheyAnswer(
 ): AsyncGenerator<DiscoverArraysResponse> {
   const ids = arraysOf(engine, request.arrayIds);
   const asked = ids.map((id) =>
-    engine.evidence(id, !request.recorded).then(
+    engine.evidence(id, !request.recorded, !request.recorded).then(
       (said) => ({ arrays: said.arrays.map((info) => arrayTo(info, said)), problems: [] }),
       (thrown) => ({ arrays: [], problems: [problemOf(id, thrown, call)] }),
     ),
@@ -95,7 +95,7 @@ async function* recordedDevices(
   engine: Engine,
   arrayId: string,
 ): AsyncGenerator<DiscoverDevicesResponse | Encoded> {
-  const said = await engine.evidence(arrayId, false);
+  const said = await engine.evidence(arrayId, false, false);
   const { observedAtMs } = said;
   const observedTime = momentTo(observedAtMs);
   const isLost = lostError(engine, arrayId) !== undefined;
@@ -171,7 +171,8 @@ const computeSaid = async (
   if (remote?.kind !== 'compute') {
     throw new SiteswapError('REMOTE_NOT_FOUND', `no compute has the id ${id}`, { subject: id });
   }
-  return engine.evidence(id, !request.recorded && request.pageToken === '');
+  const { recorded, pageToken } = request;
+  return engine.evidence(id, !recorded && pageToken === '', !recorded);
 };
 
 export const inventoryService = (engine: Engine, calls: Calls): Service => {

@@ -50,6 +50,7 @@ export const summaryTo = (run: RunSummary): RunSummaryMessage => ({
   requester: run.requester,
   startTime: new Date(run.startedAtMs),
   endTime: momentTo(run.endedAtMs),
+  about: run.about ?? '',
 });
 
 const stepTo = (step: StepView) => ({

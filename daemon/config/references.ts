@@ -8,12 +8,13 @@ import { type Finding, itemsOf, type Mapping } from './finding.ts';
 
 export const referenceFindings = (root: Mapping): readonly Finding[] => {
   const remotes = [...itemsOf(root, 'arrays'), ...itemsOf(root, 'computes')];
+  const rules = itemsOf(root, 'injections');
   return [
     ...twice(itemsOf(root, 'sites'), 'id', 'site'),
     ...twice(itemsOf(root, 'plugins'), 'id', 'plugin'),
     ...twice(remotes, 'id', 'array or compute'),
-    ...twice(itemsOf(root, 'injections'), 'name', 'injection'),
-    ...nowhere(root, 'sites', [{ path: '', item: root }, ...remotes], 'site'),
+    ...twice(rules, 'name', 'injection'),
+    ...nowhere(root, 'sites', [{ path: '', item: root }, ...remotes, ...rules], 'site'),
     ...nowhere(root, 'plugins', remotes, 'plugin'),
     ...unknownRemotes(root, textsOf(remotes, 'id')),
   ];

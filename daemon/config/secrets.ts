@@ -6,6 +6,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Secret } from '../../sdk/plugin/config.ts';
+import { scrubberOf } from '../host/scrub.ts';
 import { type Finding, isMapping, type Mapping } from './finding.ts';
 
 /** A key or certificate has a few KiB; anything beyond is the wrong file. */
@@ -13,6 +14,18 @@ const secretBytesMax = 64 * 1024;
 
 /** Fields that hold a secret by their name, when it is written into the file itself. */
 const secretName = /secret|token|passw|passphrase|credential|api.?key|private.?key/i;
+
+/** Shorter ones are in every text. */
+const heldCharsMin = 4;
+
+/** Whether a text holds one of the secrets, in any shape in which a secret is known to turn up. */
+export const secretHolder = (secrets: readonly Secret[]): ((text: string) => boolean) => {
+  const long = secrets
+    .map((secret) => secret.reveal())
+    .filter(({ length }) => length >= heldCharsMin);
+  const { text } = scrubberOf(long);
+  return (said) => text(said) !== said;
+};
 
 export interface SecretSources {
   /** Paths of secret files are relative to it. */

@@ -119,6 +119,8 @@ export interface RunSummary {
   readonly requester: string;
   readonly startedAtMs: number;
   readonly endedAtMs?: number;
+  /** What a run without a plan does, for people. */
+  readonly about?: string;
 }
 
 /** One item's way through a run. */

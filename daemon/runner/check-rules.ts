@@ -27,7 +27,13 @@ const asking: ReadonlySet<string> = new Set([
 ]);
 
 const listings: ReadonlySet<string> = new Set(listingVerbs);
-const verbs: readonly string[] = [...targetVerbs, ...listingVerbs];
+
+/** What a rule may be for, by the words of the engine; named as people write it. */
+export const ruleWords: Readonly<Record<'step' | 'verb' | 'mode', readonly string[]>> = {
+  step: [...steps.keys()],
+  verb: [...targetVerbs, ...listingVerbs],
+  mode: [...modes, 'device'],
+};
 
 type Say = (field: string, message: string) => void;
 
@@ -44,9 +50,7 @@ const checkRule = (rule: Rule, say: Say, { remotes, sites, holdsSecret }: Known)
   oneOf(say, 'siteId', rule.siteId, siteIds);
   if (holdsSecret?.(JSON.stringify(rule))) say('', 'holds a secret of the configuration');
   if (isToxicRule(rule)) return;
-  oneOf(say, 'step', rule.step, [...steps.keys()]);
-  oneOf(say, 'verb', rule.verb, verbs);
-  oneOf(say, 'mode', rule.mode, [...modes, 'device']);
+  for (const key of ['step', 'verb', 'mode'] as const) oneOf(say, key, rule[key], ruleWords[key]);
   const { phase, verb = '', effect } = rule;
   const asks = phase === 'settle' || phase === 'poll' || listings.has(verb);
   if (asks && !asking.has(effect.effect)) {

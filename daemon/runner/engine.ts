@@ -223,7 +223,7 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
     listPlugins: () => scout.plugins(),
     listRemotes: () => scout.remoteStates(),
     discoverDevices: (arrayId, signal) => scout.devices(arrayId, signal),
-    evidence: (remoteId, fresh) => scout.evidence(remoteId, fresh),
+    evidence: (remoteId, fresh, asks) => scout.evidence(remoteId, fresh, asks),
     querySync: (arrayId, targets) => scout.querySync(arrayId, targets),
     listSnapshots: (arrayId, targets) => scout.listSnapshots(arrayId, targets),
 

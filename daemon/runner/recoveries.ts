@@ -11,6 +11,7 @@ import {
   type RecoveryRecord,
   recoveryStateOf,
 } from '../core/recovery.ts';
+import { sizeText } from '../core/size.ts';
 import { type Writer, writerAt } from '../planner/writers.ts';
 import type { Catalog } from './catalog.ts';
 import type { Scout } from './scout.ts';
@@ -124,7 +125,7 @@ export class Recoveries {
     const { oldWriter } = this.#tell(record, plan);
     const bytes = divergedBytesOf(oldWriter);
     if (bytes === 0) return undefined;
-    const size = bytes === undefined ? 'data of a size that is not known' : `${bytes} bytes`;
+    const size = bytes === undefined ? 'data of a size that is not known' : sizeText(bytes);
     const message = `site "${record.oldSiteId}" may hold ${size} that "${record.newSiteId}" lacks`;
     const hint = `siteswap run ${plan.id} --mode reprotect --diverged keep, or discard.`;
     return { message, hint };

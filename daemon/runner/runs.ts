@@ -2,6 +2,8 @@
  * The runs of a daemon: starts them, finds them again, and picks them up at boot. A run that is
  * open has an agent; one that has ended is read from the journal when somebody asks.
  */
+
+import { aboutOf } from '../core/about.ts';
 import { begin, fold, foldAll } from '../core/engine/fold.ts';
 import { reportOf } from '../core/engine/report.ts';
 import type { RunState } from '../core/engine/state.ts';
@@ -283,7 +285,8 @@ export class Runs {
       if (filter.planId !== undefined && opened.planId !== filter.planId) continue;
       if (filter.openOnly && closed !== undefined) continue;
       const agent = this.#agents.get(opened.runId);
-      if (agent !== undefined) found.push(summaryOf(agent.state));
+      const about = aboutOf(opened);
+      if (agent !== undefined) found.push({ ...summaryOf(agent.state), ...about });
       else {
         found.push({
           runId: opened.runId,
@@ -293,6 +296,7 @@ export class Runs {
           ...(closed === undefined ? {} : { result: closed.result, endedAtMs: closed.at }),
           requester: opened.requester,
           startedAtMs: opened.at,
+          ...about,
         });
       }
     }

@@ -141,12 +141,18 @@ export class Scout {
     return peers;
   }
 
-  async evidence(remoteId: string, fresh: boolean): Promise<RemoteEvidence> {
+  /** `asks` false: what is recorded, or an error; nobody is asked. */
+  async evidence(remoteId: string, fresh: boolean, asks = true): Promise<RemoteEvidence> {
     const remote = this.remote(remoteId);
     const recorded = this.#parts.catalog.state.inventory.get(remoteId);
     const lost = this.#parts.catalog.state.lostSites.has(remote.siteId);
     if (recorded !== undefined && (!fresh || lost)) return this.#confirmedOf(recorded);
     if (lost) throw this.#lost(remote);
+    if (!asks) {
+      const message = `nothing is recorded of ${remoteId} yet, and nobody was asked`;
+      const hint = 'Ask it, without `recorded`.';
+      throw new SiteswapError('REMOTE_UNREACHABLE', message, { subject: remoteId, hint });
+    }
     return this.#record(await this.#ask(remote));
   }
 

@@ -259,8 +259,8 @@ export interface Engine {
   /** Asks the remote, page by page; records what it said as evidence at the end. */
   /** In portions: `devices` of DiscoverDevicesResponse, as the contract encodes them. */
   discoverDevices(arrayId: string, signal: AbortSignal): AsyncIterable<readonly Uint8Array[]>;
-  /** Fresh evidence where the site can be asked, else the newest recorded. */
-  evidence(remoteId: string, fresh: boolean): Promise<RemoteEvidence>;
+  /** Fresh where the site can be asked, else the newest recorded; `asks` false: that alone. */
+  evidence(remoteId: string, fresh: boolean, asks?: boolean): Promise<RemoteEvidence>;
   querySync(
     arrayId: string,
     targets: DeviceRequest['targets'],

@@ -5,7 +5,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import { Mode, type Policy } from '../../proto/gen/siteswap/v1/common.ts';
 import { parseScenario } from '../scenario/file.ts';
 import type { Scenario } from '../scenario/schema.ts';
-import { formatProblems, type ParseResult, parseYaml } from '../yaml/index.ts';
+import { formatProblems, type Parsed, type ParseResult, parseYaml } from '../yaml/index.ts';
 import { type EnumObject, fromWord, wordsOf } from './enums.ts';
 import { usageError } from './exit.ts';
 import { policiesMessage, policyMessage } from './plan/file.ts';
@@ -53,9 +53,9 @@ export const readPlan = async (file: string): Promise<ParseResult<PlanFile>> =>
   parseYaml(await read(file), planSchema, { file });
 
 /** A checked scenario file; throws with every problem at its line. */
-export const readScenario = async (file: string): Promise<Scenario> => {
+export const readScenario = async (file: string): Promise<Parsed<Scenario>> => {
   const parsed = parseScenario(await read(file), file);
-  if (!('problems' in parsed)) return parsed.value;
+  if (!('problems' in parsed)) return parsed;
   const lines = formatProblems(parsed.problems).split('\n');
   throw usageError(`${file} is not a scenario`, 'Correct the places named above.', lines);
 };

@@ -10,7 +10,7 @@ import { type Run, RunEventType, RunResult, RunStatus } from '../../proto/gen/si
 import { CallError } from '../client/index.ts';
 import type { Cli } from './cli.ts';
 import { exits } from './exit.ts';
-import { eventLine } from './views/event.ts';
+import { type Telling, tellingLines, tellingOf } from './views/event.ts';
 import {
   attentionLines,
   type Canvas,
@@ -90,8 +90,8 @@ interface News {
   over: boolean;
   /** Of the newest event that was read. */
   cursor: number;
-  /** Lines for people about what is not ordinary. */
-  lines: LogLine[];
+  /** What is not ordinary. */
+  tellings: Telling[];
   /** When something of a step was done last, by the events that were read. */
   readonly doneMs: Map<string, number>;
   failure?: unknown;
@@ -102,8 +102,8 @@ const listen = async (cli: Cli, runId: string, signal: AbortSignal, news: News):
   try {
     for await (const event of cli.client.runs.watch(runId, { cursor: news.cursor, signal })) {
       const atMs = event.time?.getTime() ?? 0;
-      const text = eventLine(event, cli.terminal);
-      if (text !== undefined) news.lines.push({ atMs, text });
+      const telling = tellingOf(event);
+      if (telling !== undefined) news.tellings.push(telling);
       if (event.type === RunEventType.TASK_OUTCOME) news.doneMs.set(event.step, atMs);
       news.cursor = event.cursor;
       news.fresh = true;
@@ -161,7 +161,7 @@ const drawUntilSettled = async (
     fresh: false,
     over: false,
     cursor: cursor ?? run.cursor,
-    lines: [],
+    tellings: [],
     doneMs: new Map(),
   };
   const listening = listen(cli, runId, AbortSignal.any([signal, stop.signal]), news);
@@ -170,7 +170,8 @@ const drawUntilSettled = async (
     for (;;) {
       // The last picture waits for the events behind it: they say why it looks so.
       const last = signal.aborted || (settled(run) && (news.cursor >= run.cursor || news.over));
-      draw({ before, run, lines: news.lines.splice(0), doneMs: news.doneMs, last });
+      const lines = tellingLines(news.tellings.splice(0), cli.terminal);
+      draw({ before, run, lines, doneMs: news.doneMs, last });
       if (last) return run;
       if (news.failure !== undefined) throw news.failure;
       news.fresh = false;

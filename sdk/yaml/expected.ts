@@ -103,15 +103,20 @@ export const schemasAt = (schema: Schema, path: readonly Key[]): readonly Schema
     [schema],
   );
 
-/** The keys that a mapping at this schema may have. */
-export const keysOf = (given: Schema): readonly string[] => {
-  const definition = definitionOf(through(given));
-  if (definition.type === 'union') return (definition.options ?? []).flatMap(keysOf);
+const keysOf = (definition: Definition): readonly string[] => {
   if (definition.type === 'record' && definition.keyType !== undefined) {
     const { entries } = definitionOf(through(definition.keyType));
     return Object.values(entries ?? {}).map(String);
   }
   return Object.keys(definition.shape ?? {});
+};
+
+/** The keys that a mapping at this schema may have, form by form. */
+export const formsOf = (given: Schema): readonly (readonly string[])[] => {
+  const definition = definitionOf(through(given));
+  return definition.type === 'union'
+    ? (definition.options ?? []).flatMap(formsOf)
+    : [keysOf(definition)];
 };
 
 /** The words that a value at this schema may be. */

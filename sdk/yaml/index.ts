@@ -6,7 +6,7 @@
  */
 import { isCollection, isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
 import type { z } from 'zod';
-import { expectedOf, keysOf, schemasAt, wordsOf } from './expected.ts';
+import { expectedOf, formsOf, schemasAt, wordsOf } from './expected.ts';
 import { nearest } from './nearest.ts';
 import { checkLoosely, type Path } from './prune.ts';
 
@@ -136,6 +136,28 @@ const suggested = (word: string, known: readonly string[]): { suggestion?: strin
   return suggestion === undefined ? {} : { suggestion };
 };
 
+const quoted = (words: readonly string[]): string =>
+  words.map((word) => JSON.stringify(word)).join(', ');
+
+/** Unknown, or known in another form of the mapping than the one that the rest is written in. */
+const wrongKey = (
+  key: string,
+  written: readonly string[],
+  forms: readonly (readonly string[])[],
+): Pick<Problem, 'message' | 'expected' | 'suggestion'> => {
+  const others = written.filter((one) => one !== key);
+  const fit = (form: readonly string[]) => others.filter((one) => form.includes(one)).length;
+  const best = Math.max(...forms.map(fit));
+  const known = [...new Set(forms.filter((form) => fit(form) === best).flat())];
+  const elsewhere = forms.find((form) => form.includes(key));
+  const beside = others.filter((one) => elsewhere?.includes(one) === false && known.includes(one));
+  const expected = `one of ${known.join(', ')}`;
+  if (beside.length > 0) {
+    return { message: `${quoted([key])} does not go with ${quoted(beside)}`, expected };
+  }
+  return { message: `unknown key ${quoted([key])}`, expected, ...suggested(key, known) };
+};
+
 const problemsOf = (
   issue: Issue,
   context: { file: string; schema: z.core.$ZodType; root: unknown; locator: Locator },
@@ -143,14 +165,13 @@ const problemsOf = (
   const { file, schema, root, locator } = context;
   const schemas = schemasAt(schema, issue.path);
   if (issue.code === 'unrecognized_keys') {
-    const known = schemas.flatMap(keysOf);
+    const forms = schemas.flatMap(formsOf);
+    const written = Object.keys(valueAt(root, issue.path) ?? {});
     return issue.keys.map((key) => ({
       file,
       ...locator.find(issue.path, key),
       path: pathText([...issue.path, key]),
-      message: `unknown key ${JSON.stringify(key)}`,
-      expected: `one of ${[...new Set(known)].join(', ')}`,
-      ...suggested(key, known),
+      ...wrongKey(key, written, forms),
     }));
   }
   const value = valueAt(root, issue.path);

@@ -125,12 +125,27 @@ test('refusals → exit codes by kind, whose it is, and what to do next', async 
   t.is((await type('run', 'shop', '--mode', 'disaster')).exit, 0);
 });
 
+test('--recorded where nothing is recorded yet → said so, and nobody is asked', async (t) => {
+  const { type, lab } = await cliOnLab(t);
+  const calls = async () => {
+    const ids = ['lab-a', 'lab-b', 'lab-compute-a', 'lab-compute-b'];
+    return Promise.all(ids.map((id) => lab.calls(id)));
+  };
+  const before = await calls();
+  for (const what of ['devices', 'vms', 'datastores']) {
+    const { out, err } = await type(what, '--recorded');
+    t.regex(out + err, /nothing is recorded of lab-\S+ yet, and nobody was asked/, what);
+  }
+  t.deepEqual(await calls(), before);
+});
+
 test('device verbs: one row per target; one that fails → exit 1', async (t) => {
   const { type } = await cliOnLab(t);
   await type('devices');
   const synced = await type('device', 'sync', 'cg-0001', 'cg-0002', '--array', 'lab-a');
   t.is(synced.exit, 0, synced.err);
   t.regex(synced.out, /^cg-0002 +done +data consistent as of .+, says lab-a$/m);
+  t.regex((await type('runs')).out, /sync of cg-0001, cg-0002 at lab-a +device +succeeded/);
   const wrong = await type('device', 'sync', 'cg-0001', '--array', 'lab-b');
   t.is(wrong.exit, 1);
   t.regex(wrong.out, /^cg-0001 +failed +conflict \(array\)/m);

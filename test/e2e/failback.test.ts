@@ -97,7 +97,7 @@ test.serial(
     const wanted = { planId: 'move', mode: Mode.REPROTECT, requester: 'ann' };
     const refused = await failure(t, client.runs.start(wanted), CallError);
     t.is(refused.reason, 'DATA_DIVERGED');
-    t.regex(refused.message, /may hold [1-9]\d* bytes that/);
+    t.regex(refused.message, /may hold [1-9][\d.]* (B|KiB|MiB) that/);
     t.deepEqual(await sums(on, 'a'), held);
     await reprotect(t, on, 'b', DivergedChoice.KEEP);
     t.notDeepEqual(await sums(on, 'a'), held);

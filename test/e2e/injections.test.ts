@@ -101,6 +101,23 @@ test.serial('cli: gameday → the fault, the reaction, the times; nothing is lef
   });
 });
 
+test.serial(
+  'cli: rules for what the daemon does not have → at their lines, by their keys',
+  async (t) => {
+    const { type, write } = await cliOnLab(t);
+    await withToken(injectorToken, async () => {
+      const file = await write(
+        'nowhere.yaml',
+        'name: x\nrules:\n  - name: a\n    remote: lab-c\n    step: mout\n    effect: { effect: hang }\n',
+      );
+      const { exit, err } = await type('inject', 'add', file);
+      t.is(exit, 2);
+      t.regex(err, /nowhere\.yaml:4:13: rules\[0\]\.remote: there is no "lab-c"/);
+      t.regex(err, /nowhere\.yaml:5:11: rules\[0\]\.step: there is no "mout"/);
+    });
+  },
+);
+
 test.serial('cli: a scenario with mistakes → every one at its line', async (t) => {
   const { type, write } = await cliOnLab(t);
   const file = await write(

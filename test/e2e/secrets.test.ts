@@ -6,9 +6,11 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { labSpec, startLabWorld } from '@siteswap/plugin-lab/control';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import type { SiteswapClient } from '../../sdk/client/index.ts';
+import { connect } from '../../sdk/client/index.ts';
 import { collect } from '../../sdk/client/pages.ts';
+import { ruleMessage } from '../../sdk/scenario/translate.ts';
 import { labConfig, startDaemon } from '../../sdk/testing/index.ts';
 import { siteswap } from '../_support/cli.ts';
 import { tempDir } from '../_support/temp.ts';
@@ -16,8 +18,10 @@ import { tempDir } from '../_support/temp.ts';
 const module = fileURLToPath(new URL('../_support/plugins/leaky.js', import.meta.url));
 const canaries = { literal: 'kenar+ya/7f3a9c', env: 'vogel&ß=20b1e8', file: 'ptice?41 d07f"x' };
 
+const injectorToken = 'a token that is for this test';
+
 /** Every shape of the canaries that a plain search would find them by. */
-const needles = Object.values(canaries).flatMap((canary) => [
+const needles = [...Object.values(canaries), injectorToken].flatMap((canary) => [
   canary,
   JSON.stringify(canary).slice(1, -1),
   encodeURIComponent(canary),
@@ -61,6 +65,43 @@ const runsSaid = async (client: SiteswapClient): Promise<unknown[]> => {
   return said;
 };
 
+/** Rules that hold a secret, draws of others, what was recorded of them, and what is exported. */
+const injectionsSaid = async (address: string): Promise<unknown[]> => {
+  const client = connect(address, { injectorToken });
+  const { injections, replication } = client;
+  const said: unknown[] = [];
+  const fault = (message: string) => ({ kind: 'busy', owner: 'array', message }) as const;
+  for (const canary of [...Object.values(canaries), injectorToken]) {
+    const effect = { effect: 'error', fault: fault(`with ${canary} in it`) } as const;
+    const rules = [ruleMessage({ name: 'r', effect })];
+    const refused = injections.add({ requester: 'ann', rules }).then(
+      () => 'taken',
+      (error: Error) => ({ ...error, message: error.message }),
+    );
+    said.push(await refused);
+  }
+  const slow = ruleMessage({ name: 'slow', effect: { effect: 'delay', delayMs: 1 } });
+  await injections.add({ requester: 'ann', rules: [slow] });
+  await injections.enable({ requester: 'ann', reason: 'a test' });
+  const runIds: string[] = [];
+  for (const arrayId of ['literal', 'env', 'file']) {
+    const asked = { arrayId, targets: [{ id: 'cg-0001' }], requester: 'ann' };
+    for (const call of [replication.prepareFailover(asked), replication.sync(asked)]) {
+      runIds.push((await call).runId);
+    }
+  }
+  await injections.disable({ requester: 'ann' });
+  for (const runId of runIds) {
+    said.push(await injections.replay(runId), await client.runs.report(runId));
+    const printed = await siteswap('inject', 'replay', runId, '--address', address);
+    said.push(printed.out, printed.err);
+  }
+  const exported = await siteswap('inject', 'export', '--address', address);
+  said.push(exported.out, await injections.rules(), await injections.status());
+  client.close();
+  return said;
+};
+
 /** Each file's content, read in both ways in which a search could be meant. */
 const filesIn = async (directory: string): Promise<Record<string, string>> => {
   const found: Record<string, string> = {};
@@ -71,7 +112,8 @@ const filesIn = async (directory: string): Promise<Record<string, string>> => {
   return found;
 };
 
-test('canaries of plugins are nowhere: answers, errors, CLI, log, journal, state', async (t) => {
+/** A daemon over the leaky plugin: of each canary an array that opens, and one that does not. */
+const startLeaky = async (t: ExecutionContext) => {
   const directory = await tempDir(t);
   const socket = join(directory, 'lab.sock');
   const world = await startLabWorld({ socket, spec: labSpec() });
@@ -95,14 +137,26 @@ test('canaries of plugins are nowhere: answers, errors, CLI, log, journal, state
     world,
     stateDir,
     plugins: [{ id: 'leaky', module }],
-    config: { arrays: [...labConfig(1, world).arrays, ...arrays] },
-    env: { SITESWAP_TEST_CANARY: canaries.env },
+    config: {
+      arrays: [...labConfig(1, world).arrays, ...arrays],
+      injector: { token: { env: 'SITESWAP_INJECTOR_TOKEN' } },
+    },
+    env: { SITESWAP_TEST_CANARY: canaries.env, SITESWAP_INJECTOR_TOKEN: injectorToken },
   });
   t.teardown(() => daemon.stop());
+  return { daemon, arrays, stateDir };
+};
+
+test('canaries of plugins are nowhere: answers, errors, CLI, log, journal, state', async (t) => {
+  const { daemon, arrays, stateDir } = await startLeaky(t);
   const { client } = daemon;
   const said: unknown[] = [];
   for (const { id } of arrays) said.push(...(await everythingSaid(client, id)));
   said.push(...(await runsSaid(client)));
+  process.env.SITESWAP_INJECTOR_TOKEN = injectorToken;
+  const injected = await injectionsSaid(daemon.address);
+  delete process.env.SITESWAP_INJECTOR_TOKEN;
+  for (const refused of injected.slice(0, 4)) t.like(refused, { reason: 'INVALID_REQUEST' });
 
   const lines: string[] = [];
   for (const args of [['devices'], ['arrays'], ['plugins'], ['runs'], ['runs', '--json']]) {
@@ -115,6 +169,7 @@ test('canaries of plugins are nowhere: answers, errors, CLI, log, journal, state
 
   const places: Record<string, string> = {
     answers: JSON.stringify(said),
+    injections: JSON.stringify(injected),
     'command line': lines.join('\n'),
     log: daemon.log.join('\n'),
     ...(await filesIn(stateDir)),

@@ -118,6 +118,23 @@ test('call: an unknown method → exit 2 and the likely one; --list → all', as
   t.regex(wrong.err, /Did you mean RunService\/GetRun\?/);
   const bad = await siteswap('call', 'RunService/GetRun', '{', '--address', nobody);
   t.regex(bad.err, /the request is not JSON/);
+  const ask = (method: string, json: object) =>
+    siteswap('call', method, JSON.stringify(json), '--address', nobody);
+  const word = await ask('RunService/StartRun', { planId: 'p', mode: 'MODE_TSET' });
+  t.is(word.exit, 2);
+  t.regex(word.err, /mode cannot be MODE_TSET/);
+  t.regex(word.err, /Did you mean MODE_TEST\? It is one of MODE_TEST, MODE_CLEANUP, MODE_PLANNED/);
+  const nested = { plan: { options: { lag: { beyond: 'LAG_ACTION_WRAN' } } } };
+  t.regex(
+    (await ask('PlanService/CreatePlan', nested)).err,
+    /plan\.options\.lag\.beyond cannot be/,
+  );
+  const inMap = { policies: { sync: { otherwise: { type: 'STOP' } } } };
+  t.regex(
+    (await ask('RunService/StartRun', inMap)).err,
+    /policies\[sync\]\.otherwise\.type cannot/,
+  );
+  t.regex((await ask('PlanService/CreatePlan', { plan: { idd: 'x' } })).err, /no field plan\.idd/);
   t.regex((await siteswap('call', '--list')).out, /^PlanService\/CreatePlan$/m);
 });
 

@@ -19,7 +19,7 @@ import {
   Workgroup,
 } from '../../proto/gen/siteswap/v1/run.ts';
 import { jsonLine } from '../../sdk/cli/json.ts';
-import { eventLine } from '../../sdk/cli/views/event.ts';
+import { tellingLines, tellingOf } from '../../sdk/cli/views/event.ts';
 import { reportText } from '../../sdk/cli/views/report.ts';
 import { changeLines, runLines } from '../../sdk/cli/views/run.ts';
 import { ago, duration, size } from '../../sdk/cli/words.ts';
@@ -132,11 +132,41 @@ test('run log: a step that finished → one line, once', (t) => {
   t.deepEqual(changeLines(ended, ended, at, canvas), []);
 });
 
+/** Without their times. */
+const lines = (events: readonly Partial<RunEvent>[]): readonly string[] =>
+  tellingLines(
+    events.flatMap((fields) => tellingOf(RunEvent.fromPartial(fields)) ?? []),
+    canvas,
+  ).map(({ text }) => text.slice(9));
+
+test('events: what differs in workgroup and VM alone is one line', (t) => {
+  const skipped = (at: number, step = 'power-on'): Partial<RunEvent> => ({
+    type: RunEventType.POLICY_APPLIED,
+    workgroupId: `v${at}`,
+    step,
+    itemIds: [`vm-${at}`],
+    faults: [{ itemIds: [`vm-${at}`], fault: busy }],
+    action: {
+      type: PolicyActionType.CONTINUE,
+      reach: Reach.UNSPECIFIED,
+      attemptsMax: 0,
+      delayMsMin: 0,
+      delayMsMax: 0,
+    },
+  });
+  const text = 'busy (array): array-b is rebuilding [E42] → continue';
+  t.deepEqual(
+    lines([...Array.from({ length: 30 }, (_, at) => skipped(at)), skipped(31, 'register')]),
+    [
+      `! v0, v1, v2 and 27 more power-on: vm-0, vm-1, vm-2 and 27 more: ${text}`,
+      `! v31 register: vm-31: ${text}`,
+    ],
+  );
+});
+
 test('events: faults and decisions are told, reruns and ordinary outcomes are not', (t) => {
   const told = (fields: Partial<RunEvent>) =>
-    eventLine(RunEvent.fromPartial({ workgroupId: 's1', step: 'sync', ...fields }), canvas)?.slice(
-      9,
-    );
+    lines([{ workgroupId: 's1', step: 'sync', ...fields }])[0];
   const applied = (type: PolicyActionType) => ({
     type: RunEventType.POLICY_APPLIED,
     itemIds: ['cg-1'],

@@ -196,6 +196,41 @@ test('config: one id for an array and a compute → refused, for calls name it a
   ]);
 });
 
+test('config: an injection for what does not exist → refused at its line, did you mean', (t) => {
+  const error = t.throws(
+    () =>
+      parse(`${right}injections:
+  - name: a
+    step: promote-traget
+    verb: failovr
+    effect: { effect: hang }
+  - { name: b, site: wset, mode: plannd, effect: { effect: hang } }
+`),
+    { instanceOf: ConfigError },
+  );
+  const line = right.split('\n').length;
+  const told = error.problems.map((one) => [one.line - line, one.path, one.suggestion]);
+  t.deepEqual(told, [
+    [2, 'injections[0].step', 'promote-target'],
+    [3, 'injections[0].verb', 'failover'],
+    [5, 'injections[1].site', undefined],
+    [5, 'injections[1].mode', 'planned'],
+  ]);
+});
+
+test('config: an injection that holds a secret → refused at its line, and not shown', (t) => {
+  const rule =
+    '{ name: a, effect: { effect: error, fault: { kind: busy, message: kenar-7f-and-more-of-it } } }';
+  const error = t.throws(
+    () => parse(`${right}injector: { token: kenar-7f-and-more-of-it }\ninjections:\n  - ${rule}\n`),
+    { instanceOf: ConfigError },
+  );
+  t.deepEqual(
+    error.problems.map(({ path, message }) => `${path} ${message}`),
+    ['injections[0] holds a secret of the configuration'],
+  );
+});
+
 test('config: injections → the engine’s rules', (t) => {
   const config = parse(`${right}injections:
   - name: lose-it

@@ -107,3 +107,22 @@ test('yaml: a hundred problems → twenty of them, and how many more there are',
   t.is(lines.filter((line) => line.startsWith('f.yaml:')).length, 20);
   t.is(lines.at(-1), 'and 80 more');
 });
+
+test('yaml: a key of another form of the mapping → what it does not go with', (t) => {
+  const either = z.union([
+    z.strictObject({ name: z.string(), nth: z.int().optional(), effect: z.string() }),
+    z.strictObject({ name: z.string(), toxic: z.string() }),
+  ]);
+  const told = (text: string) => {
+    const result = parseYaml(text, either, { file: 'f' });
+    return 'problems' in result ? formatProblems(result.problems) : 'none';
+  };
+  t.is(
+    told('name: x\nnth: 1\ntoxic: down\n'),
+    'f:2:1: nth: "nth" does not go with "toxic"\n  expected one of name, toxic',
+  );
+  t.is(
+    told('name: x\nnt: 1\neffect: hang\n'),
+    'f:2:1: nt: unknown key "nt"\n  did you mean "nth"?\n  expected one of name, nth, effect',
+  );
+});

@@ -20,6 +20,7 @@ import { messageBytesMax } from '../../client/limits.ts';
 import { nearest } from '../../yaml/nearest.ts';
 import type { Cli } from '../cli.ts';
 import { usageError } from '../exit.ts';
+import { type Described, requestOf } from './call-request.ts';
 
 /** The compiled tree and the packed SDK keep the contract at the same place beside us. */
 const contractDir = fileURLToPath(new URL('../../../proto/', import.meta.url));
@@ -33,12 +34,8 @@ const contractFiles = (): string[] =>
 
 const options = { enums: String, longs: Number, defaults: true, includeDirs: [contractDir] };
 
-/** As proto-loader makes it: with the request's fields, under their names in JSON. */
-type Method = MethodDefinition<object, object> & {
-  readonly requestType: {
-    readonly type: { readonly field: readonly { readonly name: string }[] };
-  };
-};
+/** As proto-loader makes it: with what its request is made of. */
+type Method = MethodDefinition<object, object> & { readonly requestType: Described };
 
 const isService = (value: object): value is ServiceDefinition => !('format' in value);
 
@@ -54,12 +51,14 @@ const methodsOf = (contract: PackageDefinition): ReadonlyMap<string, Method> => 
   return methods;
 };
 
-/** Loads the contract. */
-export const loadMethods = (): ReadonlyMap<string, Method> => {
-  if (existsSync(contractDir)) return methodsOf(loadSync(contractFiles(), options));
+const loadContract = (): PackageDefinition => {
+  if (existsSync(contractDir)) return loadSync(contractFiles(), options);
   const what = `the contract is not beside the program (${contractDir})`;
   throw usageError(what, 'Build the project with `npm run build`.');
 };
+
+/** Loads the contract. */
+export const loadMethods = (): ReadonlyMap<string, Method> => methodsOf(loadContract());
 
 /** Well-known types as JSON has them: moments in ISO 8601, structs as what they hold. */
 const plain = (value: unknown): unknown => {
@@ -89,37 +88,6 @@ const findMethod = (methods: ReadonlyMap<string, Method>, asked: string): Method
     `the contract has no method ${asked}`,
     meant === undefined ? 'See `siteswap call --list`.' : `Did you mean ${meant}?`,
   );
-};
-
-const parse = (json: string): object => {
-  try {
-    const value: unknown = JSON.parse(json);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw usageError(`the request is not JSON: ${why}`, `Give an object, such as '{}'.`);
-  }
-  throw usageError('the request is not a JSON object', `Give an object, such as '{}'.`);
-};
-
-/** Fields as JSON names them; the contract's own names are taken too, and a typo is told. */
-const namedRight = (method: Method, request: object): object => {
-  const names = new Map<string, string>();
-  for (const { name } of method.requestType.type.field) {
-    names.set(name, name).set(name.replace(/[A-Z]/g, '_$&').toLowerCase(), name);
-  }
-  const named = Object.entries(request).map(([given, value]) => {
-    const name = names.get(given);
-    if (name !== undefined) return [name, value] as const;
-    const meant = nearest(given, names.values());
-    throw usageError(
-      `the request has no field ${given}`,
-      meant === undefined
-        ? `It has: ${[...new Set(names.values())].join(', ')}.`
-        : `Did you mean ${meant}?`,
-    );
-  });
-  return Object.fromEntries(named);
 };
 
 const unary = (client: Client, method: Method, request: object): Promise<object | undefined> =>
@@ -182,7 +150,8 @@ Examples:
   siteswap call siteswap.v1.RunService/WatchRun '{"runId": "run-1", "cursor": 0}'`,
     )
     .action(async (asked: string | undefined, json: string, { list }: { list?: true }) => {
-      const methods = loadMethods();
+      const contract = loadContract();
+      const methods = methodsOf(contract);
       if (list || asked === undefined) {
         const names = [...methods.keys()].map(shortName);
         cli.answer(names, () => names.join('\n'));
@@ -192,7 +161,7 @@ Examples:
       if (method.requestStream) {
         throw usageError(`${asked} takes a stream`, 'Use the generated client for it.');
       }
-      const request = parse(json === '-' ? await readAll(process.stdin) : json);
-      await perform(cli, method, namedRight(method, request));
+      const text = json === '-' ? await readAll(process.stdin) : json;
+      await perform(cli, method, requestOf(contract, method.requestType, text));
     });
 };

@@ -92,7 +92,7 @@ const isEnd = (error: unknown): boolean =>
     : error instanceof Error && error.name === 'AbortError';
 
 const play = async (cli: Cli, planId: string, options: Options): Promise<void> => {
-  const { rules, seed, name } = await readScenario(options.scenario);
+  const { rules, seed, name } = (await readScenario(options.scenario)).value;
   const stop = new AbortController();
   const onStop = () => stop.abort();
   const runIds: string[] = [];

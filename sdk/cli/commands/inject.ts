@@ -2,11 +2,12 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { InjectionRule, InjectionStatus } from '../../../proto/gen/siteswap/v1/injection.ts';
-import { writeScenario } from '../../scenario/file.ts';
+import { scenarioPathOf, writeScenario } from '../../scenario/file.ts';
 import { ruleFrom, ruleMessage } from '../../scenario/translate.ts';
 import { readScenario, wholeNumber } from '../arguments.ts';
 import type { Cli } from '../cli.ts';
 import { usageError } from '../exit.ts';
+import { withLines } from '../file-lines.ts';
 import { table } from '../terminal.ts';
 import { ago, count, dateTime } from '../words.ts';
 
@@ -103,9 +104,10 @@ const addRules = (inject: Command, cli: Cli): void => {
     .argument('<file>', 'YAML; - is standard input')
     .addHelpText('after', '\nExamples:\n  siteswap inject add lost-reply.yaml')
     .action(async (file: string) => {
-      const { rules } = await readScenario(file);
-      const request = { requester: cli.requester, rules: rules.map(ruleMessage) };
-      answer(cli, await cli.client.injections.add(request));
+      const { value, locate } = await readScenario(file);
+      const request = { requester: cli.requester, rules: value.rules.map(ruleMessage) };
+      const written = { file, locate, pathOf: scenarioPathOf };
+      answer(cli, await withLines(written, cli.client.injections.add(request)));
     });
   inject
     .command('remove')

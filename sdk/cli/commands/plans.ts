@@ -1,15 +1,15 @@
 /** `plan …`: plans are written as files, and kept by the daemon. */
 import type { Command } from 'commander';
 import { Mode } from '../../../proto/gen/siteswap/v1/common.ts';
-import type { Violation } from '../../../proto/gen/siteswap/v1/error.ts';
 import { type Plan, PlanState, type StoredPlan } from '../../../proto/gen/siteswap/v1/plan.ts';
 import { CallError } from '../../client/index.ts';
 import { collect } from '../../client/pages.ts';
-import { formatProblems, type Parsed, type Problem } from '../../yaml/index.ts';
+import { formatProblems, type Parsed } from '../../yaml/index.ts';
 import { chosen, modeOption, readPlan } from '../arguments.ts';
 import type { Cli } from '../cli.ts';
 import { wordOf } from '../enums.ts';
 import { usageError } from '../exit.ts';
+import { atLines, type Written, withLines } from '../file-lines.ts';
 import { filePathOf, planMessage, planYaml } from '../plan/file.ts';
 import type { PlanFile } from '../plan/schema.ts';
 import { table } from '../terminal.ts';
@@ -17,29 +17,11 @@ import { previewText } from '../views/preview.ts';
 import { statusTone } from '../views/run.ts';
 import { ago, count } from '../words.ts';
 
-/** The daemon's findings as problems of the author's file, each at its line. */
-const inFile = (file: string, parsed: Parsed<PlanFile>, found: readonly Violation[]): Problem[] =>
-  found.map(({ field, message }) => {
-    const path = filePathOf(field);
-    return { file, path, message, expected: '', ...parsed.locate(path) };
-  });
-
-const atLines = (file: string, parsed: Parsed<PlanFile>, found: readonly Violation[]): string[] =>
-  formatProblems(inFile(file, parsed, found)).split('\n');
-
-const withLines = async <T>(
-  file: string,
-  parsed: Parsed<PlanFile>,
-  call: Promise<T>,
-): Promise<T> => {
-  try {
-    return await call;
-  } catch (error) {
-    if (!(error instanceof CallError) || error.violations.length === 0) throw error;
-    const lines = atLines(file, parsed, error.violations);
-    throw usageError(error.message, error.hint, lines);
-  }
-};
+const written = (file: string, { locate }: Parsed<PlanFile>): Written => ({
+  file,
+  locate,
+  pathOf: filePathOf,
+});
 
 /** What a daemon finds in the rest of a plan of which some places are wrong; nothing, if away. */
 const foundInRest = async (
@@ -51,7 +33,9 @@ const foundInRest = async (
   try {
     const { problems, obstacles } = await cli.client.plans.validate(planMessage(rest.value));
     const found = [...problems, ...obstacles];
-    return found.length === 0 ? [] : ['and without these places:', ...atLines(file, rest, found)];
+    return found.length === 0
+      ? []
+      : ['and without these places:', ...atLines(written(file, rest), found)];
   } catch (error) {
     if (error instanceof CallError) return [];
     throw error;
@@ -82,8 +66,7 @@ const apply = async (cli: Cli, file: string): Promise<void> => {
   const { plans } = cli.client;
   const earlier = await current(cli, plan.id);
   const stored = await withLines(
-    file,
-    parsed,
+    written(file, parsed),
     earlier === undefined ? plans.create(plan) : plans.update(plan, earlier.etag),
   );
   const change = earlier === undefined ? 'created' : 'updated';
@@ -99,9 +82,9 @@ const validate = async (cli: Cli, file: string, offline: boolean): Promise<void>
   if (problems.length > 0) {
     const later = obstacles.length === 0 ? [] : ['and a run of it would be refused now:'];
     const lines = [
-      ...atLines(file, parsed, problems),
+      ...atLines(written(file, parsed), problems),
       ...later,
-      ...(obstacles.length === 0 ? [] : atLines(file, parsed, obstacles)),
+      ...(obstacles.length === 0 ? [] : atLines(written(file, parsed), obstacles)),
     ];
     const what = `${file}: ${count(problems.length, 'problem')}`;
     throw usageError(what, 'Correct the places named above.', lines);
@@ -109,12 +92,12 @@ const validate = async (cli: Cli, file: string, offline: boolean): Promise<void>
   const { terminal } = cli;
   cli.answer(answer, () =>
     [
-      ...(warnings.length === 0 ? [] : atLines(file, parsed, warnings)),
+      ...(warnings.length === 0 ? [] : atLines(written(file, parsed), warnings)),
       `${terminal.tone('good', '✔')} ${file} can be applied` +
         (offline ? ' (not asked a daemon)' : ''),
       ...(obstacles.length === 0
         ? []
-        : ['a run of it would be refused now:', ...atLines(file, parsed, obstacles)]),
+        : ['a run of it would be refused now:', ...atLines(written(file, parsed), obstacles)]),
     ].join('\n'),
   );
 };

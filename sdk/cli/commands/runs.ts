@@ -30,7 +30,7 @@ const runTable = (runs: readonly RunSummary[], { terminal }: Cli): string =>
       const startMs = run.startTime?.getTime() ?? 0;
       return [
         run.runId,
-        run.planId,
+        run.planId || run.about,
         wordOf(Mode, run.mode),
         terminal.tone(statusTone(outcome), outcome),
         dateTime(startMs),

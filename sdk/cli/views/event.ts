@@ -7,64 +7,117 @@ import { Decision, type RunEvent, RunEventType } from '../../../proto/gen/sitesw
 import { wordOf } from '../enums.ts';
 import { clockTime, count, someOf } from '../words.ts';
 import { actionText } from './preview.ts';
-import { type Canvas, faultText } from './run.ts';
+import { type Canvas, faultText, type LogLine } from './run.ts';
 
-/** Items named in one line. */
+/** Items and workgroups named in one line. */
 const itemsShownMax = 3;
+const workgroupsShownMax = 3;
 
-const faults = (event: RunEvent): string => {
-  const [first] = event.faults;
-  const items = someOf(event.itemIds, itemsShownMax);
-  const text = first?.fault === undefined ? 'a fault' : faultText(first.fault);
-  return `${items === '' ? '' : `${items}: `}${text}`;
-};
+/** What is told of an event, and of which items. */
+interface Told {
+  readonly text: string;
+  readonly itemIds?: readonly string[];
+}
 
-const policy = (event: RunEvent): string | undefined => {
+const policy = (event: RunEvent): Told | undefined => {
   // A rerun is in the picture while it waits; said each time, it would hide what matters.
   if (event.action?.type === PolicyActionType.RERUN) return undefined;
+  const [first] = event.faults;
+  const fault = first?.fault === undefined ? 'a fault' : faultText(first.fault);
   const because = event.because === '' ? '' : ` (${event.because})`;
-  return `${faults(event)} → ${actionText(event.action)}${because}`;
+  return { text: `${fault} → ${actionText(event.action)}${because}`, itemIds: event.itemIds };
 };
 
-const unknowable = (event: RunEvent): string | undefined => {
+const unknowable = (event: RunEvent): Told | undefined => {
   const [first] = event.unknowable;
-  if (first === undefined) return undefined;
-  return `in doubt: ${someOf(first.itemIds, itemsShownMax)}: ${first.why}`;
+  return first && { text: `in doubt: ${first.why}`, itemIds: first.itemIds };
 };
 
-const told: Partial<Record<RunEventType, (event: RunEvent) => string | undefined>> = {
+const resumed = ({ requester, decision, policies }: RunEvent): Told => {
+  const changed = Object.keys(policies);
+  const others = count(changed.length, 'other policy', 'other policies');
+  const text = `${requester} decided: ${wordOf(Decision, decision)}`;
+  return { text: changed.length === 0 ? text : `${text}, with ${others}` };
+};
+
+const told: Partial<Record<RunEventType, (event: RunEvent) => Told | undefined>> = {
   [RunEventType.POLICY_APPLIED]: policy,
   [RunEventType.TASK_SETTLED]: unknowable,
-  [RunEventType.TASK_INTERRUPTED]: ({ reason }) => `interrupted: ${reason}`,
-  [RunEventType.CALL_REFUSED]: ({ verb, siteIds }) => `${verb} refused: ${siteIds[0]} is lost`,
-  [RunEventType.RUN_CANCEL_REQUESTED]: ({ requester, reason }) =>
-    `${requester} asked it to stop: ${reason}`,
-  [RunEventType.RUN_PARKED]: ({ reason }) => `parked: ${reason}`,
-  [RunEventType.RUN_RESUMED]: ({ requester, decision, policies }) => {
-    const changed = Object.keys(policies);
-    const with_ =
-      changed.length === 0
-        ? ''
-        : `, with ${count(changed.length, 'other policy', 'other policies')}`;
-    return `${requester} decided: ${wordOf(Decision, decision)}${with_}`;
-  },
+  [RunEventType.TASK_INTERRUPTED]: ({ reason }) => ({ text: `interrupted: ${reason}` }),
+  [RunEventType.CALL_REFUSED]: ({ verb, siteIds }) => ({
+    text: `${verb} refused: ${siteIds[0]} is lost`,
+  }),
+  [RunEventType.RUN_CANCEL_REQUESTED]: ({ requester, reason }) => ({
+    text: `${requester} asked it to stop: ${reason}`,
+  }),
+  [RunEventType.RUN_PARKED]: ({ reason }) => ({ text: `parked: ${reason}` }),
+  [RunEventType.RUN_RESUMED]: resumed,
   [RunEventType.CLAIM_WAITS]: ({ runIds }) =>
-    runIds.length === 0 ? undefined : `waits for run ${runIds.join(', run ')}`,
-  [RunEventType.DONE_ELSEWHERE]: ({ itemIds, byRunId }) =>
-    `skipped, for run ${byRunId} did it: ${someOf(itemIds, itemsShownMax)}`,
-  [RunEventType.UNDO_REFUSED]: ({ itemIds, byRunId }) =>
-    `not undone, for run ${byRunId} counts it as done: ${someOf(itemIds, itemsShownMax)}`,
-  [RunEventType.RUN_TAKEN_OVER]: ({ memberId, epoch }) =>
-    `taken over by member ${memberId} (epoch ${epoch})`,
-  [RunEventType.RUN_SITE_LOST]: ({ siteIds }) => `site ${siteIds[0]} was declared lost`,
-  [RunEventType.RUN_SITE_REACHABLE]: ({ siteIds }) => `site ${siteIds[0]} was declared reachable`,
+    runIds.length === 0 ? undefined : { text: `waits for run ${runIds.join(', run ')}` },
+  [RunEventType.DONE_ELSEWHERE]: ({ itemIds, byRunId }) => ({
+    text: `skipped, for run ${byRunId} did it`,
+    itemIds,
+  }),
+  [RunEventType.UNDO_REFUSED]: ({ itemIds, byRunId }) => ({
+    text: `not undone, for run ${byRunId} counts it as done`,
+    itemIds,
+  }),
+  [RunEventType.RUN_TAKEN_OVER]: ({ memberId, epoch }) => ({
+    text: `taken over by member ${memberId} (epoch ${epoch})`,
+  }),
+  [RunEventType.RUN_SITE_LOST]: ({ siteIds }) => ({ text: `site ${siteIds[0]} was declared lost` }),
+  [RunEventType.RUN_SITE_REACHABLE]: ({ siteIds }) => ({
+    text: `site ${siteIds[0]} was declared reachable`,
+  }),
 };
 
-/** One line about an event, or undefined when it is an ordinary one. */
-export const eventLine = (event: RunEvent, canvas: Pick<Canvas, 'tone'>): string | undefined => {
-  const text = told[event.type]?.(event);
-  if (text === undefined) return undefined;
-  const at = canvas.tone('quiet', clockTime(event.time?.getTime() ?? 0));
-  const where = event.workgroupId === '' ? '' : `${event.workgroupId} ${event.step}: `;
-  return `${at} ${canvas.tone('warn', '!')} ${where}${text}`;
+/** A line to come; more events may say the same of other workgroups and items. */
+export interface Telling {
+  readonly atMs: number;
+  readonly text: string;
+  readonly step: string;
+  readonly workgroupIds: readonly string[];
+  readonly itemIds: readonly string[];
+}
+
+/** What an event has to say, or undefined when it is an ordinary one. */
+export const tellingOf = (event: RunEvent): Telling | undefined => {
+  const said = told[event.type]?.(event);
+  if (said === undefined) return undefined;
+  return {
+    atMs: event.time?.getTime() ?? 0,
+    text: said.text,
+    step: event.step,
+    workgroupIds: event.workgroupId === '' ? [] : [event.workgroupId],
+    itemIds: said.itemIds ?? [],
+  };
 };
+
+/** What differs in workgroup and items alone is said once. */
+const folded = (tellings: readonly Telling[]): readonly Telling[] => {
+  const found = new Map<string, Telling>();
+  for (const telling of tellings) {
+    const key = JSON.stringify([telling.step, telling.text]);
+    const first = found.get(key);
+    found.set(key, {
+      ...(first ?? telling),
+      workgroupIds: [...(first?.workgroupIds ?? []), ...telling.workgroupIds],
+      itemIds: [...(first?.itemIds ?? []), ...telling.itemIds],
+    });
+  }
+  return [...found.values()];
+};
+
+/** Lines for people about what was told since the last picture. */
+export const tellingLines = (
+  tellings: readonly Telling[],
+  canvas: Pick<Canvas, 'tone'>,
+): readonly LogLine[] =>
+  folded(tellings).map(({ atMs, text, step, workgroupIds, itemIds }) => {
+    const at = canvas.tone('quiet', clockTime(atMs));
+    const groups = someOf([...new Set(workgroupIds)], workgroupsShownMax);
+    const where = groups === '' ? '' : `${groups} ${step}: `;
+    const items = someOf([...new Set(itemIds)], itemsShownMax);
+    const whose = items === '' ? '' : `${items}: `;
+    return { atMs, text: `${at} ${canvas.tone('warn', '!')} ${where}${whose}${text}` };
+  });

@@ -90,8 +90,13 @@ const titles: Readonly<Record<string, string>> = {
 };
 
 /** `planned failover of billing`. */
-export const titleOf = (run: { readonly mode: Mode; readonly planId: string }): string => {
+export const titleOf = (run: {
+  readonly mode: Mode;
+  readonly planId: string;
+  readonly steps?: readonly { readonly name: string }[];
+}): string => {
   const word = wordOf(Mode, run.mode);
+  if (run.steps?.[0]?.name === 'begin-storage-migration') return 'storage migration';
   return `${titles[word] ?? word}${run.planId === '' ? '' : ` of ${run.planId}`}`;
 };
 

@@ -879,7 +879,14 @@ export interface RunSummary {
     | Date
     | undefined;
   /** Absent while it is not ended. */
-  endTime: Date | undefined;
+  endTime:
+    | Date
+    | undefined;
+  /**
+   * What a run without a plan does, for people, such as `failover of cg-1 at array-west`; empty for
+   * runs of plans.
+   */
+  about: string;
 }
 
 /** A run as it is now. */
@@ -1281,6 +1288,7 @@ function createBaseRunSummary(): RunSummary {
     requester: "",
     startTime: undefined,
     endTime: undefined,
+    about: "",
   };
 }
 
@@ -1309,6 +1317,9 @@ export const RunSummary: MessageFns<RunSummary> = {
     }
     if (message.endTime !== undefined) {
       Timestamp.encode(toTimestamp(message.endTime), writer.uint32(66).fork()).join();
+    }
+    if (message.about !== "") {
+      writer.uint32(74).string(message.about);
     }
     return writer;
   },
@@ -1390,6 +1401,14 @@ export const RunSummary: MessageFns<RunSummary> = {
             message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.about = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1415,6 +1434,7 @@ export const RunSummary: MessageFns<RunSummary> = {
     message.requester = object.requester ?? "";
     message.startTime = object.startTime ?? undefined;
     message.endTime = object.endTime ?? undefined;
+    message.about = object.about ?? "";
     return message;
   },
 };
