@@ -109,7 +109,7 @@ test('reprotect without a choice → refused with its size; a choice without nee
   t.like(error, { reason: 'DATA_DIVERGED', subject: 'payroll' });
   t.regex(error?.message ?? '', /may hold [1-9][\d.]* (B|KiB) that "site-b" lacks/);
   const { obstacles } = await made.engine.previewPlan('payroll', 'reprotect');
-  t.regex(obstacles[0]?.message ?? '', /may hold [1-9][\d.]* (B|KiB) .* --diverged keep, or discard/);
+  t.regex(obstacles[0]?.message ?? '', /may hold [1-9][\d.]* K?i?B .* --diverged keep, or discard/);
   const found = await made.engine.validatePlan(planFor(1, 3));
   t.deepEqual(found.obstacles, obstacles);
   const sound = await rig({ groups: 1, vms: 3 });
