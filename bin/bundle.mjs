@@ -32,8 +32,8 @@ await build({
   platform: 'node',
   format: 'esm',
   target: 'node22.20',
-  // It finds the file of its threads beside itself.
-  external: ['piscina'],
+  // One finds the file of its threads beside itself; the other is large, and loaded by few.
+  external: ['piscina', 'graphile-worker'],
   plugins: [ownPlaces],
   banner: { js: require },
   sourcemap: true,

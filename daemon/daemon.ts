@@ -15,9 +15,10 @@ import { createFeed } from './feed/feed.ts';
 import type { Journal } from './journal/journal.ts';
 import { createLog, type DaemonLog, pluginLogOf, runLogOf } from './log.ts';
 import type { ModeSteps } from './planner/freeze.ts';
+import { openRequests, type Requests } from './requests.ts';
 import { Draws } from './runner/draws.ts';
 import { openEngine, type RunningEngine } from './runner/engine.ts';
-import { openJournal } from './stores.ts';
+import { openJournal, openQueues } from './stores.ts';
 import { version } from './version.ts';
 import type { Pool } from './workers/pool.ts';
 import { systemClock } from './workers/system-clock.ts';
@@ -61,6 +62,27 @@ const joined = async (
   return lease;
 };
 
+const threadsOf = (config: DaemonConfig, log: DaemonLog): Pool =>
+  createThreadPool({
+    remotes: config.remotes,
+    siteIds: config.sites.map(({ id }) => id),
+    threads: config.workers,
+    baseDir: dirname(config.file),
+    log: pluginLogOf(log),
+  });
+
+/** This daemon's ends of the queues beside its journal. */
+const requestsOf = async (
+  config: DaemonConfig,
+  journal: Journal,
+  clock: Clock,
+  log: DaemonLog,
+): Promise<Requests> => {
+  const trouble = (message: string) => log.logger.warn({ words: [message] }, 'queues');
+  const queues = await openQueues(config, journal, trouble);
+  return openRequests({ queues, clock, memberId: config.member, log });
+};
+
 /**
  * Opens the journal, picks up what is not ended, and listens. Rejects with JournalError or
  * SiteswapError (ADDRESS_INVALID, ADDRESS_IN_USE); nothing is left open then.
@@ -72,15 +94,7 @@ export const createDaemon = async (
   const log = parts.log ?? createLog(config);
   const clock = parts.clock ?? systemClock();
   const journal = parts.journal ?? (await openJournal(config));
-  const pool =
-    parts.pool ??
-    createThreadPool({
-      remotes: config.remotes,
-      siteIds: config.sites.map(({ id }) => id),
-      threads: config.workers,
-      baseDir: dirname(config.file),
-      log: pluginLogOf(log),
-    });
+  const pool = parts.pool ?? threadsOf(config, log);
   const feed = createFeed(journal, clock);
   const closers: (() => Promise<void> | void)[] = [
     () => log.close(),
@@ -92,8 +106,12 @@ export const createDaemon = async (
   };
   try {
     const lease = await joined(config, journal, clock);
+    const requests = await requestsOf(config, journal, clock, log);
+    closers.push(() => requests.close());
+    const { executed, passOn } = requests;
     const engine = await openEngine({
       ...(lease === undefined ? {} : { lease }),
+      executed,
       journal,
       pool,
       feed,
@@ -110,10 +128,13 @@ export const createDaemon = async (
       ...(parts.modeSteps === undefined ? {} : { modeSteps: parts.modeSteps }),
     });
     closers.push(() => engine.close());
+    await requests.serve(engine);
+    closers.push(() => requests.stop());
     const injector = config.injector === undefined ? {} : { injector: config.injector };
+    const shown = { engine, log: log.logger, version, passOn, ...injector };
     const addresses: string[] = [];
-    for (const address of config.listen) {
-      const api = createApi({ engine, listen: address, log: log.logger, version, ...injector });
+    for (const listen of config.listen) {
+      const api = createApi({ ...shown, listen });
       addresses.push(await api.start());
       closers.push(() => api.stop());
     }

@@ -1,5 +1,7 @@
 /** Opens the journal that the configuration names: a file of its own, or a database. */
 import { join } from 'node:path';
+import { MemoryQueues } from './cluster/memory-queues.ts';
+import type { Queues } from './cluster/queues.ts';
 import type { DaemonConfig } from './config.ts';
 import type { Journal } from './journal/journal.ts';
 import { type JournalThread, openSqliteJournal } from './journal/sqlite.ts';
@@ -10,6 +12,17 @@ interface StoreOptions {
   /** Tests: see the stores. */
   readonly exitAfterEntries?: number;
 }
+
+/** The queues beside a journal: in its database, or of this daemon alone. */
+export const openQueues = async (
+  { postgres }: Pick<DaemonConfig, 'postgres'>,
+  { shared }: Journal,
+  trouble: (message: string) => void,
+): Promise<Queues> => {
+  if (postgres === undefined || shared === undefined) return new MemoryQueues();
+  const { openPgQueues } = await import('./cluster/pg-queues.ts');
+  return openPgQueues({ url: postgres.reveal(), writer: shared.writer, trouble });
+};
 
 /** Rejects with JournalError when it is refused. */
 export const openJournal = async (

@@ -2,7 +2,7 @@
  * What every call goes through: an id for the log, a deadline, typed errors, and encoding. Handlers
  * are plain functions of a request; whatever they throw ends their own call and nothing else.
  */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type {
   handleServerStreamingCall,
   handleUnaryCall,
@@ -16,8 +16,10 @@ import { Metadata } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { SiteswapError } from '../core/errors.ts';
 import { messageBytesMax } from '../core/limits.ts';
+import { RunElsewhere } from '../runner/elsewhere.ts';
 import { siteswapErrorOf, statusOf } from './errors.ts';
 import { deadlineMsDefault } from './limits.ts';
+import { type Arrived, keyed, type PassOn } from './passing.ts';
 
 /** An answer that is encoded already, to be sent as it is. */
 export class Encoded {
@@ -37,6 +39,8 @@ export interface Call {
   readonly deadlineMs: number | undefined;
   /** Aborted when the caller has gone, or, with the error to tell as its reason, by the daemon. */
   readonly signal: AbortSignal;
+  /** Under which what it changes is done once, wherever else it comes; absent: it comes nowhere. */
+  readonly requestId?: string | undefined;
 }
 
 export type Unary<Q, A> = (request: Q, call: Call) => A | Promise<A>;
@@ -73,20 +77,36 @@ class Unreadable {
 type AnyMethod = MethodDefinition<unknown, unknown>;
 type AnyHandler = (request: unknown, call: Call) => unknown;
 
+interface Served {
+  readonly method: AnyMethod;
+  readonly handler: AnyHandler;
+}
+
+export interface CallsParts {
+  readonly log: Logger;
+  readonly version: string;
+  /** Failures on purpose are on, which every answer says. */
+  readonly injecting?: () => boolean;
+  /** Where several members share a journal. */
+  readonly passOn?: PassOn | undefined;
+}
+
 /** All calls of one server. */
 export class Calls {
   readonly #log: Logger;
   readonly #version: string;
   readonly #injecting: () => boolean;
+  readonly #passOn: PassOn | undefined;
+  readonly #served = new Map<string, Served>();
   readonly #prefix = randomBytes(3).toString('hex');
   readonly #open = new Set<OpenCall>();
   #count = 0;
 
-  /** `injecting`: failures on purpose are on, which every answer says. */
-  constructor(log: Logger, version: string, injecting: () => boolean = () => false) {
+  constructor({ log, version, injecting = () => false, passOn }: CallsParts) {
     this.#log = log;
     this.#version = version;
     this.#injecting = injecting;
+    this.#passOn = passOn;
   }
 
   /**
@@ -102,6 +122,7 @@ export class Calls {
     const implementation: UntypedServiceImplementation = {};
     for (const [name, method] of Object.entries(definition) as [string, AnyMethod][]) {
       const handler = (handlers as Record<string, AnyHandler>)[name] as AnyHandler;
+      this.#served.set(method.path, { method, handler });
       methods[name] = {
         ...method,
         requestDeserialize: reading(method),
@@ -119,6 +140,28 @@ export class Calls {
     for (const call of this.#open) call.end(error);
   }
 
+  /**
+   * The parts of the answer, encoded. Throws RunElsewhere, SiteswapError, or what a defect throws.
+   */
+  async *answer({ method: path, body, ...arrived }: Arrived): AsyncGenerator<Uint8Array> {
+    const served = this.#served.get(path);
+    if (served === undefined) {
+      throw new SiteswapError('METHOD_UNKNOWN', `this member does not know ${path}`);
+    }
+    const { method, handler } = served;
+    const id = `${this.#prefix}-${(++this.#count).toString(36)}`;
+    const call: Call = { id, authorization: '', ...arrived };
+    const request = keyed(readable(reading(method)(Buffer.from(body))), arrived.requestId);
+    this.#log.debug({ callId: id, method: path, requestId: arrived.requestId }, 'call arrived');
+    if (!method.responseStream) {
+      yield encode(method, await handler(request, call)).bytes;
+      return;
+    }
+    for await (const answer of handler(request, call) as AsyncIterable<unknown>) {
+      yield encode(method, answer).bytes;
+    }
+  }
+
   #unary(
     method: AnyMethod,
     handler: AnyHandler,
@@ -128,7 +171,7 @@ export class Calls {
       const call = this.#opened(method, grpc);
       const patience = call.deadlineMs === undefined ? patienceMs : Number.POSITIVE_INFINITY;
       try {
-        const answer = handler(readable(grpc.request), call);
+        const answer = this.#handled(method, handler, readable(grpc.request), call);
         const encoded = encode(method, await within(answer, patience, method.path));
         this.#closed(call);
         // With the answer, not ahead of it: one write to the connection instead of two.
@@ -138,6 +181,22 @@ export class Calls {
         respond(this.#failed(call, thrown));
       }
     };
+  }
+
+  /** What the member that drives the run must do is passed on to it. */
+  #handled(method: AnyMethod, handler: AnyHandler, request: unknown, call: OpenCall): unknown {
+    const answer = handler(request, call);
+    const passOn = this.#passOn;
+    if (!(answer instanceof Promise) || passOn === undefined) return answer;
+    return answer.catch(async (thrown: unknown) => {
+      if (!(thrown instanceof RunElsewhere)) throw thrown;
+      const { requestId = '', signal } = call;
+      const body = method.requestSerialize(keyed(request, requestId));
+      const waitMs = (call.deadlineMs ?? Date.now() + deadlineMsDefault) - Date.now();
+      const { runId } = thrown;
+      const passed = { method: method.path, body, requestId, runId, waitMs, signal };
+      return new Encoded(await passOn(passed));
+    });
   }
 
   #streaming(method: AnyMethod, handler: AnyHandler): handleServerStreamingCall<unknown, unknown> {
@@ -161,7 +220,7 @@ export class Calls {
 
   #opened(method: AnyMethod, grpc: AnyCall): OpenCall {
     const id = `${this.#prefix}-${(++this.#count).toString(36)}`;
-    const call = new OpenCall(id, method.path, grpc);
+    const call = new OpenCall(id, method.path, grpc, this.#passOn !== undefined);
     this.#open.add(call);
     // It is emitted after a good end too, and then nobody listens any more.
     grpc.on('cancelled', () => {
@@ -201,6 +260,9 @@ class OpenCall implements Call {
   readonly path: string;
   readonly deadlineMs: number | undefined;
   readonly #grpc: AnyCall;
+  /** It may be passed on. */
+  readonly #isMarked: boolean;
+  #requestId: string | undefined;
   /** Made when somebody asks for it: most calls are over before anybody does. */
   #aborted: AbortController | undefined;
   #ended = false;
@@ -208,12 +270,18 @@ class OpenCall implements Call {
   /** The caller hung up: there is nobody to tell. */
   gone = false;
 
-  constructor(id: string, path: string, grpc: AnyCall) {
+  constructor(id: string, path: string, grpc: AnyCall, isMarked: boolean) {
+    this.#isMarked = isMarked;
     this.id = id;
     this.path = path;
     this.#grpc = grpc;
     const deadlineMs = Number(grpc.getDeadline());
     this.deadlineMs = Number.isFinite(deadlineMs) ? deadlineMs : undefined;
+  }
+
+  get requestId(): string | undefined {
+    if (this.#isMarked) this.#requestId ??= randomUUID();
+    return this.#requestId;
   }
 
   get authorization(): string {

@@ -45,8 +45,8 @@ const validate = async (
 
 export const planService = (engine: Engine, calls: Calls): Service =>
   calls.service(PlanServiceService, {
-    createPlan: async ({ plan }) => ({
-      plan: storedPlanTo(await engine.createPlan(await readPlan(engine, plan))),
+    createPlan: async ({ plan }, { requestId }) => ({
+      plan: storedPlanTo(await engine.createPlan(await readPlan(engine, plan), requestId)),
     }),
     getPlan: ({ planId }) => ({
       plan: storedPlanTo(engine.getPlan(required('planId', planId))),
@@ -56,13 +56,13 @@ export const planService = (engine: Engine, calls: Calls): Service =>
       const page = pageOf('plans', sortedBy(engine.listPlans(), keyOf), keyOf, request);
       return { plans: page.items.map(storedPlanTo), nextPageToken: page.nextPageToken };
     },
-    updatePlan: async ({ plan, etag }) => ({
-      plan: storedPlanTo(
-        await engine.updatePlan(await readPlan(engine, plan), required('etag', etag)),
-      ),
-    }),
-    deletePlan: async ({ planId, etag }) => {
-      await engine.deletePlan(required('planId', planId), required('etag', etag));
+    updatePlan: async ({ plan, etag }, { requestId }) => {
+      const read = await readPlan(engine, plan);
+      const stored = await engine.updatePlan(read, required('etag', etag), requestId);
+      return { plan: storedPlanTo(stored) };
+    },
+    deletePlan: async ({ planId, etag }, { requestId }) => {
+      await engine.deletePlan(required('planId', planId), required('etag', etag), requestId);
       return {};
     },
     validatePlan: ({ plan }) => validate(engine, plan),

@@ -3,6 +3,7 @@ import { type Inspection, RepairServiceService } from '../../proto/gen/siteswap/
 import type { Engine, Inspection as Inspected } from '../runner/service.ts';
 import type { Calls, Service } from './calls.ts';
 import { Problems, required } from './check.ts';
+import { markOf } from './passing.ts';
 import { storedPlanTo } from './translate-plan.ts';
 import { differenceKinds, planStates } from './vocabulary.ts';
 
@@ -29,7 +30,7 @@ export const repairService = (engine: Engine, calls: Calls): Service =>
     inspect: async ({ planId }) => ({
       inspection: inspectionTo(await engine.inspectPlan(required('planId', planId))),
     }),
-    adopt: async ({ planId, requester, reason, digest, currentSiteId }) => {
+    adopt: async ({ planId, requester, reason, digest, currentSiteId }, call) => {
       const problems = new Problems();
       problems.text('planId', planId);
       problems.text('requester', requester);
@@ -38,7 +39,7 @@ export const repairService = (engine: Engine, calls: Calls): Service =>
       if (reason === '')
         problems.add('reason', 'is missing: it is journaled, for those who come later');
       problems.end(planId);
-      const request = { planId, requester, reason, digest, currentSiteId };
+      const request = { planId, requester, reason, digest, currentSiteId, ...markOf(call) };
       return { plan: storedPlanTo(await engine.adoptPlan(request)) };
     },
   });

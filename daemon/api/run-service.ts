@@ -14,6 +14,7 @@ import type { Engine } from '../runner/service.ts';
 import { type Call, type Calls, Encoded, type Service } from './calls.ts';
 import { Problems, required } from './check.ts';
 import { pageOf, sortedBy } from './pages.ts';
+import { markOf } from './passing.ts';
 import { EventEncoder } from './translate-events.ts';
 import { policiesFrom } from './translate-policy.ts';
 import { reportTo, runTo, summaryTo } from './translate-run.ts';
@@ -34,7 +35,7 @@ const start = (engine: Engine, request: StartRunRequest) => {
   return engine.startRun({ planId, mode, requester, requestKey, policies, ...choice });
 };
 
-const resume = (engine: Engine, request: ResumeRunRequest): Promise<void> => {
+const resume = (engine: Engine, request: ResumeRunRequest, call: Call): Promise<void> => {
   const { runId, requester } = request;
   const problems = new Problems();
   problems.text('runId', runId);
@@ -43,15 +44,16 @@ const resume = (engine: Engine, request: ResumeRunRequest): Promise<void> => {
   const decision = problems.word('decision', decisions.decode(given), given, 'retry');
   const policies = policiesFrom('policies', request.policies, problems);
   problems.end(runId);
-  return engine.resumeRun(runId, { requester, decision, policies });
+  return engine.resumeRun(runId, { requester, decision, policies, ...markOf(call) });
 };
 
-const cancel = (engine: Engine, request: CancelRunRequest): Promise<void> => {
+const cancel = (engine: Engine, request: CancelRunRequest, call: Call): Promise<void> => {
   const problems = new Problems();
   problems.text('runId', request.runId);
   problems.text('requester', request.requester);
   problems.end(request.runId);
-  return engine.cancelRun(request.runId, request.requester, request.reason);
+  const { runId, requester, reason } = request;
+  return engine.cancelRun(runId, requester, reason, call.requestId);
 };
 
 const report = async (engine: Engine, request: ReportRunRequest) => {
@@ -103,12 +105,12 @@ export const runService = (engine: Engine, calls: Calls): Service => {
       return { runs: page.items.map(summaryTo), nextPageToken: page.nextPageToken };
     },
     watchRun: (request, call) => watch(engine, encoder, request, call),
-    resumeRun: async (request) => {
-      await resume(engine, request);
+    resumeRun: async (request, call) => {
+      await resume(engine, request, call);
       return {};
     },
-    cancelRun: async (request) => {
-      await cancel(engine, request);
+    cancelRun: async (request, call) => {
+      await cancel(engine, request, call);
       return {};
     },
     reportRun: (request) => report(engine, request),

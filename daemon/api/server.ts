@@ -6,19 +6,13 @@ import type { Secret } from '../../sdk/plugin/config.ts';
 import { SiteswapError } from '../core/errors.ts';
 import type { Engine } from '../runner/service.ts';
 import { Calls } from './calls.ts';
-import { clusterService } from './cluster-service.ts';
 import { addHealth } from './health.ts';
 import { injectionService } from './injection-service.ts';
-import { inventoryService } from './inventory-service.ts';
 import { stopMsMax, transportBytesMax } from './limits.ts';
 import { type Address, listen } from './listen.ts';
-import { migrationService } from './migration-service.ts';
-import { planService } from './plan-service.ts';
+import type { PassOn } from './passing.ts';
 import { addReflection } from './reflection.ts';
-import { repairService } from './repair-service.ts';
-import { replicationService } from './replication-service.ts';
-import { runService } from './run-service.ts';
-import { siteService } from './site-service.ts';
+import { services } from './services.ts';
 
 export interface ApiParts {
   readonly engine: Engine;
@@ -29,6 +23,8 @@ export interface ApiParts {
   readonly version: string;
   /** Who sends it has the role `injector`; absent: nobody has. */
   readonly injector?: Secret;
+  /** For requests that another member must do; absent: there is none. */
+  readonly passOn?: PassOn;
 }
 
 export interface Api {
@@ -40,17 +36,6 @@ export interface Api {
    */
   stop(): Promise<void>;
 }
-
-const services = [
-  clusterService,
-  inventoryService,
-  migrationService,
-  planService,
-  repairService,
-  replicationService,
-  runService,
-  siteService,
-];
 
 /**
  * Ends each connection once its calls are over and their last words have left, however busy the
@@ -65,11 +50,12 @@ const close = async (server: Server, log: Logger): Promise<void> => {
   server.forceShutdown();
 };
 
-export const createApi = ({ engine, listen: address, log, version, injector }: ApiParts): Api => {
+export const createApi = (parts: ApiParts): Api => {
+  const { engine, listen: address, log, version, injector, passOn } = parts;
   // What the transport has to say belongs into the log, not onto the daemon's stderr.
   setLogger({ error: (...words) => log.warn({ words: words.map(String) }, 'transport') });
   const server = new Server({ 'grpc.max_receive_message_length': transportBytesMax });
-  const calls = new Calls(log, version, () => engine.injections.on);
+  const calls = new Calls({ log, version, injecting: () => engine.injections.on, passOn });
   const names = new Set<string>();
   for (const make of [...services, injectionService(injector)]) {
     const { definition, implementation } = make(engine, calls);

@@ -23,15 +23,15 @@ const check = ({ siteId, requester, reason }: Declaration): void => {
 
 export const siteService = (engine: Engine, calls: Calls): Service =>
   calls.service(SiteServiceService, {
-    declareLost: async (request) => {
+    declareLost: async (request, { requestId }) => {
       check(request);
       const { siteId, requester, reason } = request;
-      return { site: siteTo(await engine.declareLost(siteId, requester, reason)) };
+      return { site: siteTo(await engine.declareLost(siteId, requester, reason, requestId)) };
     },
-    declareReachable: async (request) => {
+    declareReachable: async (request, { requestId }) => {
       check(request);
       const { siteId, requester, reason } = request;
-      const site = siteTo(await engine.declareReachable(siteId, requester, reason));
+      const site = siteTo(await engine.declareReachable(siteId, requester, reason, requestId));
       const recoveries = await engine.listRecoveries({ siteId, recorded: true });
       return { site, recoveries: recoveries.map(recoveryTo) };
     },

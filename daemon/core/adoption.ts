@@ -22,6 +22,8 @@ export interface PlanAdopted extends Standing {
   readonly reason: string;
   /** Of what was shown to the person. */
   readonly digest: string;
+  /** Of the request, where it came through a queue: it may come again. */
+  readonly requestId?: string;
 }
 
 /** Plan id → what was adopted, until a run says something newer. */

@@ -133,6 +133,8 @@ export interface RunCancelRequested {
   readonly at: number;
   readonly requester: string;
   readonly reason: string;
+  /** Of the request, where it came through a queue: it may come again. */
+  readonly requestId?: string;
 }
 
 /** No call is in flight and nothing can run until a person decides. */
@@ -153,6 +155,8 @@ export interface RunResumed {
   readonly decision: Decision;
   /** Step name → policy from now on. */
   readonly policies: Readonly<Record<string, Policy>>;
+  /** Of the request, where it came through a queue: it may come again. */
+  readonly requestId?: string;
 }
 
 /** A site that the run works with was declared lost: no call goes there any more. */

@@ -251,11 +251,17 @@ export const errorTable = {
     meaning: 'Other members changed, again and again, what the request was judged by.',
     next: 'Repeat it, with the same request key.',
   },
-  RUN_ELSEWHERE: {
+  RUN_UNAVAILABLE: {
     code: 'UNAVAILABLE',
     owner: 'engine',
-    meaning: 'Another member of the cluster drives the run: this one can only tell of it.',
-    next: 'Send the request to the member that the message names.',
+    meaning: 'The member that drives the run does not answer: nobody guesses in its place.',
+    next: 'Repeat it: once another member has taken the run over, that one answers.',
+  },
+  NO_MEMBER: {
+    code: 'UNAVAILABLE',
+    owner: 'engine',
+    meaning: 'No member of the cluster is alive to take the request.',
+    next: 'Start one; `siteswap members` shows who is alive. Then repeat.',
   },
   MEMBER_NOT_FOUND: {
     code: 'NOT_FOUND',

@@ -112,6 +112,31 @@ export const leaseMs = 3_000;
 /** A member stops by itself this long before its lease is over for the others. */
 export const leaseMarginMs = 500;
 
+/**
+ * Ids of requests that are remembered as done, for those that a queue hands out again after their
+ * member died: far more than come in the minutes that an asker waits, and 1 MB of memory.
+ */
+export const doneRequestsMax = 10_000;
+
+/** While nobody has reported: how often an asker looks whether the member that should is alive. */
+export const lookMs = 250;
+
+/** Those who have executed a run that has ended say so within this, or any member tells of it. */
+export const executorsMsMax = 1_000;
+
+/** Requests that a member does at once out of the shared queue: most of them wait for arrays. */
+export const sharedAtOnceMax = 32;
+
+/** Monitoring requests that a member answers at once. */
+export const ownAtOnceMax = 64;
+
+/**
+ * Requests that come within so long travel in one statement: each such statement has every member
+ * look into its queues. Reports wait less, because only their asker looks for them.
+ */
+export const putGatherMs = 8;
+export const reportGatherMs = 3;
+
 /** How often a member looks for runs whose owner is gone. */
 export const takeOverLookMs = 400;
 

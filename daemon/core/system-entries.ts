@@ -12,12 +12,16 @@ export interface PlanSaved {
   readonly at: number;
   readonly plan: Plan;
   readonly etag: string;
+  /** Of the request, where it came through a queue: it may come again. */
+  readonly requestId?: string;
 }
 
 export interface PlanDeleted {
   readonly type: 'plan-deleted';
   readonly at: number;
   readonly planId: string;
+  /** Of the request, where it came through a queue: it may come again. */
+  readonly requestId?: string;
 }
 
 export interface SiteDeclared {
@@ -26,6 +30,8 @@ export interface SiteDeclared {
   readonly siteId: string;
   readonly requester: string;
   readonly reason: string;
+  /** Of the request, where it came through a queue: it may come again. */
+  readonly requestId?: string;
 }
 
 /** Fresh evidence of one remote; it replaces the older one. */

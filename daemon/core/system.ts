@@ -24,7 +24,7 @@ import {
   type InjectionsSet,
 } from './injection-book.ts';
 import { ChangedEvidence, type RemoteEvidence } from './inventory.ts';
-import { printsKeptMax } from './limits.ts';
+import { doneRequestsMax, printsKeptMax } from './limits.ts';
 import { foldMoves, keepMoves, type MoveBook, type MovesKept, noMoves } from './moves.ts';
 import type { Plan } from './plan.ts';
 import { requestPrint, runPrint } from './prints.ts';
@@ -97,6 +97,8 @@ export interface SystemState {
   readonly requests: Map<string, string>;
   /** Plan id → its runs, in order. */
   readonly runsOf: Map<string, string[]>;
+  /** Ids of requests that came through a queue and are done, the oldest first. */
+  readonly doneRequests: Set<string>;
   /** Fingerprints of the ids and request keys of runs that are forgotten, the oldest first. */
   readonly forgotten: Set<number>;
   /** Characters that it took to state everything, the last time. */
@@ -116,6 +118,7 @@ export const emptySystem = (): SystemState => ({
   runs: new Map(),
   requests: new Map(),
   runsOf: new Map(),
+  doneRequests: new Set(),
   forgotten: new Set(),
   restatedChars: 0,
 });
@@ -125,6 +128,7 @@ export const requestOf = (requester: string, requestKey: string): string =>
 
 /** Applies one entry of the system stream. */
 export const foldSystem = (state: SystemState, entry: SystemEntry): SystemState => {
+  if ('requestId' in entry && entry.requestId !== undefined) keepDone(state, entry.requestId);
   switch (entry.type) {
     case 'plan-saved':
       state.plans.set(entry.plan.id, {
@@ -178,6 +182,16 @@ export const foldSystem = (state: SystemState, entry: SystemEntry): SystemState 
       foldRunRecords(state, entry);
   }
   return state;
+};
+
+/** A request comes again within the time that its asker waits: the newest are enough. */
+const keepDone = ({ doneRequests }: SystemState, requestId: string): void => {
+  doneRequests.add(requestId);
+  if (doneRequests.size <= doneRequestsMax) return;
+  for (const oldest of doneRequests) {
+    doneRequests.delete(oldest);
+    return;
+  }
 };
 
 type RunRecordEntry =

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { Line } from './pg-line.ts';
 
-const channel = 'siteswap_appended';
+const appended = 'siteswap_appended';
 
 /** Appends of this long are told of at once. */
 const gatherMs = 15;
@@ -43,19 +43,26 @@ export class Teller {
     this.#changed.clear();
     // Too many to name: everything may have changed.
     const payload = text.length > payloadCharsMax ? '[]' : text;
-    void this.#line.ask('SELECT pg_notify($1, $2)', [channel, payload], 'tell').catch(() => {});
+    void this.#line.ask('SELECT pg_notify($1, $2)', [appended, payload], 'tell').catch(() => {});
   }
 }
 
-/** Streams that others may have appended to; an empty list: any of them may be. */
-export async function* listen(url: string, signal: AbortSignal): AsyncIterable<readonly string[]> {
+/**
+ * What is told on a channel, as lists of names; by default streams that others may have appended
+ * to. An empty list: any of them may be meant.
+ */
+export async function* listen(
+  url: string,
+  signal: AbortSignal,
+  channel = appended,
+): AsyncIterable<readonly string[]> {
   let ring = () => {};
   const heard: string[][] = [];
   const tell = (streams: string[]) => {
     heard.push(streams);
     ring();
   };
-  const ended = keepListening(url, signal, tell);
+  const ended = keepListening(url, signal, channel, tell);
   const stop = () => ring();
   signal.addEventListener('abort', stop);
   try {
@@ -73,10 +80,11 @@ export async function* listen(url: string, signal: AbortSignal): AsyncIterable<r
 const keepListening = async (
   url: string,
   signal: AbortSignal,
+  channel: string,
   tell: (streams: string[]) => void,
 ): Promise<void> => {
   while (!signal.aborted) {
-    await listenOnce(url, signal, tell).catch(() => {});
+    await listenOnce(url, signal, channel, tell).catch(() => {});
     await delay(retryDelayMs, undefined, { signal }).catch(() => {});
   }
 };
@@ -85,6 +93,7 @@ const keepListening = async (
 const listenOnce = async (
   url: string,
   signal: AbortSignal,
+  channel: string,
   tell: (streams: string[]) => void,
 ): Promise<void> => {
   const client = new pg.Client({

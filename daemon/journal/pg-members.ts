@@ -3,7 +3,7 @@
  * entries: leases by the database's clock, and who has the licence to a stream. One statement each.
  */
 import type { Line, Row } from './pg-line.ts';
-import type { Lease, Licence, Member, Members, Owner } from './shared.ts';
+import type { Lease, Licence, Member, Members } from './shared.ts';
 
 /** Streams that one statement takes over: its rows are locked no longer than that. */
 const takenAtOnceMax = 50;
@@ -43,10 +43,6 @@ const ownedSql = `
 const readoptSql = `
   UPDATE siteswap.stream SET epoch = epoch + 1 WHERE owner = $1 AND name = $2 AND epoch = $3
   RETURNING name, epoch::float8 AS epoch`;
-
-const ownerSql = `
-  SELECT m.id, m.addresses, ${alive} AS live FROM siteswap.stream s
-  JOIN siteswap.member m ON m.writer = s.owner WHERE s.name = $1`;
 
 const releaseSql = `
   UPDATE siteswap.stream SET owner = NULL WHERE name = $2 AND owner = $1 RETURNING 1`;
@@ -109,12 +105,6 @@ export class PgMembers implements Members {
   async readopt({ stream, epoch }: Licence): Promise<Licence | undefined> {
     const [row] = await this.#line.ask(readoptSql, [this.#writer, stream, epoch], 'readopt');
     return row && licenceOf(row);
-  }
-
-  async ownerOf(stream: string): Promise<Owner | undefined> {
-    const [row] = await this.#line.ask(ownerSql, [stream], 'owner');
-    const { id, addresses, live } = (row ?? {}) as unknown as Owner;
-    return row && { id, addresses, live };
   }
 
   async release(stream: string): Promise<void> {

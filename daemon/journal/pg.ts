@@ -49,6 +49,7 @@ export const openPgJournal = async ({
   const reads = new Line(url, 'reader');
   const leases = new Line(url, 'member');
   const shared: Shared = {
+    writer,
     members: new PgMembers(leases, writer),
     changes: (signal) => listen(url, signal),
   };

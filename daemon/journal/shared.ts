@@ -19,8 +19,6 @@ export interface Member {
   readonly owned: number;
 }
 
-export type Owner = Pick<Member, 'id' | 'addresses' | 'live'>;
-
 /** The licence to append to a stream. */
 export interface Licence {
   readonly stream: string;
@@ -53,7 +51,6 @@ export interface Members {
   owned(): Promise<readonly Licence[]>;
   /** A stream that is this member's already, under the next epoch; undefined: it is not. */
   readopt(licence: Licence): Promise<Licence | undefined>;
-  ownerOf(stream: string): Promise<Owner | undefined>;
   /** Nobody has the stream any more. */
   release(stream: string): Promise<void>;
   /** Hands a stream on: any other member may take it. */
@@ -61,6 +58,8 @@ export interface Members {
 }
 
 export interface Shared {
+  /** Names this opening of the store: what a member has on paper, it has under this name. */
+  readonly writer: string;
   readonly members: Members;
   /** Streams that others may have appended to; an empty list: any of them may be. */
   changes(signal: AbortSignal): AsyncIterable<readonly string[]>;

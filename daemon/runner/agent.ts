@@ -12,7 +12,6 @@ import { decide, isWanted } from '../core/engine/decide.ts';
 import { fold } from '../core/engine/fold.ts';
 import { type Group, type RunState, siteOf } from '../core/engine/state.ts';
 import type { Entry, ItemFaults, RunEnded, RunTakenOver, TaskStarted } from '../core/entries.ts';
-import { SiteswapError } from '../core/errors.ts';
 import { decodeRanges } from '../core/ranges.ts';
 import { sourcesTurned } from '../core/sources.ts';
 import type { RunClosed } from '../core/system-entries.ts';
@@ -21,6 +20,7 @@ import type { JobFault, TaskJob, TaskResult } from '../workers/pool.ts';
 import type { AgentParts, Beside } from './agent-parts.ts';
 import { Asker } from './asker.ts';
 import { Claimant } from './claimant.ts';
+import { RunElsewhere } from './elsewhere.ts';
 import { Flight, type Heard, type Sender } from './flight.ts';
 import {
   coordinatesOf,
@@ -103,10 +103,11 @@ export class Agent {
     return this.#over.promise;
   }
 
-  /** Answers once `entries` are durable and folded. */
+  /** Answers once `entries` are durable and folded. Throws RunElsewhere when the run was let go. */
   async record(entries: readonly Entry[]): Promise<void> {
     this.offer(entries);
     await this.settled();
+    if (this.#killed) throw new RunElsewhere(this.#stream);
   }
 
   /**
@@ -194,8 +195,7 @@ export class Agent {
     const { runId } = this.state.started;
     this.#killed = true;
     if (error instanceof JournalError && error.refusal === 'fenced') {
-      const message = `another member drives run ${runId} now`;
-      this.#broken = new SiteswapError('RUN_ELSEWHERE', message, { subject: runId });
+      this.#broken = new RunElsewhere(runId);
       this.#parts.fenced(runId);
       return;
     }

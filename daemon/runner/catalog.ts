@@ -13,6 +13,10 @@ import { decode, encode, entriesPerReadMax, systemStream } from './streams.ts';
 export const catalogMoved = (): SiteswapError =>
   new SiteswapError('CATALOG_MOVED', 'other members changed what this request was judged by');
 
+/** What an entry says of the request that it belongs to. */
+export const markOf = (requestId: string | undefined): { readonly requestId?: string } =>
+  requestId === undefined ? {} : { requestId };
+
 export class Catalog {
   readonly state: SystemState = emptySystem();
   readonly #journal: Journal;
@@ -65,6 +69,11 @@ export class Catalog {
         if (!again || times === judgedMax) throw error;
       }
     }
+  }
+
+  /** The same request was here before: a member that did it may have died before it said so. */
+  isDone(requestId: string | undefined): boolean {
+    return requestId !== undefined && this.state.doneRequests.has(requestId);
   }
 
   /** Number of the next entry. */

@@ -10,7 +10,7 @@ import type { Feed } from '../feed/feed.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { ModeSteps } from '../planner/freeze.ts';
 import type { Pool, RemoteConfig } from '../workers/pool.ts';
-import { Catalog } from './catalog.ts';
+import { Catalog, markOf } from './catalog.ts';
 import type { Draws } from './draws.ts';
 import { EndedRuns } from './ended.ts';
 import { InjectingPool } from './injecting.ts';
@@ -25,11 +25,12 @@ import { presentingPool } from './presenting.ts';
 import { Recoveries } from './recoveries.ts';
 import { Repairs } from './repairs.ts';
 import { Keeper } from './retention.ts';
-import { Runs } from './runs.ts';
+import { type Executed, Runs } from './runs.ts';
 import { type PluginRef, Scout } from './scout.ts';
 import type { Engine } from './service.ts';
 import { type SiteRef, Sites } from './sites.ts';
 import { Starts } from './starts.ts';
+import { Steering } from './steering.ts';
 
 export interface EngineParts {
   readonly journal: Journal;
@@ -49,12 +50,22 @@ export interface EngineParts {
   readonly retention?: Retention;
   /** This daemon's lease as one member of several; absent: it is alone. */
   readonly lease?: MemberLease;
+  /** Which runs were executed here; absent: nobody asks. */
+  readonly executed?: Executed;
   /** In place of the registry's, for benches. */
   readonly modeSteps?: ModeSteps;
 }
 
 /** The engine, and what only the daemon itself may do with it. */
 export interface RunningEngine extends Engine {
+  /**
+   * Of an open run: whether this member drives it, and may; of one that has ended: whether it did.
+   */
+  executes(runId: string): boolean;
+  /** Whether a run is neither ended nor unknown. */
+  isOpen(runId: string): boolean;
+  /** It hands over what it has, or has lost its place. */
+  leaving(): boolean;
   /** The agent of a run is lost and rebuilt from the journal. */
   replaceAgent(runId: string): Promise<void>;
   /** Resolves when nothing is left to be forgotten for now. */
@@ -104,7 +115,8 @@ const assemble = async (given: EngineParts) => {
   const scout = new Scout({ ...parts, catalog });
   const sites = new Sites({ ...parts, catalog, runs });
   const recoveries = new Recoveries({ catalog, scout });
-  const starts = new Starts({ ...parts, catalog, runs, scout, recoveries });
+  const steering = new Steering({ ...parts, catalog, runs });
+  const starts = new Starts({ ...parts, catalog, runs, scout, steering, recoveries });
   const repairs = new Repairs({ ...parts, catalog, scout, starts });
   const migrations = new Migrations({ scout, starts });
   const siteIds = new Set(parts.sites.map(({ id }) => id));
@@ -112,7 +124,7 @@ const assemble = async (given: EngineParts) => {
   const plans = new Plans({ ...parts, catalog, runs, starts, siteIds });
   const membership = membershipOf(given, { ...parts, catalog, runs, sites });
   const questions = { injections, membership, migrations, recoveries, repairs };
-  return { ...parts, ...questions, catalog, keeper, runs, scout, sites, starts, plans };
+  return { ...parts, ...questions, catalog, keeper, runs, scout, sites, starts, steering, plans };
 };
 
 type Looks = Pick<
@@ -158,6 +170,19 @@ const clusterOf = ({
   },
 });
 
+/** What others may know of who executes what. */
+const executionOf = (
+  { lease, executed }: EngineParts,
+  runs: Runs,
+): Pick<RunningEngine, 'executes' | 'isOpen' | 'leaving'> => ({
+  executes: (runId) => {
+    if (runs.epochOf(runId) !== undefined) return lease?.licensed ?? true;
+    return !runs.isOpen(runId) && executed?.has(runId) === true;
+  },
+  isOpen: (runId) => runs.isOpen(runId),
+  leaving: () => lease?.draining === true || lease?.lost === true,
+});
+
 type StartVerbs = 'startRun' | 'startDeviceRun' | 'startStorageMigration';
 
 const startsOf = ({
@@ -181,7 +206,7 @@ const startsOf = ({
 /** Reads the journal, picks up what is not ended, and answers. */
 export const openEngine = async (given: EngineParts): Promise<RunningEngine> => {
   const parts = await assemble(given);
-  const { catalog, keeper, plans, pool, runs, scout, sites, starts } = parts;
+  const { catalog, keeper, plans, pool, runs, scout, sites, starts, steering } = parts;
   const { membership } = parts;
   for (const siteId of catalog.state.lostSites.keys()) pool.setSiteLost(siteId, true);
   await parts.injections.restore();
@@ -191,9 +216,9 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
   await membership?.open();
 
   return {
-    createPlan: (plan) => plans.create(plan),
-    updatePlan: (plan, etag) => plans.update(plan, etag),
-    deletePlan: (planId, etag) => plans.delete(planId, etag),
+    createPlan: (plan, requestId) => plans.create(plan, requestId),
+    updatePlan: (plan, etag, requestId) => plans.update(plan, etag, requestId),
+    deletePlan: (planId, etag, requestId) => plans.delete(planId, etag, requestId),
     getPlan: (planId) => plans.get(planId),
     listPlans: () => plans.list(),
     validatePlan: (plan) => plans.validate(plan),
@@ -205,16 +230,15 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
     getRun: (runId, detail) => runs.view(runId, detail),
     describeRun: (runId) => runs.describe(runId),
     listRuns: (filter) => runs.list(filter),
-    resumeRun: (runId, request) => runs.resume(runId, request),
-    cancelRun: (runId, requester, reason) => runs.cancel(runId, requester, reason),
+    resumeRun: (runId, request) => steering.resume(runId, request),
+    cancelRun: (runId, requester, reason, requestId) =>
+      steering.cancel(runId, { requester, reason, ...markOf(requestId) }),
     reportRun: (runId) => runs.report(runId),
     watchRun: (runId, cursor, signal) => runs.watch(runId, cursor, signal),
 
     listSites: () => sites.list(),
-    declareLost: (siteId, requester, reason) =>
-      sites.declare('site-lost', siteId, requester, reason),
-    declareReachable: (siteId, requester, reason) =>
-      sites.declare('site-reachable', siteId, requester, reason),
+    declareLost: (...asked) => sites.declare('site-lost', ...asked),
+    declareReachable: (...asked) => sites.declare('site-reachable', ...asked),
 
     ...looksOf(parts),
 
@@ -227,6 +251,7 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
     querySync: (arrayId, targets) => scout.querySync(arrayId, targets),
     listSnapshots: (arrayId, targets) => scout.listSnapshots(arrayId, targets),
 
+    ...executionOf(given, runs),
     replaceAgent: (runId) => runs.replaceAgent(runId),
     tidied: () => keeper.idle(),
     close: async () => {

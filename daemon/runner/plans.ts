@@ -5,7 +5,7 @@ import type { Mode, Plan } from '../core/plan.ts';
 import { openRunOf, type PlanState, planStateOf } from '../core/plan-state.ts';
 import type { Random } from '../core/random.ts';
 import { checkPlan } from '../planner/check-plan.ts';
-import type { Catalog } from './catalog.ts';
+import { type Catalog, markOf } from './catalog.ts';
 import { Lines } from './lines.ts';
 import { refusal } from './refusals.ts';
 import type { Runs } from './runs.ts';
@@ -44,42 +44,51 @@ export class Plans {
     this.#parts = parts;
   }
 
-  async create(plan: Plan): Promise<StoredPlan> {
-    return this.#change(plan.id, async (still) => {
+  async create(plan: Plan, requestId?: string): Promise<StoredPlan> {
+    await this.#change(plan.id, requestId, async (still) => {
       if (this.#parts.catalog.state.plans.has(plan.id)) {
         const message = `there is a plan "${plan.id}" already`;
         throw new SiteswapError('PLAN_EXISTS', message, { subject: plan.id });
       }
       await this.#expectSound(plan);
-      return this.#save(plan, still);
+      await this.#save(plan, requestId, still);
     });
+    return this.get(plan.id);
   }
 
-  async update(plan: Plan, etag: string): Promise<StoredPlan> {
-    return this.#change(plan.id, async (still) => {
+  async update(plan: Plan, etag: string, requestId?: string): Promise<StoredPlan> {
+    await this.#change(plan.id, requestId, async (still) => {
       this.#expectCurrent(plan.id, etag);
       this.#expectUnused(plan.id);
       await this.#expectSound(plan);
-      return this.#save(plan, still);
+      await this.#save(plan, requestId, still);
     });
+    return this.get(plan.id);
   }
 
-  async delete(planId: string, etag: string): Promise<void> {
-    return this.#change(planId, async (still) => {
+  async delete(planId: string, etag: string, requestId?: string): Promise<void> {
+    await this.#change(planId, requestId, async (still) => {
       this.#expectCurrent(planId, etag);
       this.#expectUnused(planId);
       const at = this.#parts.clock.now();
-      await this.#parts.catalog.append([{ type: 'plan-deleted', at, planId }], [], still);
+      const entry = { type: 'plan-deleted', at, planId, ...markOf(requestId) } as const;
+      await this.#parts.catalog.append([entry], [], still);
     });
   }
 
   /** Changes of one plan come one after the other, and none while the journal is held. */
-  #change<T>(planId: string, change: (still: () => boolean) => Promise<T>): Promise<T> {
+  #change(
+    planId: string,
+    requestId: string | undefined,
+    change: (still: () => boolean) => Promise<void>,
+  ): Promise<void> {
     const { catalog } = this.#parts;
     return this.#lines.run(planId, () =>
       catalog.judged(async () => {
+        if (catalog.isDone(requestId)) return;
         catalog.expectNotHeld();
-        return change(this.#judgedBy(planId));
+        const same = this.#judgedBy(planId);
+        await change(() => same() && !catalog.isDone(requestId));
       }),
     );
   }
@@ -195,10 +204,10 @@ export class Plans {
     throw new SiteswapError('PLAN_IN_USE', message, { subject: open.runId });
   }
 
-  async #save(plan: Plan, still: () => boolean): Promise<StoredPlan> {
+  async #save(plan: Plan, requestId: string | undefined, still: () => boolean): Promise<void> {
     const at = this.#parts.clock.now();
     const etag = this.#parts.random.id().slice(0, 16);
-    await this.#parts.catalog.append([{ type: 'plan-saved', at, plan, etag }], [], still);
-    return this.get(plan.id);
+    const entry = { type: 'plan-saved', at, plan, etag, ...markOf(requestId) } as const;
+    await this.#parts.catalog.append([entry], [], still);
   }
 }

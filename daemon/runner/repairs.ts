@@ -6,7 +6,7 @@ import { SiteswapError } from '../core/errors.ts';
 import { arraysOf, type Plan } from '../core/plan.ts';
 import { openRunOf, planStateOf } from '../core/plan-state.ts';
 import { lookAt } from '../planner/standing.ts';
-import type { Catalog } from './catalog.ts';
+import { type Catalog, markOf } from './catalog.ts';
 import type { Scout } from './scout.ts';
 import type { AdoptRequest, Inspection } from './service.ts';
 import type { Starts } from './starts.ts';
@@ -75,9 +75,10 @@ export class Repairs {
   }
 
   async #adopt(request: AdoptRequest): Promise<void> {
-    const { planId, requester, reason, digest, currentSiteId = '' } = request;
+    const { planId, requester, reason, digest, currentSiteId = '', requestId } = request;
     const { catalog, clock } = this.#parts;
     const { state } = catalog;
+    if (catalog.isDone(requestId)) return;
     catalog.expectNotHeld();
     const facts = () => JSON.stringify([state.plans.get(planId)?.etag, openRunOf(state, planId)]);
     const was = facts();
@@ -99,8 +100,8 @@ export class Repairs {
     }
     const at = clock.now();
     const adopted = { type: 'plan-adopted', at, planId, requester, reason, digest } as const;
-    const entry = { ...adopted, ...found } satisfies PlanAdopted;
-    await catalog.append([entry], [], () => facts() === was);
+    const entry = { ...adopted, ...found, ...markOf(requestId) } satisfies PlanAdopted;
+    await catalog.append([entry], [], () => facts() === was && !catalog.isDone(requestId));
   }
 
   async #refresh(plan: Plan): Promise<void> {

@@ -7,11 +7,10 @@ import { aboutOf } from '../core/about.ts';
 import { begin, fold, foldAll } from '../core/engine/fold.ts';
 import { reportOf } from '../core/engine/report.ts';
 import type { RunState } from '../core/engine/state.ts';
-import { decisionsFor, summaryOf, viewOf } from '../core/engine/view.ts';
-import type { Decision, Entry, RunEnded, RunStarted } from '../core/entries.ts';
+import { summaryOf, viewOf } from '../core/engine/view.ts';
+import type { Entry, RunEnded, RunStarted } from '../core/entries.ts';
 import { SiteswapError } from '../core/errors.ts';
 import { inFlightPerRemoteDefault, openRunsMax, workgroupsPerViewMax } from '../core/limits.ts';
-import type { Policy } from '../core/policy.ts';
 import { type Replay, replayOf } from '../core/replay.ts';
 import { expectRun } from '../core/retention.ts';
 import type { RunOpened } from '../core/system-entries.ts';
@@ -27,7 +26,14 @@ import type { RunDescription } from './service.ts';
 import { RemoteLoad, RunSlots } from './slots.ts';
 import { decode, encode, pagesOf } from './streams.ts';
 
+/** Keeps which runs were executed here. */
+export interface Executed {
+  has(runId: string): boolean;
+  note(runId: string): void;
+}
+
 interface RunsParts extends Omit<AgentParts, 'slots' | 'fenced' | 'rivals' | 'returning'> {
+  readonly executed?: Executed;
   readonly ended: EndedRuns;
   readonly keeper: Keeper;
 }
@@ -105,11 +111,16 @@ export class Runs {
     agent?.kill();
   }
 
+  /** Not ended, whoever drives it. */
+  isOpen(runId: string): boolean {
+    const record = this.#parts.catalog.state.runs.get(runId);
+    return record !== undefined && record.closed === undefined;
+  }
+
   /** Not ended, and not driven by this member of several. */
   drivenElsewhere(runId: string): boolean {
-    const record = this.#parts.catalog.state.runs.get(runId);
-    const open = record !== undefined && record.closed === undefined;
-    return this.#parts.journal.shared !== undefined && open && !this.#agents.has(runId);
+    const { shared } = this.#parts.journal;
+    return shared !== undefined && this.isOpen(runId) && !this.#agents.has(runId);
   }
 
   drivenHere(): readonly string[] {
@@ -137,6 +148,7 @@ export class Runs {
     const shared = { rivals: this.#rivals, returning: this.#returning };
     const agent = new Agent(state, { ...this.#parts, ...shared, slots, fenced });
     this.#agents.set(runId, agent);
+    this.#parts.executed?.note(runId);
     void this.#retire(agent);
     this.#parts.feed.open(runId, state.cursor + 1);
     return agent;
@@ -318,65 +330,6 @@ export class Runs {
     return replayOf(state, entries, this.#parts.catalog.state.injections.intervals);
   }
 
-  async resume(
-    runId: string,
-    request: {
-      readonly requester: string;
-      readonly decision: Decision;
-      readonly policies: Readonly<Record<string, Policy>>;
-    },
-  ): Promise<void> {
-    const agent = await this.#openAgent(runId);
-    const { state } = agent;
-    if (state.parked === undefined) {
-      const message = `run ${runId} is not parked: it is running`;
-      throw new SiteswapError('RUN_NOT_PARKED', message, { subject: runId });
-    }
-    if (!decisionsFor(state).includes(request.decision)) {
-      const allowed = decisionsFor(state).join(', ');
-      const message =
-        `run ${runId} cannot be resumed with ${request.decision}: ` +
-        `its decisions are ${allowed}`;
-      const hint =
-        'A step that cannot be undone has begun, or a site is lost: finish, then fail back.';
-      throw new SiteswapError('DECISION_REFUSED', message, { subject: runId, hint });
-    }
-    this.#parts.catalog.expectNotHeld();
-    const at = this.#parts.clock.now();
-    const end: Entry[] =
-      request.decision === 'abandon' ? [{ type: 'run-ended', at, result: 'abandoned' }] : [];
-    await agent.record([{ type: 'run-resumed', at, ...request }, ...end]);
-    const { result } = state;
-    if (result === 'superseded') throw runEnded(runId);
-  }
-
-  async cancel(runId: string, requester: string, reason: string): Promise<void> {
-    const agent = await this.#openAgent(runId);
-    if (agent.state.cancelling || agent.state.parked !== undefined) return;
-    this.#parts.catalog.expectNotHeld();
-    const at = this.#parts.clock.now();
-    await agent.record([{ type: 'run-cancel-requested', at, requester, reason }]);
-  }
-
-  /** Typed error for a run that is unknown or has ended. */
-  async #openAgent(runId: string): Promise<Agent> {
-    const agent = this.agent(runId);
-    if (agent !== undefined) return agent;
-    const { result } = await this.state(runId);
-    if (result !== undefined) throw runEnded(runId);
-    throw await this.elsewhereError(runId);
-  }
-
-  /** Who drives a run that is not driven here. */
-  async elsewhereError(runId: string): Promise<SiteswapError> {
-    const owner = await this.#parts.journal.shared?.members.ownerOf(runId).catch(() => undefined);
-    const message =
-      owner?.live === true
-        ? `member "${owner.id}" drives run ${runId}: ask it at ${owner.addresses.join(' or ')}`
-        : `no member drives run ${runId} at this moment: one will take it over`;
-    return new SiteswapError('RUN_ELSEWHERE', message, { subject: runId });
-  }
-
   /** Ends agents; their runs go on when the daemon is started again. */
   close(): void {
     for (const agent of this.#agents.values()) agent.kill();
@@ -385,6 +338,3 @@ export class Runs {
 }
 
 const hasRivals = ({ state }: Agent): boolean => state.started.rivals !== undefined;
-
-const runEnded = (runId: string): SiteswapError =>
-  new SiteswapError('RUN_ENDED', `run ${runId} has ended`, { subject: runId });

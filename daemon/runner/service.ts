@@ -69,6 +69,7 @@ export interface AdoptRequest {
   readonly digest: string;
   /** Where both sites accept writers, the one whose data stays; empty: as it was shown. */
   readonly currentSiteId?: string;
+  readonly requestId?: string;
 }
 
 export interface MigrationQuestion {
@@ -130,6 +131,19 @@ export interface StartedRun {
 export interface PlanFindings extends Found {
   /** With any of these the plan cannot be stored or run. */
   readonly problems: readonly Violation[];
+}
+
+export interface ResumeRequest {
+  readonly requester: string;
+  readonly decision: Decision;
+  readonly policies: Readonly<Record<string, Policy>>;
+  readonly requestId?: string;
+}
+
+export interface CancelRequest {
+  readonly requester: string;
+  readonly reason: string;
+  readonly requestId?: string;
 }
 
 export interface DeviceRequest {
@@ -197,10 +211,11 @@ export interface Injections {
   remove(requester: string, names: readonly string[]): Promise<InjectionStatus>;
 }
 
+/** What has a `requestId` is done once for each, whichever members it is asked of. */
 export interface Engine {
-  createPlan(plan: Plan): Promise<StoredPlan>;
-  updatePlan(plan: Plan, etag: string): Promise<StoredPlan>;
-  deletePlan(planId: string, etag: string): Promise<void>;
+  createPlan(plan: Plan, requestId?: string): Promise<StoredPlan>;
+  updatePlan(plan: Plan, etag: string, requestId?: string): Promise<StoredPlan>;
+  deletePlan(planId: string, etag: string, requestId?: string): Promise<void>;
   getPlan(planId: string): StoredPlan;
   listPlans(): readonly StoredPlan[];
   /** Every finding at once; touches nothing but discovery. */
@@ -220,15 +235,8 @@ export interface Engine {
   describeRun(runId: string): Promise<RunDescription>;
   /** Newest first. */
   listRuns(filter: { readonly planId?: string; readonly openOnly: boolean }): readonly RunSummary[];
-  resumeRun(
-    runId: string,
-    request: {
-      readonly requester: string;
-      readonly decision: Decision;
-      readonly policies: Readonly<Record<string, Policy>>;
-    },
-  ): Promise<void>;
-  cancelRun(runId: string, requester: string, reason: string): Promise<void>;
+  resumeRun(runId: string, request: ResumeRequest): Promise<void>;
+  cancelRun(runId: string, requester: string, reason: string, requestId?: string): Promise<void>;
   reportRun(runId: string): Promise<RunReport>;
   /** Pages of events after `cursor` (0: from the beginning); ends after the run's last one. */
   watchRun(runId: string, cursor: number, signal: AbortSignal): AsyncIterable<EventPage>;
@@ -238,8 +246,18 @@ export interface Engine {
   drainMember(memberId: string): Promise<void>;
 
   listSites(): readonly SiteState[];
-  declareLost(siteId: string, requester: string, reason: string): Promise<SiteState>;
-  declareReachable(siteId: string, requester: string, reason: string): Promise<SiteState>;
+  declareLost(
+    siteId: string,
+    requester: string,
+    reason: string,
+    requestId?: string,
+  ): Promise<SiteState>;
+  declareReachable(
+    siteId: string,
+    requester: string,
+    reason: string,
+    requestId?: string,
+  ): Promise<SiteState>;
 
   /** Changes nothing. Ordered by plan id. */
   listRecoveries(filter: RecoveryFilter): Promise<readonly Recovery[]>;

@@ -5,7 +5,8 @@ import type { SystemEntry } from '../core/system.ts';
 import type { SiteDeclared } from '../core/system-entries.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { Agent } from './agent.ts';
-import type { Catalog } from './catalog.ts';
+import { type Catalog, markOf } from './catalog.ts';
+import { RunElsewhere } from './elsewhere.ts';
 import type { Runs } from './runs.ts';
 import type { SiteState } from './service.ts';
 
@@ -61,6 +62,7 @@ export class Sites {
     siteId: string,
     requester: string,
     reason: string,
+    requestId?: string,
   ): Promise<SiteState> {
     const site = this.#parts.sites.find(({ id }) => id === siteId);
     if (site === undefined) {
@@ -69,12 +71,16 @@ export class Sites {
       throw new SiteswapError('SITE_NOT_FOUND', message, { subject: siteId });
     }
     const lost = what === 'site-lost';
-    if (this.#parts.catalog.state.lostSites.has(siteId) === lost) return this.#stateOf(site);
-    this.#parts.catalog.expectNotHeld();
+    const { catalog } = this.#parts;
+    if (catalog.state.lostSites.has(siteId) === lost) return this.#stateOf(site);
+    if (requestId !== undefined) await catalog.refresh();
+    if (catalog.isDone(requestId)) return this.#stateOf(site);
+    catalog.expectNotHeld();
     // A lost site gets no call from this moment on, whatever becomes of the entry.
     if (lost) this.#parts.pool.setSiteLost(siteId, true);
     const at = this.#parts.clock.now();
-    await this.#parts.catalog.append([{ type: what, at, siteId, requester, reason }]);
+    const entry = { type: what, at, siteId, requester, reason, ...markOf(requestId) };
+    await catalog.append([entry], [], () => !catalog.isDone(requestId));
     await this.others.acknowledged();
     if (!lost) this.#parts.pool.setSiteLost(siteId, false);
     const open = this.#parts.runs.openAgents();
@@ -90,13 +96,14 @@ export class Sites {
     const own = [...new Set([frozen.protectedSiteId, frozen.recoverySiteId])];
     const news = own.filter((siteId) => lostSites.has(siteId) !== known.has(siteId));
     if (news.length === 0) return;
-    await agent.record(
-      news.map((siteId) => ({
-        type: lostSites.has(siteId) ? 'run-site-lost' : 'run-site-reachable',
-        at,
-        siteId,
-      })),
-    );
+    const entries = news.map((siteId) => {
+      const type = lostSites.has(siteId) ? 'run-site-lost' : 'run-site-reachable';
+      return { type, at, siteId } as const;
+    });
+    await agent.record(entries).catch((error: unknown) => {
+      // The member that has the run now hears of the site by itself.
+      if (!(error instanceof RunElsewhere)) throw error;
+    });
   }
 
   #stateOf(site: SiteRef): SiteState {

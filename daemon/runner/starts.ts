@@ -19,6 +19,7 @@ import { freezeMoves } from '../planner/freeze-moves.ts';
 import { Memories } from '../planner/memory.ts';
 import type { Agent } from './agent.ts';
 import { type Catalog, catalogMoved } from './catalog.ts';
+import { RunElsewhere } from './elsewhere.ts';
 import { foundOf, movesIn } from './instances.ts';
 import { Lines } from './lines.ts';
 import type { Recoveries } from './recoveries.ts';
@@ -32,6 +33,7 @@ import type {
   StartRequest,
   StorageMigrationRequest,
 } from './service.ts';
+import type { Steering } from './steering.ts';
 
 interface StartsParts {
   readonly catalog: Catalog;
@@ -39,6 +41,7 @@ interface StartsParts {
   readonly random: Random;
   readonly runs: Runs;
   readonly scout: Scout;
+  readonly steering: Steering;
   readonly recoveries: Recoveries;
   readonly modeSteps?: ModeSteps;
 }
@@ -337,16 +340,17 @@ export class Starts {
    * calls end (those to the lost site at once). Answers the run that is to end.
    */
   async #stop(plan: Plan, requester: string, still: () => boolean): Promise<Agent | undefined> {
-    const { catalog, runs } = this.#parts;
+    const { catalog, runs, steering } = this.#parts;
     const open = openRunOf(catalog.state, plan.id);
     const agent = open && runs.agent(open.runId);
     if (open === undefined) return undefined;
     if (agent === undefined) {
       if (!runs.drivenElsewhere(open.runId)) return undefined;
       if (!still()) throw catalogMoved();
-      throw await runs.elsewhereError(open.runId);
+      throw new RunElsewhere(open.runId);
     }
-    await runs.cancel(open.runId, requester, 'superseded by a disaster run');
+    const reason = 'superseded by a disaster run';
+    await steering.cancel(open.runId, { requester, reason });
     await agent.quiet();
     return agent;
   }

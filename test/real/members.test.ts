@@ -1,7 +1,15 @@
 /** Several daemons over one PostgreSQL: runs outlive the member that drives them. */
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { Mode, type RunEvent, RunEventType, RunResult } from '../../sdk/client/index.ts';
+import {
+  type CallError,
+  Decision,
+  Mode,
+  type RunEvent,
+  RunEventType,
+  RunResult,
+  RunStatus,
+} from '../../sdk/client/index.ts';
 import type { TestDaemon } from '../../sdk/testing/index.ts';
 import { repeatedTasks, startMembers } from '../_support/daemon.ts';
 import { type PostgresServer, startPostgres } from '../_support/postgres.ts';
@@ -103,6 +111,30 @@ test.serial(
     while ((await first.client.health().catch(() => '')) !== 'SERVING') await delay(100);
     const again = await watchAt(first, runId);
     t.deepEqual(again, events);
+  },
+);
+
+test.serial(
+  'members: cancelled and resumed at one that does not drive → the one that drives does it',
+  async (t) => {
+    const { members } = await startMembers(t, await server.database(), ['m1', 'm2'], slow);
+    const [first, second] = members as [TestDaemon, TestDaemon];
+    const { runId } = await start(first);
+    await second.client.runs.cancel({ runId, requester: 'bob', reason: 'not now' });
+    const parked = await second.client.waitForRun(runId);
+    t.is(parked.status, RunStatus.PARKED);
+    const again = { runId, requester: 'bob', decision: Decision.RETRY };
+    await second.client.runs.resume(again);
+    const twice = await t.throwsAsync(second.client.runs.resume(again));
+    t.is((twice as CallError).reason, 'RUN_NOT_PARKED');
+    const events = await watchAt(second, runId);
+    expectWhole(t, events);
+    const steered = [RunEventType.RUN_CANCEL_REQUESTED, RunEventType.RUN_RESUMED] as const;
+    for (const type of steered) t.is(events.filter((event) => event.type === type).length, 1);
+    t.deepEqual(
+      events.filter(({ type }) => type === RunEventType.RUN_TAKEN_OVER),
+      [],
+    );
   },
 );
 

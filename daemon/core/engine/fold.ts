@@ -351,6 +351,7 @@ const rollBackItems = (
 type RunLevel = Exclude<Entry, TaskEntry | { type: 'run-started' | 'call-refused' }>;
 
 const foldRun = (state: RunState, entry: RunLevel): RunState => {
+  if ('requestId' in entry && entry.requestId !== undefined) state.requestIds.add(entry.requestId);
   switch (entry.type) {
     case 'run-cancel-requested':
       state.cancelling = true;

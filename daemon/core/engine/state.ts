@@ -172,6 +172,8 @@ export interface RunState {
   /** The licence under which it is driven; higher each time another member takes it over. */
   epoch: number;
   cancelling: boolean;
+  /** Ids of requests that came through a queue and are done: they may come again. */
+  readonly requestIds: Set<string>;
   /** What was said by whoever asked it to stop last. */
   cancelReason: string;
   parked: 'stopped' | 'cancelled' | 'stuck' | 'doubt' | undefined;
@@ -321,6 +323,7 @@ export const openRun = (started: RunStarted): RunState => {
     returning: new Set(),
     restless: 0,
     cancelling: false,
+    requestIds: new Set(),
     cancelReason: '',
     parked: undefined,
     result: undefined,

@@ -1,0 +1,118 @@
+/**
+ * graphile-worker as a member runs it: a pool of workers for the shared queue, and one for the
+ * member's own. A pool that ends because the database was away is started again, under a new name.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { Logger, runMigrations, runTaskList, type WorkerPool } from 'graphile-worker';
+import type { Pool } from 'pg';
+
+/** How long what was taken may take to be done, once nothing more is taken. */
+const stopMsMax = 4_000;
+
+/** Jobs that end within so long are told to the database as one. */
+const completeMs = 15;
+
+/** Between two starts of a pool. */
+const restartMs = 500;
+
+/** News of requests may be lost: each pool looks by itself. */
+const pollMs = 1_000;
+
+/** What is fetched and not begun goes back after this. */
+const prefetchedMsMax = 1_000;
+
+export type TroubleLog = (message: string) => void;
+
+export interface Workers {
+  /** Name of the queue, as graphile-worker knows it. */
+  readonly task: string;
+  readonly concurrency: number;
+  /** Rejects: it is handed out again, later. */
+  readonly take: (payload: unknown) => Promise<void>;
+}
+
+/** Makes graphile-worker's tables; several may at once. */
+export const makeQueues = async (pgPool: Pool, trouble: TroubleLog): Promise<void> => {
+  await runMigrations({ pgPool, logger: loggerTo(trouble), noHandleSignals: true });
+};
+
+const loggerTo = (trouble: TroubleLog): Logger =>
+  new Logger(() => (level, message) => {
+    if (level === 'error' || level === 'warning') trouble(message);
+  });
+
+/** A pool that is kept running. */
+export class KeptWorkers {
+  readonly task: string;
+  readonly #workers: Workers;
+  readonly #pgPool: Pool;
+  readonly #logger: Logger;
+  readonly #stopping = new AbortController();
+  #pool: WorkerPool | undefined;
+  #kept: Promise<void> | undefined;
+
+  constructor(workers: Workers, pgPool: Pool, trouble: TroubleLog) {
+    this.task = workers.task;
+    this.#workers = workers;
+    this.#pgPool = pgPool;
+    this.#logger = loggerTo(trouble);
+  }
+
+  /** Name of the pool that runs; undefined: none does now. */
+  get poolId(): string | undefined {
+    return (this.#pool as { readonly id?: string } | undefined)?.id;
+  }
+
+  /** `begun` is called whenever there is a pool of another name. */
+  start(begun: () => Promise<void>): void {
+    this.#kept = this.#keep(begun);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    const pool = this.#pool;
+    if (pool !== undefined) {
+      const over = new AbortController();
+      const ended = Promise.resolve(pool.gracefulShutdown()).catch(() => {});
+      const impatient = delay(stopMsMax, 'late', { signal: over.signal }).catch(() => 'ended');
+      if ((await Promise.race([ended, impatient])) === 'late') {
+        await Promise.resolve(pool.forcefulShutdown('the member ends')).catch(() => {});
+      }
+      over.abort();
+    }
+    await this.#kept;
+  }
+
+  async #keep(begun: () => Promise<void>): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      this.#pool = this.#run();
+      await begun().catch(() => {});
+      await this.#pool.promise.catch(() => {});
+      this.#pool = undefined;
+      await delay(restartMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  #run(): WorkerPool {
+    const { concurrency, take, task } = this.#workers;
+    return runTaskList(
+      {
+        concurrency,
+        logger: this.#logger,
+        noHandleSignals: true,
+        preset: {
+          worker: {
+            pollInterval: pollMs,
+            // Without its refetchDelay: news that comes during that is lost until the next poll.
+            localQueue: { size: concurrency, ttl: prefetchedMsMax },
+            completeJobBatchDelay: completeMs,
+            failJobBatchDelay: completeMs,
+          },
+        },
+      },
+      { [task]: take },
+      this.#pgPool,
+    );
+  }
+}
