@@ -80,6 +80,9 @@ export const inFlightPerRemoteDefault = 64;
  */
 export const intentsAheadMax = 64;
 
+/** Workgroups that a run has left when it thinks of its end: those that fill one remote's slots. */
+export const lastFewMax = inFlightPerRemoteDefault + intentsAheadMax;
+
 /** Times that a task in doubt is asked about before it is parked as unknowable. */
 export const settleAttemptsMax = 6;
 

@@ -61,7 +61,7 @@ test('ready queue: any work, removals and full lanes → the best that has room,
     }),
     { maxLength: 40 },
   );
-  holds(t, fc.tuple(work, fc.constantFrom('a', 'b', '')), ([groups, full]) => {
+  holds(t, fc.tuple(work, fc.constantFrom('a', 'b', ''), fc.boolean()), ([groups, full, few]) => {
     const queue = new ReadyQueue();
     for (const [at, { priority, step, remote }] of groups.entries()) {
       queue.add(at, priority, step, remote);
@@ -69,12 +69,16 @@ test('ready queue: any work, removals and full lanes → the best that has room,
     for (const [at, { isRemoved }] of groups.entries()) if (isRemoved) queue.remove(at);
     const slots = { room: (remote: string) => remote !== full, take: () => {} };
     const taken: number[] = [];
-    for (let at = queue.take(slots); at !== undefined; at = queue.take(slots)) taken.push(at);
+    for (let at = queue.take(slots, few); at !== undefined; at = queue.take(slots, few)) {
+      taken.push(at);
+    }
     const wanted = [...groups.entries()]
       .filter(([, { isRemoved, remote }]) => !isRemoved && remote !== full)
       .sort(
         ([at, one], [next, other]) =>
-          one.priority - other.priority || other.step - one.step || at - next,
+          one.priority - other.priority ||
+          (few ? one.step - other.step : other.step - one.step) ||
+          at - next,
       )
       .map(([at]) => at);
     t.deepEqual(taken, wanted);

@@ -4,6 +4,7 @@
  */
 import type { Entry, RunParked, TaskSettled, TaskStarted } from '../entries.ts';
 import { remoteOf } from '../frozen.ts';
+import { lastFewMax } from '../limits.ts';
 import { stop } from '../policy.ts';
 import { encodeRanges } from '../ranges.ts';
 import { type Claims, claimEntries, noClaims, undoRefused } from './claims.ts';
@@ -60,10 +61,13 @@ export const decide = (
 /** As many ready workgroups as there is room for, best first: each has its slot. */
 export const takeReady = (state: RunState, slots: Slots): Group[] => {
   const taken: Group[] = [];
-  for (let next = state.ready.take(slots); next !== undefined; next = state.ready.take(slots)) {
+  const { finished, dropped } = state.tally;
+  const lastFew = state.groups.length - finished - dropped <= lastFewMax;
+  for (;;) {
+    const next = state.ready.take(slots, lastFew);
+    if (next === undefined) return taken;
     taken.push(state.groups[next] as Group);
   }
-  return taken;
 };
 
 const reachesOut = (entry: Entry | undefined): boolean => {

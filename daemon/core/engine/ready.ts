@@ -1,7 +1,9 @@
 /**
  * The ready queue: workgroups whose next task may start, best first. Smaller priority first; within
- * a priority the one that is furthest (it frees others soonest); then by position, so that the same
- * run always chooses alike. A lane holds what shares a limit: one step at one remote.
+ * a priority the one that is furthest (its VMs are up, and free others, soonest), or, of the last
+ * few of a run, the one that has most before it, lest slots stand idle for it in the end; then by
+ * position, so that the same run always chooses alike. A lane holds what shares a limit: one step
+ * at one remote.
  */
 import { Heap, type Ranked } from './heap.ts';
 
@@ -52,12 +54,16 @@ export class ReadyQueue {
     this.#size--;
   }
 
-  /** The best workgroup whose lane has room; it leaves the queue and takes a slot. */
-  take(slots: Slots): number | undefined {
+  /**
+   * The best workgroup whose lane has room; it leaves the queue and takes a slot. `lastFew`: there
+   * are not many others to come.
+   */
+  take(slots: Slots, lastFew = false): number | undefined {
     let best: Lane | undefined;
     let bestRank = Number.POSITIVE_INFINITY;
     for (const lane of this.#lanes) {
-      const rank = this.#firstRank(lane);
+      const longer = lastFew ? 2 * lane.step * positionsMax : 0;
+      const rank = this.#firstRank(lane) + longer;
       if (rank >= bestRank || !slots.room(lane.remoteId, lane.step)) continue;
       best = lane;
       bestRank = rank;
