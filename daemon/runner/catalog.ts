@@ -7,6 +7,7 @@ import type { RemoteEvidence } from '../core/inventory.ts';
 import { judgedMax } from '../core/limits.ts';
 import { emptySystem, foldSystem, type SystemEntry, type SystemState } from '../core/system.ts';
 import { type Append, type Journal, JournalError } from '../journal/journal.ts';
+import { Lines } from './lines.ts';
 import { decode, encode, entriesPerReadMax, systemStream } from './streams.ts';
 
 /** Others appended what changes how a request is to be judged. */
@@ -22,6 +23,7 @@ export class Catalog {
   readonly #journal: Journal;
   /** Journals of many members: one append or reading at a time. */
   #line: Promise<unknown> = Promise.resolve();
+  readonly #again = new Lines();
   /** Entries of other members, not handed on yet. */
   #foreign: SystemEntry[] = [];
   #nextSeq = 1;
@@ -57,13 +59,14 @@ export class Catalog {
 
   /**
    * Judges a request by a state that lacks nothing, and again when what it was judged by has
-   * changed before its entries landed. Throws CATALOG_MOVED when that goes on.
+   * changed before its entries landed; those who judge again do it one after the other, or each
+   * would be in the way of all. Throws CATALOG_MOVED when that goes on.
    */
   async judged<T>(judge: () => Promise<T>): Promise<T> {
+    const judgeNow = () => this.#judgeOnce(judge);
     for (let times = 1; ; times++) {
-      await this.refresh();
       try {
-        return await judge();
+        return await (times === 1 ? judgeNow() : this.#again.run('', judgeNow));
       } catch (error) {
         const again = error instanceof SiteswapError && error.reason === 'CATALOG_MOVED';
         if (!again || times === judgedMax) throw error;
@@ -74,6 +77,11 @@ export class Catalog {
   /** The same request was here before: a member that did it may have died before it said so. */
   isDone(requestId: string | undefined): boolean {
     return requestId !== undefined && this.state.doneRequests.has(requestId);
+  }
+
+  async #judgeOnce<T>(judge: () => Promise<T>): Promise<T> {
+    await this.refresh();
+    return judge();
   }
 
   /** Number of the next entry. */

@@ -38,6 +38,8 @@ const free: Claim = { kind: 'free' };
 export class Claimant implements Claims {
   readonly #parts: ClaimantParts;
   readonly #rivals: readonly string[];
+  /** What is known of others from before the run was opened may not be acted on. */
+  readonly #sinceMs: number;
   /** Workgroups that have not begun, and what is known of them; undefined: not yet. */
   readonly #asked = new Map<number, Claim | undefined>();
   /** Workgroups in whose way nobody is, for good: what was released is not claimed again. */
@@ -52,6 +54,7 @@ export class Claimant implements Claims {
   constructor(parts: ClaimantParts) {
     this.#parts = parts;
     this.#rivals = parts.state.started.rivals ?? [];
+    this.#sinceMs = parts.clock.now();
   }
 
   stop(): void {
@@ -134,7 +137,7 @@ export class Claimant implements Claims {
   /** True: something is to be decided anew. */
   async #lookOnce(): Promise<boolean> {
     const { state, rivals } = this.#parts;
-    const states = await rivals.states(this.#rivals);
+    const states = await rivals.states(this.#rivals, this.#sinceMs);
     let changed = false;
     for (const [index, known] of [...this.#asked]) {
       if (known !== undefined && known.kind !== 'waits') continue;

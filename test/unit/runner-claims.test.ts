@@ -155,3 +155,14 @@ test('what a later run counts as done is not undone: the first one is stuck on i
     ['lab-a/cg-0002'],
   );
 });
+
+test('64 plans of one group, started at once → each is a run, and one of them moves the group', async (t) => {
+  const made = await rig({ groups: 1, vms: 2 });
+  const planIds = Array.from({ length: 64 }, (_, n) => `plan-${n}`);
+  for (const planId of planIds) await made.engine.createPlan(planOf(planId, [1, 1], 2));
+  const runIds = await Promise.all(planIds.map((planId) => start(made, planId)));
+  await Promise.all(runIds.map((runId) => untilRest(made.engine, runId)));
+  for (const runId of runIds) t.deepEqual(await resultOf(made, runId), succeeded);
+  t.deepEqual(await timesDone(made, 'powerOn'), [1, 1]);
+  t.deepEqual(await timesDone(made, 'failover'), [1]);
+});
