@@ -143,6 +143,27 @@ export const paths: Readonly<Record<string, Shows>> = {
     doneLater('live-migrate'),
   ),
   'S3 what stands at the destination cannot be asked': faultAt('adopt-migrated'),
+  'S2 a copy that is made fails: the VM stays where it is': faultAt('mirror-disks'),
+  'S2 nobody hears of the cut-over: settled done': settled(
+    ({ done }, step) => step === 'cut-over' && done !== '',
+  ),
+  'S2 the source cannot be removed: it is tried again': both(
+    faultAt('remove-source-disks'),
+    doneLater('remove-source-disks'),
+  ),
+  'S6 in other hands: waited for': ({ entries }) =>
+    entries.some((entry) => entry.type === 'claim-waits' && entry.runIds.length > 0),
+  'S6 given up by the first: done by the one that waits': both(
+    ended('abandoned'),
+    ended('succeeded'),
+    ({ entries }) => !entries.some(({ type }) => type === 'done-elsewhere'),
+  ),
+  'S6 done by another: skipped and named': ({ entries }) =>
+    entries.some(({ type }) => type === 'done-elsewhere'),
+  'S6 counted by another: not undone, stuck': both(
+    ({ entries }) => entries.some(({ type }) => type === 'undo-refused'),
+    parked('stuck'),
+  ),
   'S6 every call arrives twice: one effect': ended('succeeded'),
   'S6 the same initiator again: counted as done': both(
     settled(({ done }) => done !== ''),

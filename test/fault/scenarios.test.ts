@@ -6,8 +6,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { z } from 'zod';
-import type { Entry } from '../../daemon/core/entries.ts';
-import type { Mode } from '../../daemon/core/plan.ts';
+import { decisions, type Entry } from '../../daemon/core/entries.ts';
+import type { Mode, Plan } from '../../daemon/core/plan.ts';
 import type { PolicyAction } from '../../daemon/core/policy.ts';
 import { defaultOptions } from '../../daemon/planner/defaults.ts';
 import { parseScenario } from '../../sdk/scenario/file.ts';
@@ -24,7 +24,10 @@ const expectation = z.looseObject({
   expect: z.strictObject({
     /** Two stretched devices in place of two pairs; their VMs go live. */
     stretched: z.boolean().default(false),
+    /** Of a plan; or `storage-migration`: the disks of the first VM go to the second group. */
     mode: z.string(),
+    /** A second plan over the second group runs meanwhile; then a person decides for the first. */
+    rival: z.enum(decisions).optional(),
     after: z.array(z.string()).default([]),
     /** A site that is lost, and declared so, before the run. */
     lost: z.string().optional(),
@@ -62,6 +65,42 @@ const worldOf = ({ stretched }: Expectation) =>
 const entriesOf = async ({ journal }: Rig, runId: string): Promise<Entry[]> =>
   (await journal.read(runId, 1, 100_000)).map(({ body }) => JSON.parse(body) as Entry);
 
+/** Storage is through once the VMs on it are: what another run is to count as done has none. */
+const planOf = ({ rival }: Expectation, ids?: { id: string }): Plan => {
+  const plan = planFor(2, 2, ids);
+  if (rival === undefined) return plan;
+  const [first, second] = plan.protectionGroups.map((one, at) => ({
+    ...one,
+    ...(at === 1 && rival === 'rollback' && { vms: [] }),
+  }));
+  if (first === undefined || second === undefined) throw new Error('two groups were expected');
+  return { ...plan, protectionGroups: ids === undefined ? [first, second] : [second] };
+};
+
+const start = async ({ engine }: Rig, mode: string, policies = {}, planId = 'payroll') => {
+  const who = { requester: 'x', requestKey: '' };
+  if (mode !== 'storage-migration') {
+    return (await engine.startRun({ planId, mode: mode as Mode, policies, ...who })).runId;
+  }
+  const moves = [{ vmId: 'vm-00001', fromDatastoreId: '', toDatastoreId: 'ds-0002-1' }];
+  return (await engine.startStorageMigration({ computeId: 'lab-compute-a', moves, ...who })).runId;
+};
+
+/** A run of the other plan, over what the first one is parked with; then a person decides. */
+const meanwhile = async (made: Rig, runId: string, expect: Expectation) => {
+  const { engine } = made;
+  const { mode, rival = 'retry' } = expect;
+  await engine.createPlan(planOf(expect, { id: 'other' }));
+  const other = await start(made, mode, {}, 'other');
+  const over = untilRest(engine, other);
+  const { cursor } = await engine.getRun(runId, 'basic');
+  if (rival === 'rollback') await over;
+  await engine.resumeRun(runId, { requester: 'x', decision: rival, policies: {} });
+  await untilRest(engine, runId, cursor);
+  await over;
+  return other;
+};
+
 for (const file of files) {
   test(`scenario: ${file} → ends as it says, and each rule did something`, async (t) => {
     const { scenario, expect } = readOf(file);
@@ -71,13 +110,12 @@ for (const file of files) {
     const made = await rig({ vms: 2, time, ...worldOf(expect) });
     const { engine } = made;
     const run = async (asked: string, chosen = {}) => {
-      const request = { planId: 'payroll', mode: asked as Mode, requester: 'x', requestKey: '' };
-      const { runId } = await engine.startRun({ ...request, policies: chosen });
+      const runId = await start(made, asked, chosen);
       await untilRest(engine, runId);
       return runId;
     };
     const options = { ...defaultOptions, liveMigration: expect.stretched };
-    await time.through(engine.createPlan(planFor(2, 2, { options })));
+    await time.through(engine.createPlan({ ...planOf(expect), options }));
     for (const earlier of after) await time.through(run(earlier));
     if (lost !== undefined) {
       await time.through(made.lab.loseSite(lost));
@@ -90,6 +128,7 @@ for (const file of files) {
       { rules: [], otherwise: action as unknown as PolicyAction },
     ]);
     const runId = await time.through(run(mode, Object.fromEntries(chosen)));
+    const others = expect.rival ? [await time.through(meanwhile(made, runId, expect))] : [];
     const view = await engine.getRun(runId, 'full');
     t.is(view.status, status as typeof view.status, view.attention);
     t.is(view.result, result as typeof view.result);
@@ -101,7 +140,8 @@ for (const file of files) {
         .filter((name) => !idle.includes(name))
         .sort(),
     );
-    const entries = await entriesOf(made, runId);
+    const streams = await Promise.all([runId, ...others].map((id) => entriesOf(made, id)));
+    const entries = streams.flat();
     const [first] = entries;
     if (first?.type !== 'run-started') return t.fail('the run has no beginning');
     for (const path of expect.reaches) {
