@@ -1,19 +1,10 @@
 /** From the command line of `siteswap daemon` to a running daemon, and from a signal to its end. */
 import { Command } from 'commander';
-import { ConfigError, loadConfig } from './config.ts';
-import { SiteswapError } from './core/errors.ts';
-import { JournalError } from './journal/journal.ts';
+import { endBySignal, exitUsage, refusalOf } from './command.ts';
+import { loadConfig } from './config.ts';
 import type { JournalThread } from './journal/sqlite.ts';
-import { withSources } from './stack.ts';
 import { openJournal } from './stores.ts';
 import { version } from './version.ts';
-
-/** As in sysexits.h: the caller's configuration, or something the daemon needs is not to be had. */
-const exitConfig = 78;
-const exitUnavailable = 69;
-
-/** Wrong usage, as for every other command. */
-const exitUsage = 2;
 
 /**
  * For tests of crashes, and off unless it is set: SIGKILL from inside when this many more entries
@@ -28,17 +19,7 @@ interface Options {
   readonly member?: string;
 }
 
-const stackOf = (error: unknown): string =>
-  (error instanceof Error && error.stack) || String(error);
-
-/** Troubles that a person can mend are told in words; a defect shows where it happened. */
-const refuse = (error: unknown): never => {
-  const known = [ConfigError, JournalError, SiteswapError].some((type) => error instanceof type);
-  const hint = error instanceof SiteswapError ? `\n${error.hint}` : '';
-  const text = known ? `${(error as Error).message}${hint}` : withSources(stackOf(error));
-  process.stderr.write(`siteswap daemon: ${text}\n`);
-  process.exit(error instanceof ConfigError ? exitConfig : exitUnavailable);
-};
+const refuse = refusalOf('siteswap daemon');
 
 const run = async ({ config, ...overrides }: Options, thread: JournalThread): Promise<void> => {
   const known = loadConfig(config, overrides);
@@ -49,11 +30,7 @@ const run = async ({ config, ...overrides }: Options, thread: JournalThread): Pr
   ]);
   const daemon = await createDaemon(known, { journal });
   process.stdout.write(`ready ${daemon.addresses.join(' ')}\n`);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      daemon.stop().then(() => process.exit(0), refuse);
-    });
-  }
+  endBySignal(() => daemon.stop(), refuse);
 };
 
 /** Reads the command line of this process. `thread`: for its journal. Ends the process itself. */

@@ -71,8 +71,9 @@ const newestFirst = ({ startedAtMs, runId }: RunSummary): string =>
 
 const end = new Encoded(WatchRunResponse.encode({ events: [], progress: [], last: true }).finish());
 
-async function* watch(
-  engine: Engine,
+/** The events of a run, encoded, to its end. */
+export async function* watchRun(
+  engine: Pick<Engine, 'watchRun'>,
   encoder: EventEncoder,
   request: { readonly runId: string; readonly cursor: number },
   { signal }: Call,
@@ -104,7 +105,7 @@ export const runService = (engine: Engine, calls: Calls): Service => {
       const page = pageOf(list, sortedBy(runs, newestFirst), newestFirst, request);
       return { runs: page.items.map(summaryTo), nextPageToken: page.nextPageToken };
     },
-    watchRun: (request, call) => watch(engine, encoder, request, call),
+    watchRun: (request, call) => watchRun(engine, encoder, request, call),
     resumeRun: async (request, call) => {
       await resume(engine, request, call);
       return {};

@@ -5,8 +5,8 @@ import type { Logger } from 'pino';
 import type { Secret } from '../../sdk/plugin/config.ts';
 import { SiteswapError } from '../core/errors.ts';
 import type { Engine } from '../runner/service.ts';
-import { Calls } from './calls.ts';
-import { addHealth } from './health.ts';
+import { Calls, type Service } from './calls.ts';
+import { addHealth, type HealthParts } from './health.ts';
 import { injectionService } from './injection-service.ts';
 import { stopMsMax, transportBytesMax } from './limits.ts';
 import { type Address, listen } from './listen.ts';
@@ -50,22 +50,28 @@ const close = async (server: Server, log: Logger): Promise<void> => {
   server.forceShutdown();
 };
 
-export const createApi = (parts: ApiParts): Api => {
-  const { engine, listen: address, log, version, injector, passOn } = parts;
+/** A server of services, whoever answers behind them. */
+export interface ServerParts {
+  readonly services: (calls: Calls) => readonly Service[];
+  readonly listen: Address;
+  readonly log: Logger;
+  readonly version: string;
+  readonly health: HealthParts;
+  readonly passOn?: PassOn | undefined;
+}
+
+export const createServer = (parts: ServerParts): Api => {
+  const { listen: address, log, version, passOn, health: asked } = parts;
   // What the transport has to say belongs into the log, not onto the daemon's stderr.
   setLogger({ error: (...words) => log.warn({ words: words.map(String) }, 'transport') });
   const server = new Server({ 'grpc.max_receive_message_length': transportBytesMax });
-  const calls = new Calls({ log, version, injecting: () => engine.injections.on, passOn });
+  const calls = new Calls({ log, version, injecting: asked.injecting, passOn });
   const names = new Set<string>();
-  for (const make of [...services, injectionService(injector)]) {
-    const { definition, implementation } = make(engine, calls);
+  for (const { definition, implementation } of parts.services(calls)) {
     server.addService(definition, implementation);
     for (const { path } of Object.values(definition)) names.add(path.split('/')[1] as string);
   }
-  const health = addHealth(server, [...names], {
-    held: () => engine.health().journal.held,
-    injecting: () => engine.injections.on,
-  });
+  const health = addHealth(server, [...names], asked);
   addReflection(server);
 
   return {
@@ -88,3 +94,14 @@ export const createApi = (parts: ApiParts): Api => {
     },
   };
 };
+
+export const createApi = ({ engine, injector, ...parts }: ApiParts): Api =>
+  createServer({
+    ...parts,
+    services: (calls) =>
+      [...services, injectionService(injector)].map((make) => make(engine, calls)),
+    health: {
+      held: () => engine.health().journal.held,
+      injecting: () => engine.injections.on,
+    },
+  });

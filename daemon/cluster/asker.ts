@@ -33,6 +33,9 @@ interface Asked extends Question {
   attempt: number;
 }
 
+/** How often the member of an answer that has begun is looked for. */
+const aliveLookMs = 2_000;
+
 const shared: Place = { kind: 'shared' };
 
 interface AskerParts {
@@ -75,7 +78,7 @@ export class Asker {
         answered = report.last;
         if (report.body !== undefined) yield report.body;
         if (report.last) return;
-        report = await this.#next(asked);
+        report = await this.#next(asked, report.memberId);
       }
     } finally {
       this.#pending.delete(id);
@@ -184,11 +187,20 @@ export class Asker {
     return this.#again(asked, shared);
   }
 
-  /** The next part of an answer that has begun: it may come at any time, while somebody waits. */
-  async #next(asked: Asked): Promise<Report | undefined> {
-    const report = await asked.pending.next(this.#left(asked), asked.signal);
-    if (report === undefined && !asked.signal.aborted) throw this.#late(asked);
-    return report;
+  /**
+   * The next part of an answer that has begun: it may come at any time, while somebody waits and
+   * the member that says it is alive.
+   */
+  async #next(asked: Asked, memberId: string): Promise<Report | undefined> {
+    const { pending, signal } = asked;
+    for (;;) {
+      const report = await pending.next(Math.min(this.#left(asked), aliveLookMs), signal);
+      if (report !== undefined || signal.aborted) return report;
+      if (this.#left(asked) <= 0) throw this.#late(asked);
+      const alive = await this.#parts.queues.alive().catch(held);
+      if (alive.includes(memberId)) continue;
+      throw new SiteswapError('NO_MEMBER', `member "${memberId}" died while it was answering`);
+    }
   }
 
   async #put(asked: Asked, place: Place): Promise<void> {

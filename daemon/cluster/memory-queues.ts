@@ -105,6 +105,10 @@ export class MemoryQueues implements Queues {
     return { open: this.#gone.some(({ drives }) => drives(runId)) };
   }
 
+  async alive(): Promise<readonly string[]> {
+    return this.#stopped ? [] : [...this.#members.keys()];
+  }
+
   async executed(memberId: string): Promise<readonly string[]> {
     return [...(this.#executed.get(memberId) ?? [])];
   }

@@ -144,6 +144,10 @@ export const sweepSql = `
       AND j.locked_at < clock_timestamp() - interval '10 s'
       AND NOT EXISTS (SELECT 1 FROM siteswap_queue.pool p WHERE p.id = j.locked_by)))`;
 
+export const aliveSql = `
+  SELECT DISTINCT p.member FROM siteswap_queue.pool p
+  JOIN siteswap.member m ON m.writer = p.writer WHERE ${alive}`;
+
 export const executedSql = 'SELECT run FROM siteswap_queue.executed WHERE member = $1';
 
 export const keepExecutedSql = `

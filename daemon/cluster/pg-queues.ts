@@ -186,6 +186,11 @@ class PgQueues implements Queues {
     return { open: row?.open === true, ...(memberId == null ? {} : { memberId }) };
   }
 
+  async alive(): Promise<readonly string[]> {
+    const rows = await this.#line.ask(sql.aliveSql, [], 'alive');
+    return rows.map(({ member }) => member as string);
+  }
+
   async executed(memberId: string): Promise<readonly string[]> {
     const rows = await this.#line.ask(sql.executedSql, [memberId]);
     return rows.map(({ run }) => run as string);

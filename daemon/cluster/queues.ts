@@ -104,6 +104,8 @@ export interface Queues {
   /** Nobody waits any more: what is not begun is not begun. */
   forget(requestId: string): Promise<void>;
   standing(runId: string): Promise<Standing>;
+  /** Members that take requests. */
+  alive(): Promise<readonly string[]>;
   /** Runs that a member has executed before: kept across its restarts. */
   executed(memberId: string): Promise<readonly string[]>;
   keepExecuted(memberId: string, runIds: readonly string[]): Promise<void>;

@@ -260,7 +260,7 @@ export const errorTable = {
   NO_MEMBER: {
     code: 'UNAVAILABLE',
     owner: 'engine',
-    meaning: 'No member of the cluster is alive to take the request.',
+    meaning: 'No member is alive to take the request, or the one that was answering died.',
     next: 'Start one; `siteswap members` shows who is alive. Then repeat.',
   },
   MEMBER_NOT_FOUND: {

@@ -4,7 +4,7 @@
  */
 
 import { aboutOf } from '../core/about.ts';
-import { begin, fold, foldAll } from '../core/engine/fold.ts';
+import { begin } from '../core/engine/fold.ts';
 import { reportOf } from '../core/engine/report.ts';
 import type { RunState } from '../core/engine/state.ts';
 import { summaryOf, viewOf } from '../core/engine/view.ts';
@@ -18,6 +18,7 @@ import type { RunReport, RunSummary, RunView } from '../core/view.ts';
 import type { EventPage } from '../feed/page.ts';
 import { Agent } from './agent.ts';
 import type { AgentParts } from './agent-parts.ts';
+import { descriptionOf, foldRun } from './describe.ts';
 import type { EndedRuns } from './ended.ts';
 import { OpenRuns } from './open-runs.ts';
 import type { Keeper } from './retention.ts';
@@ -221,14 +222,7 @@ export class Runs {
   }
 
   async #fold(runId: string): Promise<RunState> {
-    let state: RunState | undefined;
-    for await (const page of pagesOf(this.#parts.journal, runId)) {
-      for (const { body } of page) {
-        const entry = decode<Entry>(body);
-        if (state === undefined) state = foldAll([entry]);
-        else fold(state, entry);
-      }
-    }
+    const state = await foldRun(this.#parts.journal, runId);
     if (state !== undefined) return state;
     this.expectKnown(runId);
     throw new Error(`run ${runId} has no entries`);
@@ -274,20 +268,7 @@ export class Runs {
   }
 
   async describe(runId: string): Promise<RunDescription> {
-    const state = await this.state(runId);
-    const { started, frozen } = state;
-    const itemsOf = frozen.workgroups.map(({ items }) => items.map(({ id }) => id));
-    return {
-      runId,
-      planId: frozen.planId,
-      mode: frozen.mode,
-      requester: started.requester,
-      initiatorId: started.initiatorId,
-      startedAtMs: started.at,
-      lostSites: started.lostSites,
-      steps: frozen.steps.map(({ name }) => name),
-      workgroups: state.groups.map(({ id, origin }) => ({ id, itemIds: itemsOf[origin] ?? [] })),
-    };
+    return descriptionOf(await this.state(runId));
   }
 
   /** Newest first; ended runs are told from the catalog alone. */

@@ -31,6 +31,7 @@ First steps:
 /** The launcher starts these as programs of their own. */
 const launched = {
   daemon: 'run the daemon',
+  front: 'pass requests on to the members of a cluster',
   journal: 'copy a journal into a database, or back',
 };
 

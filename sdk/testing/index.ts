@@ -57,6 +57,8 @@ export interface StartOptions {
   readonly stateDir?: string;
   /** The `siteswap` launcher. Default: SITESWAP_BIN, this checkout's, or the one on PATH. */
   readonly launcher?: string;
+  /** `front`: a balancer in front of members, which `config` names the database of. */
+  readonly program?: 'daemon' | 'front';
   /** More environment for the daemon. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -90,6 +92,7 @@ class PrivateDaemon implements TestDaemon {
   readonly stateDir: string;
   readonly #directory: string;
   readonly #launcher: string;
+  readonly #program: 'daemon' | 'front';
   readonly #env: NodeJS.ProcessEnv;
   readonly #log: string[] = [];
   #config: DaemonConfig;
@@ -99,6 +102,7 @@ class PrivateDaemon implements TestDaemon {
     this.#config = config;
     this.#directory = directory;
     this.#launcher = findLauncher(options.launcher);
+    this.#program = options.program ?? 'daemon';
     this.#env = { ...process.env, ...options.env };
     this.stateDir = options.stateDir ?? join(directory, 'state');
     this.address = options.listen ?? `unix:${join(directory, 'd.sock')}`;
@@ -118,7 +122,7 @@ class PrivateDaemon implements TestDaemon {
     const config = join(this.#directory, 'config.yaml');
     // JSON is YAML, so nothing has to be translated.
     await writeFile(config, JSON.stringify(this.#config, null, 2));
-    const args = ['--config', config, '--state', stateDir, '--listen', address];
+    const args = [this.#program, '--config', config, '--state', stateDir, '--listen', address];
     const daemon = new DaemonProcess(this.#launcher, args, { ...this.#env, ...env });
     this.#log.push(...(this.#process?.log ?? []));
     this.#process = daemon;

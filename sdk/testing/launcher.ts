@@ -25,8 +25,9 @@ export class DaemonProcess {
   readonly #killAtExit = () => this.#child.kill('SIGKILL');
   #end: string | undefined;
 
+  /** `args` begin with the program: `daemon` or `front`. */
   constructor(launcher: string, args: readonly string[], env: NodeJS.ProcessEnv) {
-    const child = spawn(launcher, ['daemon', ...args], {
+    const child = spawn(launcher, [...args], {
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

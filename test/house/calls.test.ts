@@ -57,7 +57,8 @@ const bans: readonly Ban[] = [
     pattern: /\bprocess\.exit\s*\(/,
     instead: 'return, or set process.exitCode in main.ts',
     where: ours,
-    except: /(^|\/)(main|process|vm|journal-command)\.ts$|^daemon\/workers\/thread\.ts$|^test\//,
+    except:
+      /(^|\/)(main|process|vm|command|[a-z]+-command)\.ts$|^daemon\/workers\/thread\.ts$|^test\//,
     bad: 'process.exit(1);',
     good: 'process.exitCode = 1;',
   },

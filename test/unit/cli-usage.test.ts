@@ -17,7 +17,7 @@ test('siteswap --help → every command, the daemon among them, and the exit cod
   const { exit, out } = await siteswap('--help');
   t.is(exit, 0);
   const words =
-    'daemon journal plugins sites arrays devices vms datastores plan run runs watch report resume cancel ' +
+    'daemon front journal plugins sites arrays devices vms datastores plan run runs watch report resume cancel ' +
     'site device call completion';
   for (const command of words.split(' '))
     t.regex(out, new RegExp(`^  ${command} {2,}`, 'm'), command);
@@ -32,7 +32,7 @@ test('siteswap --version → the version alone, exit 0', async (t) => {
 test('siteswap COMMAND --help → examples on every command', async (t) => {
   const program = await buildProgram(new Cli(paper()), []);
   const ours = program.commands.filter(
-    (command) => !/^(daemon|journal|complete)$/.test(command.name()),
+    (command) => !/^(daemon|front|journal|complete)$/.test(command.name()),
   );
   for (const command of ours.flatMap(leaves)) {
     const path = [command.parent?.parent ? command.parent.name() : '', command.name()];

@@ -1,0 +1,35 @@
+/** What the programs of the launcher have in common: how they refuse, and how they end. */
+import { ConfigError } from './config.ts';
+import { SiteswapError } from './core/errors.ts';
+import { JournalError } from './journal/journal.ts';
+import { withSources } from './stack.ts';
+
+/** As in sysexits.h: the caller's configuration, or something that is needed is not to be had. */
+const exitConfig = 78;
+const exitUnavailable = 69;
+
+/** Wrong usage, as for every other command. */
+export const exitUsage = 2;
+
+const stackOf = (error: unknown): string =>
+  (error instanceof Error && error.stack) || String(error);
+
+/** Troubles that a person can mend are told in words; a defect shows where it happened. */
+export const refusalOf =
+  (program: string) =>
+  (error: unknown): never => {
+    const known = [ConfigError, JournalError, SiteswapError].some((type) => error instanceof type);
+    const hint = error instanceof SiteswapError ? `\n${error.hint}` : '';
+    const text = known ? `${(error as Error).message}${hint}` : withSources(stackOf(error));
+    process.stderr.write(`${program}: ${text}\n`);
+    process.exit(error instanceof ConfigError ? exitConfig : exitUnavailable);
+  };
+
+/** Ends the process in order when somebody wants it to. */
+export const endBySignal = (stop: () => Promise<void>, refuse: (error: unknown) => never): void => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      stop().then(() => process.exit(0), refuse);
+    });
+  }
+};

@@ -1,0 +1,47 @@
+/** The program `siteswap front`: from its command line to a front, and from a signal to its end. */
+import { Command } from 'commander';
+import { endBySignal, exitUsage, refusalOf } from './command.ts';
+import { loadConfig } from './config.ts';
+import { createFront } from './front.ts';
+import { version } from './version.ts';
+
+interface Options {
+  readonly config: string;
+  readonly state?: string;
+  readonly listen?: readonly string[];
+}
+
+const refuse = refusalOf('siteswap front');
+
+const run = async ({ config, ...overrides }: Options): Promise<void> => {
+  const front = await createFront(loadConfig(config, overrides));
+  process.stdout.write(`ready ${front.addresses.join(' ')}\n`);
+  endBySignal(() => front.stop(), refuse);
+};
+
+await new Command('siteswap front')
+  .description(
+    'Speaks for the members of a cluster: takes every request of the contract and passes it on ' +
+      'to them through their database. It drives nothing, and keeps nothing.',
+  )
+  .version(version)
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitUsage))
+  .configureOutput({
+    outputError: (text, write) => {
+      write(`siteswap front: ${text.replace(/^error: /, '')}See \`siteswap front --help\`.\n`);
+    },
+  })
+  .requiredOption('--config <file>', 'configuration (YAML) of the members')
+  .option('--state <dir>', 'in place of the one in the configuration')
+  .option('--listen <address...>', 'unix:PATH or HOST:PORT (loopback), in place of the configured')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  siteswap front --config siteswap.yaml --listen unix:/run/siteswap/front.sock
+  siteswap --address unix:/run/siteswap/front.sock runs
+
+Exit codes: as for \`siteswap daemon\`.`,
+  )
+  .action((options: Options) => run(options).catch(refuse))
+  .parseAsync();
