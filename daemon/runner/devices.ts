@@ -41,9 +41,11 @@ export class DeviceList {
     return this.#devices;
   }
 
-  /** About how many there are: portions but the last are full. */
+  /** How many there are: portions but the last are full. */
   get count(): number {
-    return (this.portions.length - 1) * devicesPerMessageMax;
+    const last = this.portions.at(-1);
+    if (last === undefined) return 0;
+    return (this.portions.length - 1) * devicesPerMessageMax + devicesIn(last).length;
   }
 
   /** As `devices`, for once: nothing is kept. */

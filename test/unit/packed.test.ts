@@ -117,3 +117,22 @@ test('array evidence: journaled, compared and heard again as if it held objects'
   t.is(heardAt(packed, 9).observedAtMs, 9);
   t.deepEqual(heardAt(packed, 9).devices, [one]);
 });
+
+test('array evidence: few devices changed of a short list → only they are journaled', (t) => {
+  const remote = { id: 'a', kind: 'array', siteId: 's', pluginId: 'p' } as const;
+  const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'];
+  const heard = (changed: readonly string[], earlier?: ArrayEvidence) => {
+    const sizeBytes = (id: string) => (changed.includes(id) ? 5 : one.sizeBytes);
+    const given = ids.map((id) => ({ ...one, id, sizeBytes: sizeBytes(id) }));
+    const portions = portionsOf(packDevices(given, 500));
+    const list = new DeviceList(portions, earlier?.list);
+    return new ArrayEvidence({ remote, observedAtMs: 5, arrays: [] }, list);
+  };
+  const before = heard([]);
+  const few = heard(['c', 'd'], before).since(before);
+  t.deepEqual(
+    few?.devices.map(({ id }) => id),
+    ['c', 'd'],
+  );
+  t.is(heard(['c', 'd', 'e'], before).since(before), undefined, 'a third is as well said whole');
+});
