@@ -4,7 +4,10 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { drawer } from '../plugins/lab/chance.ts';
+import { listSchedule } from './bare/chains.ts';
 import type { Figure } from './figures.ts';
+import { tailedMs } from './latencies.ts';
 import type { Scale } from './scale.ts';
 import { sleptFile } from './slept.ts';
 import { vmsPerGroup, World } from './world.ts';
@@ -43,6 +46,10 @@ const span = async (groups: number, barrier: boolean): Promise<Span> => {
 export const tails = async ({ groupsMax }: Scale): Promise<readonly Figure[]> => {
   const flowing = await span(groupsMax, false);
   const barriers = await span(groupsMax, true);
+  const draw = drawer(1, 'latency');
+  let calls = 0;
+  const chains = (groupsMax * vmsPerGroup) / vmWorkgroupMax;
+  const free = listSchedule({ chains, steps, slots }, () => tailedMs(draw('', calls++)));
   const vms = (groupsMax * vmsPerGroup).toLocaleString('en');
   const name = `${vms} VMs × ${steps} steps, calls of 20 ms to 2 s`;
   const ideal = (of: Span) => ({ name: 'work ÷ capacity', value: of.idealMs });
@@ -53,6 +60,12 @@ export const tails = async ({ groupsMax }: Scale): Promise<readonly Figure[]> =>
       unit: 'ms',
       limit: ideal(flowing),
       wanted: { of: 'ratio', is: '≤', than: 1.05 },
+    },
+    {
+      name: `${name}: if only the calls took time`,
+      value: free.ms,
+      unit: 'ms',
+      limit: { name: 'work ÷ capacity', value: free.idealMs },
     },
     { name: `${name}: with barriers`, value: barriers.ms, unit: 'ms', limit: ideal(barriers) },
     {

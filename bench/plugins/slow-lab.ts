@@ -1,24 +1,15 @@
 /**
- * The lab with looks at VMs that take as long as those of real systems do: half of them 20 ms at
- * the most, few up to 2 s. The nth call takes the nth draw, whoever makes it, so that what all
- * calls of a run took is known: it is written down whenever none is under way.
+ * The lab with looks at VMs that take as long as those of real systems do. The nth call takes the
+ * nth draw, whoever makes it, so that what all calls of a run took is known: it is written down
+ * whenever none is under way.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { drawer } from '../../plugins/lab/chance.ts';
 import lab from '../../plugins/lab/index.ts';
+import { tailedMs } from '../latencies.ts';
 import { sleptFile } from '../slept.ts';
-
-const medianMs = 20;
-const tailMs = 2_000;
-/** So steep that one call in a hundred takes half a second or more. */
-const steepness = 16;
-
-const latencyMs = (draw: number): number =>
-  draw < 0.5
-    ? medianMs * (0.5 + draw)
-    : medianMs * (tailMs / medianMs) ** ((2 * draw - 1) ** steepness);
 
 const draw = drawer(1, 'latency');
 const state = process.env.SITESWAP_BENCH_STATE ?? '.';
@@ -30,7 +21,7 @@ let totalMs = 0;
 const look = lab.verbs.vmStatus as (call: object) => never;
 
 const slowly = async (call: object): Promise<never> => {
-  const ms = latencyMs(draw('', calls++));
+  const ms = tailedMs(draw('', calls++));
   underWay++;
   await sleep(ms);
   totalMs += ms;
