@@ -4,19 +4,10 @@
  */
 import type { Clock } from '../core/clock.ts';
 import type { Coordinates } from '../core/draw.ts';
-import type { PlacedRule } from '../gateway/wire.ts';
-import type {
-  Job,
-  ListingJob,
-  Pool,
-  QueryJob,
-  RemoteConfig,
-  ResultOf,
-  Staged,
-  TaskJob,
-} from '../workers/pool.ts';
+import type { Job, ListingJob, Pool, QueryJob, RemoteConfig, ResultOf } from '../workers/pool.ts';
 import type { Catalog } from './catalog.ts';
 import type { Draws } from './draws.ts';
+import { PoolLayer } from './pool-layer.ts';
 
 interface InjectingParts {
   readonly pool: Pool;
@@ -26,46 +17,23 @@ interface InjectingParts {
   readonly remotes: readonly RemoteConfig[];
 }
 
-export class InjectingPool implements Pool {
+export class InjectingPool extends PoolLayer {
   readonly #parts: InjectingParts;
   #requests = 0;
 
   constructor(parts: InjectingParts) {
+    super(parts.pool);
     this.#parts = parts;
   }
 
   run<J extends Job>(job: J): Promise<ResultOf<J>> {
-    const { pool, draws } = this.#parts;
-    if (!draws.on || job.kind === 'task' || job.kind === 'describe') return pool.run(job);
+    const isPlain = job.kind === 'task' || job.kind === 'describe';
+    if (isPlain || !this.#parts.draws.on) return this.pool.run(job);
     return this.#injecting(job) as Promise<ResultOf<J>>;
   }
 
-  stage(job: TaskJob, behind: TaskJob): Staged | undefined {
-    return this.#parts.pool.stage(job, behind);
-  }
-
-  setSiteLost(siteId: string, lost: boolean): void {
-    this.#parts.pool.setSiteLost(siteId, lost);
-  }
-
-  setWire(rules: readonly PlacedRule[]): Promise<void> {
-    return this.#parts.pool.setWire(rules);
-  }
-
-  wireHits(): ReadonlyMap<string, number> {
-    return this.#parts.pool.wireHits();
-  }
-
-  health() {
-    return this.#parts.pool.health();
-  }
-
-  close(): Promise<void> {
-    return this.#parts.pool.close();
-  }
-
   async #injecting<J extends ListingJob | QueryJob>(job: J): Promise<ResultOf<J>> {
-    const { pool, draws, clock, catalog } = this.#parts;
+    const { draws, clock, catalog } = this.#parts;
     this.#requests += 1;
     const runId = `request-${this.#requests}`;
     const at = this.#coordinates(runId, job);
@@ -80,7 +48,7 @@ export class InjectingPool implements Pool {
       }
       const carried = catalog.held || injections.length === 0 ? {} : { injections };
       const remembers = draws.remembers ? { remembers: true as const } : {};
-      const result = await pool.run<J>({ ...job, ...carried, ...remembers });
+      const result = await this.pool.run<J>({ ...job, ...carried, ...remembers });
       draws.heard(result as Parameters<Draws['heard']>[0], injections);
       return result;
     } finally {

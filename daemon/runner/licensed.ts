@@ -3,6 +3,7 @@
  * run is still this member's. What cannot go yet waits; what was taken away is never called.
  */
 import type { Job, Pool, ResultOf } from '../workers/pool.ts';
+import { PoolLayer } from './pool-layer.ts';
 
 export interface Licensing {
   /** The lease holds at this moment. */
@@ -18,25 +19,37 @@ export const licensedPool = (
   pool: Pool,
   lease: Licensing,
   epochOf: (runId: string) => number | undefined,
-): Pool => {
-  const isOurs = (job: Job): boolean => job.kind !== 'task' || epochOf(job.runId) === job.epoch;
-  const waitAndRun = async <J extends Job>(job: J): Promise<ResultOf<J>> => {
+): Pool => new LicensedPool(pool, lease, epochOf);
+
+class LicensedPool extends PoolLayer {
+  readonly #lease: Licensing;
+  readonly #epochOf: (runId: string) => number | undefined;
+
+  constructor(pool: Pool, lease: Licensing, epochOf: (runId: string) => number | undefined) {
+    super(pool);
+    this.#lease = lease;
+    this.#epochOf = epochOf;
+  }
+
+  /** A staged job begins by itself, when nobody looks at the lease. */
+  override stage(): undefined {
+    return undefined;
+  }
+
+  run<J extends Job>(job: J): Promise<ResultOf<J>> {
+    const mayGo = job.kind !== 'task' || (this.#lease.licensed && this.#isOurs(job));
+    return mayGo ? this.pool.run(job) : this.#waitAndRun(job);
+  }
+
+  #isOurs(job: Job): boolean {
+    return job.kind !== 'task' || this.#epochOf(job.runId) === job.epoch;
+  }
+
+  async #waitAndRun<J extends Job>(job: J): Promise<ResultOf<J>> {
+    const lease = this.#lease;
     while (!lease.licensed && !lease.left) await lease.granted();
-    if (!lease.left && isOurs(job)) return pool.run(job);
+    if (!lease.left && this.#isOurs(job)) return this.pool.run(job);
     // Whoever asked is gone, with the run or with this member: there is nobody to answer.
     return new Promise(() => {});
-  };
-  return {
-    // A staged job begins by itself, when nobody looks at the lease.
-    stage: () => undefined,
-    run: (job) => {
-      if (job.kind !== 'task' || (lease.licensed && isOurs(job))) return pool.run(job);
-      return waitAndRun(job);
-    },
-    setSiteLost: (siteId, lost) => pool.setSiteLost(siteId, lost),
-    setWire: (rules) => pool.setWire(rules),
-    wireHits: () => pool.wireHits(),
-    health: () => pool.health(),
-    close: () => pool.close(),
-  };
-};
+  }
+}

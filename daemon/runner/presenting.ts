@@ -11,7 +11,6 @@ import type { Datastore, Device } from '../../sdk/plugin/model.ts';
 import type { Clock } from '../core/clock.ts';
 import type { StorageItem } from '../core/frozen.ts';
 import { type Presentation, type Presentations, presentationsOf } from '../core/presentation.ts';
-import type { PlacedRule } from '../gateway/wire.ts';
 import { type End, type Ends, presentPaired } from '../present/ends.ts';
 import { presentShared } from '../present/shared.ts';
 import { packed } from '../workers/execute.ts';
@@ -28,6 +27,7 @@ import type {
   TaskJob,
 } from '../workers/pool.ts';
 import { Lookups } from './lookups.ts';
+import { PoolLayer } from './pool-layer.ts';
 
 interface PresentingParts {
   readonly pool: Pool;
@@ -46,13 +46,14 @@ export const presentingPool = (parts: PresentingParts): Pool => {
   return presentations.size === 0 ? parts.pool : new PresentingPool(parts, presentations);
 };
 
-class PresentingPool implements Pool {
+class PresentingPool extends PoolLayer {
   readonly #parts: PresentingParts;
   readonly #presentations: Presentations;
   readonly #remotes: ReadonlyMap<string, RemoteConfig>;
   readonly #lookups: Lookups;
 
   constructor(parts: PresentingParts, presentations: Presentations) {
+    super(parts.pool);
     this.#parts = parts;
     this.#presentations = presentations;
     this.#remotes = new Map(parts.remotes.map((remote) => [remote.id, remote]));
@@ -64,43 +65,23 @@ class PresentingPool implements Pool {
   }
 
   /** What a job has to be translated by is looked up when it is run, and not ahead. */
-  stage(job: TaskJob, behind: TaskJob): Staged | undefined {
-    return this.#named(job).size > 0 ? undefined : this.#parts.pool.stage(job, behind);
-  }
-
-  setSiteLost(siteId: string, lost: boolean): void {
-    this.#parts.pool.setSiteLost(siteId, lost);
-  }
-
-  setWire(rules: readonly PlacedRule[]): Promise<void> {
-    return this.#parts.pool.setWire(rules);
-  }
-
-  wireHits(): ReadonlyMap<string, number> {
-    return this.#parts.pool.wireHits();
-  }
-
-  health() {
-    return this.#parts.pool.health();
-  }
-
-  close(): Promise<void> {
-    return this.#parts.pool.close();
+  override stage(job: TaskJob, behind: TaskJob): Staged | undefined {
+    return this.#named(job).size > 0 ? undefined : super.stage(job, behind);
   }
 
   async #run(job: Job): Promise<ResultOf<Job>> {
-    if (job.kind === 'describe') return this.#parts.pool.run(job);
+    if (job.kind === 'describe') return this.pool.run(job);
     return job.kind === 'listing' ? this.#list(job) : this.#command(job);
   }
 
   async #list(job: ListingJob): Promise<ListingResult | JobFault> {
     const { verb, remoteId } = job;
     const isShown = verb === 'discoverDevices' && this.#presentations.has(remoteId);
-    if (!isShown && verb !== 'listDatastores') return this.#parts.pool.run(job);
+    if (!isShown && verb !== 'listDatastores') return this.pool.run(job);
     // What is shown depends on more than the list, which a plugin cannot vouch for.
     const { packedBy, page: asked, ...question } = job;
     const { since: _, ...page } = asked;
-    const result = await this.#parts.pool.run({ ...question, page });
+    const result = await this.pool.run({ ...question, page });
     if (result.kind === 'fault') return result;
     const { revision: __, ...told } = result;
     if (!isShown) return this.#datastores(job, told);
@@ -142,7 +123,8 @@ class PresentingPool implements Pool {
   }
 
   async #command(job: TaskJob | QueryJob): Promise<ResultOf<TaskJob | QueryJob>> {
-    const { pool, clock } = this.#parts;
+    const { pool } = this;
+    const { clock } = this.#parts;
     const named = this.#named(job);
     if (named.size === 0) return pool.run(job);
     const presentation = this.#presentations.get(job.remoteId);
