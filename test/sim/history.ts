@@ -64,6 +64,8 @@ export type What =
       readonly report: RunReport;
       readonly description: RunDescription;
     }
+  /** What became of somebody else's run, which has ended. */
+  | { readonly kind: 'told'; readonly runId: string; readonly report: RunReport }
   /** What the API lists of an array's devices, asked afresh. */
   | { readonly kind: 'listed'; readonly arrayId: string; readonly devices: readonly Device[] }
   /** The daemon itself found a defect. */

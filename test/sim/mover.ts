@@ -20,7 +20,12 @@ export interface MoveOrder {
 export interface MoverParts {
   readonly time: SimTime;
   readonly chance: Chance;
-  readonly ask: <T>(what: string, act: (engine: RunningEngine) => Promise<T>) => Promise<T | Error>;
+  /** `quiet`: the answer is not told. */
+  readonly ask: <T>(
+    what: string,
+    act: (engine: RunningEngine) => Promise<T>,
+    quiet?: boolean,
+  ) => Promise<T | Error>;
 }
 
 const requester = 'bob';

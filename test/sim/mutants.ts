@@ -67,6 +67,39 @@ const preferNothing: Patch = {
 
 export const mutants: readonly Mutant[] = [
   {
+    defect: 'runs that are open together know nothing of each other',
+    patches: [
+      {
+        module: 'daemon/core/claims',
+        find: 'if (alike.length === 0)',
+        put: 'if (alike.length >= 0)',
+      },
+    ],
+    caughtBy: 'no-operation-twice',
+  },
+  {
+    defect: 'what another run has in its hands is not waited for',
+    patches: [
+      {
+        module: 'daemon/core/engine/claims',
+        find: "return { kind: 'claimed' };",
+        put: "return { kind: 'released' };",
+      },
+    ],
+    caughtBy: 'no-operation-twice',
+  },
+  {
+    defect: 'what another run has done is done once more',
+    patches: [
+      {
+        module: 'daemon/core/engine/claims',
+        find: "else if (found.state.kind === 'done' && position !== undefined)",
+        put: "else if (found.state.kind === 'never')",
+      },
+    ],
+    caughtBy: 'no-operation-twice',
+  },
+  {
     defect: 'a VM whose placeholder stands at its destination counts as migrated',
     patches: [
       {

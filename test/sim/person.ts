@@ -13,6 +13,7 @@ import type { Chance } from './chance.ts';
 import { type Computer, siteOfRemote } from './computer.ts';
 import type { History } from './history.ts';
 import { type MoverParts, moveDisks } from './mover.ts';
+import { runNeighbour } from './neighbour.ts';
 import type { Scenario, WayHome } from './scenario.ts';
 import { drawPolicies, patient } from './scenario-policies.ts';
 import type { SimTime } from './time.ts';
@@ -65,9 +66,11 @@ export class Person {
 
   /** Everything that the scenario has a person do. */
   async work(): Promise<void> {
-    const { scenario, time, chance } = this.#parts;
-    const ask: MoverParts['ask'] = (what, act) => this.#ask(what, act);
-    const { move } = scenario;
+    const { scenario, time, chance, history, mend } = this.#parts;
+    const ask: MoverParts['ask'] = (what, act, quiet) => this.#ask(what, act, quiet);
+    const { move, neighbour } = scenario;
+    const other = { time, chance: chance.fork('neighbour'), ask, history, mend };
+    const beside = neighbour && runNeighbour(neighbour, other);
     const moved = move && moveDisks(move, { time, chance: chance.fork('move'), ask });
     if (move?.first === true) await moved;
     for (const mode of scenario.script) {
@@ -77,6 +80,7 @@ export class Person {
     }
     await this.#disaster;
     await moved;
+    await beside;
   }
 
   /** Cancels whatever runs. */

@@ -10,6 +10,7 @@ import { datastoreIdOf, type LabOptions } from '../../plugins/lab/spec.ts';
 import { Chance } from './chance.ts';
 import type { MoveOrder } from './mover.ts';
 import { drawFaults, type Effect, type Faults, type Trigger } from './scenario-faults.ts';
+import { drawNeighbour, type NeighbourOrder } from './scenario-neighbour.ts';
 import { drawPolicies } from './scenario-policies.ts';
 import { vmId, vmsTotal } from './vms.ts';
 
@@ -27,6 +28,8 @@ export interface Scenario {
   readonly present?: PresentedAs;
   /** A VM's disk goes to another datastore meanwhile. */
   readonly move?: MoveOrder;
+  /** Somebody else runs another plan over some of the same groups. */
+  readonly neighbour?: NeighbourOrder;
   /** After a disaster; absent: the lost site stays away. */
   readonly home?: WayHome;
   readonly threads: number;
@@ -174,7 +177,7 @@ export const drawScenario = (seed: number, present?: PresentedAs): Scenario => {
   });
   const home = drawHome(chance.fork('home'), faults);
   const move = calm ? undefined : drawMove(chance.fork('move'), world, plan);
-  return {
+  const alone = {
     seed,
     calm,
     ...shown,
@@ -186,4 +189,6 @@ export const drawScenario = (seed: number, present?: PresentedAs): Scenario => {
     threads: chance.between(1, 3),
     syncMsMax: chance.pick([2, 20, 500]),
   };
+  const neighbour = drawNeighbour(chance.fork('neighbour'), alone);
+  return neighbour === undefined ? alone : { ...alone, neighbour };
 };

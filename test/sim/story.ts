@@ -47,6 +47,11 @@ const words = (moment: Moment): string => {
       const told = notes.map((note) => `${note.itemId} ${note.state} (${note.why})`).join('; ');
       return `REST      ${status} ${result ?? ''} ${attention} [${told}]`;
     }
+    case 'told': {
+      const { run, items } = moment.report;
+      const said = items.map(({ itemId, outcome }) => `${itemId} ${outcome}`).join('; ');
+      return `TOLD      ${run.runId.slice(0, 6)} ${run.result ?? ''} [${said}]`;
+    }
     case 'listed': {
       const told = moment.devices.map(
         ({ id, direction, preferredSiteId }) => `${id} ${direction} ${preferredSiteId ?? ''}`,

@@ -22,6 +22,7 @@ import { preferenceFirst } from './preference.ts';
 import { returningWriterFails } from './returning-writers.ts';
 import { rightCopy } from './right-copy.ts';
 import { rollbackRestores } from './rollback.ts';
+import { noOperationTwice } from './twice.ts';
 import { neverTwoWriters } from './two-writers.ts';
 
 export const checkers = {
@@ -30,6 +31,7 @@ export const checkers = {
   'no-heartbeat-lost': noHeartbeatLost,
   'intent-before-call': intentsFirst,
   'done-once': doneOnce,
+  'no-operation-twice': noOperationTwice,
   'dependencies-first': dependenciesFirst,
   'no-call-to-lost-site': noCallToLostSite,
   'no-writer-at-final-sync': noWriterAtFinalSync,

@@ -1,0 +1,110 @@
+/**
+ * No operation twice among runs that are open together: at no moment does one run call an object on
+ * which a call of another is under way or can still take effect, and of each object at most one of
+ * them says in the end that it did it.
+ */
+import type { RunReport } from '../../../daemon/core/view.ts';
+import { readingVerbs } from '../../../sdk/plugin/verbs.ts';
+import type { Moment } from '../history.ts';
+import type { Checker } from './checker.ts';
+import { pending } from './pending.ts';
+import { keyOf, Runs } from './runs.ts';
+
+const reading: ReadonlySet<string> = new Set(readingVerbs);
+
+interface Flight {
+  readonly runId: string;
+  readonly remoteId: string;
+  readonly key: string;
+  readonly targetIds: ReadonlySet<string>;
+}
+
+/** Which runs were open at the same time as which. */
+class Together {
+  readonly #open = new Set<string>();
+  readonly #with = new Map<string, Set<string>>();
+
+  begin(runId: string): void {
+    this.#with.set(runId, new Set(this.#open));
+    for (const other of this.#open) this.#with.get(other)?.add(runId);
+    this.#open.add(runId);
+  }
+
+  end(runId: string): void {
+    this.#open.delete(runId);
+  }
+
+  has(one: string | undefined, other: string | undefined): boolean {
+    return this.#with.get(one ?? '')?.has(other ?? '') === true;
+  }
+}
+
+/** Accuses when two runs that were open together say that they did the same. */
+const toldBy = (together: Together) => {
+  /** Item → runs that say that they did it. */
+  const did = new Map<string, string[]>();
+  return (runId: string, report: RunReport): string | undefined => {
+    for (const { itemId, outcome } of report.items) {
+      if (outcome !== 'done') continue;
+      const before = did.get(itemId) ?? [];
+      const other = before.find((one) => together.has(runId, one));
+      did.set(itemId, [...before, runId]);
+      if (other !== undefined) return `${itemId} was done by run ${other} and by run ${runId}`;
+    }
+    return undefined;
+  };
+};
+
+export const noOperationTwice: Checker = ({ lab }) => {
+  const runs = new Runs();
+  const together = new Together();
+  const inFlight = new Map<number, Flight>();
+  const runOf = (initiatorId: string) => runs.by(initiatorId)?.started.runId;
+
+  const told = toldBy(together);
+
+  const called = (flight: Flight): string | undefined => {
+    const others = [...inFlight.values()].map((one) => ({ ...one, why: 'is under way' }));
+    const late = pending(lab).map((one) => ({ ...one, why: 'can still land' }));
+    for (const { remoteId, key, targetIds, why } of [...others, ...late]) {
+      const runId = runOf(keyOf(key).initiatorId);
+      if (remoteId !== flight.remoteId || !together.has(runId, flight.runId)) continue;
+      const hit = [...flight.targetIds].find((id) => targetIds.has(id));
+      if (hit !== undefined) return `${flight.key} of ${hit} while ${key} of another run ${why}`;
+    }
+    return undefined;
+  };
+
+  const call = (moment: Extract<Moment, { kind: 'call' }>): string | undefined => {
+    const { remoteId, key, verb, targetIds } = moment;
+    if (key === '' || reading.has(verb) || verb.startsWith('settle ')) return undefined;
+    const runId = runOf(keyOf(key).initiatorId);
+    if (runId === undefined) return undefined;
+    const flight = { runId, remoteId, key, targetIds: new Set(targetIds) };
+    const wrong = called(flight);
+    inFlight.set(moment.call, flight);
+    return wrong;
+  };
+
+  return (moment) => {
+    runs.see(moment);
+    switch (moment.kind) {
+      case 'landed':
+        if (moment.entry.type === 'run-started') together.begin(moment.stream);
+        if (moment.entry.type === 'run-ended') together.end(moment.stream);
+        return undefined;
+      case 'call':
+        return call(moment);
+      case 'heard':
+      case 'given-up':
+        inFlight.delete(moment.call);
+        return undefined;
+      case 'told':
+        return told(moment.runId, moment.report);
+      case 'rest':
+        return moment.view.status === 'ended' ? told(moment.runId, moment.report) : undefined;
+      default:
+        return undefined;
+    }
+  };
+};
