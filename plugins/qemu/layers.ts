@@ -4,10 +4,10 @@
  * survive SIGKILL, which a dirty bitmap does not (docs/decisions/0028).
  */
 import { execFile } from 'node:child_process';
-import { rm } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { RecoveryPoint } from '@siteswap/sdk/plugin';
+import type { RecoveryPoint, Snapshot } from '@siteswap/sdk/plugin';
 import { fileOf } from './array.ts';
 import type { Monitor } from './daemon.ts';
 import { makeDirectory, readJson } from './durable.ts';
@@ -203,9 +203,11 @@ export const freeze = async (
   await live(held);
 };
 
+const keptIn = ({ directory }: GroupAt): string => join(directory, 'kept');
+
 /** A copy of everything that the group holds, by itself, for people to look at. */
 const keepApart = async ({ at, state }: HeldGroup, name: string): Promise<void> => {
-  const folder = join(at.directory, 'kept', name);
+  const folder = join(keptIn(at), name);
   await makeDirectory(folder);
   for (const device of state.devices) {
     const from = imageOf(at, device, activeLayer(state).id);
@@ -215,7 +217,17 @@ const keepApart = async ({ at, state }: HeldGroup, name: string): Promise<void> 
 };
 
 export const dropKept = ({ at }: HeldGroup, name: string): Promise<void> =>
-  rm(join(at.directory, 'kept', name), { recursive: true, force: true });
+  rm(join(keptIn(at), name), { recursive: true, force: true });
+
+/** What was kept apart, oldest first. */
+export const keptOf = async (at: GroupAt): Promise<Snapshot[]> => {
+  const names = await readdir(keptIn(at)).catch(() => []);
+  const found = names.map(async (name) => {
+    const { mtimeMs } = await stat(join(keptIn(at), name));
+    return { name, atMs: Math.round(mtimeMs) };
+  });
+  return (await Promise.all(found)).sort((one, other) => one.atMs - other.atMs);
+};
 
 export interface Cut {
   /** The point that is left; absent: nothing is. */

@@ -30,7 +30,7 @@ import {
   withGroup,
   withPair,
 } from './group.ts';
-import { live } from './layers.ts';
+import { dropKept, keptOf, live } from './layers.ts';
 import { lastBytesMsMax } from './limits.ts';
 import { waitFor } from './locks.ts';
 import { operationIdOf } from './operations.ts';
@@ -57,6 +57,7 @@ type Call<V extends TargetVerb> = VerbCall<Session, V>;
 /** The verbs that take consistency groups and change something. */
 type GroupVerb =
   | Job['verb']
+  | 'removeSnapshot'
   | 'prepareFailover'
   | 'failover'
   | 'fence'
@@ -269,6 +270,13 @@ const prefer = (state: GroupState, siteId: string): Changed => {
   return { next: { ...state, preferredSiteId: siteId }, evidence: {} };
 };
 
+/** Only what is there by that very name: it comes from outside, and becomes part of a path. */
+const removeKept = async (held: HeldGroup, name: string): Promise<Changed> => {
+  const isThere = (await keptOf(held.at)).some((one) => one.name === name);
+  if (isThere) await dropKept(held, name);
+  return { next: held.state, evidence: {} };
+};
+
 const look =
   <V>(of: (at: GroupAt, call: Call<TargetVerb>) => Promise<V>) =>
   (call: Call<TargetVerb>) =>
@@ -288,6 +296,8 @@ export const arrayVerbs = {
   sync: longVerb('sync'),
   reverse: longVerb('reverse'),
   resync: longVerb('resync'),
+  listSnapshots: look(keptOf),
+  removeSnapshot: stateVerb('removeSnapshot', (held, { args }) => removeKept(held, args.name)),
   prepareFailover: changing('prepareFailover', prepareFailover, ({ state }) =>
     state.role === 'demoted' ? { lineage: state.lineage } : undefined,
   ),

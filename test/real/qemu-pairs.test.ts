@@ -188,11 +188,20 @@ test.serial(
     }
     const { snapshot } = await rig.must('a', 'resync', { changes: 'keep' });
     await atB.ended;
-    t.true(existsSync(join(rig.directory('b'), 'groups', 'g', 'kept', String(snapshot))));
+    const kept = join(rig.directory('b'), 'groups', 'g', 'kept', String(snapshot));
+    t.true(existsSync(kept));
     t.like(await rig.status('b'), { direction: 'incoming', access: 'read-only' });
     await atA.stop();
     await rig.unmount('a');
     await rig.must('a', 'sync');
+    t.is(await rig.equalAtRest(), identical);
+    t.deepEqual(await rig.kept('b'), [String(snapshot)]);
+    await rig.must('b', 'removeSnapshot', { name: '../..' });
+    t.true(existsSync(kept), 'a name is no path');
+    await rig.must('b', 'removeSnapshot', { name: String(snapshot) });
+    t.false(existsSync(kept));
+    t.deepEqual(await rig.kept('b'), []);
+    await rig.must('b', 'removeSnapshot', { name: String(snapshot) });
     t.is(await rig.equalAtRest(), identical);
   },
 );

@@ -145,7 +145,7 @@ test('events: what differs in workgroup and VM alone is one line', (t) => {
     workgroupId: `v${at}`,
     step,
     itemIds: [`vm-${at}`],
-    faults: [{ itemIds: [`vm-${at}`], fault: busy }],
+    faults: [{ itemIds: [`vm-${at}`], fault: { ...busy, message: `vm-${at} is locked` } }],
     action: {
       type: PolicyActionType.CONTINUE,
       reach: Reach.UNSPECIFIED,
@@ -154,12 +154,12 @@ test('events: what differs in workgroup and VM alone is one line', (t) => {
       delayMsMax: 0,
     },
   });
-  const text = 'busy (array): array-b is rebuilding [E42] → continue';
+  const text = (at: number) => `busy (array): vm-${at} is locked [E42] → continue`;
   t.deepEqual(
     lines([...Array.from({ length: 30 }, (_, at) => skipped(at)), skipped(31, 'register')]),
     [
-      `! v0, v1, v2 and 27 more power-on: vm-0, vm-1, vm-2 and 27 more: ${text}`,
-      `! v31 register: vm-31: ${text}`,
+      `! v0, v1, v2 and 27 more power-on: vm-0, vm-1, vm-2 and 27 more: ${text(0)}`,
+      `! v31 register: vm-31: ${text(31)}`,
     ],
   );
 });

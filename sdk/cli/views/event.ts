@@ -25,7 +25,8 @@ const policy = (event: RunEvent): Told | undefined => {
   const [first] = event.faults;
   const fault = first?.fault === undefined ? 'a fault' : faultText(first.fault);
   const because = event.because === '' ? '' : ` (${event.because})`;
-  return { text: `${fault} → ${actionText(event.action)}${because}`, itemIds: event.itemIds };
+  const text = `${fault} → ${actionText(event.action)}${because}`;
+  return { text, itemIds: first?.itemIds ?? [] };
 };
 
 const unknowable = (event: RunEvent): Told | undefined => {
@@ -93,11 +94,15 @@ export const tellingOf = (event: RunEvent): Telling | undefined => {
   };
 };
 
-/** What differs in workgroup and items alone is said once. */
+/** Without the names of its items, which faults like to repeat. */
+const sense = ({ step, text, itemIds }: Telling): string =>
+  JSON.stringify([step, itemIds.reduce((left, id) => left.replaceAll(id, '*'), text)]);
+
+/** What differs in workgroup and items alone is said once, in the words of the first. */
 const folded = (tellings: readonly Telling[]): readonly Telling[] => {
   const found = new Map<string, Telling>();
   for (const telling of tellings) {
-    const key = JSON.stringify([telling.step, telling.text]);
+    const key = sense(telling);
     const first = found.get(key);
     found.set(key, {
       ...(first ?? telling),

@@ -103,6 +103,15 @@ export class Rig {
     return ended?.fault;
   }
 
+  /** Names of the snapshots at one end. */
+  async kept(end: End): Promise<readonly string[]> {
+    const found = await this.array[end].value<readonly { name: string }[]>(
+      'listSnapshots',
+      group[end],
+    );
+    return (found ?? []).map(({ name }) => name);
+  }
+
   async status(end: End): Promise<DeviceStatus> {
     const found = await this.array[end].value<readonly DeviceStatus[]>('deviceStatus', group[end]);
     return found?.[0] as DeviceStatus;
