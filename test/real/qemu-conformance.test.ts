@@ -125,6 +125,7 @@ await conformance({
     'a secret in the config',
     'fixture hook part',
     'fixture hook slow',
+    'fixture move',
     'fixture stretched',
     'property stretched',
     'settle of mount',
