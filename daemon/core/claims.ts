@@ -78,7 +78,8 @@ const goesAlike = (frozen: FrozenRun, other: FrozenRun): boolean =>
   frozen.mode !== 'device' &&
   frozen.mode === other.mode &&
   frozen.planId !== other.planId &&
-  frozen.protectedSiteId === other.protectedSiteId;
+  frozen.protectedSiteId === other.protectedSiteId &&
+  frozen.recoverySiteId === other.recoverySiteId;
 
 /**
  * The runs, of those that are open, which do to some object what this one is about to do, in their

@@ -123,7 +123,13 @@ const checkFree = (
     return { id: item.id, field: `targets[${i}].id`, protected: end, recovery: end };
   });
   const planRuns = (context.openRuns ?? []).filter(({ frozen }) => frozen.mode !== 'device');
-  checkInUse({ mode: 'device', planId: '', protectedSiteId: siteId }, groups, planRuns, findings);
+  const intent = {
+    mode: 'device',
+    planId: '',
+    protectedSiteId: siteId,
+    recoverySiteId: siteId,
+  } as const;
+  checkInUse(intent, groups, planRuns, findings);
 };
 
 /** Freezes one storage verb on many targets, or says everything that is in its way. */

@@ -140,7 +140,13 @@ const checkFree = (
   const changing = openRuns.filter(
     ({ frozen: { mode } }) => mode !== 'test' && mode !== 'cleanup' && mode !== 'device',
   );
-  checkInUse({ mode: 'device', planId: '', protectedSiteId: siteId }, touched, changing, findings);
+  const intent = {
+    mode: 'device',
+    planId: '',
+    protectedSiteId: siteId,
+    recoverySiteId: siteId,
+  } as const;
+  checkInUse(intent, touched, changing, findings);
 };
 
 const workgroupOf = (items: readonly VmItem[], position: number, computeId: string) =>

@@ -137,7 +137,8 @@ const resolve = (
   const paths = pathsOf(mode, groups, findings);
   const chosen = context.changes !== undefined;
   checkGuards({ plan, mode, groups, paths, now: context.now, chosen, findings });
-  const intent = { mode, planId: plan.id, protectedSiteId: plan.protectedSiteId };
+  const { id: planId, protectedSiteId, recoverySiteId } = plan;
+  const intent = { mode, planId, protectedSiteId, recoverySiteId };
   checkInUse(intent, groups, context.openRuns ?? [], findings);
   // VMs on groups that could not be resolved would all seem to stand outside the plan.
   const named = plan.protectionGroups.reduce((sum, group) => sum + group.groups.length, 0);
@@ -160,7 +161,6 @@ const resolve = (
   const goesOn = context.goesOn === true;
   const standing = { plan, mode, groups, paths, members: seen, goesOn, findings };
   const preferences = checkStretched(standing);
-  const { recoverySiteId } = plan;
   const asking = { recoverySiteId, groups, paths, now: context.now, findings };
   const expectedLosses = mode === 'disaster' ? expectLosses(asking) : [];
   const handedOver = groups.map(isHandedOver);

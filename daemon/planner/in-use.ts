@@ -14,7 +14,7 @@ export interface OpenRun {
 }
 
 /** What the run to come would do, as far as it matters to others. */
-export type Intent = Pick<FrozenRun, 'mode' | 'planId' | 'protectedSiteId'>;
+export type Intent = Pick<FrozenRun, 'mode' | 'planId' | 'protectedSiteId' | 'recoverySiteId'>;
 
 interface Used {
   readonly arrayId: string;
@@ -88,20 +88,17 @@ export const checkInUse = (
     const same =
       frozen.mode === intent.mode &&
       !isMove(frozen) &&
-      frozen.protectedSiteId === intent.protectedSiteId;
+      frozen.protectedSiteId === intent.protectedSiteId &&
+      frozen.recoverySiteId === intent.recoverySiteId;
     const kind = isMove(frozen) ? 'a storage migration' : 'a device run';
     const what = frozen.mode === 'device' ? kind : `${frozen.mode}, plan "${frozen.planId}"`;
     for (const position of sharedWith(frozen, owners)) {
       const { id, field } = groups[position] as (typeof groups)[number];
       if (same) {
-        const follows =
-          frozen.mode === 'device'
-            ? 'both will find done what the other one did'
-            : 'this one waits for it, and skips what it has done';
         findings.warn(
           field,
           `"${id}" is in the hands of run ${runId} (${what}) too, which goes the same way: ` +
-            follows,
+            'this one waits for it, and skips what it has done',
         );
       } else {
         findings.obstacle(

@@ -185,7 +185,7 @@ export const claimsSuite = (
   for (const [title, run] of promises) {
     test(`claims ${name}: ${title}`, async (t) => {
       const { journals, rounds } = await prepare(t);
-      t.timeout(10 * 60_000);
+      t.timeout(60 * 60_000);
       const members: Member[] = [];
       for (const journal of journals) {
         const catalog = await Catalog.open(journal);

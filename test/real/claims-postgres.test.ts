@@ -21,6 +21,7 @@ import {
 import { type DaemonConfig, startDaemon, type TestDaemon } from '../../sdk/testing/index.ts';
 import { repeatedTasks } from '../_support/daemon.ts';
 import { type PostgresServer, startPostgres } from '../_support/postgres.ts';
+import { ask, strikeAt } from '../_support/strikes.ts';
 import { sharing, vmsPerGroup } from '../_support/two-plans.ts';
 import { claimsSuite } from '../contract/_claims-suite.ts';
 
@@ -35,7 +36,7 @@ claimsSuite('postgres', async (t) => {
   const url = await server.database();
   const journals = await Promise.all([1, 2, 3, 4].map(() => openPgJournal({ url })));
   t.teardown(() => Promise.all(journals.map((journal) => journal.close())));
-  return { journals, rounds: 200 };
+  return { journals, rounds: Number(process.env.SITESWAP_TEST_CLAIM_ROUNDS ?? 200) };
 });
 
 type Injections = NonNullable<DaemonConfig['injections']>;
@@ -52,7 +53,7 @@ const startCluster = async (
   t: ExecutionContext,
   names: readonly string[],
   injections: Injections = [],
-  only?: string,
+  { only, server: own = server }: { readonly only?: string; readonly server?: PostgresServer } = {},
 ): Promise<Cluster> => {
   t.timeout(5 * 60_000);
   const directory = await mkdtemp(join(tmpdir(), 'siteswap-'));
@@ -63,10 +64,10 @@ const startCluster = async (
   t.teardown(() => world.close());
   const lab = connectLab(socket);
   t.teardown(() => lab.close());
-  const postgres = await server.database();
+  const postgres = await own.database();
   const enter = async (member: string): Promise<TestDaemon> => {
-    const own = only === undefined || only === member ? injections : [];
-    const config = { journal: { postgres }, member, injections: own };
+    const some = only === undefined || only === member ? injections : [];
+    const config = { journal: { postgres }, member, injections: some };
     const daemon = await startDaemon({ world, config });
     t.teardown(() => daemon.stop());
     return daemon;
@@ -182,7 +183,7 @@ const lost: Injections = [
 test.serial(
   'claims: the first run’s member is killed after the effect, before the reply → nothing twice',
   async (t) => {
-    const cluster = await startCluster(t, ['m1', 'm2'], lost, 'm1');
+    const cluster = await startCluster(t, ['m1', 'm2'], lost, { only: 'm1' });
     const [m1, m2] = cluster.members as [TestDaemon, TestDaemon];
     const [first, later] = [await start(m1, 'east'), await start(m2, 'west')];
     await until(async () => (await failedOver(cluster)) > 0);
@@ -230,3 +231,25 @@ test.serial(
     await expectOnce(t, cluster, m5, [first, later]);
   },
 );
+
+const seed = Number(process.env.SITESWAP_TEST_SEED ?? 7);
+
+test.serial('claims: two plans under strikes at 3 members → each VM once', async (t) => {
+  const own = await startPostgres();
+  t.teardown(() => own.stop());
+  const cluster = await startCluster(t, ['m1', 'm2', 'm3'], slow, { server: own });
+  t.timeout(10 * 60_000);
+  t.log(`seed ${seed}`);
+  const { members } = cluster;
+  const [first, later] = [
+    await start(members[0] as TestDaemon, 'east'),
+    await start(members[1] as TestDaemon, 'west'),
+  ];
+  const strikes = strikeAt(members, own, seed);
+  for (const runId of [first, later]) {
+    await ask(members, 2, (member) => eventsAt(member, runId));
+  }
+  t.log(await strikes.end());
+  await ask(members, 0, (member) => member.client.runs.get(later));
+  await expectOnce(t, cluster, members[0] as TestDaemon, [first, later]);
+});

@@ -67,6 +67,7 @@ test('rivals: open runs of another plan, the same mode and direction, with an ob
     named('r1', run(['y'])),
     named('other-mode', run(['y'], { mode: 'test' })),
     named('other-way', run(['y'], { protectedSiteId: 'site-b' })),
+    named('other-end', run(['y'], { recoverySiteId: 'site-c' })),
     named('same-plan', run(['y'], { planId: 'own' })),
     named('r2', { ...run(['z']), workgroups: [workgroup('s1', ['cg'])] }),
     named('apart', { ...run([]), workgroups: [workgroup('s1', ['other'])] }),
@@ -75,7 +76,7 @@ test('rivals: open runs of another plan, the same mode and direction, with an ob
   const device = { ...own, mode: 'device' as const };
   t.deepEqual(rivalsOf(device, [named('r1', device)]), []);
   t.true(meets(own, open.slice(1, 2)));
-  t.false(meets(own, open.slice(5)));
+  t.false(meets(own, open.slice(6)));
 });
 
 test('a VM of the same id at another compute is another object', (t) => {

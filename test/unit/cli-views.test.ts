@@ -139,6 +139,25 @@ const lines = (events: readonly Partial<RunEvent>[]): readonly string[] =>
     canvas,
   ).map(({ text }) => text.slice(9));
 
+test('events: who waits for another run, skips what it did, or is not undone for its sake', (t) => {
+  const at = { workgroupId: 'v1', step: 'shut-down' };
+  const { CLAIM_WAITS, DONE_ELSEWHERE, UNDO_REFUSED } = RunEventType;
+  const about = { itemIds: ['vm-1'], byRunId: 'first' };
+  t.deepEqual(
+    lines([
+      { ...at, type: CLAIM_WAITS, runIds: ['first', 'second'] },
+      { ...at, type: CLAIM_WAITS, runIds: [] },
+      { ...at, ...about, type: DONE_ELSEWHERE },
+      { ...at, ...about, type: UNDO_REFUSED },
+    ]),
+    [
+      '! v1 shut-down: waits for run first, run second',
+      '! v1 shut-down: vm-1: skipped, for run first did it',
+      '! v1 shut-down: vm-1: not undone, for run first counts it as done',
+    ],
+  );
+});
+
 test('events: what differs in workgroup and VM alone is one line', (t) => {
   const skipped = (at: number, step = 'power-on'): Partial<RunEvent> => ({
     type: RunEventType.POLICY_APPLIED,
