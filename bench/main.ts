@@ -12,6 +12,7 @@ import { gateway } from './gateway.ts';
 import { growth } from './growth.ts';
 import { makespan } from './makespan.ts';
 import { migrations } from './migrations.ts';
+import { monitoring } from './monitoring.ts';
 import { qemu } from './qemu.ts';
 import { rates } from './rates.ts';
 import { restarts } from './restarts.ts';
@@ -30,6 +31,7 @@ const measures: Readonly<Record<string, (scale: Scale) => Promise<readonly Figur
   single,
   tails,
   growth,
+  monitoring,
   qemu,
 };
 

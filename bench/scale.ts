@@ -18,6 +18,8 @@ export interface Scale {
   readonly watchersFew: number;
   /** Times that calls through the door and around it take turns. */
   readonly doorLots: number;
+  /** Daemons that share a database. */
+  readonly members: number;
 }
 
 export const fullScale: Scale = {
@@ -32,6 +34,7 @@ export const fullScale: Scale = {
   singles: 200,
   watchersFew: 200,
   doorLots: 100,
+  members: 8,
 };
 
 export const smokeScale: Scale = {
@@ -46,4 +49,5 @@ export const smokeScale: Scale = {
   singles: 3,
   watchersFew: 5,
   doorLots: 2,
+  members: 2,
 };

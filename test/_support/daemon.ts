@@ -70,12 +70,13 @@ export interface FilesDaemon {
   readonly sites: Sites;
 }
 
-/** Sites with their VMs running, and daemons that share a database; the first knows `move`. */
+/** Sites with their VMs running, and daemons that share a database; the first knows the plan. */
 export const startMembers = async (
   t: ExecutionContext,
   postgres: string,
   names: readonly string[],
   more: Partial<DaemonConfig> = {},
+  planId = 'move',
 ): Promise<{ readonly members: readonly TestDaemon[]; readonly sites: Sites }> => {
   const sites = await makeSites(groups);
   t.teardown(() => sites.close());
@@ -88,7 +89,7 @@ export const startMembers = async (
     t.teardown(() => daemon.stop());
     members.push(daemon);
   }
-  await members[0]?.client.plans.create(planOver('move'));
+  await members[0]?.client.plans.create(planOver(planId));
   return { members, sites };
 };
 

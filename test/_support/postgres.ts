@@ -77,7 +77,16 @@ class Server implements PostgresServer {
   }
 
   async start(): Promise<void> {
-    const args = ['-D', this.#data, '-k', this.#dir, '-c', 'listen_addresses='];
+    const args = [
+      '-D',
+      this.#data,
+      '-k',
+      this.#dir,
+      '-c',
+      'listen_addresses=',
+      '-c',
+      'max_connections=200',
+    ];
     // A group of its own: what is sent to it reaches every process of the server.
     const options: SpawnOptions = {
       ...this.#user,

@@ -1,0 +1,118 @@
+/**
+ * Monitoring over many members: GetRun through a front, in an open loop, so that a slow answer
+ * makes nobody ask less; then as many as there are answers for. Members are real daemons over a
+ * real PostgreSQL, each with a run of its own. Nothing is measured where there is no PostgreSQL.
+ */
+import { existsSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Mode } from '../sdk/client/index.ts';
+import { startDaemon, type TestDaemon } from '../sdk/testing/index.ts';
+import { type PostgresServer, startPostgres } from '../test/_support/postgres.ts';
+import { Caller } from './callers.ts';
+import type { Figure } from './figures.ts';
+import { median, quantile } from './numbers.ts';
+import type { Scale } from './scale.ts';
+
+const ratePerSecond = 150;
+
+/** Callers that ask again as soon as they are answered. */
+const callersAtOnce = 64;
+
+interface Cluster {
+  readonly server: PostgresServer;
+  readonly daemons: readonly TestDaemon[];
+  readonly front: TestDaemon;
+  /** One for each member, which drives it all the time. */
+  readonly runIds: readonly string[];
+}
+
+const planOf = (n: number) => ({
+  id: `plan-${n}`,
+  protectedSiteId: 'site-a',
+  recoverySiteId: 'site-b',
+  protectionGroups: [
+    { id: 'all', groups: [{ arrayId: 'lab-a', id: `cg-${String(n).padStart(4, '0')}` }] },
+  ],
+});
+
+/** Each run is in the middle of a call for as long as the bench takes. */
+const busy = {
+  injections: [
+    { name: 'long', step: 'test-copy', effect: { effect: 'delay', delayMs: 3_600_000 } },
+  ],
+};
+
+const build = async (members: number): Promise<Cluster> => {
+  const server = await startPostgres();
+  const postgres = await server.database();
+  const world = { groups: members, vmsPerGroup: 1 };
+  const daemons: TestDaemon[] = [];
+  const runIds: string[] = [];
+  for (let n = 1; n <= members; n++) {
+    const own = { member: `m${n}`, workers: 1, journal: { postgres }, ...busy };
+    const daemon = await startDaemon({ world, config: own });
+    daemons.push(daemon);
+    await daemon.client.plans.create(planOf(n));
+    const order = { planId: `plan-${n}`, mode: Mode.TEST, requester: 'bench' };
+    runIds.push((await daemon.client.runs.start(order)).runId);
+  }
+  const front = await startDaemon({ program: 'front', config: { journal: { postgres } } });
+  return { server, daemons, front, runIds };
+};
+
+/** Asks on a schedule, whatever becomes of what was asked before. */
+const openLoop = async ({ front, runIds }: Cluster, loadMs: number): Promise<number[]> => {
+  const caller = new Caller(front.address);
+  const count = Math.ceil((ratePerSecond * loadMs) / 1_000);
+  const begunMs = performance.now();
+  const asked: Promise<number>[] = [];
+  for (let n = 0; n < count; n++) {
+    const dueMs = begunMs + (n * 1_000) / ratePerSecond;
+    const waitMs = dueMs - performance.now();
+    if (waitMs > 0) await delay(waitMs);
+    // From when it was due: the loop's own delays are the caller's too.
+    const lateMs = performance.now() - dueMs;
+    const answer = caller.getRun(runIds[n % runIds.length] as string);
+    asked.push(answer.then((ms) => ms + lateMs));
+  }
+  const answered = await Promise.all(asked);
+  caller.close();
+  return answered;
+};
+
+/** Answers a second when nobody waits between two questions. */
+const saturation = async ({ front, runIds }: Cluster, loadMs: number): Promise<number> => {
+  const caller = new Caller(front.address);
+  const endMs = performance.now() + loadMs;
+  let count = 0;
+  const asking = Array.from({ length: callersAtOnce }, async (_, n) => {
+    do {
+      await caller.getRun(runIds[(n + count) % runIds.length] as string);
+      count++;
+    } while (performance.now() < endMs);
+  });
+  const begunMs = performance.now();
+  await Promise.all(asking);
+  caller.close();
+  return (count * 1_000) / (performance.now() - begunMs);
+};
+
+export const monitoring = async ({ loadMs, members }: Scale): Promise<readonly Figure[]> => {
+  if (!existsSync('/usr/lib/postgresql')) return [];
+  const cluster = await build(members);
+  try {
+    await openLoop(cluster, loadMs / 10);
+    const answered = await openLoop(cluster, 2 * loadMs);
+    const rate = await saturation(cluster, loadMs / 2);
+    const asked = `GetRun through a front, ${members} members, ${ratePerSecond}/s`;
+    const wanted = { of: 'value', is: '≤', than: 100 } as const;
+    return [
+      { name: `${asked}: p50`, value: median(answered), unit: 'ms' },
+      { name: `${asked}: p99`, value: quantile(answered, 0.99), unit: 'ms', wanted },
+      { name: `${callersAtOnce} callers who never pause`, value: rate, unit: 'answers/s' },
+    ];
+  } finally {
+    for (const daemon of [cluster.front, ...cluster.daemons]) await daemon.stop();
+    await cluster.server.stop();
+  }
+};
