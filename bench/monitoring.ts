@@ -3,7 +3,7 @@
  * makes nobody ask less; then as many as there are answers for. Members are real daemons over a
  * real PostgreSQL, each with a run of its own. Nothing is measured where there is no PostgreSQL.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Mode } from '../sdk/client/index.ts';
 import { startDaemon, type TestDaemon } from '../sdk/testing/index.ts';
@@ -60,6 +60,16 @@ const build = async (members: number): Promise<Cluster> => {
   return { server, daemons, front, runIds };
 };
 
+/** Processor time so far, of all threads, in ms; the kernel counts in hundredths of a second. */
+const cpuMsOf = ({ front, daemons }: Cluster): number => {
+  let ticks = 0;
+  for (const { pid } of [front, ...daemons]) {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ');
+    ticks += Number(fields?.[11]) + Number(fields?.[12]);
+  }
+  return ticks * 10;
+};
+
 /** Asks on a schedule, whatever becomes of what was asked before. */
 const openLoop = async ({ front, runIds }: Cluster, loadMs: number): Promise<number[]> => {
   const caller = new Caller(front.address);
@@ -102,13 +112,16 @@ export const monitoring = async ({ loadMs, members }: Scale): Promise<readonly F
   const cluster = await build(members);
   try {
     await openLoop(cluster, loadMs / 10);
+    const cpuMs = cpuMsOf(cluster);
     const answered = await openLoop(cluster, 2 * loadMs);
+    const costMs = (cpuMsOf(cluster) - cpuMs) / answered.length;
     const rate = await saturation(cluster, loadMs / 2);
     const asked = `GetRun through a front, ${members} members, ${ratePerSecond}/s`;
     const wanted = { of: 'value', is: '≤', than: 100 } as const;
     return [
       { name: `${asked}: p50`, value: median(answered), unit: 'ms' },
       { name: `${asked}: p99`, value: quantile(answered, 0.99), unit: 'ms', wanted },
+      { name: `${asked}: processor time of front and members`, value: costMs, unit: 'ms each' },
       { name: `${callersAtOnce} callers who never pause`, value: rate, unit: 'answers/s' },
     ];
   } finally {

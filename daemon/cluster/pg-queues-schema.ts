@@ -55,7 +55,7 @@ export const queueSchemaSql = `
 export const putSql = `
   WITH live AS (
     SELECT DISTINCT p.member, p.task FROM siteswap_queue.pool p
-    JOIN siteswap.member m ON m.writer = p.writer WHERE p.task <> 'request' AND ${alive}
+    JOIN siteswap.member m ON m.writer = p.writer WHERE ${alive}
   ), asked AS (
     SELECT key, place, json_build_object('request', payload, 'untilMs',
         extract(epoch FROM clock_timestamp()) * 1000 + wait_ms) AS payload
@@ -104,9 +104,8 @@ export const standingSql = `
   LEFT JOIN siteswap.member m ON m.writer = s.owner AND ${alive} WHERE s.name = $1`;
 
 /** A pool that was taken for gone while its process was frozen is there again. */
-export const keepPoolsSql = `
-  INSERT INTO siteswap_queue.pool (id, writer, member, task)
-  SELECT id, $2, $3, task FROM unnest($1::text[], $4::text[]) AS p (id, task)
+export const keepPoolSql = `
+  INSERT INTO siteswap_queue.pool (id, writer, member, task) VALUES ($1, $2, $3, $4)
   ON CONFLICT (id) DO NOTHING`;
 
 /**
@@ -115,7 +114,7 @@ export const keepPoolsSql = `
  */
 export const freePoolsSql = `
   WITH gone AS (
-    DELETE FROM siteswap_queue.pool p WHERE (p.writer = $1 AND p.id <> ALL ($2::text[]))
+    DELETE FROM siteswap_queue.pool p WHERE (p.writer = $1 AND p.id <> $2)
       OR NOT EXISTS (SELECT 1 FROM siteswap.member m WHERE m.writer = p.writer AND ${alive})
     RETURNING id, task
   )

@@ -6,15 +6,9 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import {
-  ownAtOnceMax,
-  putGatherMs,
-  reportGatherMs,
-  sharedAtOnceMax,
-  takeOverLookMs,
-} from '../core/limits.ts';
+import { putGatherMs, reportGatherMs, takeOverLookMs } from '../core/limits.ts';
 import { listen } from '../journal/pg-changes.ts';
-import { Line, type Row } from '../journal/pg-line.ts';
+import { hasty, Line, type Row } from '../journal/pg-line.ts';
 import { Batch } from './batch.ts';
 import { classOf, methodOf } from './classes.ts';
 import * as sql from './pg-queues-schema.ts';
@@ -22,8 +16,8 @@ import { fromPayload, type Payload, payloadOf, reportOf, rowOf } from './pg-rows
 import { KeptWorkers, makeQueues, type TroubleLog } from './pg-workers.ts';
 import type { Place, Queues, Report, Request, Serving, Standing } from './queues.ts';
 
-/** Connections of the workers: two listen, the others fetch and complete. */
-const connectionsMax = 4;
+/** Connections of the workers: one listens, the others fetch and complete. */
+const connectionsMax = 3;
 
 /** News of reports may be lost: an asker looks by itself. */
 const lookMs = 1_000;
@@ -52,11 +46,12 @@ export interface PgQueuesOptions {
 
 /** Makes the tables where there are none. Rejects when the server does not answer. */
 export const openPgQueues = async (options: PgQueuesOptions): Promise<Queues> => {
-  const line = new Line(options.url, 'queues');
+  const line = new Line(options.url, 'queues', false);
   const workers = new pg.Pool({
     connectionString: options.url,
     application_name: 'siteswap workers',
     max: connectionsMax,
+    options: hasty,
     keepAlive: true,
   });
   const trouble = ({ message }: Error) => options.trouble(message);
@@ -90,7 +85,7 @@ class PgQueues implements Queues {
   readonly #puts: Batch<Put, number>;
   readonly #told: Batch<Told, boolean>;
   readonly #closing = new AbortController();
-  #kept: readonly KeptWorkers[] = [];
+  #workers: KeptWorkers | undefined;
   #ticking: Promise<void> = Promise.resolve();
   #looks = 0;
   /** Requests in hand whose answer is a stream. */
@@ -116,29 +111,28 @@ class PgQueues implements Queues {
     return this.#puts.add({ request, place });
   }
 
-  async serve({ memberId, draining, take }: Serving): Promise<void> {
+  async serve({ memberId, take }: Serving): Promise<void> {
     const { trouble } = this.#options;
     const own = taskOf(memberId);
-    const takeOwn = (payload: unknown) => this.#take(payload, (one) => take(one, 'own'));
-    const takeShared = (payload: unknown) => this.#take(payload, (one) => take(one, 'shared'));
-    const kept = [
-      { task: own, concurrency: ownAtOnceMax, take: takeOwn },
-      { task: sharedTask, concurrency: sharedAtOnceMax, take: takeShared },
-    ].map((workers) => new KeptWorkers(workers, this.#pool, trouble));
+    const tasks = {
+      [own]: (payload: unknown) => this.#take(payload, (one) => take(one, 'own')),
+      [sharedTask]: (payload: unknown) => this.#take(payload, (one) => take(one, 'shared')),
+    };
+    const workers = new KeptWorkers(tasks, this.#pool, trouble);
     // What was put while this member was away is nobody's any more.
     await this.#free();
     await this.#line.ask(sql.clearTasksSql, [[own]]);
-    this.#kept = kept;
-    for (const workers of kept) workers.start(() => this.#keep(memberId));
-    this.#ticking = this.#tick(memberId, draining);
+    this.#workers = workers;
+    workers.start(() => this.#keep(memberId));
+    this.#ticking = this.#tick(memberId);
   }
 
   async stop(): Promise<void> {
     this.#closing.abort();
     await this.#ticking;
-    await Promise.all(this.#kept.map((workers) => workers.stop()));
+    await this.#workers?.stop();
     await this.#told.idle();
-    this.#kept = [];
+    this.#workers = undefined;
     await this.#free().catch(() => {});
   }
 
@@ -249,42 +243,32 @@ class PgQueues implements Queues {
     await take(request).finally(() => this.#streams.delete(request.id));
   }
 
-  get #pools(): readonly KeptWorkers[] {
-    return this.#kept.filter(({ poolId }) => poolId !== undefined);
-  }
-
   async #keep(memberId: string): Promise<void> {
-    const pools = this.#pools;
-    const [ids, tasks] = [pools.map(({ poolId }) => poolId), pools.map(({ task }) => task)];
-    const values = [ids, this.#options.writer, memberId, tasks];
-    await this.#line.ask(sql.keepPoolsSql, values, 'keep-pools');
+    const poolId = this.#workers?.poolId;
+    if (poolId === undefined) return;
+    const values = [poolId, this.#options.writer, memberId, taskOf(memberId)];
+    await this.#line.ask(sql.keepPoolSql, values, 'keep-pool');
   }
 
   /**
    * Of members that are gone: what they had in hand is others', what waited for them is nobody's.
    */
   async #free(): Promise<void> {
-    const ids = this.#pools.map(({ poolId }) => poolId);
-    const values = [this.#options.writer, ids];
+    const values = [this.#options.writer, this.#workers?.poolId ?? ''];
     const [row] = await this.#line.ask(sql.freePoolsSql, values, 'free-pools');
     const tasks = (row?.tasks ?? []) as string[];
     if (tasks.length > 0) await this.#line.ask(sql.clearTasksSql, [tasks]);
   }
 
-  async #tick(memberId: string, draining: () => boolean): Promise<void> {
+  async #tick(memberId: string): Promise<void> {
     const { signal } = this.#closing;
     while (!signal.aborted) {
       await delay(takeOverLookMs, undefined, { signal }).catch(() => {});
-      await this.#look(memberId, draining).catch(() => {});
+      await this.#look(memberId).catch(() => {});
     }
   }
 
-  async #look(memberId: string, draining: () => boolean): Promise<void> {
-    if (draining()) {
-      const shared = this.#kept.filter(({ task }) => task === sharedTask);
-      this.#kept = this.#kept.filter(({ task }) => task !== sharedTask);
-      await Promise.all(shared.map((workers) => workers.stop()));
-    }
+  async #look(memberId: string): Promise<void> {
     await this.#keep(memberId);
     await this.#free();
     if (this.#looks++ % looksPerSweep === 0) await this.#line.ask(sql.sweepSql);

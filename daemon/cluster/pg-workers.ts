@@ -1,10 +1,12 @@
 /**
- * graphile-worker as a member runs it: a pool of workers for the shared queue, and one for the
- * member's own. A pool that ends because the database was away is started again, under a new name.
+ * graphile-worker as a member runs it: one pool of workers for the shared queue and the member's
+ * own, because each pool looks whenever anything is put. One that ends because the database was
+ * away is started again, under a new name.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger, runMigrations, runTaskList, type WorkerPool } from 'graphile-worker';
 import type { Pool } from 'pg';
+import { requestsAtOnceMax } from '../core/limits.ts';
 
 /** How long what was taken may take to be done, once nothing more is taken. */
 const stopMsMax = 4_000;
@@ -23,13 +25,8 @@ const prefetchedMsMax = 1_000;
 
 export type TroubleLog = (message: string) => void;
 
-export interface Workers {
-  /** Name of the queue, as graphile-worker knows it. */
-  readonly task: string;
-  readonly concurrency: number;
-  /** Rejects: it is handed out again, later. */
-  readonly take: (payload: unknown) => Promise<void>;
-}
+/** Queue → what is done of it. A rejection: it is handed out again, later. */
+export type Tasks = Readonly<Record<string, (payload: unknown) => Promise<void>>>;
 
 /** Makes graphile-worker's tables; several may at once. */
 export const makeQueues = async (pgPool: Pool, trouble: TroubleLog): Promise<void> => {
@@ -43,17 +40,15 @@ const loggerTo = (trouble: TroubleLog): Logger =>
 
 /** A pool that is kept running. */
 export class KeptWorkers {
-  readonly task: string;
-  readonly #workers: Workers;
+  readonly #tasks: Tasks;
   readonly #pgPool: Pool;
   readonly #logger: Logger;
   readonly #stopping = new AbortController();
   #pool: WorkerPool | undefined;
   #kept: Promise<void> | undefined;
 
-  constructor(workers: Workers, pgPool: Pool, trouble: TroubleLog) {
-    this.task = workers.task;
-    this.#workers = workers;
+  constructor(tasks: Tasks, pgPool: Pool, trouble: TroubleLog) {
+    this.#tasks = tasks;
     this.#pgPool = pgPool;
     this.#logger = loggerTo(trouble);
   }
@@ -95,23 +90,22 @@ export class KeptWorkers {
   }
 
   #run(): WorkerPool {
-    const { concurrency, take, task } = this.#workers;
     return runTaskList(
       {
-        concurrency,
+        concurrency: requestsAtOnceMax,
         logger: this.#logger,
         noHandleSignals: true,
         preset: {
           worker: {
             pollInterval: pollMs,
             // Without its refetchDelay: news that comes during that is lost until the next poll.
-            localQueue: { size: concurrency, ttl: prefetchedMsMax },
+            localQueue: { size: requestsAtOnceMax, ttl: prefetchedMsMax },
             completeJobBatchDelay: completeMs,
             failJobBatchDelay: completeMs,
           },
         },
       },
-      { [task]: take },
+      { ...this.#tasks },
       this.#pgPool,
     );
   }

@@ -67,7 +67,7 @@ export interface Standing {
 /** A member's end of the queues. */
 export interface Serving {
   readonly memberId: string;
-  /** Nothing is taken from the shared queue. */
+  /** It puts back what comes from the shared queue: better not to hand it any. */
   readonly draining: () => boolean;
   /** Whether a run is open and this member's: what a store that shares nothing goes by. */
   readonly drives: (runId: string) => boolean;

@@ -5,6 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { SiteswapError } from '../core/errors.ts';
+import { sharedAtOnceMax } from '../core/limits.ts';
 import { classOf, methodOf } from './classes.ts';
 import { reportedOf } from './errors.ts';
 import type { Queues, Report, Request } from './queues.ts';
@@ -41,6 +42,8 @@ type Said = Pick<Report, 'last'> & Partial<Pick<Report, 'body' | 'error' | 'else
 export class Responder {
   readonly #queues: Queues;
   readonly #work: Work;
+  /** In hand out of the shared queue. */
+  #shared = 0;
 
   constructor(queues: Queues, work: Work) {
     this.#queues = queues;
@@ -58,6 +61,12 @@ export class Responder {
   }
 
   async #take(request: Request, from: 'shared' | 'own'): Promise<void> {
+    if (from === 'own') return this.#do(request, from);
+    this.#shared++;
+    await this.#do(request, from).finally(() => this.#shared--);
+  }
+
+  async #do(request: Request, from: 'shared' | 'own'): Promise<void> {
     const monitors = classOf(request.method) === 'monitor';
     if (monitors && from === 'own' && !this.#work.executes(request.runId)) return;
     let part = 0;
@@ -68,6 +77,9 @@ export class Responder {
       const report = { requestId, attempt, part: ++part, memberId, ...said };
       if (!(await this.#queues.report(asker, report))) gone.abort();
     };
+    if (from === 'shared' && (this.#work.draining() || this.#shared > sharedAtOnceMax)) {
+      return say({ elsewhere: '', last: true });
+    }
     const { streams } = methodOf(request.method);
     const over = new AbortController();
     if (streams) void this.#look(request, gone, over.signal);

@@ -127,18 +127,21 @@ export const lookMs = 250;
 /** Those who have executed a run that has ended say so within this, or any member tells of it. */
 export const executorsMsMax = 1_000;
 
-/** Requests that a member does at once out of the shared queue: most of them wait for arrays. */
-export const sharedAtOnceMax = 32;
+/** Requests that a member has in hand at once. */
+export const requestsAtOnceMax = 96;
 
-/** Monitoring requests that a member answers at once. */
-export const ownAtOnceMax = 64;
+/**
+ * Of them, out of the shared queue: most wait for arrays, and must leave room for monitoring. What
+ * comes beyond is put again, for another member or for later.
+ */
+export const sharedAtOnceMax = 48;
 
 /**
  * Requests that come within so long travel in one statement: each such statement has every member
  * look into its queues. Reports wait less, because only their asker looks for them.
  */
-export const putGatherMs = 8;
-export const reportGatherMs = 3;
+export const putGatherMs = 12;
+export const reportGatherMs = 4;
 
 /** How often a member looks for runs whose owner is gone. */
 export const takeOverLookMs = 400;

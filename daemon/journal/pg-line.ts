@@ -21,6 +21,9 @@ const durable =
   "SELECT set_config('synchronous_commit', 'on', false) " +
   "WHERE current_setting('synchronous_commit') = 'off'";
 
+/** For sessions that need not be durable. */
+export const hasty = '-c synchronous_commit=off';
+
 export type Row = Readonly<Record<string, unknown>>;
 
 interface Connected {
@@ -39,15 +42,20 @@ export const placeOf = (url: string): string => {
 export class Line {
   readonly #url: string;
   readonly #name: string;
+  readonly #isDurable: boolean;
   #connected: Promise<Connected> | undefined;
   /** Questions go one after the other: the next waits for this. */
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  /** `name` is what the server's activity shows. */
-  constructor(url: string, name: string) {
+  /**
+   * `name` is what the server's activity shows. Not `isDurable`: what is acknowledged may be lost
+   * when the server dies, for what costs less to ask for again than to keep.
+   */
+  constructor(url: string, name: string, isDurable = true) {
     this.#url = url;
     this.#name = name;
+    this.#isDurable = isDurable;
   }
 
   /** The rows of the answer. After a rejection that is no answer of the server, it is unknown. */
@@ -93,7 +101,7 @@ export class Line {
     const client = new pg.Client({
       connectionString: this.#url,
       application_name: `siteswap ${this.#name}`,
-      options: sessionOptions,
+      options: this.#isDurable ? sessionOptions : `${sessionOptions} ${hasty}`,
       keepAlive: true,
       stream: () => socket,
     });
@@ -108,7 +116,7 @@ export class Line {
     client.on('end', () => end(new Error('the connection ended')));
     try {
       await within(connectMsMax, Promise.race([client.connect(), over]));
-      await within(answerMsMax, client.query(durable));
+      if (this.#isDurable) await within(answerMsMax, client.query(durable));
       return connected;
     } catch (error) {
       socket.destroy();
