@@ -285,10 +285,11 @@ const adopt = (state: SystemState, entry: PlanAdopted): void => {
 
 /** After a reprotect run that succeeded, the plan's sites have changed places. */
 const closeRunRecord = (state: SystemState, closed: RunClosed): void => {
+  // Also where its opening was trimmed already.
+  foldClaimsEnd(state.claims, closed);
   const record = state.runs.get(closed.runId);
   if (record === undefined) return;
   record.closed = closed;
-  foldClaimsEnd(state.claims, closed);
   foldRunEnd(state.recoveries, record.opened, closed);
   if (isDeciding(record)) state.adoptions.delete(record.opened.planId);
   if (record.opened.mode !== 'reprotect' || closed.result !== 'succeeded') return;

@@ -275,6 +275,19 @@ test('the book of what is counted: by whom, until the run has ended; what was ro
   t.is(book.size, 0);
 });
 
+test('a fold that begins behind the opening of a run → nothing stays counted past its end', (t) => {
+  const state = emptySystem();
+  foldSystem(state, {
+    type: 'objects-counted',
+    at: 1,
+    runId: 'trimmed',
+    byRunId: 'later',
+    objects: ['vm c x'],
+  });
+  foldSystem(state, { type: 'run-closed', at: 2, runId: 'trimmed', result: 'succeeded' });
+  t.is(state.claims.size, 0);
+});
+
 test('an ended run is not forgotten while a run is open that asks for its claims', (t) => {
   const opened = (runId: string, rivals?: readonly string[]): RunOpened => ({
     type: 'run-opened',
