@@ -145,7 +145,10 @@ const saidByTask = (
         retryTime: entry.retryAtMs === undefined ? undefined : new Date(entry.retryAtMs),
       };
     case 'claim-waits':
-      return { runIds: [...entry.runIds] };
+      return {
+        runIds: [...entry.runIds],
+        reason: entry.parkedIds === undefined ? '' : `parked: ${entry.parkedIds.join(', ')}`,
+      };
     case 'done-elsewhere':
     case 'undo-refused': {
       const itemIds = idsOf(entry.items);

@@ -112,6 +112,8 @@ export interface TaskWithdrawn extends TaskEntry {
 export interface ClaimWaits extends TaskEntry {
   readonly type: 'claim-waits';
   readonly runIds: readonly string[];
+  /** Those of them that wait for a person; absent: none. */
+  readonly parkedIds?: readonly string[];
 }
 
 /** Another run has done these: they are not done again, and what stands on them goes on. */

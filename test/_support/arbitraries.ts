@@ -180,7 +180,11 @@ export const entries: fc.Arbitrary<Entry> = fc.oneof(
   }),
   entry('task-interrupted', { ...task, reason: texts }),
   entry('task-withdrawn', task),
-  entry('claim-waits', { ...task, runIds: fc.array(ids, { maxLength: 3 }) }),
+  entry('claim-waits', {
+    ...task,
+    runIds: fc.array(ids, { maxLength: 3 }),
+    parkedIds: maybe(fc.array(ids, { maxLength: 2 })),
+  }),
   entry('done-elsewhere', { ...task, items: someRanges, byRunId: ids }),
   entry('undo-refused', { ...task, items: someRanges, byRunId: ids }),
   entry('policy-applied', {

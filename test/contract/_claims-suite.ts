@@ -229,7 +229,7 @@ promise(
     const claimant = claimantOf(at(members, 1), later.runId);
     const { groups } = at(members, 1).states.get(later.runId) as RunState;
     const claimOf = (index: number) => known(claimant, () => claimant.of(groups[index] as Group));
-    t.deepEqual(await claimOf(1), { kind: 'waits', runIds: [first.runId] });
+    t.deepEqual(await claimOf(1), { kind: 'waits', runIds: [first.runId], parkedIds: [] });
     t.deepEqual(await claimOf(3), { kind: 'free' });
     const where = { at: 1, group: 2, step: 0, direction: 'run', attempt: 1 } as const;
     const no = fault('refused', 'no');

@@ -145,7 +145,7 @@ const judged = (later: RunState, first: RunState, counted = never): Claim =>
 test('a workgroup waits for what it stands on, too: no VM is stopped for storage in other hands', (t) => {
   const first = new Drive(run(['x'])).state;
   const later = new Drive(run(['z'], { planId: 'later' })).state;
-  t.deepEqual(judged(later, first), { kind: 'waits', runIds: ['run-1'] });
+  t.deepEqual(judged(later, first), { kind: 'waits', runIds: ['run-1'], parkedIds: [] });
   t.deepEqual(judged(later, new Drive(run(['x'])).run().state), { kind: 'free' });
 });
 
@@ -213,7 +213,7 @@ test('left in doubt by a run that has ended: the workgroup stops; retry takes it
 });
 
 test('nothing is parked or ended while a workgroup waits for another run', (t) => {
-  let claim: Claim = { kind: 'waits', runIds: ['first'] };
+  let claim: Claim = { kind: 'waits', runIds: ['first'], parkedIds: ['first'] };
   const claims: Claims = {
     of: () => claim,
     counted: () => new Map(),
@@ -221,7 +221,7 @@ test('nothing is parked or ended while a workgroup waits for another run', (t) =
   };
   const drive = new Drive(run(['x']), { claims }).run();
   t.is(drive.state.parked, undefined);
-  t.is(viewOf(drive.state, 9).workgroups[1]?.waitsFor, 'run first');
+  t.is(viewOf(drive.state, 9).workgroups[1]?.waitsFor, 'run first, parked');
   t.deepEqual(drive.trace, []);
   claim = { kind: 'free' };
   for (const group of drive.state.groups) drive.state.agenda.add(group.index);

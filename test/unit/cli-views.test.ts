@@ -145,13 +145,13 @@ test('events: who waits for another run, skips what it did, or is not undone for
   const about = { itemIds: ['vm-1'], byRunId: 'first' };
   t.deepEqual(
     lines([
-      { ...at, type: CLAIM_WAITS, runIds: ['first', 'second'] },
+      { ...at, type: CLAIM_WAITS, runIds: ['first', 'second'], reason: 'parked: second' },
       { ...at, type: CLAIM_WAITS, runIds: [] },
       { ...at, ...about, type: DONE_ELSEWHERE },
       { ...at, ...about, type: UNDO_REFUSED },
     ]),
     [
-      '! v1 shut-down: waits for run first, run second',
+      '! v1 shut-down: waits for run first, run second (parked: second)',
       '! v1 shut-down: vm-1: skipped, for run first did it',
       '! v1 shut-down: vm-1: not undone, for run first counts it as done',
     ],

@@ -88,6 +88,10 @@ test('what the first run gives up is done by the one that waits', async (t) => {
   const east = await start(made, 'east');
   await untilRest(made.engine, east);
   const west = await start(made, 'west');
+  const parked = `run ${east}, parked`;
+  const waits = async () =>
+    (await made.engine.getRun(west, 'full')).workgroups.map(({ waitsFor }) => waitsFor);
+  while (!(await waits()).includes(parked)) await new Promise((resolve) => setImmediate(resolve));
   t.is((await made.engine.getRun(west, 'basic')).status, 'running');
   await made.engine.resumeRun(east, { requester: 'ann', decision: 'abandon', policies: {} });
   await untilRest(made.engine, west);

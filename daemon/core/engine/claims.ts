@@ -24,7 +24,12 @@ export interface DoneItems {
 /** What is known of the objects of a workgroup that has not begun. */
 export type Claim =
   | { readonly kind: 'free' }
-  | { readonly kind: 'waits'; readonly runIds: readonly string[] }
+  | {
+      readonly kind: 'waits';
+      readonly runIds: readonly string[];
+      /** Those of them that wait for a person. */
+      readonly parkedIds: readonly string[];
+    }
   | { readonly kind: 'done'; readonly items: readonly DoneItems[] }
   | { readonly kind: 'doubt'; readonly fault: Fault };
 
@@ -173,7 +178,11 @@ export const judgeClaim = (
       return { kind: 'doubt', fault: doubtFault(name, found.runId, found.state.why) };
     }
   }
-  if (waits.size > 0) return { kind: 'waits', runIds: [...waits] };
+  if (waits.size > 0) {
+    const parked = rivals.filter((rival) => rival.parked !== undefined);
+    const parkedIds = parked.map(({ started }) => started.runId).filter((id) => waits.has(id));
+    return { kind: 'waits', runIds: [...waits], parkedIds };
+  }
   if (done.size === 0) return { kind: 'free' };
   const items = [...done].map(([byRunId, positions]) => ({ byRunId, positions }));
   return { kind: 'done', items };
@@ -200,6 +209,8 @@ export const objectsWith = (
   return [...objectsAt(state, above)].map(({ object }) => object);
 };
 
+const nobodyElse = { runIds: [], parkedIds: [] } as const;
+
 /** The entries that follow from a claim; none where the workgroup only goes on waiting. */
 export const claimEntries = (
   state: RunState,
@@ -212,9 +223,11 @@ export const claimEntries = (
   switch (claim.kind) {
     case 'free':
     case 'waits': {
-      const runIds = claim.kind === 'free' ? [] : claim.runIds;
-      const isKnown = runIds.join() === group.waits.join();
-      return isKnown ? [] : [{ type: 'claim-waits', ...coordinates, runIds }];
+      const { runIds, parkedIds } = claim.kind === 'free' ? nobodyElse : claim;
+      const same = runIds.join() === group.waits.join();
+      if (same && parkedIds.join() === group.waitsParked.join()) return [];
+      const parked = parkedIds.length === 0 ? {} : { parkedIds };
+      return [{ type: 'claim-waits', ...coordinates, runIds, ...parked }];
     }
     case 'done':
       return claim.items.map(({ byRunId, positions }) => {
@@ -247,6 +260,7 @@ export const undoRefused = (
 
 export const foldWaits = (group: Group, entry: ClaimWaits): void => {
   group.waits = entry.runIds;
+  group.waitsParked = entry.parkedIds ?? [];
 };
 
 /** These are through, without a call of ours; what stands on them goes on. */

@@ -118,6 +118,8 @@ export interface Group {
   elsewhere: Lot<string>;
   /** Runs that have something of it in their hands; while it has not begun. */
   waits: readonly string[];
+  /** Those of them that are parked. */
+  waitsParked: readonly string[];
   /** A person has taken it upon them what another run left in doubt. */
   insists: boolean;
   task: Task;
@@ -230,6 +232,7 @@ export const newGroup = (
   losses: new Lot(),
   elsewhere: new Lot(),
   waits: [],
+  waitsParked: [],
   insists: false,
   causes: new Lot(),
   task: newTask(more.live),

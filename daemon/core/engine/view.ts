@@ -98,7 +98,10 @@ const waitingFor = (state: RunState, group: Group): string => {
     return `a person: ${state.halts.get('*') ?? state.halts.get(protectionGroupId) ?? 'halted'}`;
   }
   if (state.parked !== undefined || state.cancelling) return 'a person: the run is parked';
-  if (group.waits.length > 0) return `run ${group.waits.join(', run ')}`;
+  if (group.waits.length > 0) {
+    const parked = new Set(group.waitsParked);
+    return group.waits.map((id) => `run ${id}${parked.has(id) ? ', parked' : ''}`).join('; ');
+  }
   const frozen = state.steps[step];
   return frozen === undefined ? '' : `a free slot at ${remoteOf(frozen, group.frozen)}`;
 };

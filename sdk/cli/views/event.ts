@@ -53,8 +53,12 @@ const told: Partial<Record<RunEventType, (event: RunEvent) => Told | undefined>>
   }),
   [RunEventType.RUN_PARKED]: ({ reason }) => ({ text: `parked: ${reason}` }),
   [RunEventType.RUN_RESUMED]: resumed,
-  [RunEventType.CLAIM_WAITS]: ({ runIds }) =>
-    runIds.length === 0 ? undefined : { text: `waits for run ${runIds.join(', run ')}` },
+  [RunEventType.CLAIM_WAITS]: ({ runIds, reason }) => {
+    const parked = reason === '' ? '' : ` (${reason})`;
+    return runIds.length === 0
+      ? undefined
+      : { text: `waits for run ${runIds.join(', run ')}${parked}` };
+  },
   [RunEventType.DONE_ELSEWHERE]: ({ itemIds, byRunId }) => ({
     text: `skipped, for run ${byRunId} did it`,
     itemIds,

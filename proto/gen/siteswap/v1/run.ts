@@ -652,7 +652,7 @@ export const RunEventType = {
   RUN_TAKEN_OVER: "RUN_EVENT_TYPE_RUN_TAKEN_OVER",
   /**
    * CLAIM_WAITS - The workgroup has not begun, and waits for runs that were opened earlier: run_ids. None: it waits no
-   * longer.
+   * longer. reason: `parked: …`, with those of them that wait for a person.
    */
   CLAIM_WAITS: "RUN_EVENT_TYPE_CLAIM_WAITS",
   /**
