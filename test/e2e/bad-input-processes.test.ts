@@ -24,7 +24,7 @@ const giveUp = async (
   await writeFile(file, config);
   const args = ['--config', file, '--state', state ?? join(directory, 'state')];
   args.push('--listen', listen ?? `unix:${join(directory, 'd.sock')}`);
-  const daemon = new DaemonProcess(findLauncher(), args, process.env);
+  const daemon = new DaemonProcess(findLauncher(), ['daemon', ...args], process.env);
   t.teardown(() => daemon.kill());
   const how = await daemon.ended;
   return { how, said: daemon.log.join('\n') };
