@@ -70,7 +70,7 @@ const cpuMsOf = ({ front, daemons }: Cluster): number => {
   return ticks * 10;
 };
 
-/** Asks on a schedule, whatever becomes of what was asked before. */
+/** Asks on a schedule, whatever becomes of what was asked before; NaN: it was not answered. */
 const openLoop = async ({ front, runIds }: Cluster, loadMs: number): Promise<number[]> => {
   const caller = new Caller(front.address);
   const count = Math.ceil((ratePerSecond * loadMs) / 1_000);
@@ -83,11 +83,16 @@ const openLoop = async ({ front, runIds }: Cluster, loadMs: number): Promise<num
     // From when it was due: the loop's own delays are the caller's too.
     const lateMs = performance.now() - dueMs;
     const answer = caller.getRun(runIds[n % runIds.length] as string);
-    asked.push(answer.then((ms) => ms + lateMs));
+    asked.push(
+      answer.then(
+        (ms) => ms + lateMs,
+        () => Number.NaN,
+      ),
+    );
   }
-  const answered = await Promise.all(asked);
+  const took = await Promise.all(asked);
   caller.close();
-  return answered;
+  return took;
 };
 
 /** Answers a second when nobody waits between two questions. */
@@ -97,8 +102,9 @@ const saturation = async ({ front, runIds }: Cluster, loadMs: number): Promise<n
   let count = 0;
   const asking = Array.from({ length: callersAtOnce }, async (_, n) => {
     do {
-      await caller.getRun(runIds[(n + count) % runIds.length] as string);
-      count++;
+      const runId = runIds[(n + count) % runIds.length] as string;
+      const took = await caller.getRun(runId).catch(() => undefined);
+      if (took !== undefined) count++;
     } while (performance.now() < endMs);
   });
   const begunMs = performance.now();
@@ -113,14 +119,17 @@ export const monitoring = async ({ loadMs, members }: Scale): Promise<readonly F
   try {
     await openLoop(cluster, loadMs / 10);
     const cpuMs = cpuMsOf(cluster);
-    const answered = await openLoop(cluster, 2 * loadMs);
-    const costMs = (cpuMsOf(cluster) - cpuMs) / answered.length;
+    const took = await openLoop(cluster, 2 * loadMs);
+    const costMs = (cpuMsOf(cluster) - cpuMs) / took.length;
+    const answered = took.filter((ms) => !Number.isNaN(ms));
+    const lost = took.length - answered.length;
     const rate = await saturation(cluster, loadMs / 2);
     const asked = `GetRun through a front, ${members} members, ${ratePerSecond}/s`;
     const wanted = { of: 'value', is: '≤', than: 100 } as const;
     return [
       { name: `${asked}: p50`, value: median(answered), unit: 'ms' },
       { name: `${asked}: p99`, value: quantile(answered, 0.99), unit: 'ms', wanted },
+      { name: `${asked}: not answered, of ${took.length}`, value: lost, unit: 'requests' },
       { name: `${asked}: processor time of front and members`, value: costMs, unit: 'ms each' },
       { name: `${callersAtOnce} callers who never pause`, value: rate, unit: 'answers/s' },
     ];

@@ -160,9 +160,11 @@ export class Membership {
   }
 
   async #adopt({ stream, epoch }: Licence): Promise<void> {
-    const { lease, runs, shared } = this.#parts;
+    const { lease, runs, shared, sites } = this.#parts;
     const goesOn = await runs.takeOver(stream, epoch, lease.memberId);
-    if (!goesOn) await shared.members.release(stream);
+    if (!goesOn) return shared.members.release(stream);
+    // What was declared while nobody drove it, nobody has told it.
+    sites.restore();
   }
 
   /** Ours on paper and not driven here for two looks: the answer to a take-over was lost. */

@@ -97,6 +97,24 @@ test.serial(
 );
 
 test.serial(
+  'members: a site is declared lost while nobody drives the run → its next member tells it',
+  async (t) => {
+    const { members } = await startMembers(t, await server.database(), ['m1', 'm2'], slow);
+    const [first, second] = members as [TestDaemon, TestDaemon];
+    const { runId } = await start(first);
+    await first.kill();
+    await second.client.sites.declareLost({ siteId: 'site-a', requester: 'ann', reason: 'fire' });
+    const types: RunEventType[] = [];
+    for await (const { type } of second.client.runs.watch(runId)) {
+      types.push(type);
+      if (type === RunEventType.RUN_SITE_LOST) break;
+    }
+    t.true(types.includes(RunEventType.RUN_TAKEN_OVER));
+    t.is(types.at(-1), RunEventType.RUN_SITE_LOST);
+  },
+);
+
+test.serial(
   'members: the one that drives is frozen and wakes → fenced, nothing twice',
   async (t) => {
     const { members } = await startMembers(t, await server.database(), ['m1', 'm2'], slow);
