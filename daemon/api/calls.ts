@@ -18,7 +18,7 @@ import { SiteswapError } from '../core/errors.ts';
 import { messageBytesMax } from '../core/limits.ts';
 import { RunElsewhere } from '../runner/elsewhere.ts';
 import { siteswapErrorOf, statusOf } from './errors.ts';
-import { deadlineMsDefault } from './limits.ts';
+import { deadlineMarginMs, deadlineMsDefault } from './limits.ts';
 import { type Arrived, keyed, type PassOn } from './passing.ts';
 
 /** An answer that is encoded already, to be sent as it is. */
@@ -192,7 +192,8 @@ export class Calls {
       if (!(thrown instanceof RunElsewhere)) throw thrown;
       const { requestId = '', signal } = call;
       const body = method.requestSerialize(keyed(request, requestId));
-      const waitMs = (call.deadlineMs ?? Date.now() + deadlineMsDefault) - Date.now();
+      const leftMs = (call.deadlineMs ?? Date.now() + deadlineMsDefault) - Date.now();
+      const waitMs = leftMs - deadlineMarginMs(leftMs);
       const { runId } = thrown;
       const passed = { method: method.path, body, requestId, runId, waitMs, signal };
       return new Encoded(await passOn(passed));

@@ -1,5 +1,6 @@
 /** Which runs this member has executed, kept beside the queues: it goes on answering for them. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { executedRunsMax } from '../core/limits.ts';
 import type { Queues } from './queues.ts';
 
 /** What could not be kept is tried again after this. */
@@ -30,8 +31,18 @@ export class ExecutedRuns {
   note(runId: string): void {
     if (this.#known.has(runId)) return;
     this.#known.add(runId);
+    this.#dropOldest();
     this.#unkept.push(runId);
     this.#keeping ??= this.#keepAll();
+  }
+
+  /** Of a run that is not known any more any member tells: it stands in the journal. */
+  #dropOldest(): void {
+    if (this.#known.size <= executedRunsMax) return;
+    for (const oldest of this.#known) {
+      this.#known.delete(oldest);
+      return;
+    }
   }
 
   async close(): Promise<void> {

@@ -147,7 +147,7 @@ export const aliveSql = `
   SELECT DISTINCT p.member FROM siteswap_queue.pool p
   JOIN siteswap.member m ON m.writer = p.writer WHERE ${alive}`;
 
-export const executedSql = 'SELECT run FROM siteswap_queue.executed WHERE member = $1';
+export const executedSql = 'SELECT run FROM siteswap_queue.executed WHERE member = $1 LIMIT $2';
 
 export const keepExecutedSql = `
   INSERT INTO siteswap_queue.executed (member, run)

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { putGatherMs, reportGatherMs, takeOverLookMs } from '../core/limits.ts';
+import { executedRunsMax, putGatherMs, reportGatherMs, takeOverLookMs } from '../core/limits.ts';
 import { listen } from '../journal/pg-changes.ts';
 import { hasty, Line, type Row } from '../journal/pg-line.ts';
 import { Batch } from './batch.ts';
@@ -186,7 +186,7 @@ class PgQueues implements Queues {
   }
 
   async executed(memberId: string): Promise<readonly string[]> {
-    const rows = await this.#line.ask(sql.executedSql, [memberId]);
+    const rows = await this.#line.ask(sql.executedSql, [memberId, executedRunsMax]);
     return rows.map(({ run }) => run as string);
   }
 

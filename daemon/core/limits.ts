@@ -124,6 +124,9 @@ export const doneRequestsMax = 10_000;
 /** While nobody has reported: how often an asker looks whether the member that should is alive. */
 export const lookMs = 250;
 
+/** Runs that a member remembers to have executed: 2 MB; of older ones any member tells. */
+export const executedRunsMax = 20_000;
+
 /** Those who have executed a run that has ended say so within this, or any member tells of it. */
 export const executorsMsMax = 1_000;
 

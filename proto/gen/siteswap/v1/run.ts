@@ -4941,7 +4941,7 @@ export const RunServiceService = {
    * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_IN_USE, PLAN_STATE, RUN_REFUSED,
    * DATA_DIVERGED, REQUEST_KEY_REUSED, REQUEST_EXPIRED, SITE_LOST, SITE_NOT_LOST,
    * REMOTE_UNREACHABLE, PLUGIN_FAILED,
-   * TOO_MANY_RUNS, JOURNAL_HELD.
+   * TOO_MANY_RUNS, RUN_UNAVAILABLE, JOURNAL_HELD.
    */
   startRun: {
     path: "/siteswap.v1.RunService/StartRun" as const,
@@ -4955,7 +4955,7 @@ export const RunServiceService = {
   /**
    * A run as it is now.
    *
-   * Errors: RUN_NOT_FOUND, RUN_EXPIRED.
+   * Errors: RUN_NOT_FOUND, RUN_EXPIRED, RUN_UNAVAILABLE.
    */
   getRun: {
     path: "/siteswap.v1.RunService/GetRun" as const,
@@ -5000,7 +5000,8 @@ export const RunServiceService = {
   /**
    * Lets a parked or stuck run go on, by a person's decision and with other policies if wanted.
    *
-   * Errors: INVALID_REQUEST, RUN_NOT_FOUND, RUN_NOT_PARKED, RUN_ENDED, JOURNAL_HELD.
+   * Errors: INVALID_REQUEST, RUN_NOT_FOUND, RUN_NOT_PARKED, RUN_ENDED, JOURNAL_HELD,
+   * RUN_UNAVAILABLE.
    */
   resumeRun: {
     path: "/siteswap.v1.RunService/ResumeRun" as const,
@@ -5015,7 +5016,7 @@ export const RunServiceService = {
    * Asks a run to stop. Calls in flight are waited for, nothing new is started, and the run parks:
    * it never ends half-done. Repeating it changes nothing.
    *
-   * Errors: RUN_NOT_FOUND, RUN_ENDED, JOURNAL_HELD.
+   * Errors: RUN_NOT_FOUND, RUN_ENDED, JOURNAL_HELD, RUN_UNAVAILABLE.
    */
   cancelRun: {
     path: "/siteswap.v1.RunService/CancelRun" as const,
@@ -5029,7 +5030,7 @@ export const RunServiceService = {
   /**
    * What became of every item, with recovery time and data loss; of an open run: so far.
    *
-   * Errors: RUN_NOT_FOUND, RUN_EXPIRED, PAGE_TOKEN_INVALID.
+   * Errors: RUN_NOT_FOUND, RUN_EXPIRED, PAGE_TOKEN_INVALID, RUN_UNAVAILABLE.
    */
   reportRun: {
     path: "/siteswap.v1.RunService/ReportRun" as const,
@@ -5050,13 +5051,13 @@ export interface RunServiceServer extends UntypedServiceImplementation {
    * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_IN_USE, PLAN_STATE, RUN_REFUSED,
    * DATA_DIVERGED, REQUEST_KEY_REUSED, REQUEST_EXPIRED, SITE_LOST, SITE_NOT_LOST,
    * REMOTE_UNREACHABLE, PLUGIN_FAILED,
-   * TOO_MANY_RUNS, JOURNAL_HELD.
+   * TOO_MANY_RUNS, RUN_UNAVAILABLE, JOURNAL_HELD.
    */
   startRun: handleUnaryCall<StartRunRequest, StartRunResponse>;
   /**
    * A run as it is now.
    *
-   * Errors: RUN_NOT_FOUND, RUN_EXPIRED.
+   * Errors: RUN_NOT_FOUND, RUN_EXPIRED, RUN_UNAVAILABLE.
    */
   getRun: handleUnaryCall<GetRunRequest, GetRunResponse>;
   /**
@@ -5077,20 +5078,21 @@ export interface RunServiceServer extends UntypedServiceImplementation {
   /**
    * Lets a parked or stuck run go on, by a person's decision and with other policies if wanted.
    *
-   * Errors: INVALID_REQUEST, RUN_NOT_FOUND, RUN_NOT_PARKED, RUN_ENDED, JOURNAL_HELD.
+   * Errors: INVALID_REQUEST, RUN_NOT_FOUND, RUN_NOT_PARKED, RUN_ENDED, JOURNAL_HELD,
+   * RUN_UNAVAILABLE.
    */
   resumeRun: handleUnaryCall<ResumeRunRequest, ResumeRunResponse>;
   /**
    * Asks a run to stop. Calls in flight are waited for, nothing new is started, and the run parks:
    * it never ends half-done. Repeating it changes nothing.
    *
-   * Errors: RUN_NOT_FOUND, RUN_ENDED, JOURNAL_HELD.
+   * Errors: RUN_NOT_FOUND, RUN_ENDED, JOURNAL_HELD, RUN_UNAVAILABLE.
    */
   cancelRun: handleUnaryCall<CancelRunRequest, CancelRunResponse>;
   /**
    * What became of every item, with recovery time and data loss; of an open run: so far.
    *
-   * Errors: RUN_NOT_FOUND, RUN_EXPIRED, PAGE_TOKEN_INVALID.
+   * Errors: RUN_NOT_FOUND, RUN_EXPIRED, PAGE_TOKEN_INVALID, RUN_UNAVAILABLE.
    */
   reportRun: handleUnaryCall<ReportRunRequest, ReportRunResponse>;
 }
@@ -5103,7 +5105,7 @@ export interface RunServiceClient extends Client {
    * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, PLAN_INVALID, PLAN_IN_USE, PLAN_STATE, RUN_REFUSED,
    * DATA_DIVERGED, REQUEST_KEY_REUSED, REQUEST_EXPIRED, SITE_LOST, SITE_NOT_LOST,
    * REMOTE_UNREACHABLE, PLUGIN_FAILED,
-   * TOO_MANY_RUNS, JOURNAL_HELD.
+   * TOO_MANY_RUNS, RUN_UNAVAILABLE, JOURNAL_HELD.
    */
   startRun(
     request: StartRunRequest,
@@ -5123,7 +5125,7 @@ export interface RunServiceClient extends Client {
   /**
    * A run as it is now.
    *
-   * Errors: RUN_NOT_FOUND, RUN_EXPIRED.
+   * Errors: RUN_NOT_FOUND, RUN_EXPIRED, RUN_UNAVAILABLE.
    */
   getRun(
     request: GetRunRequest,
@@ -5177,7 +5179,8 @@ export interface RunServiceClient extends Client {
   /**
    * Lets a parked or stuck run go on, by a person's decision and with other policies if wanted.
    *
-   * Errors: INVALID_REQUEST, RUN_NOT_FOUND, RUN_NOT_PARKED, RUN_ENDED, JOURNAL_HELD.
+   * Errors: INVALID_REQUEST, RUN_NOT_FOUND, RUN_NOT_PARKED, RUN_ENDED, JOURNAL_HELD,
+   * RUN_UNAVAILABLE.
    */
   resumeRun(
     request: ResumeRunRequest,
@@ -5198,7 +5201,7 @@ export interface RunServiceClient extends Client {
    * Asks a run to stop. Calls in flight are waited for, nothing new is started, and the run parks:
    * it never ends half-done. Repeating it changes nothing.
    *
-   * Errors: RUN_NOT_FOUND, RUN_ENDED, JOURNAL_HELD.
+   * Errors: RUN_NOT_FOUND, RUN_ENDED, JOURNAL_HELD, RUN_UNAVAILABLE.
    */
   cancelRun(
     request: CancelRunRequest,
@@ -5218,7 +5221,7 @@ export interface RunServiceClient extends Client {
   /**
    * What became of every item, with recovery time and data loss; of an open run: so far.
    *
-   * Errors: RUN_NOT_FOUND, RUN_EXPIRED, PAGE_TOKEN_INVALID.
+   * Errors: RUN_NOT_FOUND, RUN_EXPIRED, PAGE_TOKEN_INVALID, RUN_UNAVAILABLE.
    */
   reportRun(
     request: ReportRunRequest,
