@@ -17,6 +17,7 @@ export const seedsKept: readonly { readonly seed: number; readonly found: string
   { seed: 565, found: 'a checker did not know of a failback that had lost its target' },
   { seed: 874, found: 'a checker took a side that was being replaced for one that is fenced' },
   { seed: 1890, found: 'a VM came home to a copy that only the compute there remembered' },
+  { seed: 3306, found: 'what was undone was taken while an earlier try to undo it could land' },
   {
     seed: 104080,
     found: 'VMs that ran at the recovery site for ever were waited for by live-migrate',

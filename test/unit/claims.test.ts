@@ -124,6 +124,21 @@ test('rolled back: claimed as long as it is undone, then released', (t) => {
   );
 });
 
+test('undone by a second attempt, the first in doubt → for a person to judge, for it may land', (t) => {
+  const back = run(['x'], {}, rollback('run'));
+  const drive = new Drive(back, {
+    answer: ({ step: name, direction, attempt }) => {
+      if (direction === 'run') return name === 'register' ? refusal : 'ok';
+      return name === 'shut-down' && attempt === 1 ? fault('timeout', 'no answer') : 'ok';
+    },
+  }).run();
+  t.is(drive.state.result, 'rolled-back');
+  t.deepEqual(
+    [cg, x].map((object) => objectIn(drive.state, object).kind),
+    ['released', 'doubt'],
+  );
+});
+
 test('abandoned: what had not begun is released, what is in doubt is for a person to judge', (t) => {
   const drive = new Drive(run(['x', 'y']), {
     answer: ({ item }) => (item === 'x' ? fault('timeout', 'no answer') : 'ok'),

@@ -89,13 +89,17 @@ export const objectIn = (run: RunState, object: string): ObjectState => {
   return { kind: 'released' };
 };
 
+const mayLand = 'an attempt to undo it, which had no answer, may still land';
+
 const inPart = (run: RunState, part: Group, position: number): ObjectState | undefined => {
   const { runId } = run.started;
   const byRunId = part.elsewhere.get(position);
   if (byRunId !== undefined) return { kind: 'done', byRunId };
   const kept = part.kept.get(position);
   if (kept !== undefined) return { kind: 'doubt', why: kept.why };
-  if (part.losses.has(position)) return { kind: 'released' };
+  if (part.losses.has(position)) {
+    return part.undoDoubt.has(position) ? { kind: 'doubt', why: mayLand } : { kind: 'released' };
+  }
   if (!part.live.includes(position)) return undefined;
   if (part.standing === 'finished' && !isStoodOn(run, part))
     return { kind: 'done', byRunId: runId };

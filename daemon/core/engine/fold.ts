@@ -199,6 +199,7 @@ const foldUndoOutcome = (state: RunState, group: Group, entry: TaskOutcome): Run
 /** What can still land is not forgotten over a later attempt that was refused. */
 const noteUndoFault = (group: Group, items: readonly number[], fault: Fault): void => {
   for (const position of items) {
+    if (inDoubt(fault)) group.undoDoubt.set(position, true);
     const earlier = group.undoFaults.get(position);
     if (earlier === undefined || !inDoubt(earlier)) group.undoFaults.set(position, fault);
   }

@@ -128,6 +128,8 @@ export interface Group {
   causes: Lot<Fault>;
   /** Items whose undo was tried and is not known to be done: the fault that leaves most open. */
   undoFaults: Lot<Fault>;
+  /** Items with an attempt to undo in doubt: it may land after another one has succeeded. */
+  undoDoubt: Lot<true>;
   /** Items whose undo failed or was skipped: left as they are. */
   kept: Lot<Kept>;
   /** Items that a step which `stays` has changed, or may have, and that were to be rolled back. */
@@ -238,6 +240,7 @@ export const newGroup = (
   task: newTask(more.live),
   completed: [],
   undoFaults: new Lot(),
+  undoDoubt: new Lot(),
   kept: new Lot(),
   stayed: none,
   note: undefined,

@@ -3,12 +3,14 @@
  * which a call of another is under way or can still take effect, and of each object at most one of
  * them says in the end that it did it.
  */
+import type { Entry } from '../../../daemon/core/entries.ts';
+import type { SystemEntry } from '../../../daemon/core/system.ts';
 import type { RunReport } from '../../../daemon/core/view.ts';
 import { readingVerbs } from '../../../sdk/plugin/verbs.ts';
 import type { Moment } from '../history.ts';
 import type { Checker } from './checker.ts';
 import { pending } from './pending.ts';
-import { keyOf, Runs } from './runs.ts';
+import { keyOf, Runs, targetsOf } from './runs.ts';
 
 const reading: ReadonlySet<string> = new Set(readingVerbs);
 
@@ -55,6 +57,31 @@ const toldBy = (together: Together) => {
   };
 };
 
+/** What another run left in doubt, and a person was asked about: they may have it taken. */
+class Taken {
+  readonly #runs: Runs;
+  readonly #objects = new Set<string>();
+
+  constructor(runs: Runs) {
+    this.#runs = runs;
+  }
+
+  see(runId: string, entry: Entry | SystemEntry): void {
+    if (entry.type !== 'policy-applied' || entry.fault.code !== 'CLAIM_IN_DOUBT') return;
+    const { workgroups = [] } = this.#runs.of(runId)?.started.frozen ?? {};
+    const storage = workgroups[entry.group]?.storage;
+    for (const group of workgroups.filter((one) => one.storage === storage)) {
+      for (const item of group.items) {
+        for (const id of targetsOf(item)) this.#objects.add(`${runId} ${id}`);
+      }
+    }
+  }
+
+  has(runId: string, id: string): boolean {
+    return this.#objects.has(`${runId} ${id}`);
+  }
+}
+
 export const noOperationTwice: Checker = ({ lab }) => {
   const runs = new Runs();
   const together = new Together();
@@ -62,6 +89,7 @@ export const noOperationTwice: Checker = ({ lab }) => {
   const runOf = (initiatorId: string) => runs.by(initiatorId)?.started.runId;
 
   const told = toldBy(together);
+  const taken = new Taken(runs);
 
   const called = (flight: Flight): string | undefined => {
     const others = [...inFlight.values()].map((one) => ({ ...one, why: 'is under way' }));
@@ -69,7 +97,9 @@ export const noOperationTwice: Checker = ({ lab }) => {
     for (const { remoteId, key, targetIds, why } of [...others, ...late]) {
       const runId = runOf(keyOf(key).initiatorId);
       if (remoteId !== flight.remoteId || !together.has(runId, flight.runId)) continue;
-      const hit = [...flight.targetIds].find((id) => targetIds.has(id));
+      const hit = [...flight.targetIds].find(
+        (id) => targetIds.has(id) && !taken.has(flight.runId, id),
+      );
       if (hit !== undefined) return `${flight.key} of ${hit} while ${key} of another run ${why}`;
     }
     return undefined;
@@ -90,6 +120,7 @@ export const noOperationTwice: Checker = ({ lab }) => {
     runs.see(moment);
     switch (moment.kind) {
       case 'landed':
+        taken.see(moment.stream, moment.entry);
         if (moment.entry.type === 'run-started') together.begin(moment.stream);
         if (moment.entry.type === 'run-ended') together.end(moment.stream);
         return undefined;
