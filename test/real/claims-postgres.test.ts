@@ -146,10 +146,19 @@ const expectOnce = async (
   t.true(skipped.every(({ why }) => why === `run ${first} did it`));
 };
 
+/** The first run goes on for long enough that the later one is opened meanwhile. */
+const slow: Injections = [
+  {
+    name: 'slow calls',
+    step: 'promote-target',
+    effect: { effect: 'delay', delayMs: 6_000 },
+  },
+];
+
 test.serial(
   'claims: two plans share 30 of 100 VMs, started at two of 4 members at once → each VM once',
   async (t) => {
-    const cluster = await startCluster(t, ['m1', 'm2', 'm3', 'm4']);
+    const cluster = await startCluster(t, ['m1', 'm2', 'm3', 'm4'], slow);
     const [m1, m2, m3] = cluster.members as [TestDaemon, TestDaemon, TestDaemon];
     const runIds = await Promise.all([start(m1, 'east'), start(m2, 'west')]);
     const events = await Promise.all(runIds.map((runId) => eventsAt(m3, runId)));
@@ -193,14 +202,6 @@ test.serial(
     t.true(events.some(({ type }) => type === RunEventType.RUN_TAKEN_OVER));
   },
 );
-
-const slow: Injections = [
-  {
-    name: 'slow calls',
-    step: 'promote-target',
-    effect: { effect: 'delay', delayMs: 3_000 },
-  },
-];
 
 test.serial(
   'claims: the first run’s member is killed before the effect → done after all, once',

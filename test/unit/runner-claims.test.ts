@@ -33,11 +33,12 @@ const shared = async (world: Parameters<typeof rig>[0] = {}) => {
   return made;
 };
 
-const slow = { operationMs: { sync: 200 } };
+/** A run goes on for long enough that another one is opened meanwhile. */
+const slow = { operationMs: { sync: 500 } };
 
 test('two plans share 30 of 100 VMs, started together → each is failed over once, by the first', async (t) => {
   const { groups, east, west, vms, shared: inBoth } = sharing;
-  const made = await rig({ groups, vms: vmsPerGroup });
+  const made = await rig({ groups, vms: vmsPerGroup, world: slow });
   await made.engine.createPlan(east);
   await made.engine.createPlan(west);
   const runIds = await Promise.all([start(made, 'east'), start(made, 'west')]);
@@ -161,7 +162,7 @@ test('what a later run counts as done is not undone: the first one is stuck on i
 });
 
 test('64 plans of one group, started at once → each is a run, and one of them moves the group', async (t) => {
-  const made = await rig({ groups: 1, vms: 2 });
+  const made = await rig({ groups: 1, vms: 2, world: { operationMs: { sync: 2_000 } } });
   const planIds = Array.from({ length: 64 }, (_, n) => `plan-${n}`);
   for (const planId of planIds) await made.engine.createPlan(planOf(planId, [1, 1], 2));
   const runIds = await Promise.all(planIds.map((planId) => start(made, planId)));
