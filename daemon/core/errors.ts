@@ -75,7 +75,7 @@ export const errorTable = {
   PLAN_STATE: {
     code: 'FAILED_PRECONDITION',
     owner: 'engine',
-    meaning: 'The plan is not in the state that this mode starts from.',
+    meaning: 'The plan is not in the state that this mode, or a change of it, starts from.',
     next: 'Run the mode that the message names first.',
   },
   RUN_REFUSED: {

@@ -53,6 +53,8 @@ export interface StorageItem {
   readonly datastores: readonly DatastoreOf[];
   /** Disaster: how old its copy was when the run was frozen, as far as anybody had said. */
   readonly expectedLossMs?: number;
+  /** Disaster, true: the site to go on at was open before: this run loses nothing of it. */
+  readonly openBefore?: boolean;
   /** Stretched: the site that must be preferred before the run changes that, and after. */
   readonly preference?: { readonly from: string; readonly to: string };
   /** Fence, true: the disaster run never promoted it, so its old side is the only one. */

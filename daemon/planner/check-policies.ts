@@ -65,18 +65,22 @@ const actionsOf = (policy: Policy, field: string): [string, PolicyAction][] => [
   [`${field}.otherwise`, policy.otherwise],
 ];
 
-/** Whatever can be seen of policies without asking a plugin. `field`: where they stand. */
+/**
+ * Whatever can be seen of policies without asking a plugin. `field`: where they stand; `known`: the
+ * steps that there are, of all plans if none are given.
+ */
 export const checkPolicies = (
   policies: Readonly<Record<string, Policy>>,
   field: string,
   findings: Findings,
+  known: ReadonlySet<string> = planSteps,
 ): void => {
   for (const [name, policy] of Object.entries(policies)) {
     const at = `${field}.${name}`;
-    const step = planSteps.has(name) ? steps.get(name) : undefined;
+    const step = known.has(name) ? steps.get(name) : undefined;
     if (step === undefined) {
-      const known = [...planSteps].join(', ');
-      findings.problem(at, `no step is called "${name}": use one of ${known}`);
+      const names = [...known].join(', ');
+      findings.problem(at, `no step is called "${name}": use one of ${names}`);
       continue;
     }
     policy.rules.forEach((rule, i) => {

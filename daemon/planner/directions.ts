@@ -20,12 +20,15 @@ const flowOf = (source: Device | undefined, target: Device | undefined): Flow =>
   return forward ? 'forward' : backward ? 'backward' : 'none';
 };
 
-/** An earlier run brought it over: nobody can write to its source, and its copy is open. */
-export const isHandedOver = (group: Group): boolean =>
-  group.protected.devices.every((device) => device?.access === 'read-only') &&
+/** Its recovery side is open already: by an earlier run, or because it is the source. */
+export const isOpenThere = (group: Group): boolean =>
   group.recovery.devices.every(
     (device) => device?.access === 'read-write' && device.direction !== 'stretched',
   );
+
+/** An earlier run brought it over: nobody can write to its source, and its copy is open. */
+export const isHandedOver = (group: Group): boolean =>
+  group.protected.devices.every((device) => device?.access === 'read-only') && isOpenThere(group);
 
 /** A disaster run did not come so far: nobody can write at its recovery side alone. */
 export const isUnpromoted = (group: Group): boolean =>

@@ -3,6 +3,7 @@
  * Whoever starts it must hear that first; the report tells beside it what was lost in fact.
  */
 import type { Path } from '../core/frozen.ts';
+import { isOpenThere } from './directions.ts';
 import type { Findings } from './findings.ts';
 import type { Group } from './resolve-groups.ts';
 
@@ -22,11 +23,14 @@ const consistentAtMs = ({ protected: here, recovery }: Group): number | undefine
   return moments.includes(undefined) ? undefined : Math.min(...(moments as number[]));
 };
 
-/** Per group, in milliseconds; undefined where nobody has said, or both sites hold the same. */
+/**
+ * Per group, in milliseconds; undefined where nobody has said, or the site to go on at is open
+ * already: what it lacks was settled when it was opened, and is no matter of this run.
+ */
 export const expectLosses = (question: LossQuestion): readonly (number | undefined)[] => {
   const { recoverySiteId, groups, paths, now, findings } = question;
   return groups.map((group, position) => {
-    if (paths[position] !== 'cold') return undefined;
+    if (paths[position] !== 'cold' || isOpenThere(group)) return undefined;
     const atMs = consistentAtMs(group);
     if (atMs === undefined) {
       findings.warn(

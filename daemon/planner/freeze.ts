@@ -14,7 +14,7 @@ import type { Step } from '../steps/step.ts';
 import { assemblyOf } from './assemble.ts';
 import { checkPlanInto } from './check-plan.ts';
 import { checkPolicies } from './check-policies.ts';
-import { checkDirections, isHandedOver, isUnpromoted } from './directions.ts';
+import { checkDirections, isHandedOver, isOpenThere, isUnpromoted } from './directions.ts';
 import { expectLosses } from './expected-loss.ts';
 import { Findings } from './findings.ts';
 import type { VerbCapability } from './freeze-steps.ts';
@@ -164,6 +164,7 @@ const resolve = (
   const asking = { recoverySiteId, groups, paths, now: context.now, findings };
   const expectedLosses = mode === 'disaster' ? expectLosses(asking) : [];
   const handedOver = groups.map(isHandedOver);
+  const open = mode === 'disaster' ? groups.map(isOpenThere) : [];
   const unpromoted = mode === 'fence' ? groups.map(isUnpromoted) : [];
   const mounted = mountedAt(recoveryComputes);
   const datastores = placement.datastores.map((list, i) =>
@@ -181,7 +182,7 @@ const resolve = (
       ...chosenComputes,
     },
     survey,
-    traits: JSON.stringify([preferences, expectedLosses, handedOver, unpromoted]),
+    traits: JSON.stringify([preferences, expectedLosses, handedOver, open, unpromoted]),
   };
 };
 

@@ -7,7 +7,7 @@
  */
 import type { DatastoreOf, FrozenWorkgroup, Path, StorageItem, VmItem } from '../core/frozen.ts';
 import { type Mode, type Plan, priorityDefault } from '../core/plan.ts';
-import { isHandedOver, isUnpromoted } from './directions.ts';
+import { isHandedOver, isOpenThere, isUnpromoted } from './directions.ts';
 import type { Group } from './resolve-groups.ts';
 import type { Member } from './resolve-vms.ts';
 import { pathOfVm } from './stretched.ts';
@@ -131,6 +131,7 @@ const storageItem = (shape: Shape, position: number): StorageItem => {
     ...(expectedLossMs === undefined ? {} : { expectedLossMs }),
     ...(preference === undefined ? {} : { preference }),
     ...(shape.mode === 'planned' && isHandedOver(group) ? { handedOver: true } : {}),
+    ...(shape.mode === 'disaster' && isOpenThere(group) ? { openBefore: true } : {}),
     ...(shape.mode === 'fence' && isUnpromoted(group) ? { neverPromoted: true } : {}),
   };
 };

@@ -36,6 +36,14 @@ const toldOf = ({ message, hint }: SiteswapError): Violation => ({
   message: `${message}. ${hint}`,
 });
 
+/** What a plan moves between which sites. */
+const scopeOf = ({ protectedSiteId, recoverySiteId, protectionGroups }: Plan): string => {
+  const groups = protectionGroups.flatMap((one) =>
+    one.groups.map((group) => JSON.stringify(group)),
+  );
+  return JSON.stringify([protectedSiteId, recoverySiteId, groups.sort()]);
+};
+
 export class Plans {
   readonly #parts: PlansParts;
   readonly #lines = new Lines();
@@ -60,6 +68,7 @@ export class Plans {
     await this.#change(plan.id, requestId, async (still) => {
       this.#expectCurrent(plan.id, etag);
       this.#expectUnused(plan.id);
+      this.#expectRecovered(plan.id, plan);
       await this.#expectSound(plan);
       await this.#save(plan, requestId, still);
     });
@@ -70,6 +79,7 @@ export class Plans {
     await this.#change(planId, requestId, async (still) => {
       this.#expectCurrent(planId, etag);
       this.#expectUnused(planId);
+      this.#expectRecovered(planId);
       const at = this.#parts.clock.now();
       const entry = { type: 'plan-deleted', at, planId, ...markOf(requestId) } as const;
       await this.#parts.catalog.append([entry], [], still);
@@ -202,6 +212,25 @@ export class Plans {
     if (open === undefined) return;
     const message = `run ${open.runId} (${open.mode}) of plan "${planId}" is not ended`;
     throw new SiteswapError('PLAN_IN_USE', message, { subject: open.runId });
+  }
+
+  /**
+   * What a disaster run has left behind is known by its plan: while both sites may have writers,
+   * that plan stays, over the same groups. `changed`: what is to stand in its place.
+   */
+  #expectRecovered(planId: string, changed?: Plan): void {
+    const { state } = this.#parts.catalog;
+    if (!state.recoveries.has(planId)) return;
+    const before = state.plans.get(planId)?.plan;
+    if (changed !== undefined && before !== undefined && scopeOf(before) === scopeOf(changed)) {
+      return;
+    }
+    const what = changed === undefined ? 'be deleted' : 'change its sites or groups';
+    const message =
+      `plan "${planId}" cannot ${what}: what its disaster run has left at the other site is not ` +
+      'settled, and nobody else would know of it';
+    const hint = `siteswap site recoveries says what is to be done first.`;
+    throw new SiteswapError('PLAN_STATE', message, { subject: planId, hint });
   }
 
   async #save(plan: Plan, requestId: string | undefined, still: () => boolean): Promise<void> {

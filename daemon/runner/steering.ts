@@ -4,9 +4,12 @@ import type { Clock } from '../core/clock.ts';
 import { decisionsFor } from '../core/engine/view.ts';
 import type { Entry } from '../core/entries.ts';
 import { SiteswapError } from '../core/errors.ts';
+import { checkPolicies } from '../planner/check-policies.ts';
+import { Findings } from '../planner/findings.ts';
 import type { Agent } from './agent.ts';
 import type { Catalog } from './catalog.ts';
 import { RunElsewhere } from './elsewhere.ts';
+import { refusal } from './refusals.ts';
 import type { Runs } from './runs.ts';
 import type { CancelRequest, ResumeRequest } from './service.ts';
 
@@ -41,6 +44,10 @@ export class Steering {
         'A step that cannot be undone has begun, or a site is lost: finish, then fail back.';
       throw new SiteswapError('DECISION_REFUSED', message, { subject: runId, hint });
     }
+    const findings = new Findings();
+    const known = new Set(state.steps.map(({ name }) => name));
+    checkPolicies(request.policies, 'policies', findings, known);
+    if (!findings.clean) throw refusal('INVALID_REQUEST', findings.problems, runId);
     catalog.expectNotHeld();
     const at = clock.now();
     const end: Entry[] =

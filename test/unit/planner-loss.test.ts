@@ -43,3 +43,11 @@ test('disaster: what the lost side claims does not count; who says nothing is to
 test('planned: nothing is expected to be lost', (t) => {
   t.deepEqual(lossOf(aged('b-d0r', 900), 'planned').warnings, []);
 });
+
+test('disaster: a side that stands open already → nothing is expected to be lost of it', (t) => {
+  const open = { access: 'read-write', direction: 'none' } as const;
+  const of = withDevice('b-d0r', open, aged('b-d0r', 44_700));
+  const { losses, warnings } = lossOf(of);
+  t.is(losses['ap/b-d0p'], undefined);
+  t.false(warnings.some(({ message }) => message.includes('ap/b-d0p')));
+});

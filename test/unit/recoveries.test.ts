@@ -65,6 +65,23 @@ test('the site is back with its VMs on → both writers named, and nothing is st
   t.regex(early?.message ?? '', /recovery-required: it can run fence/);
 });
 
+test('while it is not settled → its plan is not deleted, and keeps its sites and groups', async (t) => {
+  const made = await back(await parted());
+  const { engine } = made;
+  const { etag, plan } = engine.getPlan('payroll');
+  const refused = { reason: 'PLAN_STATE', message: /is not settled/ };
+  t.like(await t.throwsAsync(engine.deletePlan('payroll', etag)), { reason: refused.reason });
+  await t.throwsAsync(engine.deletePlan('payroll', etag), { message: refused.message });
+  const [first] = plan.protectionGroups;
+  const other = { ...plan, protectionGroups: [{ ...first, groups: [] }] } as typeof plan;
+  await t.throwsAsync(engine.updatePlan(other, etag), { message: refused.message });
+  await engine.updatePlan({ ...plan, name: 'Pay roll' }, etag);
+  await start(made, 'fence');
+  await start(made, 'reprotect', 'discard');
+  await engine.deletePlan('payroll', engine.getPlan('payroll').etag);
+  t.deepEqual(engine.listPlans(), []);
+});
+
 test('fence → the old writers are cut off and stopped, the new ones go on', async (t) => {
   const made = await back(await parted());
   const run = await start(made, 'fence');

@@ -55,6 +55,30 @@ const succeeds = async (t: ExecutionContext, made: Rig, mode: Mode): Promise<voi
   t.deepEqual(await made.lab.verify(), []);
 };
 
+test('resumed with policies that cannot work → refused, and the run is as it was', async (t) => {
+  const made = await broken(groups);
+  await made.engine.createPlan(planFor(groups));
+  const runId = await start(made, 'planned');
+  const { cursor } = await made.engine.getRun(runId, 'basic');
+  const resume = (policies: Readonly<Record<string, Policy>>) =>
+    made.engine.resumeRun(runId, { requester: 'ann', decision: 'retry', policies });
+  const goOn: Policy = { rules: [], otherwise: { action: 'continue' } };
+  const tireless = {
+    action: 'rerun',
+    attemptsMax: 1_000_000,
+    delayMsMin: 0,
+    delayMsMax: 0,
+  } as const;
+  for (const [policies, message] of [
+    [{ mounnt: goOn }, /no step is called "mounnt"/],
+    [{ mount: { rules: [], otherwise: tireless } }, /from 1 to 100/],
+  ] as const) {
+    const refused = await t.throwsAsync(resume(policies), { message });
+    t.like(refused, { reason: 'INVALID_REQUEST' });
+  }
+  t.like(await made.engine.getRun(runId, 'basic'), { status: 'parked', cursor });
+});
+
 test('abandoned after the promote (groups=2) → planned again brings all over, then reprotect', async (t) => {
   const made = await broken(groups);
   await made.engine.createPlan(planFor(groups));

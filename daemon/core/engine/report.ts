@@ -141,7 +141,7 @@ const itemReports = (state: RunState, trails: ReadonlyMap<string, Trail>): ItemR
         workgroupId: group.id,
         outcome: note?.state ?? (done ? 'done' : 'stopped'),
         ...(done && trail !== undefined ? timeOf(state, group, trail) : {}),
-        ...lossOf(state, trail),
+        ...lossOf(state, group.frozen.items[position], trail),
         ...expectedOf(group.frozen.items[position]),
         ...(trail === undefined ? {} : { doneAtMs: trail.lastDoneMs }),
         ...(trail === undefined || trail.pointBy === '' ? {} : { recoveryPointBy: trail.pointBy }),
@@ -179,14 +179,17 @@ const throughIn = (group: Group): ((position: number) => boolean) => {
 };
 
 /**
- * How old the data was, that a group was promoted with, when its site was lost or it was promoted.
+ * How old the data was, that a group was promoted with, when its site was lost or it was promoted;
+ * of one that stood open before, that is another run's to tell.
  */
 const lossOf = (
   state: RunState,
+  item: StorageItem | VmItem | undefined,
   trail: Trail | undefined,
 ): { recoveryPointAtMs?: number; dataLossMs?: number } => {
   const point = trail?.evidence.recoveryPointAtMs;
   if (typeof point !== 'number' || trail === undefined || trail.promotedAtMs === 0) return {};
   if (state.frozen.mode === 'planned') return { recoveryPointAtMs: point, dataLossMs: 0 };
+  if (item !== undefined && 'openBefore' in item) return { recoveryPointAtMs: point };
   return { recoveryPointAtMs: point, dataLossMs: Math.max(0, state.started.at - point) };
 };
