@@ -152,8 +152,10 @@ const figureOf = async (
     than,
   }: { readonly guests: number; readonly lanes: number; readonly than: number },
 ): Promise<Figure> => {
-  const limit = { name: 'bare script', value: await bare(guests, lanes) };
+  // Before and after: what else the machine has to do changes within seconds.
+  const before = await bare(guests, lanes);
   const value = await bySiteswap(guests, lanes);
+  const limit = { name: 'bare script', value: (before + (await bare(guests, lanes))) / 2 };
   return { name, value, unit: 'ms', limit, wanted: { of: 'ratio', is: '≤', than } };
 };
 

@@ -44,13 +44,25 @@ interface Found {
   readonly catalog: Catalog;
 }
 
-const decode = (slot: Buffer): Found | undefined => {
-  if (slot.toString('latin1', 0, 4) !== magic) return undefined;
-  const length = slot.readUInt32LE(8);
-  const body = slot.subarray(headBytes, headBytes + length);
-  if (body.length !== length || crc32(body) !== slot.readUInt32LE(12)) return undefined;
-  const catalog = JSON.parse(body.toString('utf8')) as Catalog;
-  return { sequence: slot.readUInt32LE(4), catalog };
+/** What the first bytes of a slot say of it. */
+interface Head {
+  readonly offset: number;
+  readonly sequence: number;
+  readonly length: number;
+  readonly sum: number;
+}
+
+const headOf = (bytes: Buffer, offset: number): Head | undefined => {
+  if (bytes.toString('latin1', 0, 4) !== magic) return undefined;
+  const [sequence, length] = [bytes.readUInt32LE(4), bytes.readUInt32LE(8)];
+  if (headBytes + length > catalogBytesMax) return undefined;
+  return { offset, sequence, length, sum: bytes.readUInt32LE(12) };
+};
+
+const bodyOf = async (opened: Export, head: Head): Promise<Found | undefined> => {
+  const body = await opened.read(head.offset + headBytes, head.length);
+  if (crc32(body) !== head.sum) return undefined;
+  return { sequence: head.sequence, catalog: JSON.parse(body.toString('utf8')) as Catalog };
 };
 
 const encode = ({ sequence, catalog }: Found): Buffer => {
@@ -66,13 +78,18 @@ const encode = ({ sequence, catalog }: Found): Buffer => {
   return Buffer.concat([head, body]);
 };
 
+/** A slot is read only as far as it is written: most of it never was. */
 const newest = async (opened: Export): Promise<Found | undefined> => {
-  const found: Found[] = [];
+  const heads: Head[] = [];
   for (const offset of slots) {
-    const one = decode(await opened.read(offset, catalogBytesMax));
-    if (one !== undefined) found.push(one);
+    const head = headOf(await opened.read(offset, headBytes), offset);
+    if (head !== undefined) heads.push(head);
   }
-  return found.sort((a, b) => b.sequence - a.sequence)[0];
+  for (const head of heads.sort((a, b) => b.sequence - a.sequence)) {
+    const found = await bodyOf(opened, head);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 };
 
 /** Undefined: the device holds no datastore. */

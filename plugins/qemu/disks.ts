@@ -8,9 +8,20 @@ import { type Catalog, readCatalog, writeCatalog } from './catalog.ts';
 import type { Registered } from './compute.ts';
 import { failure } from './faults.ts';
 import type { BlockDevice } from './machine.ts';
-import { diskOf } from './mounts.ts';
+import { type Disk, diskOf } from './mounts.ts';
 import { type Export, withExport } from './nbd.ts';
 import type { ComputeSession } from './session.ts';
+
+const withCatalog = <T>(
+  { address, exportName }: Disk,
+  id: string,
+  body: (catalog: Catalog, opened: Export) => Promise<T>,
+): Promise<T> =>
+  withExport(address, exportName, async (opened) => {
+    const catalog = await readCatalog(opened);
+    if (catalog?.datastoreId === id) return body(catalog, opened);
+    throw failure('missing', `datastore ${id} has no catalog that names it`);
+  });
 
 /** Runs `body` with a datastore that is mounted here. */
 export const withDatastore = async <T>(
@@ -18,14 +29,7 @@ export const withDatastore = async <T>(
   id: string,
   instance: Instance,
   body: (catalog: Catalog, opened: Export) => Promise<T>,
-): Promise<T> => {
-  const { address, exportName } = await diskOf(compute, id, instance);
-  return withExport(address, exportName, async (opened) => {
-    const catalog = await readCatalog(opened);
-    if (catalog?.datastoreId === id) return body(catalog, opened);
-    throw failure('missing', `datastore ${id} has no catalog that names it`);
-  });
-};
+): Promise<T> => withCatalog(await diskOf(compute, id, instance), id, body);
 
 export const readDatastore = (
   compute: ComputeSession,
@@ -51,8 +55,9 @@ export const disksOf = async (
 ): Promise<readonly BlockDevice[]> => {
   const disks: BlockDevice[] = [];
   for (const datastoreId of datastoreIds) {
-    const { address, exportName } = await diskOf(compute, datastoreId, instance);
-    const { vms } = await readDatastore(compute, datastoreId, instance);
+    const disk = await diskOf(compute, datastoreId, instance);
+    const { address, exportName } = disk;
+    const { vms } = await withCatalog(disk, datastoreId, async (catalog) => catalog);
     const entry = vms.find((one) => one.id === id);
     if (entry === undefined) {
       throw failure('missing', `VM ${id} is not on datastore ${datastoreId}`);

@@ -1,10 +1,15 @@
 /**
  * Durable small files beside the images. A reader sees the old content or the new, whole; what was
  * acknowledged survives a crash: temporary file, sync, rename, sync of the directory.
+ *
+ * Only the syncs are waited for: all else is over sooner than a turn through a pool of threads
+ * takes, of which one file would need eight, and a guest stands still for some of them.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename } from 'node:fs/promises';
+import { closeSync, fsync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { promisify } from 'node:util';
 import { failure } from './faults.ts';
 
 /** Version of every JSON file that this plugin keeps. */
@@ -14,22 +19,24 @@ interface Formatted {
   readonly format: number;
 }
 
+const sync = promisify(fsync);
+
 const syncDirectory = async (directory: string): Promise<void> => {
-  const handle = await open(directory, 'r');
-  await handle.sync().finally(() => handle.close());
+  const file = openSync(directory, 'r');
+  await sync(file).finally(() => closeSync(file));
 };
 
 /** Replaces a file; returns when the new content can no longer be lost. */
 export const writeJson = async (path: string, value: Formatted): Promise<void> => {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-  const handle = await open(temporary, 'wx', 0o600);
+  const file = openSync(temporary, 'wx', 0o600);
   try {
-    await handle.writeFile(`${JSON.stringify(value)}\n`);
-    await handle.sync();
+    writeFileSync(file, `${JSON.stringify(value)}\n`);
+    await sync(file);
   } finally {
-    await handle.close();
+    closeSync(file);
   }
-  await rename(temporary, path);
+  renameSync(temporary, path);
   await syncDirectory(dirname(path));
 };
 
@@ -40,7 +47,7 @@ export const isMissingFile = (error: unknown): boolean =>
 export const readJson = async <T extends Formatted>(path: string): Promise<T | undefined> => {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = readFileSync(path, 'utf8');
   } catch (error) {
     if (isMissingFile(error)) return undefined;
     throw error;

@@ -8,7 +8,7 @@
 import type { EventQueue, QmpEvent } from './events.ts';
 import { failure, QmpLost } from './faults.ts';
 import { eventMsMax, migrateBytesMax, stallMsMax, switchMsMax } from './limits.ts';
-import { ask, withMonitor } from './machine.ts';
+import { ask, pastEnding, withMonitor } from './machine.ts';
 import { socketOf, type VmAt } from './places.ts';
 import type { Qmp } from './qmp.ts';
 
@@ -144,28 +144,32 @@ const transfer = async (from: Qmp, path: string, journey: Journey): Promise<numb
   await journey.watch.at?.('switching');
   await from.must('migrate-continue', { state: 'pre-switchover' });
   await reach(from, events, 'completed', until);
-  const { status } = await ask(from);
+  const { status } = await pastEnding(() => ask(from));
   if (status === 'postmigrate') return momentOf(stops, 'STOP');
   throw failure('interrupted', `the source is ${status} after its migration`);
 };
 
-/** Takes the guest over and lets it go on there. Answers for how long it stood still, in ms. */
-export const travel = (journey: Journey): Promise<number> => {
+/**
+ * Takes the guest over and lets it go on there; `to` is the destination's monitor. Answers for how
+ * long it stood still, in ms.
+ */
+export const travel = (journey: Journey, to: Qmp): Promise<number> => {
   const { source, destination, watch, signal } = journey;
-  return withMonitor(source.at, source.token, 'change', signal, (from) =>
-    withMonitor(destination.at, destination.token, 'change', signal, async (to) => {
-      for (const end of [to, from]) await end.must('migrate-set-capabilities', { capabilities });
-      await from.must('migrate-set-parameters', { 'max-bandwidth': migrateBytesMax });
-      const listens = socketOf(destination.at, destination.token, 'arrive');
-      const stoppedAtMs = await transfer(from, (await watch.route?.(listens)) ?? listens, journey);
-      await watch.at?.('transferred');
-      // Once it is marked it may have gone on there: not of one that is dead already.
-      await ask(to);
-      await journey.mark();
-      await watch.at?.('marked');
-      const resumedAtMs = await letGoOn(to);
-      await watch.at?.('continued');
-      return stoppedAtMs === 0 || resumedAtMs === 0 ? 0 : Math.max(1, resumedAtMs - stoppedAtMs);
-    }),
-  );
+  return withMonitor(source.at, source.token, 'change', signal, async (from) => {
+    await Promise.all([
+      to.must('migrate-set-capabilities', { capabilities }),
+      from.must('migrate-set-capabilities', { capabilities }),
+      from.must('migrate-set-parameters', { 'max-bandwidth': migrateBytesMax }),
+    ]);
+    const listens = socketOf(destination.at, destination.token, 'arrive');
+    const stoppedAtMs = await transfer(from, (await watch.route?.(listens)) ?? listens, journey);
+    await watch.at?.('transferred');
+    // Once it is marked it may have gone on there: not of one that is dead already.
+    await ask(to);
+    await journey.mark();
+    await watch.at?.('marked');
+    const resumedAtMs = await letGoOn(to);
+    await watch.at?.('continued');
+    return stoppedAtMs === 0 || resumedAtMs === 0 ? 0 : Math.max(1, resumedAtMs - stoppedAtMs);
+  });
 };

@@ -25,6 +25,9 @@ export const lockWaitMsMax = 20_000;
 export const pollMsMin = 2;
 export const pollMsMax = 25;
 
+/** Largest delay between two looks at a process that starts or ends: a guest waits for it. */
+export const processPollMsMax = 5;
+
 /** Successes remembered by key in each group: far more than calls of open runs. */
 export const rememberedMax = 256;
 

@@ -33,9 +33,10 @@ export const waitFor = async <T>(
   look: () => Promise<T | undefined>,
   waitMsMax: number,
   signal?: AbortSignal,
+  delayMsMax: number = pollMsMax,
 ): Promise<T | undefined> => {
   const giveUpAt = performance.now() + waitMsMax;
-  for (let delayMs = pollMsMin; ; delayMs = Math.min(delayMs * 2, pollMsMax)) {
+  for (let delayMs = pollMsMin; ; delayMs = Math.min(delayMs * 2, delayMsMax)) {
     const found = await look();
     if (found !== undefined || signal?.aborted || performance.now() > giveUpAt) return found;
     await sleep(delayMs);

@@ -4,11 +4,19 @@
  * which it has one for those who change something and one for those who only look.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { format, makeDirectory, readJson, writeJson } from './durable.ts';
 import { failure, faultOf, QmpLost } from './faults.ts';
-import { greetingMsMax, killMsMax, lookMsMax, memoryMiB, socketPathMax } from './limits.ts';
+import {
+  greetingMsMax,
+  killMsMax,
+  lookMsMax,
+  memoryMiB,
+  processPollMsMax,
+  socketPathMax,
+  switchMsMax,
+} from './limits.ts';
 import { waitFor, withLocks } from './locks.ts';
 import {
   logFile,
@@ -44,14 +52,22 @@ export const readMachine = (at: VmAt): Promise<Machine | undefined> =>
 export const saveMachine = (at: VmAt, machine: Omit<Machine, 'format'>): Promise<void> =>
   writeJson(machineFile(at), { format, ...machine } as Machine);
 
+/** Of a small file; empty when it cannot be read. */
+const textOf = (path: string): string => {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+};
+
 /** Its process id, while it lives; a later process of that number does not carry its token. */
 export const pidOf = async (at: VmAt, token: string): Promise<number | undefined> => {
-  const pid = Number(await readFile(pidFile(at, token), 'utf8').catch(() => ''));
+  const pid = Number(textOf(pidFile(at, token)));
   if (!Number.isInteger(pid) || pid <= 0) return undefined;
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  const stat = textOf(`/proc/${pid}/stat`);
   if (stat === '' || /\) [ZX]/.test(stat)) return undefined;
-  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  return command.includes(token) ? pid : undefined;
+  return textOf(`/proc/${pid}/cmdline`).includes(token) ? pid : undefined;
 };
 
 /** Runs `body` with a monitor: those of one kind are served one after the other. */
@@ -91,8 +107,10 @@ interface Migrate {
 }
 
 export const ask = async (qmp: Qmp): Promise<Omit<Look, 'machine'>> => {
-  const { status } = await qmp.must<{ status: string }>('query-status');
-  const { status: migration, ram } = await qmp.must<Migrate>('query-migrate');
+  const [{ status }, { status: migration, ram }] = await Promise.all([
+    qmp.must<{ status: string }>('query-status'),
+    qmp.must<Migrate>('query-migrate'),
+  ]);
   return {
     status,
     ...(migration === undefined ? {} : { migration }),
@@ -115,6 +133,21 @@ export const lookAt = async (at: VmAt, signal: AbortSignal): Promise<Look> => {
       if (!isGone(error) || (await pidOf(at, machine.token)) !== undefined) throw error;
     }
   }
+};
+
+/** QEMU says that a migration is completed a moment before its source says what it is then. */
+const isEnding = ({ status, migration }: Pick<Look, 'status' | 'migration'>): boolean =>
+  status === 'finish-migrate' && migration === 'completed';
+
+/** What `look` sees once that moment is over. */
+export const pastEnding = async <T extends Pick<Look, 'status' | 'migration'>>(
+  look: () => Promise<T>,
+): Promise<T> => {
+  const ended = async () => {
+    const seen = await look();
+    return isEnding(seen) ? undefined : seen;
+  };
+  return (await waitFor(ended, switchMsMax, undefined, processPollMsMax)) ?? look();
 };
 
 const still: ReadonlySet<string> = new Set(['gone', 'postmigrate', 'inmigrate', 'shutdown']);
@@ -157,19 +190,26 @@ const lastWords = async (at: VmAt): Promise<string> => {
   return text.trim().split('\n').slice(-2).join(' ');
 };
 
-/** Starts the process, paused. Throws with QEMU's own words when it ends at once. */
-export const launch = async (
-  at: VmAt,
-  machine: Machine,
-  disks: readonly BlockDevice[],
-  signal: AbortSignal,
-): Promise<void> => {
+/** Durably the VM's process here, ahead of its start. */
+export const reserve = async (at: VmAt, machine: Machine): Promise<void> => {
   if (Buffer.byteLength(socketOf(at, machine.token, 'change')) > socketPathMax) {
     throw failure('refused', `${at.directory} is too long a path for unix sockets`);
   }
   await makeDirectory(socketsIn(at));
   await makeDirectory(vmDirectory(at));
   await saveMachine(at, machine);
+};
+
+/**
+ * Starts the process that was reserved, paused; answers its monitor for changes, which the caller
+ * closes. Throws with QEMU's own words when it ends at once.
+ */
+export const launch = async (
+  at: VmAt,
+  machine: Machine,
+  disks: readonly BlockDevice[],
+  signal: AbortSignal,
+): Promise<Qmp> => {
   const log = openSync(logFile(at), 'w', 0o600);
   let ended = false;
   try {
@@ -195,17 +235,16 @@ export const launch = async (
   const ready = await waitFor(
     async () => {
       if (ended) return 'ended' as const;
-      const qmp = await Qmp.open(path, { signal }).catch((error: unknown) => {
+      return Qmp.open(path, { signal }).catch((error: unknown) => {
         if (isGone(error)) return undefined;
         throw error;
       });
-      qmp?.close();
-      return qmp === undefined ? undefined : ('ready' as const);
     },
     greetingMsMax,
     signal,
+    processPollMsMax,
   );
-  if (ready === 'ready') return;
+  if (ready instanceof Qmp) return ready;
   await kill(at, machine.token);
   throw failure('conflict', `VM ${at.id} does not start: ${await lastWords(at)}`);
 };
@@ -222,7 +261,7 @@ export const kill = async (at: VmAt, token: string): Promise<void> => {
     }
     return undefined;
   };
-  if (await waitFor(gone, killMsMax)) return;
+  if (await waitFor(gone, killMsMax, undefined, processPollMsMax)) return;
   throw failure('busy', `the process of VM ${at.id} does not end`);
 };
 

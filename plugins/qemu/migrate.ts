@@ -4,10 +4,19 @@ import type { Evidence, MigrationStatus, Settlement, VmTarget } from '@siteswap/
 import { type Registered, readCompute, vmLock, withCompute } from './compute.ts';
 import { disksOf } from './disks.ts';
 import { format } from './durable.ts';
-import { failure, faultOrUnknown } from './faults.ts';
+import { failure, faultOf, faultOrUnknown } from './faults.ts';
 import { travel, type Watch } from './journey.ts';
 import { tryLocks, withLocks } from './locks.ts';
-import { isOn, kill, type Look, launch, lookAt, type Machine } from './machine.ts';
+import {
+  type BlockDevice,
+  isOn,
+  kill,
+  type Look,
+  launch,
+  lookAt,
+  type Machine,
+  reserve,
+} from './machine.ts';
 import {
   clearMarks,
   executionOf,
@@ -27,7 +36,8 @@ import {
 } from './migration.ts';
 import { mountVerbs } from './mounts.ts';
 import { atOf, placeOf } from './places.ts';
-import { conclude, type Ends, settleArrival } from './rescue.ts';
+import type { Qmp } from './qmp.ts';
+import { allDone, conclude, type Ends, settleArrival } from './rescue.ts';
 import type { ComputeSession } from './session.ts';
 
 const whatOf = (verb: string, target: VmTarget): string => `${verb}/${placeOf(target)}`;
@@ -57,6 +67,17 @@ const mountThere = async (to: ComputeSession, call: Licence, vm: Registered): Pr
   }
 };
 
+/** Its disks there. Mounted already, as for all but the first VM of a datastore, they are there. */
+const disksThere = async (to: ComputeSession, call: Licence, vm: Registered) => {
+  try {
+    return await disksOf(to, vm);
+  } catch (error) {
+    if (faultOf(error)?.kind !== 'conflict') throw error;
+  }
+  await mountThere(to, call, vm);
+  return disksOf(to, vm);
+};
+
 /** A guest that runs here and may leave. */
 const leavingFrom = (look: Look, target: VmTarget): Machine => {
   const { machine, status } = look;
@@ -66,26 +87,35 @@ const leavingFrom = (look: Look, target: VmTarget): Machine => {
   });
 };
 
+/** What a journey is led by. */
+interface Lead {
+  /** As the destination opens them. */
+  readonly disks: readonly BlockDevice[];
+  readonly watch: Watch;
+}
+
 /** The process at the destination, which receives, and what durably says so. */
 const prepare = async (
   ends: Ends,
   call: Licence,
   migration: Migration,
-  watch: Watch,
-): Promise<Machine> => {
+  { disks, watch }: Lead,
+): Promise<{ readonly machine: Machine; readonly monitor: Qmp }> => {
   const { destination } = ends;
   const there = atOf(destination, migration.vm);
   const { id, fromComputeId, toComputeId, bootId } = migration;
   const token = randomBytes(8).toString('hex');
   const host = destination.hosts[0] as string;
   const machine: Machine = { format, token, bootId, host, arrival: id };
-  await markStarted(there, id, { fromComputeId, toComputeId });
+  const started = markStarted(there, id, { fromComputeId, toComputeId });
+  await allDone([started, reserve(there, machine)]);
   await watch.at?.('started');
-  await launch(there, machine, await disksOf(destination, migration.vm), call.signal);
+  // The placeholder is durable long before the process is ready to receive.
+  const launched = launch(there, machine, disks, call.signal);
+  await allDone([launched, markPlaceholder(there, id)]);
   await watch.at?.('launched');
-  await markPlaceholder(there, id);
   await watch.at?.('placed');
-  return machine;
+  return { machine, monitor: await launched };
 };
 
 const drive = async (
@@ -93,20 +123,22 @@ const drive = async (
   call: Licence,
   migration: Migration,
   left: Machine,
-  watch: Watch,
+  lead: Lead,
 ): Promise<Evidence> => {
   const { vm } = migration;
+  const { watch } = lead;
   const [here, there] = [atOf(ends.source, vm), atOf(ends.destination, vm)];
   try {
-    const machine = await prepare(ends, call, migration, watch);
-    const interruptionMs = await travel({
+    const { machine, monitor } = await prepare(ends, call, migration, lead);
+    const journey = {
       source: { at: here, token: left.token },
       destination: { at: there, token: machine.token },
       wanted: async () => (await readMigration(here))?.unwanted !== true,
       mark: () => markCompleted(there, migration.id),
       watch,
       signal: call.signal,
-    });
+    };
+    const interruptionMs = await travel(journey, monitor).finally(() => monitor.close());
     const done = { ...migration, state: 'completed', interruptionMs } as const;
     await settleArrival(ends, done);
     await watch.at?.('settled');
@@ -142,13 +174,14 @@ export const migrateLive = async (
     if (evidence !== undefined) return evidence;
     admit(state, call);
     const [here, there] = [atOf(compute, target), atOf(ends.destination, target)];
-    const [left, came] = [await lookAt(here, call.signal), await lookAt(there, call.signal)];
+    const looks = [lookAt(here, call.signal), lookAt(there, call.signal)] as const;
+    const [left, came] = await Promise.all(looks);
     const arrived = alreadyThere(came, left, known);
     if (arrived !== undefined) return arrived;
     const vm = state.vms[placeOf(target)];
     if (vm === undefined) throw failure('missing', `VM ${target.id} is not registered here`);
     const machine = leavingFrom(left, target);
-    await mountThere(ends.destination, call, vm);
+    const disks = await disksThere(ends.destination, call, vm);
     checkDeadline(call);
     const migration: Migration = {
       ...{ format, id: randomBytes(8).toString('hex'), key: call.key, vm },
@@ -157,7 +190,7 @@ export const migrateLive = async (
     };
     await saveMigration(here, migration);
     await watch.at?.('asked');
-    return drive(ends, call, migration, machine, watch);
+    return drive(ends, call, migration, machine, { disks, watch });
   });
 };
 

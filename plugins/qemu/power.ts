@@ -16,6 +16,7 @@ import {
   lookAt,
   type Machine,
   readSerial,
+  reserve,
   withMonitor,
 } from './machine.ts';
 import { describe } from './machines.ts';
@@ -107,8 +108,13 @@ const boot = async (
   const token = randomBytes(8).toString('hex');
   const machine = { format, token, bootId: randomBytes(8).toString('hex'), host };
   await clearMarks(at);
-  await launch(at, machine, disks, signal);
-  await letGoOn(at, machine, signal);
+  await reserve(at, machine);
+  const qmp = await launch(at, machine, disks, signal);
+  try {
+    await qmp.must('cont');
+  } finally {
+    qmp.close();
+  }
   return evidenceOf(at, machine);
 };
 

@@ -61,6 +61,9 @@ export class Qmp {
     });
     const qmp = new Qmp(path, socket);
     const limits = { waitMsMax: greetingMsMax, ...patience };
+    // A monitor reads it once it has greeted: one turn less.
+    const negotiated = qmp.must('qmp_capabilities', {}, limits);
+    negotiated.catch(() => undefined);
     const lost = await limited<undefined | QmpLost>(`the greeting of ${path}`, limits, (settle) => {
       qmp.#greeted = settle;
       if (qmp.#ended !== undefined) settle(qmp.#ended);
@@ -69,7 +72,7 @@ export class Qmp {
       qmp.close();
       throw lost.why === 'closed' ? failure('unreachable', lost.message) : lost;
     }
-    await qmp.must('qmp_capabilities', {}, patience);
+    await negotiated;
     return qmp;
   }
 

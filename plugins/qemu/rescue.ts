@@ -13,6 +13,7 @@ import {
   kill,
   type Look,
   lookAt,
+  pastEnding,
   readMachine,
   readSerial,
   saveMachine,
@@ -61,7 +62,17 @@ const finish = async (there: VmAt, migration: Migration, look: Look): Promise<vo
   await withMonitor(there, machine.token, 'change', never, letGoOn);
 };
 
-/** Hands the VM over in both computes' records, and ends what is left at its source. */
+/** Nothing is under way any more when this throws. */
+export const allDone = async (works: readonly (Promise<unknown> | undefined)[]): Promise<void> => {
+  for (const ended of await Promise.allSettled(works)) {
+    if (ended.status === 'rejected') throw ended.reason;
+  }
+};
+
+/**
+ * Hands the VM over in both computes' records, and ends what is left at its source. In any order: a
+ * record that is still open has all of it done again; so it is closed last.
+ */
 export const settleArrival = async (
   { source, destination }: Ends,
   done: Migration,
@@ -70,20 +81,21 @@ export const settleArrival = async (
   const [here, there] = [atOf(source, vm), atOf(destination, vm)];
   const own = ownLicence();
   const place = placeOf(vm);
-  const [left, came] = [await readMachine(here), await readMachine(there)];
-  if (left !== undefined && came !== undefined) {
+  const [left, came] = await Promise.all([readMachine(here), readMachine(there)]);
+  const tell = async (): Promise<void> => {
+    if (left === undefined || came === undefined) return;
     await saveMachine(there, { ...came, came: await readSerial(here, left) });
-  }
-  await withCompute(destination, own, (held) =>
+  };
+  const arrive = withCompute(destination, own, (held) =>
     held.commit({ ...held.state, vms: { ...held.state.vms, [place]: vm } }),
   );
-  await withCompute(source, own, async (held) => {
+  const depart = withCompute(source, own, async (held) => {
     const { [place]: _, ...vms } = held.state.vms;
     const success = { key, what: `migrateLive/${place}`, evidence: evidenceOf(done) };
     await held.commit(remember({ ...held.state, vms }, success));
   });
-  if (left !== undefined) await kill(here, left.token);
-  await clearMarks(here);
+  const end = left === undefined ? undefined : kill(here, left.token);
+  await allDone([tell(), arrive, depart, end, clearMarks(here)]);
   await saveMigration(here, done);
   return done;
 };
@@ -120,7 +132,8 @@ export const conclude = async (
   const marks = await readMarks(there);
   const ours = marks?.startedId === known.id;
   const marked = ours && isCompleted(marks);
-  const [left, came] = [await lookAt(here, never), await lookAt(there, never)];
+  const left = await pastEnding(() => lookAt(here, never));
+  const came = await lookAt(there, never);
   const execution = ours ? executionOf(came) : 'absent';
   const departure = departureOf(left);
   const isLetGo = departure === 'handed-over' || departure === 'gone';
