@@ -1,12 +1,19 @@
 /**
- * What every verb does around its work: one answer per target whatever happens to the others, one
- * effect per key whatever the number of calls, and a truthful word about a call in doubt.
+ * What every verb of a group does around its work: one effect per key, whatever the number of
+ * calls, and a truthful word about a call in doubt.
  */
-import type { Answer, Evidence, Settlement, ValueAnswer } from '@siteswap/sdk/plugin';
-import { faultOf, faultOrUnknown } from './faults.ts';
+import type { Evidence, Settlement } from '@siteswap/sdk/plugin';
+import {
+  admit,
+  each,
+  type Licence,
+  type Outcome,
+  recall,
+  remember,
+} from '@siteswap/sdk/plugin/kit';
+import { faultOf } from './faults.ts';
 import { type GroupAt, type HeldGroup, withGroup } from './group.ts';
 import { targetsAtOnce } from './limits.ts';
-import { admit, type Licence, recall, remember } from './memory.ts';
 import {
   beginOperation,
   type End,
@@ -16,60 +23,10 @@ import {
 } from './operations.ts';
 import { type Changed, checkIdle } from './roles.ts';
 
-/** Works on each target, several at once; what is thrown for one is that one's fault. */
-export const eachTarget = async <T extends { readonly id: string }, A>(
-  targets: readonly T[],
-  work: (target: T) => Promise<A>,
-  failed: (target: T, error: unknown) => A,
-): Promise<readonly A[]> => {
-  const answers: A[] = [];
-  const waiting = targets.entries();
-  const lane = async (): Promise<void> => {
-    for (const [position, target] of waiting) {
-      answers[position] = await work(target).catch((error: unknown) => failed(target, error));
-    }
-  };
-  await Promise.all(Array.from({ length: targetsAtOnce }, lane));
-  return answers;
-};
-
-/** Answers of a changing verb. */
-export const answerEach = <T extends { readonly id: string }>(
-  targets: readonly T[],
-  work: (target: T) => Promise<Evidence | { readonly operation: string }>,
-): Promise<readonly Answer[]> =>
-  eachTarget<T, Answer>(
-    targets,
-    async (target) => {
-      const result = await work(target);
-      return 'operation' in result && Object.keys(result).length === 1
-        ? { id: target.id, accepted: { operation: String(result.operation) } }
-        : { id: target.id, ok: true, evidence: result as Evidence };
-    },
-    (target, error) => ({ id: target.id, fault: faultOrUnknown(error) }),
-  );
-
-/** Answers of a verb that looks. */
-export const valueEach = <T extends { readonly id: string }, V>(
-  targets: readonly T[],
-  look: (target: T) => Promise<V>,
-): Promise<readonly ValueAnswer<V>[]> =>
-  eachTarget<T, ValueAnswer<V>>(
-    targets,
-    async (target) => ({ id: target.id, value: await look(target) }),
-    (target, error) => ({ id: target.id, fault: faultOrUnknown(error) }),
-  );
-
-/** Verdicts; a remote that does not answer cannot say. */
-export const settleEach = <T extends { readonly id: string }>(
-  targets: readonly T[],
-  ask: (target: T) => Promise<Settlement>,
-): Promise<readonly Settlement[]> =>
-  eachTarget<T, Settlement>(targets, ask, (target, error) => {
-    const fault = faultOf(error);
-    if (fault?.kind === 'missing') return { id: target.id, verdict: 'absent' };
-    return { id: target.id, verdict: 'unknowable', why: faultOrUnknown(error).message };
-  });
+export const { eachTarget, answerEach, valueEach, settleEach } = each({
+  atOnce: targetsAtOnce,
+  faultOf,
+});
 
 /** An operation whose file was never written, because its caller died, is none. */
 const dropLostOperation = async ({ at, state, commit }: HeldGroup): Promise<void> => {
@@ -85,14 +42,14 @@ export const applyOnce = async (
   call: Licence,
   what: string,
   work: (held: HeldGroup) => Promise<Changed>,
-): Promise<Evidence> => {
+): Promise<{ readonly evidence: Evidence }> => {
   const known = recall(held.state, call.key, what);
-  if (known !== undefined) return known;
+  if (known !== undefined) return { evidence: known };
   admit(held.state, call);
   await dropLostOperation(held);
   const { next, evidence } = await work(held);
   await held.commit(remember(admit(next, call), { key: call.key, what, evidence }));
-  return evidence;
+  return { evidence };
 };
 
 export interface Job {
@@ -114,11 +71,11 @@ export const acceptOnce = (
   call: Licence,
   prepare: (held: HeldGroup) => Promise<Job>,
   verb: Job['verb'],
-): Promise<Evidence | { readonly operation: string }> =>
+): Promise<Outcome> =>
   withGroup(at, call, async (held) => {
     const what = `${verb}/${at.id}`;
     const known = recall(held.state, call.key, what);
-    if (known !== undefined) return known;
+    if (known !== undefined) return { evidence: known };
     admit(held.state, call);
     await dropLostOperation(held);
     const operation = operationIdOf(call.key, what);

@@ -11,6 +11,7 @@ import type {
   VerbCall,
   VmTarget,
 } from '@siteswap/sdk/plugin';
+import { admit, type Licence, recall } from '@siteswap/sdk/plugin/kit';
 import { answerEach, settleEach, valueEach } from './calls.ts';
 import {
   type ComputeState,
@@ -26,7 +27,6 @@ import {
 import { listFilesIn, readFileIn, removeFileIn, writeFileIn } from './datastore-files.ts';
 import { chooseInstance, findInstances } from './instances.ts';
 import { mount, register, statusOfVm, unmount, unregister } from './machines.ts';
-import { admit, type Licence, recall } from './memory.ts';
 import {
   cancelMigration,
   migrateLive,
@@ -68,7 +68,7 @@ const recordVerb = <V extends RecordVerb, T extends Place>(
     return answerEach<Place>(call.targets, async (target) => {
       const work = async (held: HeldCompute) => change(compute, held, target as T);
       await changeOnce(compute.directory, call, whatOf(verb, target), work);
-      return {};
+      return { evidence: {} };
     });
   };
   const settle = async (call: Call<V>) => {
@@ -95,7 +95,9 @@ const vmVerb = <V extends VmVerb>(
 ): ChangingVerb<Session, V> => {
   const run = async (call: Call<V>) => {
     const compute = await computeOf(call.session, call.signal);
-    return answerEach<VmTarget>(call.targets, (target) => change(compute, call, target));
+    return answerEach<VmTarget>(call.targets, async (target) => ({
+      evidence: await change(compute, call, target),
+    }));
   };
   const settle = async (call: Call<V>) => {
     const compute = await computeOf(call.session, call.signal);
@@ -111,7 +113,9 @@ const moveVerb = <V extends MoveVerb>(
 ): ChangingVerb<Session, V> => {
   const run = async (call: Call<V>) => {
     const compute = await computeOf(call.session, call.signal);
-    return answerEach<MoveTarget>(call.targets, (target) => change(compute, call, target));
+    return answerEach<MoveTarget>(call.targets, async (target) => ({
+      evidence: await change(compute, call, target),
+    }));
   };
   const settle = async (call: Call<V>) => {
     const compute = await computeOf(call.session, call.signal);
@@ -129,7 +133,7 @@ const writeFile: ChangingVerb<Session, 'writeFile'> = {
     const state = await stateOf(call);
     return answerEach<FileTarget>(call.targets, async (target) => {
       await writeFileIn(state, call, target);
-      return {};
+      return { evidence: {} };
     });
   },
   settle: async (call) => {
@@ -148,7 +152,7 @@ const removeFile: ChangingVerb<Session, 'removeFile'> = {
     const state = await stateOf(call);
     return answerEach<FileTarget>(call.targets, async (target) => {
       await removeFileIn(state, call, target);
-      return {};
+      return { evidence: {} };
     });
   },
   settle: async (call) => {

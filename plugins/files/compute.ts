@@ -5,6 +5,16 @@
 
 import { access, realpath } from 'node:fs/promises';
 import type { Datastore, Instance, ListingCall, Page, Vm } from '@siteswap/sdk/plugin';
+import {
+  admit,
+  checkDeadline,
+  emptyMemory,
+  type Licence,
+  type Memory,
+  pageOf,
+  recall,
+  remember,
+} from '@siteswap/sdk/plugin/kit';
 import { type Catalog, readCatalog, standingVms } from './catalog.ts';
 import { format, readJson, writeJson } from './durable.ts';
 import { isPreferred } from './ends.ts';
@@ -13,18 +23,8 @@ import { acceptsWriters, allGroups, type GroupAt, type GroupState, groupAt } fro
 import type { Extent } from './heartbeat.ts';
 import { computeFile, imageFile } from './layout.ts';
 import { withLocks } from './lock.ts';
-import {
-  admit,
-  checkDeadline,
-  emptyMemory,
-  type Licence,
-  type Memory,
-  recall,
-  remember,
-} from './memory.ts';
 import { asCompute, type ComputeSession, type Session, takeTime } from './session.ts';
 import { reachStorage } from './storage.ts';
-import { pageOf } from './views.ts';
 import { runningVm } from './vm-process.ts';
 
 /** Where a device is. */

@@ -1,12 +1,12 @@
 /** Small files in a mounted datastore: its catalog holds them, so replication carries them. */
 import type { FileTarget } from '@siteswap/sdk/plugin';
+import { checkDeadline, type Licence } from '@siteswap/sdk/plugin/kit';
 import { type Catalog, readCatalog, writeCatalog } from './catalog.ts';
 import { type ComputeState, type Mount, openMount, placeOf } from './compute.ts';
 import { failure } from './faults.ts';
 import { ownLicence, withGroup } from './group.ts';
 import { imageFile } from './layout.ts';
 import { fileBytesMax } from './limits.ts';
-import { checkDeadline, type Licence } from './memory.ts';
 import { licenceOf } from './seats.ts';
 
 /** The production mount; a test's when there is no other. */

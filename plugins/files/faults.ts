@@ -3,6 +3,7 @@
  * our own, and the contract's types only are imported, so that a VM's process stays small.
  */
 import type { Fault, FaultKind } from '@siteswap/sdk/plugin';
+import { FaultError } from '@siteswap/sdk/plugin/kit';
 
 /** Thrown on purpose; `fault` is what the caller gets. */
 export class FilesError extends Error {
@@ -47,7 +48,7 @@ const codeOf = (error: unknown): string | undefined =>
 
 /** The fault of anything that this plugin throws; undefined: not one of ours. */
 export const faultOf = (error: unknown): Fault | undefined => {
-  if (error instanceof FilesError) return error.fault;
+  if (error instanceof FilesError || error instanceof FaultError) return error.fault;
   const code = codeOf(error);
   const known = code === undefined ? undefined : kindOfCode[code];
   if (code === undefined || known === undefined) return undefined;

@@ -5,12 +5,12 @@ import { randomBytes } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RecoveryPoint } from '@siteswap/sdk/plugin';
+import { checkDeadline, type Licence, type Memory, unbound } from '@siteswap/sdk/plugin/kit';
 import { namesIn, readJson, writeJson } from './durable.ts';
 import { asSeenBy, type Stretched, standsStill } from './ends.ts';
 import { failure } from './faults.ts';
 import { groupDirectory, groupsIn, stateFile } from './layout.ts';
 import { withLocks } from './lock.ts';
-import { checkDeadline, type Licence, type Memory, unbound } from './memory.ts';
 import { reachStorage, type Shared, type Storage } from './storage.ts';
 
 /** What a group is in its pair, as its own array sees it. */

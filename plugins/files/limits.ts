@@ -9,12 +9,6 @@ export const sumBytes = 16;
 /** Read and hashed at once: large enough to be fast, small enough for a thread's heap. */
 export const chunkBytes = 1024 * 1024;
 
-/** Successes remembered by key in each group and compute: far more than calls of open runs. */
-export const rememberedMax = 256;
-
-/** Runs whose epoch is remembered in each group and compute. */
-export const epochsMax = 64;
-
 /** Named copies in a group: each may cost the whole image. */
 export const snapshotsMax = 32;
 

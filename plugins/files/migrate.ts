@@ -8,6 +8,14 @@ import type {
   VmTarget,
 } from '@siteswap/sdk/plugin';
 import {
+  admit,
+  checkDeadline,
+  type Licence,
+  recall,
+  remember,
+  unbound,
+} from '@siteswap/sdk/plugin/kit';
+import {
   type Boot,
   type ComputeState,
   computeOf,
@@ -22,7 +30,6 @@ import { failure } from './faults.ts';
 import { acceptsWriters, groupAt, readGroup } from './group.ts';
 import { killMsMax, migrateCallMsMax } from './limits.ts';
 import { clearMarks, isCompleted, readMarks, statusOfArrival } from './marks.ts';
-import { admit, checkDeadline, type Licence, recall, remember, unbound } from './memory.ts';
 import {
   conclude,
   evidenceOf,

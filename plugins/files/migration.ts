@@ -13,6 +13,7 @@
  */
 import { access } from 'node:fs/promises';
 import type { Evidence, Instance, MigrationStatus } from '@siteswap/sdk/plugin';
+import { remember } from '@siteswap/sdk/plugin/kit';
 import {
   type Boot,
   type ComputeState,
@@ -29,7 +30,6 @@ import { ownLicence } from './group.ts';
 import { migrationFile, vmDirectory } from './layout.ts';
 import { killMsMax, migrationStallMsMax } from './limits.ts';
 import { clearMarks } from './marks.ts';
-import { remember } from './memory.ts';
 import { isAlive, signalProcess, waitUntil } from './processes.ts';
 import { readBoot, readVmProcess, runningVm, type VmProcess } from './vm-process.ts';
 

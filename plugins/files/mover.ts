@@ -6,12 +6,12 @@
  * It is started by whoever accepts or polls an operation, and needs nobody afterwards.
  */
 import type { Evidence } from '@siteswap/sdk/plugin';
+import { remember } from '@siteswap/sdk/plugin/kit';
 import { dropSnapshot, keepApart } from './copies.ts';
 import { failure, faultOrUnknown } from './faults.ts';
 import { type GroupAt, groupAt, ownLicence, withGroup } from './group.ts';
 import { blockBytes, moverLanes, moverStartsMax, progressMsMin } from './limits.ts';
 import { tryLock, unlock } from './lock.ts';
-import { remember } from './memory.ts';
 import {
   type End,
   moverLockOf,

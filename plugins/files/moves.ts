@@ -1,5 +1,13 @@
 /** The verbs of storage migration: they make room, ask and look; the VM's own process copies. */
 import type { Evidence, MoveTarget, Settlement } from '@siteswap/sdk/plugin';
+import {
+  admit,
+  checkDeadline,
+  type Licence,
+  recall,
+  remember,
+  unbound,
+} from '@siteswap/sdk/plugin/kit';
 import { type CatalogVm, freeExtent } from './catalog.ts';
 import {
   type ComputeState,
@@ -13,7 +21,6 @@ import { changeCatalog } from './datastore-files.ts';
 import { failure } from './faults.ts';
 import { drainMsMax, moveMsMax } from './limits.ts';
 import { checkOnSite } from './machines.ts';
-import { admit, checkDeadline, type Licence, recall, remember, unbound } from './memory.ts';
 import { isOpen as isMigrating, readMigration, type VmAt } from './migration.ts';
 import { concludeMove, isOpen, type Move, readMove, saveMove } from './move.ts';
 import { waitUntil } from './processes.ts';

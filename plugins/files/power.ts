@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Evidence, Settlement, VmTarget } from '@siteswap/sdk/plugin';
+import { admit, type Licence, recall, remember, unbound } from '@siteswap/sdk/plugin/kit';
 import { standingVms } from './catalog.ts';
 import {
   type Boot,
@@ -21,7 +22,6 @@ import { vmDirectory, vmLog } from './layout.ts';
 import { bootMsMax, drainMsMax, guestMsMax, killMsMax } from './limits.ts';
 import { register } from './machines.ts';
 import { readMarks, statusOfArrival } from './marks.ts';
-import { admit, type Licence, recall, remember, unbound } from './memory.ts';
 import { type VmAt, withdraw } from './migration.ts';
 import { concludeMove } from './move.ts';
 import { isAlive, type ProcessRef, signalProcess, startDetached, waitUntil } from './processes.ts';

@@ -6,6 +6,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { symlink } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
+import { emptyMemory, unbound } from '@siteswap/sdk/plugin/kit';
 import { type Catalog, type CatalogVm, slotBytesOf, writeCatalog } from './catalog.ts';
 import { computeOf, readCompute } from './compute.ts';
 import { format, makeDirectory, readJson, syncDirectory, writeJson } from './durable.ts';
@@ -15,7 +16,6 @@ import { type GroupAt, type GroupState, groupAt, type StoredDevice } from './gro
 import { createImage } from './image.ts';
 import { arrayFile, devicesIn, imageFile, stateFile } from './layout.ts';
 import { blockBytes, deviceBytesMin, heartbeatMsDefault, idLengthMax } from './limits.ts';
-import { emptyMemory, unbound } from './memory.ts';
 import { powerOn } from './power.ts';
 import { replicate } from './replicate.ts';
 import { resolveAll } from './session.ts';

@@ -10,6 +10,7 @@ import type {
   TargetVerb,
   VerbCall,
 } from '@siteswap/sdk/plugin';
+import type { Outcome } from '@siteswap/sdk/plugin/kit';
 import {
   acceptOnce,
   answerEach,
@@ -90,11 +91,7 @@ type GroupVerb =
   | 'resumeReplication'
   | 'setSitePreference';
 
-type Work<V extends GroupVerb> = (
-  call: Call<V>,
-  at: GroupAt,
-  what: string,
-) => Promise<Evidence | { readonly operation: string }>;
+type Work<V extends GroupVerb> = (call: Call<V>, at: GroupAt, what: string) => Promise<Outcome>;
 
 const groupOf = async (
   { session, signal }: Pick<Call<'sync'>, 'session' | 'signal'>,
@@ -257,7 +254,7 @@ const rejoinEnds = async (
   call: Call<Job['verb']>,
   at: GroupAt,
   verb: Job['verb'],
-): Promise<Evidence> => {
+): Promise<Outcome> => {
   const state = await readGroup(at);
   const other = isolatedBy(state);
   if (verb === 'resync' && other !== undefined) {

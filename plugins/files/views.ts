@@ -1,4 +1,5 @@
 /** How an array and its groups look from outside. Nothing here changes anything. */
+
 import { realpath } from 'node:fs/promises';
 import type {
   ArrayInfo,
@@ -13,6 +14,7 @@ import type {
   Snapshot,
   SyncStatus,
 } from '@siteswap/sdk/plugin';
+import { pageOf } from '@siteswap/sdk/plugin/kit';
 import { type Diverged, divergedBytesOf } from './divergence.ts';
 import {
   acceptsWriters,
@@ -161,28 +163,13 @@ const deviceOf = async (
   };
 };
 
-/** One page of a list in a stable order: the token is the last id of the page before. */
-export const pageOf = <T extends { readonly id: string }>(
-  all: readonly T[],
-  { token, sizeMax }: { readonly token?: string; readonly sizeMax: number },
-  keyOf: (item: T) => string = ({ id }) => id,
-): Page<T> => {
-  const sorted = [...all].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-  const rest = token === undefined ? sorted : sorted.filter((item) => keyOf(item) > token);
-  const items = rest.slice(0, sizeMax);
-  const last = items.at(-1);
-  return rest.length > items.length && last !== undefined
-    ? { items, next: keyOf(last) }
-    : { items };
-};
-
 export const listDevices = async (call: ListingCall<Session>): Promise<Page<Device>> => {
   const storage = await storageOf(call.session, call.signal);
   const devices: { readonly id: string; readonly of: GroupState; readonly device: StoredDevice }[] =
     (await allGroups(storage)).flatMap((of) =>
       of.devices.map((device) => ({ id: device.id, of, device })),
     );
-  const { items, ...more } = pageOf(devices, call.page);
+  const { items, ...more } = pageOf(devices, call.page, ({ id }) => id);
   const diverged = new Map<GroupState, Promise<Diverged>>();
   for (const { of } of items) {
     if (diverged.has(of)) continue;

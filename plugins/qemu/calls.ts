@@ -1,76 +1,26 @@
 /**
- * What every verb does around its work: one answer per target whatever happens to the others, one
- * effect per key whatever the number of calls, and a truthful word about a call in doubt.
+ * What every verb of a group does around its work: one effect per key, whatever the number of
+ * calls, and a truthful word about a call in doubt.
  */
-import type { Answer, Evidence, Settlement, ValueAnswer } from '@siteswap/sdk/plugin';
-import { faultOf, faultOrUnknown } from './faults.ts';
+import type { Evidence, Settlement } from '@siteswap/sdk/plugin';
+import {
+  admit,
+  each,
+  type Licence,
+  type Outcome,
+  recall,
+  remember,
+} from '@siteswap/sdk/plugin/kit';
+import { faultOf } from './faults.ts';
 import { type GroupAt, type HeldGroup, withGroup } from './group.ts';
 import { targetsAtOnce } from './limits.ts';
-import { admit, type Licence, recall, remember } from './memory.ts';
 import { beginOperation, type LongVerb, operationIdOf, readOperation } from './operations.ts';
 import { type Changed, checkIdle } from './roles.ts';
 
-interface Named {
-  readonly id: string;
-}
-
-/** Works on each target, several at once; what is thrown for one is that one's fault. */
-export const eachTarget = async <T extends Named, A>(
-  targets: readonly T[],
-  work: (target: T) => Promise<A>,
-  failed: (target: T, error: unknown) => A,
-): Promise<readonly A[]> => {
-  const answers: A[] = [];
-  const waiting = targets.entries();
-  const lane = async (): Promise<void> => {
-    for (const [position, target] of waiting) {
-      answers[position] = await work(target).catch((error: unknown) => failed(target, error));
-    }
-  };
-  await Promise.all(Array.from({ length: targetsAtOnce }, lane));
-  return answers;
-};
-
-/** What a changing verb came to: evidence, or an operation that goes on. */
-export type Outcome = { readonly evidence: Evidence } | { readonly operation: string };
-
-/** Answers of a changing verb. */
-export const answerEach = <T extends Named>(
-  targets: readonly T[],
-  work: (target: T) => Promise<Outcome>,
-): Promise<readonly Answer[]> =>
-  eachTarget<T, Answer>(
-    targets,
-    async (target) => {
-      const outcome = await work(target);
-      return 'operation' in outcome
-        ? { id: target.id, accepted: { operation: outcome.operation } }
-        : { id: target.id, ok: true, evidence: outcome.evidence };
-    },
-    (target, error) => ({ id: target.id, fault: faultOrUnknown(error) }),
-  );
-
-/** Answers of a verb that looks. */
-export const valueEach = <T extends Named, V>(
-  targets: readonly T[],
-  look: (target: T) => Promise<V>,
-): Promise<readonly ValueAnswer<V>[]> =>
-  eachTarget<T, ValueAnswer<V>>(
-    targets,
-    async (target) => ({ id: target.id, value: await look(target) }),
-    (target, error) => ({ id: target.id, fault: faultOrUnknown(error) }),
-  );
-
-/** Verdicts; a remote that does not answer cannot say. */
-export const settleEach = <T extends Named>(
-  targets: readonly T[],
-  settle: (target: T) => Promise<Settlement>,
-): Promise<readonly Settlement[]> =>
-  eachTarget<T, Settlement>(targets, settle, ({ id }, error) =>
-    faultOf(error)?.kind === 'missing'
-      ? { id, verdict: 'absent' }
-      : { id, verdict: 'unknowable', why: faultOrUnknown(error).message },
-  );
+export const { eachTarget, answerEach, valueEach, settleEach } = each({
+  atOnce: targetsAtOnce,
+  faultOf,
+});
 
 /** An operation whose record says that it ended, or was never written, holds up nobody. */
 const dropEndedOperation = async ({ at, state, commit }: HeldGroup): Promise<void> => {

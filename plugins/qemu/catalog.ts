@@ -21,6 +21,8 @@ export interface CatalogVm {
   /** Position of this disk among the VM's. */
   readonly disk: number;
   readonly extent: Extent;
+  /** It is half a copy: of the storage migration of this id, which has not been cut over. */
+  readonly copyOf?: string;
 }
 
 export interface Catalog {
@@ -99,4 +101,19 @@ export const readCatalog = async (opened: Export): Promise<Catalog | undefined> 
 export const writeCatalog = async (opened: Export, catalog: Catalog): Promise<void> => {
   const sequence = ((await newest(opened))?.sequence ?? 0) + 1;
   await opened.write(slots[sequence % 2] as number, encode({ sequence, catalog }));
+};
+
+/** A free part of a device of so many bytes; undefined: none is large enough. */
+export const roomIn = (
+  vms: readonly CatalogVm[],
+  length: number,
+  sizeBytes: number,
+): Extent | undefined => {
+  let offset = catalogEnd;
+  const taken = vms.map(({ extent }) => extent).sort((a, b) => a.offset - b.offset);
+  for (const extent of taken) {
+    if (offset + length <= extent.offset) break;
+    offset = Math.max(offset, extent.offset + extent.length);
+  }
+  return offset + length <= sizeBytes ? { offset, length } : undefined;
 };

@@ -3,17 +3,20 @@ import type {
   ChangingVerb,
   Evidence,
   FileTarget,
+  FoundInstance,
+  MoveTarget,
   PluginVerbs,
   Settlement,
   TargetVerb,
   VerbCall,
   VmTarget,
 } from '@siteswap/sdk/plugin';
+import { admit, type Licence, recall, remember } from '@siteswap/sdk/plugin/kit';
 import { answerEach, settleEach, valueEach } from './calls.ts';
 import { listVms, readCompute, withCompute } from './compute.ts';
-import { listFilesIn, readFileIn, writeFileIn } from './datastore-files.ts';
+import { listFilesIn, readFileIn, removeFileIn, writeFileIn } from './datastore-files.ts';
+import { chooseInstance, findInstances } from './instances.ts';
 import { type Change, register, statusOfVm, unregister } from './machines.ts';
-import { admit, type Licence, recall, remember } from './memory.ts';
 import {
   cancelMigration,
   migrateLive,
@@ -22,12 +25,20 @@ import {
   settleMigrate,
 } from './migrate.ts';
 import { listDatastores, mountVerbs } from './mounts.ts';
+import {
+  cutOver,
+  mirrorDisks,
+  removeDisks,
+  settleCutOver,
+  settleMirror,
+  settleRemoval,
+} from './moves.ts';
 import { placeOf } from './places.ts';
 import { powerOff, powerOn, settleOff, settlePowerOn, shutDown } from './power.ts';
 import { asCompute, type ComputeSession, type Session } from './session.ts';
 
 type Call<V extends TargetVerb> = VerbCall<Session, V>;
-type RecordVerb = 'register' | 'unregister';
+type RecordVerb = 'register' | 'unregister' | 'chooseInstance';
 type VmVerb = 'powerOn' | 'shutDown' | 'powerOff' | 'migrateLive' | 'cancelMigration';
 
 /** A verb that changes the compute's records and nothing else. */
@@ -89,6 +100,37 @@ const writeFile: ChangingVerb<Session, 'writeFile'> = {
   repeatable: true,
 };
 
+/** Gone is gone, whoever did it. */
+const removeFile: ChangingVerb<Session, 'removeFile'> = {
+  run: (call) =>
+    answerEach<FileTarget>(call.targets, async (target) => {
+      await removeFileIn(asCompute(call.session), call, target);
+      return { evidence: {} };
+    }),
+  settle: (call) =>
+    settleEach<FileTarget>(call.targets, async (target) => {
+      const paths = await listFilesIn(asCompute(call.session), target);
+      return { id: target.id, verdict: paths.includes(target.path) ? 'absent' : 'done' };
+    }),
+  repeatable: true,
+};
+
+type MoveVerb = 'mirrorDisks' | 'cutOver' | 'removeDisks';
+
+/** A verb on a VM's disk that goes to another datastore. */
+const moveVerb = <V extends MoveVerb>(
+  change: (compute: ComputeSession, call: Call<V>, target: MoveTarget) => Promise<Evidence>,
+  ask: (compute: ComputeSession, call: Call<V>, target: MoveTarget) => Promise<Settlement>,
+): ChangingVerb<Session, V> => {
+  const run = (call: Call<V>) =>
+    answerEach<MoveTarget>(call.targets, async (target) => ({
+      evidence: await change(asCompute(call.session), call, target),
+    }));
+  const settle = (call: Call<V>) =>
+    settleEach<MoveTarget>(call.targets, (target) => ask(asCompute(call.session), call, target));
+  return { run, settle, repeatable: true } as ChangingVerb<Session, V>;
+};
+
 export const computeVerbs = {
   listVms,
   listDatastores,
@@ -117,6 +159,28 @@ export const computeVerbs = {
       readFileIn(asCompute(call.session), target),
     ),
   writeFile,
+  removeFile,
+  findInstances: async (call: Call<'findInstances'>) => {
+    const compute = asCompute(call.session);
+    const state = await readCompute(compute);
+    const { signal, args } = call;
+    return valueEach<VmTarget, readonly FoundInstance[]>(call.targets, (target) =>
+      findInstances(compute, state, target, { signal, digests: args.digests === true }),
+    );
+  },
+  chooseInstance: recordVerb('chooseInstance', chooseInstance),
+  mirrorDisks: moveVerb<'mirrorDisks'>(
+    (compute, call, target) => mirrorDisks(compute, call, target),
+    settleMirror,
+  ),
+  cutOver: moveVerb<'cutOver'>(
+    (compute, call, target) => cutOver(compute, call, target),
+    settleCutOver,
+  ),
+  removeDisks: moveVerb<'removeDisks'>(
+    (compute, call, target) => removeDisks(compute, call, target, call.args.end),
+    (compute, call, target) => settleRemoval(compute, target, call.args.end),
+  ),
   listFiles: (call: Call<'listFiles'>) =>
     valueEach<FileTarget, readonly string[]>(call.targets, (target) =>
       listFilesIn(asCompute(call.session), target),

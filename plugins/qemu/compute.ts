@@ -2,15 +2,14 @@
  * A compute: a directory with its durable state, changed only under its lock, whole. What runs is
  * asked of the processes; here stands what should be known when nothing runs.
  */
-import type { Instance, ListingCall, Page, Vm } from '@siteswap/sdk/plugin';
+import type { Instance, ListingCall, MoveTarget, Page, Vm } from '@siteswap/sdk/plugin';
+import { checkDeadline, type Licence, type Memory, pageOf } from '@siteswap/sdk/plugin/kit';
 import { readJson, writeJson } from './durable.ts';
 import { failure } from './faults.ts';
 import { withLocks } from './locks.ts';
 import { isOn, lookAt } from './machine.ts';
-import { checkDeadline, type Licence, type Memory } from './memory.ts';
 import { atOf, computeFile, placeOf } from './places.ts';
 import { asCompute, type ComputeSession, type Session } from './session.ts';
-import { pageOf } from './views.ts';
 
 export interface Registered {
   readonly id: string;
@@ -26,6 +25,10 @@ export interface ComputeState extends Memory {
   readonly uuid: string;
   /** `instance/id` → registration. */
   readonly vms: Readonly<Record<string, Registered>>;
+  /** `instance/id` → the datastores whose copy of it is the VM, since somebody chose. */
+  readonly choices?: Readonly<Record<string, readonly string[]>>;
+  /** `instance/id` → a cut-over that was begun, until its end is noted. */
+  readonly cutting?: Readonly<Record<string, MoveTarget>>;
 }
 
 /** As of now; throws `unreachable` when the directory holds no compute. */

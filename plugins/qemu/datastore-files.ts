@@ -1,10 +1,9 @@
 /** Small files in a mounted datastore: its catalog holds them, so replication carries them. */
 import type { FileTarget, Instance } from '@siteswap/sdk/plugin';
-import { changeDatastore, readDatastore } from './disks.ts';
+import { checkDeadline, type Licence } from '@siteswap/sdk/plugin/kit';
+import { changeDatastore, readDatastore, withCatalogLock } from './disks.ts';
 import { failure, faultOf } from './faults.ts';
 import { fileBytesMax } from './limits.ts';
-import { withLocks } from './locks.ts';
-import { checkDeadline, type Licence } from './memory.ts';
 import { diskOf } from './mounts.ts';
 import type { ComputeSession } from './session.ts';
 
@@ -53,6 +52,24 @@ const checkFile = ({ path, content }: FileTarget): string => {
   throw failure('refused', `file ${path} is larger than ${fileBytesMax} bytes`);
 };
 
+/** Takes a file away. Not there already: nothing to do. */
+export const removeFileIn = async (
+  compute: ComputeSession,
+  call: Licence,
+  target: FileTarget,
+): Promise<void> => {
+  const { datastoreId, path } = target;
+  const instance = await instanceOf(compute, target);
+  await withCatalogLock(compute, { id: datastoreId, instance }, call.signal, async () => {
+    checkDeadline(call);
+    await changeDatastore(compute, datastoreId, instance, (catalog) => {
+      if (!Object.hasOwn(catalog.files, path)) return catalog;
+      const { [path]: _, ...files } = catalog.files;
+      return { ...catalog, files };
+    });
+  });
+};
+
 /** Replaces a file. Writing the same content again changes nothing. */
 export const writeFileIn = async (
   compute: ComputeSession,
@@ -62,8 +79,7 @@ export const writeFileIn = async (
   const content = checkFile(target);
   const { datastoreId, path } = target;
   const instance = await instanceOf(compute, target);
-  const { uri } = await diskOf(compute, datastoreId, instance);
-  await withLocks([`catalog of ${uri}`], call.signal, async () => {
+  await withCatalogLock(compute, { id: datastoreId, instance }, call.signal, async () => {
     checkDeadline(call);
     await changeDatastore(compute, datastoreId, instance, (catalog) =>
       catalog.files[path] === content

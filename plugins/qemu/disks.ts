@@ -4,9 +4,10 @@
  */
 import type { Instance } from '@siteswap/sdk/plugin';
 import { socketAddressOf } from './array.ts';
-import { type Catalog, readCatalog, writeCatalog } from './catalog.ts';
+import { type Catalog, type Extent, readCatalog, writeCatalog } from './catalog.ts';
 import type { Registered } from './compute.ts';
 import { failure } from './faults.ts';
+import { withLocks } from './locks.ts';
 import type { BlockDevice } from './machine.ts';
 import { type Disk, diskOf } from './mounts.ts';
 import { type Export, withExport } from './nbd.ts';
@@ -48,6 +49,31 @@ export const changeDatastore = (
     if (next !== catalog) await writeCatalog(opened, next);
   });
 
+/** Runs `body` while nobody else of this compute changes the catalog. */
+export const withCatalogLock = async <T>(
+  compute: ComputeSession,
+  { id, instance }: { readonly id: string; readonly instance: Instance },
+  signal: AbortSignal,
+  body: () => Promise<T>,
+): Promise<T> => {
+  const { uri } = await diskOf(compute, id, instance);
+  return withLocks([`catalog of ${uri}`], signal, body);
+};
+
+const partOf = ({ address, exportName }: Disk, { offset, length }: Extent): BlockDevice => {
+  const server = socketAddressOf(address);
+  const file = { driver: 'nbd', server, export: exportName, 'reconnect-delay': 0 };
+  return { driver: 'raw', offset, size: length, file };
+};
+
+/** A part of a mounted datastore, as QEMU takes it. */
+export const diskFor = async (
+  compute: ComputeSession,
+  datastoreId: string,
+  instance: Instance,
+  extent: Extent,
+): Promise<BlockDevice> => partOf(await diskOf(compute, datastoreId, instance), extent);
+
 /** The VM's disks in order, as QEMU takes them. */
 export const disksOf = async (
   compute: ComputeSession,
@@ -56,16 +82,15 @@ export const disksOf = async (
   const disks: BlockDevice[] = [];
   for (const datastoreId of datastoreIds) {
     const disk = await diskOf(compute, datastoreId, instance);
-    const { address, exportName } = disk;
     const { vms } = await withCatalog(disk, datastoreId, async (catalog) => catalog);
     const entry = vms.find((one) => one.id === id);
     if (entry === undefined) {
       throw failure('missing', `VM ${id} is not on datastore ${datastoreId}`);
     }
-    const { offset, length } = entry.extent;
-    const server = socketAddressOf(address);
-    const file = { driver: 'nbd', server, export: exportName, 'reconnect-delay': 0 };
-    disks[entry.disk] = { driver: 'raw', offset, size: length, file };
+    if (entry.copyOf !== undefined) {
+      throw failure('conflict', `VM ${id} has half a copy on datastore ${datastoreId}`);
+    }
+    disks[entry.disk] = partOf(disk, entry.extent);
   }
   return disks;
 };

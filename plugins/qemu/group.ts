@@ -5,12 +5,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { GroupTarget, RecoveryPoint } from '@siteswap/sdk/plugin';
+import { checkDeadline, type Licence, type Memory } from '@siteswap/sdk/plugin/kit';
 import { encodeId, fileOf, type Storage } from './array.ts';
 import { type Monitor, takeMonitor } from './daemon.ts';
 import { namesIn, readJson, writeJson } from './durable.ts';
 import { failure } from './faults.ts';
 import { withLocks } from './locks.ts';
-import { checkDeadline, type Licence, type Memory } from './memory.ts';
 import type { Qmp } from './qmp.ts';
 
 /** What a group is in its pair, as its own array sees it. */

@@ -1,6 +1,7 @@
 /** Looking into an array from outside, and breaking it on purpose: for tests and demonstrations. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { ownLicence } from '@siteswap/sdk/plugin/kit';
 import { nbdUri, reachArray } from './array.ts';
 import { daemonPid, killDaemon } from './daemon.ts';
 import { hostExportOf, removeExports } from './exports.ts';
@@ -14,7 +15,6 @@ import {
   withGroup,
 } from './group.ts';
 import { live } from './layers.ts';
-import { ownLicence } from './memory.ts';
 import { imageOf } from './names.ts';
 
 const run = promisify(execFile);

@@ -28,12 +28,6 @@ export const pollMsMax = 25;
 /** Largest delay between two looks at a process that starts or ends: a guest waits for it. */
 export const processPollMsMax = 5;
 
-/** Successes remembered by key in each group: far more than calls of open runs. */
-export const rememberedMax = 256;
-
-/** Runs whose epoch is remembered in each group. */
-export const epochsMax = 64;
-
 /** Ended operations kept for late polls. */
 export const operationsKeptMax = 256;
 
@@ -79,6 +73,9 @@ export const nbdMsMax = 30_000;
 /** Where a catalog begins on its device, and how large each of its two slots is. */
 export const catalogOffset = 64 * 1024;
 export const catalogBytesMax = 480 * 1024;
+
+/** Read at once for the digest of a disk. */
+export const digestBytes = 1024 * 1024;
 
 /** A small file in a datastore, as the contract bounds it. */
 export const fileBytesMax = 64 * 1024;

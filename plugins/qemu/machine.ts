@@ -121,18 +121,27 @@ export const ask = async (qmp: Qmp): Promise<Omit<Look, 'machine'>> => {
 const isGone = (error: unknown): boolean =>
   error instanceof QmpLost || faultOf(error)?.kind === 'unreachable';
 
-/** Looks; a process that ends while it is asked is gone. */
+/**
+ * Looks. A process that ends while it is asked is gone; one that has no monitor yet is starting,
+ * and is asked again.
+ */
 export const lookAt = async (at: VmAt, signal: AbortSignal): Promise<Look> => {
   const machine = await readMachine(at);
   if (machine === undefined) return { status: 'gone' };
-  for (;;) {
+  let unreachable: unknown;
+  const look = async (): Promise<Look | undefined> => {
     if ((await pidOf(at, machine.token)) === undefined) return { machine, status: 'gone' };
     try {
       return { machine, ...(await withMonitor(at, machine.token, 'look', signal, ask)) };
     } catch (error) {
-      if (!isGone(error) || (await pidOf(at, machine.token)) !== undefined) throw error;
+      if (!isGone(error)) throw error;
+      unreachable = error;
+      return undefined;
     }
-  }
+  };
+  const found = await waitFor(look, lookMsMax, signal);
+  if (found === undefined) throw unreachable;
+  return found;
 };
 
 /** QEMU says that a migration is completed a moment before its source says what it is then. */
@@ -200,18 +209,19 @@ export const reserve = async (at: VmAt, machine: Machine): Promise<void> => {
   await saveMachine(at, machine);
 };
 
-/**
- * Starts the process that was reserved, paused; answers its monitor for changes, which the caller
- * closes. Throws with QEMU's own words when it ends at once.
- */
-export const launch = async (
+/** A process that was just started, by the handle that its parent has of it. */
+interface Started {
+  readonly ended: () => boolean;
+  /** Returns when it is gone, whether or not it had come to writing down its id. */
+  readonly end: () => Promise<void>;
+}
+
+const start = async (
   at: VmAt,
   machine: Machine,
   disks: readonly BlockDevice[],
-  signal: AbortSignal,
-): Promise<Qmp> => {
+): Promise<Started> => {
   const log = openSync(logFile(at), 'w', 0o600);
-  let ended = false;
   try {
     const args = argumentsOf(at, machine, disks, machine.arrival !== undefined);
     const stdio = ['ignore', log, log] as const;
@@ -220,33 +230,54 @@ export const launch = async (
       stdio: [...stdio],
       cwd: '/',
     });
-    child.once('exit', () => {
-      ended = true;
-    });
+    const exit = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
       child.once('error', reject);
     });
     child.unref();
+    const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
+    const end = async (): Promise<void> => {
+      if (!ended()) child.kill('SIGKILL');
+      await exit;
+    };
+    return { ended, end };
   } finally {
     closeSync(log);
   }
+};
+
+/**
+ * Starts the process that was reserved, paused; answers its monitor for changes, which the caller
+ * closes. Throws with QEMU's own words when it ends at once; given up, it has never been.
+ */
+export const launch = async (
+  at: VmAt,
+  machine: Machine,
+  disks: readonly BlockDevice[],
+  signal: AbortSignal,
+): Promise<Qmp> => {
+  const { ended, end } = await start(at, machine, disks);
   const path = socketOf(at, machine.token, 'change');
-  const ready = await waitFor(
-    async () => {
-      if (ended) return 'ended' as const;
-      return Qmp.open(path, { signal }).catch((error: unknown) => {
-        if (isGone(error)) return undefined;
-        throw error;
-      });
-    },
-    greetingMsMax,
-    signal,
-    processPollMsMax,
+  const greeted = async (): Promise<Qmp | 'ended' | undefined> => {
+    if (ended()) return 'ended';
+    return Qmp.open(path, { signal }).catch((error: unknown) => {
+      if (isGone(error)) return undefined;
+      throw error;
+    });
+  };
+  try {
+    const ready = await waitFor(greeted, greetingMsMax, signal, processPollMsMax);
+    if (ready instanceof Qmp) return ready;
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  await end();
+  throw failure(
+    signal.aborted ? 'interrupted' : 'conflict',
+    `VM ${at.id} does not start: ${await lastWords(at)}`,
   );
-  if (ready instanceof Qmp) return ready;
-  await kill(at, machine.token);
-  throw failure('conflict', `VM ${at.id} does not start: ${await lastWords(at)}`);
 };
 
 /** Pulls the plug; returns when the process is gone. */

@@ -1,12 +1,12 @@
 /** Registrations: which VMs a compute knows, and what it knows of them. */
 import type { Instance, VmStatus, VmTarget } from '@siteswap/sdk/plugin';
+import { type Licence, ownLicence } from '@siteswap/sdk/plugin/kit';
 import type { ComputeState, HeldCompute, Registered } from './compute.ts';
 import { readDatastore } from './disks.ts';
 import { failure } from './faults.ts';
 import { datastoresMax } from './limits.ts';
 import { isOn, lookAt, readSerial } from './machine.ts';
 import { clearMarks } from './marks.ts';
-import { type Licence, ownLicence } from './memory.ts';
 import { listDatastores } from './mounts.ts';
 import { atOf, placeOf } from './places.ts';
 import type { ComputeSession } from './session.ts';
@@ -24,7 +24,11 @@ const datastoresSeen = async (compute: ComputeSession, signal: AbortSignal) => {
   return (await listDatastores({ ...call, page: { sizeMax: datastoresMax } })).items;
 };
 
-const mountedIn = async (compute: ComputeSession, instance: Instance, signal: AbortSignal) => {
+export const mountedIn = async (
+  compute: ComputeSession,
+  instance: Instance,
+  signal: AbortSignal,
+) => {
   const seen = await datastoresSeen(compute, signal);
   return seen.filter((one) => one.mounted && one.instance === instance).map(({ id }) => id);
 };
@@ -54,7 +58,7 @@ export const describe = async (
   let name = id;
   for (const datastoreId of absent.length > 0 ? [] : (datastoreIds ?? mounted)) {
     const { vms } = await readDatastore(compute, datastoreId, instance);
-    const entry = vms.find((vm) => vm.id === id);
+    const entry = vms.find((vm) => vm.id === id && vm.copyOf === undefined);
     if (entry === undefined) continue;
     name = entry.name;
     on[entry.disk] = datastoreId;
@@ -70,7 +74,9 @@ export const describe = async (
 
 export const register: Change<VmTarget> = async (compute, { state }, target, { signal }) => {
   await checkSeen(compute, target, signal);
-  const vm = await describe(compute, target, signal);
+  const chosen = state.choices?.[placeOf(target)];
+  const from = chosen === undefined ? target : { ...target, datastoreIds: chosen };
+  const vm = await describe(compute, from, signal);
   return { ...state, vms: { ...state.vms, [placeOf(target)]: vm } };
 };
 

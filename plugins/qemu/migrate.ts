@@ -1,6 +1,14 @@
 /** The verbs of live migration: they drive a journey, withdraw it, and tell how it went. */
 import { randomBytes } from 'node:crypto';
 import type { Evidence, MigrationStatus, Settlement, VmTarget } from '@siteswap/sdk/plugin';
+import {
+  admit,
+  checkDeadline,
+  type Licence,
+  ownLicence,
+  recall,
+  remember,
+} from '@siteswap/sdk/plugin/kit';
 import { type Registered, readCompute, vmLock, withCompute } from './compute.ts';
 import { disksOf } from './disks.ts';
 import { format } from './durable.ts';
@@ -26,7 +34,6 @@ import {
   readMarks,
   statusOfArrival,
 } from './marks.ts';
-import { admit, checkDeadline, type Licence, ownLicence, recall, remember } from './memory.ts';
 import {
   evidenceOf,
   type Migration,

@@ -11,6 +11,7 @@ import type {
   Page,
   VerbCall,
 } from '@siteswap/sdk/plugin';
+import { pageOf } from '@siteswap/sdk/plugin/kit';
 import { type Address, nbdUri, reachArray, type Storage } from './array.ts';
 import { answerEach } from './calls.ts';
 import { takeMonitor } from './daemon.ts';
@@ -30,7 +31,6 @@ import {
 import { live } from './layers.ts';
 import { lockWaitMsMax } from './limits.ts';
 import { asCompute, type ComputeSession, type Session } from './session.ts';
-import { pageOf } from './views.ts';
 
 /** A device that a datastore stands on, at an array that the compute sees. */
 interface Found {

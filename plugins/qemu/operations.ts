@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Evidence, Fault, OperationStatus } from '@siteswap/sdk/plugin';
+import { ownLicence, remember } from '@siteswap/sdk/plugin/kit';
 import { fileOf, type Storage } from './array.ts';
 import { format, makeDirectory, namesIn, readJson, writeJson } from './durable.ts';
 import { failure, faultOrUnknown } from './faults.ts';
@@ -14,7 +15,6 @@ import { type GroupAt, groupAt, type HeldGroup, readGroup, withPair } from './gr
 import { dropKept } from './layers.ts';
 import { operationsKeptMax, stepMsMax } from './limits.ts';
 import { waitFor } from './locks.ts';
-import { ownLicence, remember } from './memory.ts';
 import { replicate } from './replicate.ts';
 import { turnPair } from './roles.ts';
 import { peerOf, type Session } from './session.ts';

@@ -1,13 +1,13 @@
 /** Making computes and what lives on their datastores: what an administrator does ahead of time. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { emptyMemory, ownLicence } from '@siteswap/sdk/plugin/kit';
 import { type CatalogVm, catalogEnd, writeCatalog } from './catalog.ts';
 import { type ComputeState, withCompute } from './compute.ts';
 import { format, makeDirectory, namesIn, writeJson } from './durable.ts';
 import { failure } from './faults.ts';
 import { extentBytes } from './limits.ts';
 import { kill, readMachine } from './machine.ts';
-import { emptyMemory, ownLicence } from './memory.ts';
 import { diskOf, mountVerbs } from './mounts.ts';
 import { withExport } from './nbd.ts';
 import { computeFile } from './places.ts';

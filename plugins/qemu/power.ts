@@ -1,6 +1,14 @@
 /** Starting and ending VMs, and letting those go on that came over and wait for the word. */
 import { randomBytes } from 'node:crypto';
 import type { Evidence, Settlement, VmTarget } from '@siteswap/sdk/plugin';
+import {
+  admit,
+  checkDeadline,
+  type Licence,
+  ownLicence,
+  recall,
+  remember,
+} from '@siteswap/sdk/plugin/kit';
 import { type ComputeState, type Registered, readCompute, vmLock, withCompute } from './compute.ts';
 import { disksOf } from './disks.ts';
 import { format } from './durable.ts';
@@ -21,7 +29,7 @@ import {
 } from './machine.ts';
 import { describe } from './machines.ts';
 import { clearMarks, isCompleted, markCompleted, readMarks } from './marks.ts';
-import { admit, checkDeadline, type Licence, ownLicence, recall, remember } from './memory.ts';
+import { concludeCut } from './moves.ts';
 import { atOf, placeOf, type VmAt } from './places.ts';
 import type { Qmp } from './qmp.ts';
 import type { ComputeSession } from './session.ts';
@@ -136,6 +144,7 @@ export const powerOn = (
 ): Promise<Evidence> =>
   withVm(compute, call, 'powerOn', target, async (state) => {
     const at = atOf(compute, target);
+    await concludeCut(compute, target);
     const look = await lookAt(at, call.signal);
     const { machine } = look;
     if (machine !== undefined && (isOn(look) || isPausedComplete(look))) {
@@ -145,7 +154,7 @@ export const powerOn = (
     }
     registeredIn(state, target);
     await clearAway(at, look);
-    return boot(compute, state, target, call.signal);
+    return boot(compute, await readCompute(compute), target, call.signal);
   });
 
 /** A start that was cut short stands paused and never ran: it is ended, so it cannot come late. */

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { emptyMemory, ownLicence } from '@siteswap/sdk/plugin/kit';
 import {
   type Address,
   type ArrayFile,
@@ -26,7 +27,6 @@ import {
 } from './group.ts';
 import { createImage } from './layers.ts';
 import { deviceBytesMin } from './limits.ts';
-import { emptyMemory, ownLicence } from './memory.ts';
 import { imageOf } from './names.ts';
 
 export interface ArraySpec {

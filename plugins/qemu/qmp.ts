@@ -72,7 +72,13 @@ export class Qmp {
       qmp.close();
       throw lost.why === 'closed' ? failure('unreachable', lost.message) : lost;
     }
-    await negotiated;
+    try {
+      await negotiated;
+    } catch (error) {
+      // Left open it would keep everybody else from this monitor.
+      qmp.close();
+      throw error;
+    }
     return qmp;
   }
 

@@ -3,6 +3,7 @@
  * mark. The guest goes on at exactly one of them, or at none when both have lost it.
  */
 import type { VmTarget } from '@siteswap/sdk/plugin';
+import { ownLicence, remember } from '@siteswap/sdk/plugin/kit';
 import { readCompute, withCompute } from './compute.ts';
 import { failure } from './faults.ts';
 import { letGoOn } from './journey.ts';
@@ -20,7 +21,6 @@ import {
   withMonitor,
 } from './machine.ts';
 import { clearMarks, executionOf, isCompleted, markCompleted, readMarks } from './marks.ts';
-import { ownLicence, remember } from './memory.ts';
 import {
   departureOf,
   evidenceOf,

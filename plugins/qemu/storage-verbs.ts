@@ -8,12 +8,12 @@ import type {
   TargetVerb,
   VerbCall,
 } from '@siteswap/sdk/plugin';
+import type { Outcome } from '@siteswap/sdk/plugin/kit';
 import {
   acceptOnce,
   answerEach,
   applyOnce,
   type Job,
-  type Outcome,
   settleEach,
   settleGroup,
   valueEach,

@@ -1,4 +1,5 @@
 /** How an array and its groups look from outside. Nothing here changes what they are. */
+
 import type {
   ArrayInfo,
   Device,
@@ -12,6 +13,7 @@ import type {
   TargetVerb,
   VerbCall,
 } from '@siteswap/sdk/plugin';
+import { pageOf } from '@siteswap/sdk/plugin/kit';
 import { nbdUri, type Storage } from './array.ts';
 import { takeMonitor } from './daemon.ts';
 import { exportNameOf } from './exports.ts';
@@ -175,21 +177,6 @@ const deviceOf = (at: GroupAt, state: GroupState, device: StoredDevice, seen: Se
     ...(last === undefined ? {} : { lastRecoveryPoint: last }),
     hostIdentity: nbdUri(at.storage.address, exportNameOf('host', device, state)),
   };
-};
-
-/** One page of a list in a stable order: the token is the last key of the page before. */
-export const pageOf = <T>(
-  all: readonly T[],
-  { token, sizeMax }: { readonly token?: string; readonly sizeMax: number },
-  keyOf: (item: T) => string,
-): Page<T> => {
-  const sorted = [...all].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-  const rest = token === undefined ? sorted : sorted.filter((item) => keyOf(item) > token);
-  const items = rest.slice(0, sizeMax);
-  const last = items.at(-1);
-  return rest.length > items.length && last !== undefined
-    ? { items, next: keyOf(last) }
-    : { items };
 };
 
 export const listDevices = async (call: ListingCall<Session>): Promise<Page<Device>> => {

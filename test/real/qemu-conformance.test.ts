@@ -100,6 +100,7 @@ const fixture = async (): Promise<Fixture> => {
       { id: 'vm1', datastoreIds: ['ds-d1', 'ds-d2'] },
       { id: 'vm2', datastoreIds: ['ds-d3'] },
     ],
+    move: { vmId: 'vm2', toDatastoreId: 'ds-d1' },
     accepts: ['sync', 'reverse', 'resync'],
     hooks: {
       unreachable: (id, broken) => {
@@ -130,12 +131,8 @@ await conformance({
     'property stretched',
     'settle of mount',
     'settle of unmount',
-    'verb chooseInstance',
-    'verb cutOver',
-    'verb findInstances',
-    'verb mirrorDisks',
-    'verb removeDisks',
-    'verb removeFile',
+    'verb listSnapshots',
+    'verb removeSnapshot',
     'verb snapshot',
   ],
 });
