@@ -47,24 +47,30 @@ export interface PgQueuesOptions {
 /** Makes the tables where there are none. Rejects when the server does not answer. */
 export const openPgQueues = async (options: PgQueuesOptions): Promise<Queues> => {
   const line = new Line(options.url, 'queues', false);
-  const workers = new pg.Pool({
-    connectionString: options.url,
-    application_name: 'siteswap workers',
-    max: connectionsMax,
-    options: hasty,
-    keepAlive: true,
-  });
   const trouble = ({ message }: Error) => options.trouble(message);
-  workers.on('error', trouble);
-  workers.on('connect', (client) => client.on('error', trouble));
+  const connect = (): pg.Pool => {
+    const workers = new pg.Pool({
+      connectionString: options.url,
+      application_name: 'siteswap workers',
+      max: connectionsMax,
+      options: hasty,
+      keepAlive: true,
+    });
+    workers.on('error', trouble);
+    workers.on('connect', (client) => client.on('error', trouble));
+    return workers;
+  };
+  const making = connect();
   try {
     await line.ask(sql.queueSchemaSql);
-    await makeQueues(workers, options.trouble);
+    await makeQueues(making, options.trouble);
   } catch (error) {
-    await Promise.all([line.close(), workers.end()]);
+    await line.close();
     throw error;
+  } finally {
+    await making.end();
   }
-  return new PgQueues(options, line, workers);
+  return new PgQueues(options, line, connect);
 };
 
 interface Put {
@@ -81,7 +87,8 @@ interface Told {
 class PgQueues implements Queues {
   readonly #options: PgQueuesOptions;
   readonly #line: Line;
-  readonly #pool: pg.Pool;
+  readonly #connect: () => pg.Pool;
+  #inHand = 0;
   readonly #puts: Batch<Put, number>;
   readonly #told: Batch<Told, boolean>;
   readonly #closing = new AbortController();
@@ -91,10 +98,10 @@ class PgQueues implements Queues {
   /** Requests in hand whose answer is a stream. */
   readonly #streams = new Set<string>();
 
-  constructor(options: PgQueuesOptions, line: Line, pool: pg.Pool) {
+  constructor(options: PgQueuesOptions, line: Line, connect: () => pg.Pool) {
     this.#options = options;
     this.#line = line;
-    this.#pool = pool;
+    this.#connect = connect;
     this.#puts = new Batch(
       putGatherMs,
       ({ request }) => request.body.length,
@@ -118,7 +125,7 @@ class PgQueues implements Queues {
       [own]: (payload: unknown) => this.#take(payload, (one) => take(one, 'own')),
       [sharedTask]: (payload: unknown) => this.#take(payload, (one) => take(one, 'shared')),
     };
-    const workers = new KeptWorkers(tasks, this.#pool, trouble);
+    const workers = new KeptWorkers(tasks, this.#connect, trouble);
     // What was put while this member was away is nobody's any more.
     await this.#free();
     await this.#line.ask(sql.clearTasksSql, [[own]]);
@@ -196,7 +203,7 @@ class PgQueues implements Queues {
 
   async close(): Promise<void> {
     await this.stop();
-    await Promise.all([this.#line.close(), this.#pool.end().catch(() => {})]);
+    await this.#line.close();
   }
 
   async #put(puts: readonly Put[]): Promise<readonly number[]> {
@@ -240,7 +247,11 @@ class PgQueues implements Queues {
     }
     const { streams } = methodOf(request.method);
     if (streams) this.#streams.add(request.id);
-    await take(request).finally(() => this.#streams.delete(request.id));
+    this.#inHand++;
+    await take(request).finally(() => {
+      this.#inHand--;
+      this.#streams.delete(request.id);
+    });
   }
 
   async #keep(memberId: string): Promise<void> {
@@ -269,6 +280,7 @@ class PgQueues implements Queues {
   }
 
   async #look(memberId: string): Promise<void> {
+    if (this.#inHand === 0) this.#workers?.look();
     await this.#keep(memberId);
     await this.#free();
     if (this.#looks++ % looksPerSweep === 0) await this.#line.ask(sql.sweepSql);

@@ -3,6 +3,7 @@
  * own, because each pool looks whenever anything is put. One that ends because the database was
  * away is started again, under a new name.
  */
+import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger, runMigrations, runTaskList, type WorkerPool } from 'graphile-worker';
 import type { Pool } from 'pg';
@@ -13,6 +14,9 @@ const stopMsMax = 4_000;
 
 /** Jobs that end within so long are told to the database as one. */
 const completeMs = 15;
+
+/** An idle pool polls each second: it is stuck when so many looks found that it did not. */
+const quietLooksMax = 15;
 
 /** Between two starts of a pool. */
 const restartMs = 500;
@@ -41,15 +45,21 @@ const loggerTo = (trouble: TroubleLog): Logger =>
 /** A pool that is kept running. */
 export class KeptWorkers {
   readonly #tasks: Tasks;
-  readonly #pgPool: Pool;
+  readonly #connect: () => Pool;
+  #pgPool: Pool | undefined;
+  #quietLooks = 0;
+  #stuck = Promise.withResolvers<void>();
   readonly #logger: Logger;
   readonly #stopping = new AbortController();
   #pool: WorkerPool | undefined;
   #kept: Promise<void> | undefined;
+  /** Resolves when the pool begins to end. */
+  #ending = Promise.withResolvers<void>();
 
-  constructor(tasks: Tasks, pgPool: Pool, trouble: TroubleLog) {
+  /** `connect`: connections of its own for each pool of workers. */
+  constructor(tasks: Tasks, connect: () => Pool, trouble: TroubleLog) {
     this.#tasks = tasks;
-    this.#pgPool = pgPool;
+    this.#connect = connect;
     this.#logger = loggerTo(trouble);
   }
 
@@ -61,6 +71,16 @@ export class KeptWorkers {
   /** `begun` is called whenever there is a pool of another name. */
   start(begun: () => Promise<void>): void {
     this.#kept = this.#keep(begun);
+  }
+
+  get #isStuck(): boolean {
+    return this.#quietLooks > quietLooksMax;
+  }
+
+  /** Called again and again while nothing is in hand: a pool that fetches nothing is replaced. */
+  look(): void {
+    this.#quietLooks++;
+    if (this.#isStuck) this.#stuck.resolve();
   }
 
   async stop(): Promise<void> {
@@ -76,6 +96,7 @@ export class KeptWorkers {
       over.abort();
     }
     await this.#kept;
+    await this.#pgPool?.end().catch(() => {});
   }
 
   async #keep(begun: () => Promise<void>): Promise<void> {
@@ -83,16 +104,43 @@ export class KeptWorkers {
     while (!signal.aborted) {
       this.#pool = this.#run();
       await begun().catch(() => {});
-      await this.#pool.promise.catch(() => {});
+      await this.#ended(this.#pool);
       this.#pool = undefined;
       await delay(restartMs, undefined, { signal }).catch(() => {});
     }
   }
 
+  /** A pool that ends because it lost the database may wait for it for ever: it gets a while. */
+  async #ended(pool: WorkerPool): Promise<void> {
+    const ended = pool.promise.then(
+      () => {},
+      () => {},
+    );
+    const cut = this.#ending.promise.then(() => delay(stopMsMax, undefined, { ref: false }));
+    await Promise.race([ended, cut, this.#stuck.promise]);
+    const { signal } = this.#stopping;
+    if (signal.aborted) return;
+    // It may hold on to connections that never answer: they end with it.
+    const pgPool = this.#pgPool;
+    void ended.then(() => pgPool?.end().catch(() => {}));
+    if (this.#isStuck) void Promise.resolve(pool.forcefulShutdown('stuck')).catch(() => {});
+  }
+
   #run(): WorkerPool {
+    this.#ending = Promise.withResolvers<void>();
+    const events = new EventEmitter();
+    events.once('pool:gracefulShutdown', () => this.#ending.resolve());
+    events.on('localQueue:getJobs:complete', () => {
+      this.#quietLooks = 0;
+    });
+    this.#quietLooks = 0;
+    this.#stuck = Promise.withResolvers<void>();
+    const pgPool = this.#connect();
+    this.#pgPool = pgPool;
     return runTaskList(
       {
         concurrency: requestsAtOnceMax,
+        events,
         logger: this.#logger,
         noHandleSignals: true,
         preset: {
@@ -106,7 +154,7 @@ export class KeptWorkers {
         },
       },
       { ...this.#tasks },
-      this.#pgPool,
+      pgPool,
     );
   }
 }
