@@ -135,6 +135,16 @@ export const runLogOf = ({ logger }: DaemonLog): RunLog => ({
   untidy(error) {
     logger.warn({ err: error }, 'old runs could not be forgotten; it is tried again');
   },
+  begun() {
+    logger.warn('the journal is a new one: no plan, run or declared loss is known');
+  },
+  remote(remote, message) {
+    if (message === '') logger.info({ remote }, 'answers again');
+    else logger.warn({ remote }, message);
+  },
+  plugin(plugin, problem) {
+    logger.error({ plugin }, problem);
+  },
   injections(on, requester, reason, rules) {
     const said = on ? 'INJECTIONS ARE ON: calls fail on purpose' : 'injections are off';
     logger.warn({ requester, reason, rules }, said);

@@ -281,6 +281,12 @@ export const errorTable = {
     meaning: 'The journal takes no entry now (disk full, server away): nothing new is started.',
     next: 'Make room; the daemon goes on by itself; repeat with the same request key.',
   },
+  JOURNAL_DAMAGED: {
+    code: 'DATA_LOSS',
+    owner: 'engine',
+    meaning: 'The journal has an entry that cannot be read: its file was changed from outside.',
+    next: 'Stop the daemon, keep the file; begin anew, and `siteswap repair` the plans.',
+  },
   SHUTTING_DOWN: {
     code: 'UNAVAILABLE',
     owner: 'engine',

@@ -28,8 +28,8 @@ export const codeOf = (error: unknown): string =>
 export const damaged = (path: string, what: string): JournalError =>
   new JournalError(
     'damaged',
-    `The journal ${path} is damaged (${what}). It was left untouched: restore it from a copy, ` +
-      'or name another state directory; keep this one for rescue.',
+    `The journal ${path} is damaged (${what}). It was left untouched: keep it for rescue, and ` +
+      'name another state directory; or restore a copy, if no run went on since it was made.',
   );
 
 /** Somebody else holds the file. */

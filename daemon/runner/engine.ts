@@ -106,6 +106,7 @@ const presented = (given: EngineParts, catalog: Catalog) => {
 /** Everything that the engine consists of, and nothing has begun. */
 const assemble = async (given: EngineParts) => {
   const catalog = await Catalog.open(given.journal);
+  if (catalog.nextSeq === 1) given.log.begun();
   const pool = underLease(given, (runId) => runs.epochOf(runId));
   const parts = { ...given, ...presented({ ...given, pool }, catalog) };
   const ended = new EndedRuns();

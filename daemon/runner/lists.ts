@@ -76,19 +76,29 @@ export const failed = (remote: RemoteConfig, fault: Fault): SiteswapError => {
 export class Lists {
   readonly #pool: Pool;
   readonly #clock: Clock;
+  readonly #tell: (remoteId: string, heard: Heard) => void;
   readonly #heard = new Map<string, Heard>();
   /** Remote id and verb → what is known of that list. */
   readonly #known = new Map<string, Known>();
   /** Array id → its devices, whether or not its plugin vouches for them. */
   readonly #devices = new Map<string, KnownDevices>();
 
-  constructor(pool: Pool, clock: Clock) {
+  /** `tell`: hears of every remote that does not answer, and that it does again. */
+  constructor(pool: Pool, clock: Clock, tell: (remoteId: string, heard: Heard) => void = () => {}) {
     this.#pool = pool;
     this.#clock = clock;
+    this.#tell = tell;
   }
 
   heard(remoteId: string): Heard | undefined {
     return this.#heard.get(remoteId);
+  }
+
+  /** What is other than the last time is told. */
+  #hear(remoteId: string, now: Heard): void {
+    const before = this.#heard.get(remoteId);
+    this.#heard.set(remoteId, now);
+    if ((before?.message ?? '') !== now.message) this.#tell(remoteId, now);
   }
 
   /** Asks again where a thread was ended by something else: looking has no effect. */
@@ -179,10 +189,10 @@ export class Lists {
       const result = await asked;
       const atMs = this.#clock.now();
       if (result.kind === 'fault') {
-        this.#heard.set(remote.id, { ok: false, message: result.fault.message, atMs });
+        this.#hear(remote.id, { ok: false, message: result.fault.message, atMs });
         throw failed(remote, result.fault);
       }
-      this.#heard.set(remote.id, { ok: true, message: '', atMs });
+      this.#hear(remote.id, { ok: true, message: '', atMs });
       if (result.next !== undefined) asked = ask({ token: result.next, sizeMax });
       yield result;
       if (result.next === undefined) return;

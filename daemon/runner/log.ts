@@ -9,6 +9,12 @@ export interface RunLog {
   broken(runId: string, error: Error): void;
   /** What ended long ago could not be forgotten; it is tried again. */
   untidy(error: Error): void;
+  /** The journal is a new one. */
+  begun(): void;
+  /** A remote does not answer, and why, or (no message) does again. */
+  remote(remoteId: string, message: string): void;
+  /** A plugin cannot be used, and why. */
+  plugin(pluginId: string, problem: string): void;
   /** Failures on purpose are on, or off again. */
   injections(on: boolean, requester: string, reason: string, rules: number): void;
 }
@@ -17,5 +23,8 @@ export const silentLog: RunLog = {
   entry: () => {},
   broken: () => {},
   untidy: () => {},
+  begun: () => {},
+  remote: () => {},
+  plugin: () => {},
   injections: () => {},
 };

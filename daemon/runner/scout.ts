@@ -29,6 +29,7 @@ import { ArrayEvidence, heardAt } from './devices.ts';
 import { sameFacts } from './facts.ts';
 import { Lines } from './lines.ts';
 import { failed, Lists, listingTimeoutMs } from './lists.ts';
+import type { RunLog } from './log.ts';
 import type { DeviceRequest, PluginState, RemoteState } from './service.ts';
 
 /** The import of a plugin: seconds, not minutes. */
@@ -60,6 +61,7 @@ interface ScoutParts {
   readonly remotes: readonly RemoteConfig[];
   readonly plugins: readonly PluginRef[];
   readonly presentations: Presentations;
+  readonly log: Pick<RunLog, 'remote' | 'plugin'>;
 }
 
 /** The whole, or what of an array's devices is different. */
@@ -81,7 +83,8 @@ export class Scout {
 
   constructor(parts: ScoutParts) {
     this.#parts = parts;
-    this.#lists = new Lists(parts.pool, parts.clock);
+    const { pool, clock, log } = parts;
+    this.#lists = new Lists(pool, clock, (id, { message }) => log.remote(id, message));
   }
 
   remote(remoteId: string): RemoteConfig {
@@ -312,7 +315,9 @@ export class Scout {
           return { id, module, description: result, problem: '' };
         }
         const { message, hint } = result.fault;
-        this.#problems.set(id, hint === undefined ? message : `${message}. ${hint}`);
+        const problem = hint === undefined ? message : `${message}. ${hint}`;
+        if (this.#problems.get(id) !== problem) this.#parts.log.plugin(id, problem);
+        this.#problems.set(id, problem);
         this.#described.delete(id);
         return { id, module, problem: result.fault.message };
       });

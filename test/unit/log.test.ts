@@ -4,6 +4,7 @@ import test from 'ava';
 import type { RunState } from '../../daemon/core/engine/state.ts';
 import type { Entry } from '../../daemon/core/entries.ts';
 import { createLog, runLogOf } from '../../daemon/log.ts';
+import { decode } from '../../daemon/runner/streams.ts';
 import { Secret } from '../../sdk/plugin/config.ts';
 import { tempDir } from '../_support/temp.ts';
 
@@ -138,4 +139,26 @@ test('log: an agent that broke → an error line with the stack', (t) => {
   runLogOf(log).broken('r1', new Error('defect'));
   t.like(lines()[0], { level: 'error', run: 'r1' });
   t.is(lines()[0].err.message, 'defect');
+});
+
+test('log: a new journal, a plugin that cannot be used, a remote that is away and back → a line each', (t) => {
+  const { log, lines } = listed('info');
+  const told = runLogOf(log);
+  told.begun();
+  told.plugin('acme', 'its module cannot be loaded');
+  told.remote('west', 'the array does not answer');
+  told.remote('west', '');
+  t.like(lines(), {
+    0: { level: 'warn' },
+    1: { level: 'error', plugin: 'acme', msg: 'its module cannot be loaded' },
+    2: { level: 'warn', remote: 'west', msg: 'the array does not answer' },
+    3: { level: 'info', remote: 'west', msg: 'answers again' },
+  });
+  t.regex(lines()[0].msg, /the journal is a new one/);
+});
+
+test('journal: an entry that nobody can have written → JOURNAL_DAMAGED, without its text', (t) => {
+  const damaged = t.throws(() => decode(`{"type":"task-outcome","secret":"${canary}`));
+  t.like(damaged, { reason: 'JOURNAL_DAMAGED' });
+  t.false(damaged?.message.includes(canary));
 });
