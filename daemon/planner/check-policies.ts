@@ -7,7 +7,8 @@ import type { Step } from '../steps/step.ts';
 import { attemptsCeiling, delayMsCeiling } from './defaults.ts';
 import type { Findings } from './findings.ts';
 
-const planSteps: ReadonlySet<string> = new Set(modes.flatMap((mode) => modeSteps[mode]));
+/** Of all plans, whatever their mode. */
+export const planSteps: ReadonlySet<string> = new Set(modes.flatMap((mode) => modeSteps[mode]));
 
 /** Steps at or behind a mode's point of no return: nothing can be undone any more. */
 const pastReturn: ReadonlyMap<string, string> = new Map(

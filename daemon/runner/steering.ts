@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import { decisionsFor } from '../core/engine/view.ts';
 import type { Entry } from '../core/entries.ts';
 import { SiteswapError } from '../core/errors.ts';
-import { checkPolicies } from '../planner/check-policies.ts';
+import { checkPolicies, planSteps } from '../planner/check-policies.ts';
 import { Findings } from '../planner/findings.ts';
 import type { Agent } from './agent.ts';
 import type { Catalog } from './catalog.ts';
@@ -45,7 +45,7 @@ export class Steering {
       throw new SiteswapError('DECISION_REFUSED', message, { subject: runId, hint });
     }
     const findings = new Findings();
-    const known = new Set(state.steps.map(({ name }) => name));
+    const known = new Set([...planSteps, ...state.steps.map(({ name }) => name)]);
     checkPolicies(request.policies, 'policies', findings, known);
     if (!findings.clean) throw refusal('INVALID_REQUEST', findings.problems, runId);
     catalog.expectNotHeld();

@@ -28,8 +28,8 @@ const expectedOf: Readonly<Record<Mode, { readonly storage: Expected; readonly v
   fence: {
     storage: {
       // Where a planned run was overtaken, its source was demoted already; where it was a failback
-      // that lost its target, that target has been a replica all along.
-      protected: ['source', 'prepared', 'handed-over', 'replica'].map(
+      // that lost its target, that target is a replica still, or was promoted just before.
+      protected: ['source', 'prepared', 'handed-over', 'replica', 'promoted'].map(
         (role) => `${role}, unmounted`,
       ),
     },

@@ -25,7 +25,8 @@ export const rollbackRestores: Checker = (scene) => {
       const places = run?.items.map((item) => [item.id, whole(scene, run, item)] as const) ?? [];
       // Where an earlier run left things is not how they stand once another has begun.
       before.clear();
-      before.set(moment.stream, new Map(places));
+      // What another run had in its hands at the start is given back by that one.
+      if (moment.entry.rivals === undefined) before.set(moment.stream, new Map(places));
     }
     if (moment.kind === 'world' && moment.what.includes('lose-site')) before.clear();
     if (moment.kind === 'world' && moment.what === siteIsBack) before.clear();
