@@ -3,6 +3,7 @@ import type { DatastoreTarget, Evidence, Fault, VmStatus, VmTarget } from '@site
 import { nameOf } from './chance.ts';
 import { oldLineage } from './groups.ts';
 import type { Outcome } from './ledger.ts';
+import { markOf } from './marks.ts';
 import {
   type Boot,
   heartbeatAt,
@@ -149,13 +150,28 @@ export const addVm = (compute: LabCompute, image: LabVm['image'], instance: LabV
   return vm;
 };
 
+const mediumUnder = (device: LabDevice, instance: LabVm['instance']): Medium | undefined =>
+  instance === 'test' ? device.copy : mediumOf(device);
+
+/** Of a VM whose disks went elsewhere: nothing can be registered from what is left of it. */
+const notThere = ({ world, compute }: ComputeCall, vm: LabVm): Fault | undefined => {
+  const { id } = vm.image;
+  if (!world.movedTo.has(id)) return undefined;
+  return faultIn(standsOn(vm), (datastoreId) => {
+    const device = compute.datastores[vm.instance].get(datastoreId)?.devices[0];
+    const medium = device && mediumUnder(device, vm.instance);
+    if (medium === undefined || markOf(world, medium, id, datastoreId) !== 'gone') return undefined;
+    return no('missing', 'NO_DISKS', `${datastoreId} at ${compute.id} holds nothing of ${id}`);
+  });
+};
+
 export const register = (call: ComputeCall, target: VmTarget): Outcome => {
   const { compute, world } = call;
   const image = world.images.get(target.id);
   if (image === undefined) return { fault: unknownVm(target) };
   const vm = compute.vms[target.instance].get(target.id) ?? addVm(compute, image, target.instance);
   if (vm.registered) return already();
-  const fault = notMounted(compute, vm);
+  const fault = notMounted(compute, vm) ?? notThere(call, vm);
   if (fault !== undefined) return { fault };
   vm.registered = true;
   return done();
@@ -173,9 +189,6 @@ export const unregister = (call: ComputeCall, target: VmTarget): Outcome => {
 
 export const devicesUnder = (compute: LabCompute, vm: LabVm): LabDevice[] =>
   standsOn(vm).flatMap((id) => compute.datastores[vm.instance].get(id)?.devices ?? []);
-
-const mediumUnder = (device: LabDevice, instance: LabVm['instance']): Medium | undefined =>
-  instance === 'test' ? device.copy : mediumOf(device);
 
 /** Powers on without asking: the rules are `start`'s. */
 export const boot = (world: World, compute: LabCompute, vm: LabVm, now: number): Boot => {

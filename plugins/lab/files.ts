@@ -4,8 +4,8 @@ import type { ComputeCall } from './computes.ts';
 import { oldLineage } from './groups.ts';
 import type { Outcome } from './ledger.ts';
 import { fileBytesMax, fileWritesMax } from './limits.ts';
+import { marksFolder } from './marks.ts';
 import { type FileWrite, type LabDevice, type Medium, mediumOf, writable } from './model.ts';
-import { marksFolder } from './moves.ts';
 import { already, done, no } from './outcome.ts';
 
 const badPath = (target: FileTarget): Fault | undefined => {

@@ -1,7 +1,5 @@
 /**
  * Storage migration in the lab: a VM's disk goes to another datastore of its site while it runs.
- * What stands on a device of a VM, a whole copy, a part of one, or nothing any more, is written
- * into the device with its time, like any file: a replica shows what held at its recovery point.
  */
 import {
   type Evidence,
@@ -14,6 +12,7 @@ import {
 } from '@siteswap/sdk/plugin';
 import { addVm, type ComputeCall } from './computes.ts';
 import type { Outcome } from './ledger.ts';
+import { lastOf, type Mark, markOf, writeMark } from './marks.ts';
 import {
   heartbeatAt,
   type LabCompute,
@@ -28,29 +27,6 @@ import {
 } from './model.ts';
 import { cut, start } from './operations.ts';
 import { already, done, no } from './outcome.ts';
-
-/** Files under it are the lab's own: what stands there of a VM. */
-export const marksFolder = '.lab/copies/';
-
-type Mark = 'whole' | 'partial' | 'gone';
-
-const writeMark = (device: LabDevice, vmId: string, mark: Mark, at: number): void => {
-  const medium = mediumOf(device);
-  medium.files.push({ path: marksFolder + vmId, content: mark, at });
-  medium.writtenAt = at;
-};
-
-const lastOf = (medium: Medium, path: string): string | undefined => {
-  const file = medium.files.findLast((write) => write.path === path);
-  return file?.gone === true ? undefined : file?.content;
-};
-
-/** What a medium holds of a VM. */
-export const markOf = (world: World, medium: Medium, vmId: string, datastoreId: string): Mark => {
-  const found = lastOf(medium, marksFolder + vmId);
-  if (found !== undefined) return found as Mark;
-  return world.images.get(vmId)?.datastoreIds.includes(datastoreId) ? 'whole' : 'gone';
-};
 
 /** What a copy holds, as a text that is the same for the same bytes. */
 const digestOf = (
@@ -87,9 +63,11 @@ export const findInstances = (
   args: { readonly digests?: boolean } = {},
 ): readonly FoundInstance[] | Fault => {
   const { world, compute } = call;
-  if (!world.images.has(id)) return unknownVm(id);
+  const image = world.images.get(id);
+  if (image === undefined) return unknownVm(id);
   const found: FoundInstance[] = [];
-  const choice = compute.vms[instance].get(id)?.standsOn;
+  const vm = compute.vms[instance].get(id);
+  const choice = vm === undefined ? image.datastoreIds : standsOn(vm);
   for (const datastoreId of placesOf(world, id)) {
     const medium = mountedAt(compute, datastoreId, instance)?.medium;
     if (medium === undefined) continue;
@@ -100,7 +78,7 @@ export const findInstances = (
       datastoreId,
       disks: mark === 'gone' ? [] : ['disk-0'],
       ...(record === undefined ? {} : { record }),
-      ...(choice === undefined ? {} : { chosen: choice.includes(datastoreId) }),
+      chosen: choice.includes(datastoreId),
       ...(args.digests === true ? { digest: digestOf(call, medium, id, mark) } : {}),
     });
   }

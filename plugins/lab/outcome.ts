@@ -35,6 +35,7 @@ export type Code =
   | 'PEER_PROMOTED'
   | 'NOT_SYNCED'
   | 'NO_WHOLE_COPY'
+  | 'NO_DISKS'
   | 'SUSPENDED'
   | 'OPERATION_RUNS'
   | 'OPERATION_CUT'

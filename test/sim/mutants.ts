@@ -111,12 +111,12 @@ export const mutants: readonly Mutant[] = [
     caughtBy: 'migrated-is-migrated',
   },
   {
-    defect: 'of two copies of a VM the first one found is started',
+    defect: 'of two copies of a VM the last one found is started',
     patches: [
       {
         module: 'daemon/steps/resolve-instances',
         find: 'datastoreIds: resolution.datastoreIds }',
-        put: 'datastoreIds: [answer.value[0].datastoreId] }',
+        put: 'datastoreIds: [answer.value.at(-1).datastoreId] }',
       },
     ],
     caughtBy: 'right-copy',

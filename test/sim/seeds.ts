@@ -18,6 +18,7 @@ export const seedsKept: readonly { readonly seed: number; readonly found: string
   { seed: 874, found: 'a checker took a side that was being replaced for one that is fenced' },
   { seed: 1696, found: 'a checker did not know of a failback that had just promoted its target' },
   { seed: 1956, found: 'a checker held a run to how another one had left things at its start' },
+  { seed: 73280, found: 'a test started the copy that a storage migration had left behind' },
   { seed: 1890, found: 'a VM came home to a copy that only the compute there remembered' },
   { seed: 3306, found: 'what was undone was taken while an earlier try to undo it could land' },
   {

@@ -3,8 +3,8 @@
  * one: read from what is mounted at its compute, with nothing of the code that chooses.
  */
 import type { Lab } from '../../../plugins/lab/lab.ts';
+import { markOf } from '../../../plugins/lab/marks.ts';
 import { type LabCompute, type LabVm, mediumOf, standsOn } from '../../../plugins/lab/model.ts';
-import { markOf } from '../../../plugins/lab/moves.ts';
 import { decodeRecord, recordPathOf } from '../../../sdk/plugin/migration-record.ts';
 import type { Checker } from './checker.ts';
 
