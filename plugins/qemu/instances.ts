@@ -81,6 +81,21 @@ export const findInstances = async (
   throw failure('missing', `no mounted datastore holds anything of VM ${target.id}`);
 };
 
+/** Refuses a VM that is neither registered here nor anywhere on what is mounted. */
+const expectKnown = async (
+  compute: ComputeSession,
+  state: ComputeState,
+  target: VmTarget,
+  mounted: readonly string[],
+): Promise<void> => {
+  if (state.vms[placeOf(target)] !== undefined) return;
+  for (const datastoreId of mounted) {
+    const { vms } = await readDatastore(compute, datastoreId, target.instance);
+    if (vms.some(({ id }) => id === target.id)) return;
+  }
+  throw failure('missing', `no mounted datastore holds anything of VM ${target.id}`);
+};
+
 /** Notes which copy is the VM; every other is kept, and neither registered nor started. */
 export const chooseInstance: Change<VmTarget> = async (compute, { state }, target, { signal }) => {
   const { id, instance, datastoreIds = [] } = target;
@@ -89,6 +104,7 @@ export const chooseInstance: Change<VmTarget> = async (compute, { state }, targe
   const mounted = await mountedIn(compute, instance, signal);
   const absent = datastoreIds.find((one) => !mounted.includes(one));
   if (absent !== undefined) {
+    await expectKnown(compute, state, target, mounted);
     throw failure('conflict', `datastore ${absent} of VM ${id} is not mounted`);
   }
   for (const datastoreId of datastoreIds) {

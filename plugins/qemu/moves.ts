@@ -318,6 +318,9 @@ export const cutOver = (
     if (known !== undefined) return known;
     admit(state, call);
     if (hasGone(state, target)) return { digest: await digestThere(compute, target) };
+    if (state.vms[placeOf(target)] === undefined) {
+      throw failure('missing', `VM ${target.id} is not registered here`);
+    }
     checkDeadline(call);
     const evidence = await cut(compute, call, target, at).catch(async (error: unknown) => {
       await concludeCut(compute, target);

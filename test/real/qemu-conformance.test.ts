@@ -126,13 +126,10 @@ await conformance({
     'a secret in the config',
     'fixture hook part',
     'fixture hook slow',
-    'fixture move',
     'fixture stretched',
     'property stretched',
     'settle of mount',
     'settle of unmount',
-    'verb listSnapshots',
-    'verb removeSnapshot',
     'verb snapshot',
   ],
 });
