@@ -1,4 +1,5 @@
 /** A served fake engine with a connected client, both gone when the test ends. */
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import type { ExecutionContext } from 'ava';
 import { pino } from 'pino';
@@ -8,6 +9,7 @@ import { parseListen } from '../../daemon/config/listen.ts';
 import { connect, type SiteswapClient } from '../../sdk/client/index.ts';
 import { Secret } from '../../sdk/plugin/config.ts';
 import { FakeEngine } from './fake-engine.ts';
+import { tempDir } from './temp.ts';
 
 /** Of the role, which the served client has. */
 const injectorToken = 'a token for tests only';
@@ -58,6 +60,10 @@ export const serve = async (
   });
   return { engine, api, address, client, log };
 };
+
+/** For a server that is to be gone: a port of it would be given to the next one that asks. */
+export const ownSocket = async (t: ExecutionContext): Promise<string> =>
+  `unix:${join(await tempDir(t), 'd.sock')}`;
 
 /** The error that `promise` fails with, as the class that it must be of. */
 export const failure = async <E extends Error>(

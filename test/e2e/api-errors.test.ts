@@ -5,7 +5,7 @@ import { violationsPerErrorMax } from '../../daemon/api/limits.ts';
 import { errorTable, type Reason, SiteswapError } from '../../daemon/core/errors.ts';
 import { callErrorOf } from '../../sdk/client/errors.ts';
 import { CallError, Decision, Mode, PolicyActionType } from '../../sdk/client/index.ts';
-import { failure, serve } from '../_support/api.ts';
+import { failure, ownSocket, serve } from '../_support/api.ts';
 import { FakeEngine } from '../_support/fake-engine.ts';
 
 const failed = (t: ExecutionContext, call: Promise<unknown>) => failure(t, call, CallError);
@@ -215,7 +215,7 @@ test.serial('deadline: a storage verb tells its run id just before, and goes on'
 });
 
 test('errors: nobody at the address → DAEMON_UNREACHABLE', async (t) => {
-  const { client, api } = await serve(t);
+  const { client, api } = await serve(t, { listen: await ownSocket(t) });
   await api.stop();
   t.like(await failed(t, client.inventory.sites()), {
     reason: 'DAEMON_UNREACHABLE',

@@ -9,7 +9,7 @@ import { createApi } from '../../daemon/api/server.ts';
 import { SiteswapError } from '../../daemon/core/errors.ts';
 import { HealthService } from '../../proto/gen/grpc/health/v1/health.ts';
 import { CallError, connect, Serving } from '../../sdk/client/index.ts';
-import { addressOf, failure, serve } from '../_support/api.ts';
+import { addressOf, failure, ownSocket, serve } from '../_support/api.ts';
 import { FakeEngine } from '../_support/fake-engine.ts';
 import { tempDir } from '../_support/temp.ts';
 
@@ -79,7 +79,7 @@ test('listen: a folder that is not there is refused by name', async (t) => {
 });
 
 test('listen: stop ends watches with SHUTTING_DOWN, at once, and refuses new calls', async (t) => {
-  const { engine, api, address, client, log } = await serve(t);
+  const { engine, api, address, client, log } = await serve(t, { listen: await ownSocket(t) });
   const runId = engine.addRun();
   const raw = connect(address);
   t.teardown(() => raw.close());

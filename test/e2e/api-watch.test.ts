@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
 import { SiteswapError } from '../../daemon/core/errors.ts';
 import { CallError, connect, type RunEvent } from '../../sdk/client/index.ts';
-import { failure, serve } from '../_support/api.ts';
+import { failure, ownSocket, serve } from '../_support/api.ts';
 
 const at = 1_000;
 const started = {
@@ -69,7 +69,7 @@ for (const reason of ['WATCHER_TOO_SLOW', 'TOO_MANY_WATCHERS', 'SHUTTING_DOWN'] 
 }
 
 test('watch: goes on over a restart of the daemon', async (t) => {
-  const first = await serve(t);
+  const first = await serve(t, { listen: await ownSocket(t) });
   const { engine, address } = first;
   const client = connect(address);
   t.teardown(() => client.close());
@@ -93,7 +93,7 @@ test('watch: what cannot be mended is told, at once', async (t) => {
 });
 
 test('watch: nothing heard for long enough → the last error', async (t) => {
-  const { client, api, engine } = await serve(t);
+  const { client, api, engine } = await serve(t, { listen: await ownSocket(t) });
   const runId = engine.addRun();
   await api.stop();
   const watch = collect(client.runs.watch(runId, { resumeMsMax: 150 }));
