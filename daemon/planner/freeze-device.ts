@@ -11,7 +11,7 @@ import { deviceWorkgroupMax, inFlightPerStepDefault } from './defaults.ts';
 import { Findings } from './findings.ts';
 import type { FreezeContext, Frozen } from './freeze.ts';
 import { freezeStep } from './freeze-steps.ts';
-import { checkInUse } from './in-use.ts';
+import { checkInUse, intentAt } from './in-use.ts';
 import { World } from './world.ts';
 
 export interface DeviceRunRequest {
@@ -123,13 +123,7 @@ const checkFree = (
     return { id: item.id, field: `targets[${i}].id`, protected: end, recovery: end };
   });
   const planRuns = (context.openRuns ?? []).filter(({ frozen }) => frozen.mode !== 'device');
-  const intent = {
-    mode: 'device',
-    planId: '',
-    protectedSiteId: siteId,
-    recoverySiteId: siteId,
-  } as const;
-  checkInUse(intent, groups, planRuns, findings);
+  checkInUse(intentAt(siteId), groups, planRuns, findings);
 };
 
 /** Freezes one storage verb on many targets, or says everything that is in its way. */

@@ -15,7 +15,7 @@ import { inFlightPerStepDefault } from './defaults.ts';
 import { Findings } from './findings.ts';
 import type { FreezeContext, Frozen } from './freeze.ts';
 import { freezeStep } from './freeze-steps.ts';
-import { checkInUse } from './in-use.ts';
+import { checkInUse, intentAt } from './in-use.ts';
 
 export interface MoveRequest {
   readonly vmId: string;
@@ -140,13 +140,7 @@ const checkFree = (
   const changing = openRuns.filter(
     ({ frozen: { mode } }) => mode !== 'test' && mode !== 'cleanup' && mode !== 'device',
   );
-  const intent = {
-    mode: 'device',
-    planId: '',
-    protectedSiteId: siteId,
-    recoverySiteId: siteId,
-  } as const;
-  checkInUse(intent, touched, changing, findings);
+  checkInUse(intentAt(siteId), touched, changing, findings);
 };
 
 const workgroupOf = (items: readonly VmItem[], position: number, computeId: string) =>

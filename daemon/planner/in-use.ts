@@ -16,6 +16,14 @@ export interface OpenRun {
 /** What the run to come would do, as far as it matters to others. */
 export type Intent = Pick<FrozenRun, 'mode' | 'planId' | 'protectedSiteId' | 'recoverySiteId'>;
 
+/** Of a run that is asked for by itself, at one site. */
+export const intentAt = (siteId: string): Intent => ({
+  mode: 'device',
+  planId: '',
+  protectedSiteId: siteId,
+  recoverySiteId: siteId,
+});
+
 interface Used {
   readonly arrayId: string;
   readonly devices: readonly string[];

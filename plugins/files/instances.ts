@@ -2,14 +2,12 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import {
-  decodeRecord,
   type FoundInstance,
-  recordPathOf,
-  recordsFolder,
+  recordAmong,
   type ValueAnswer,
   type VmTarget,
 } from '@siteswap/sdk/plugin';
-import { type Catalog, standingVms } from './catalog.ts';
+import { standingVms } from './catalog.ts';
 import { type ComputeState, type Found, openMount, placeOf } from './compute.ts';
 import { failure, faultOrUnknown } from './faults.ts';
 import type { Extent } from './heartbeat.ts';
@@ -57,30 +55,13 @@ const openAll = async (
   return opened;
 };
 
-/**
- * The record of a VM, by the id inside; of a text that cannot be read the directory has to tell,
- * which is better than not to see it.
- */
-const recordIn = ({ files }: Catalog, vmId: string): string | undefined => {
-  let newest: { readonly text: string; readonly sequence: number } | undefined;
-  for (const [path, text] of Object.entries(files)) {
-    if (!path.startsWith(recordsFolder)) continue;
-    const record = decodeRecord(text);
-    if (record?.vmId !== vmId || record.sequence < (newest?.sequence ?? 0)) continue;
-    newest = { text, sequence: record.sequence };
-  }
-  const own = files[recordPathOf(vmId)];
-  const torn = own !== undefined && decodeRecord(own) === undefined ? own : undefined;
-  return torn ?? newest?.text;
-};
-
 const copyIn = async (
   { catalog, image }: Opened,
   vmId: string,
   digests: boolean,
 ): Promise<FoundInstance | undefined> => {
   const entry = catalog.vms.find(({ id }) => id === vmId);
-  const record = recordIn(catalog, vmId);
+  const record = recordAmong(catalog.files, vmId);
   if (entry === undefined && record === undefined) return undefined;
   const digest = digests && entry !== undefined ? await digestOfExtent(image, entry.extent) : '';
   return {

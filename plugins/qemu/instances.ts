@@ -1,13 +1,7 @@
 /** The copies of VMs among what is mounted, by the ids inside, and which of them was chosen. */
 import { createHash } from 'node:crypto';
-import {
-  decodeRecord,
-  type FoundInstance,
-  recordPathOf,
-  recordsFolder,
-  type VmTarget,
-} from '@siteswap/sdk/plugin';
-import type { Catalog, Extent } from './catalog.ts';
+import { type FoundInstance, recordAmong, type VmTarget } from '@siteswap/sdk/plugin';
+import type { Extent } from './catalog.ts';
 import type { ComputeState } from './compute.ts';
 import { readDatastore, withDatastore } from './disks.ts';
 import { failure } from './faults.ts';
@@ -27,23 +21,6 @@ export const digestOf = async (opened: Export, { offset, length }: Extent): Prom
   return hash.digest('hex');
 };
 
-/**
- * The record of a VM, by the id inside; of a text that cannot be read its place has to tell, which
- * is better than not to see it.
- */
-const recordIn = ({ files }: Catalog, vmId: string): string | undefined => {
-  let newest: { readonly text: string; readonly sequence: number } | undefined;
-  for (const [path, text] of Object.entries(files)) {
-    if (!path.startsWith(recordsFolder)) continue;
-    const record = decodeRecord(text);
-    if (record?.vmId !== vmId || record.sequence < (newest?.sequence ?? 0)) continue;
-    newest = { text, sequence: record.sequence };
-  }
-  const own = files[recordPathOf(vmId)];
-  const torn = own !== undefined && decodeRecord(own) === undefined ? own : undefined;
-  return torn ?? newest?.text;
-};
-
 const copyOn = (
   compute: ComputeSession,
   datastoreId: string,
@@ -52,7 +29,7 @@ const copyOn = (
 ): Promise<FoundInstance | undefined> =>
   withDatastore(compute, datastoreId, instance, async (catalog, opened) => {
     const entry = catalog.vms.find((vm) => vm.id === id);
-    const record = recordIn(catalog, id);
+    const record = recordAmong(catalog.files, id);
     if (entry === undefined && record === undefined) return undefined;
     const isRead = digests && entry !== undefined;
     return {

@@ -89,3 +89,24 @@ export const sealRecord = (text: string, digest: string): string => {
   if (record === undefined) throw new Error('the record to be sealed is torn');
   return encodeRecord({ ...record, state: 'completed', digest });
 };
+
+/**
+ * The text of a VM's newest record among the small files of a datastore, by the id inside; of a
+ * text that cannot be read its place has to tell, which is better than not to see it. `files`:
+ * path → content. Undefined: there is none.
+ */
+export const recordAmong = (
+  files: Readonly<Record<string, string>>,
+  vmId: string,
+): string | undefined => {
+  let newest: { readonly text: string; readonly sequence: number } | undefined;
+  for (const [path, text] of Object.entries(files)) {
+    if (!path.startsWith(recordsFolder)) continue;
+    const record = decodeRecord(text);
+    if (record?.vmId !== vmId || record.sequence < (newest?.sequence ?? 0)) continue;
+    newest = { text, sequence: record.sequence };
+  }
+  const own = files[recordPathOf(vmId)];
+  const torn = own !== undefined && decodeRecord(own) === undefined ? own : undefined;
+  return torn ?? newest?.text;
+};

@@ -173,3 +173,22 @@ export const repeatedTasks = (events: readonly RunEvent[]): string[] => {
   }
   return repeated;
 };
+
+/** Members over one database, and a front before them. */
+export interface Fronted {
+  readonly members: readonly TestDaemon[];
+  readonly front: TestDaemon;
+  readonly postgres: string;
+}
+
+export const startFronted = async (
+  t: ExecutionContext,
+  postgres: string,
+  names: readonly string[],
+  more: Partial<DaemonConfig> = {},
+): Promise<Fronted> => {
+  const { members } = await startMembers(t, postgres, names, more);
+  const front = await startDaemon({ program: 'front', config: { journal: { postgres } } });
+  t.teardown(() => front.stop());
+  return { members, front, postgres };
+};

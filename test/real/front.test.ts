@@ -10,8 +10,8 @@ import {
   RunResult,
   RunStatus,
 } from '../../sdk/client/index.ts';
-import { startDaemon, type TestDaemon } from '../../sdk/testing/index.ts';
-import { planOver, repeatedTasks, startMembers } from '../_support/daemon.ts';
+import type { TestDaemon } from '../../sdk/testing/index.ts';
+import { planOver, repeatedTasks, startFronted } from '../_support/daemon.ts';
 import { type PostgresServer, startPostgres } from '../_support/postgres.ts';
 import { askDatabase } from '../_support/seats.ts';
 
@@ -33,23 +33,11 @@ const slow = {
   injections: [{ name: 'slow', step: 'sync', effect: { effect: 'delay', delayMs: 1_500 } }],
 };
 
-interface Cluster {
-  readonly members: readonly TestDaemon[];
-  readonly front: TestDaemon;
-  readonly postgres: string;
-}
-
 const startFront = async (
   t: ExecutionContext,
   names: readonly string[],
-  more: Parameters<typeof startMembers>[3] = {},
-): Promise<Cluster> => {
-  const postgres = await server.database();
-  const { members } = await startMembers(t, postgres, names, more);
-  const front = await startDaemon({ program: 'front', config: { journal: { postgres } } });
-  t.teardown(() => front.stop());
-  return { members, front, postgres };
-};
+  more: Parameters<typeof startFronted>[3] = {},
+) => startFronted(t, await server.database(), names, more);
 
 const order = { planId: 'move', mode: Mode.PLANNED, requester: 'ann', requestKey: 'once' };
 

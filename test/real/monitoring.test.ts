@@ -5,8 +5,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { CallError, Mode, RunStatus } from '../../sdk/client/index.ts';
-import { startDaemon, type TestDaemon } from '../../sdk/testing/index.ts';
-import { planOver, startMembers } from '../_support/daemon.ts';
+import type { TestDaemon } from '../../sdk/testing/index.ts';
+import { type Fronted, planOver, startFronted, startMembers } from '../_support/daemon.ts';
 import { type PostgresServer, startPostgres } from '../_support/postgres.ts';
 import { askDatabase } from '../_support/seats.ts';
 
@@ -41,25 +41,20 @@ const noting = `
   CREATE TRIGGER note_told AFTER INSERT ON siteswap_queue.report
     FOR EACH ROW EXECUTE FUNCTION public.note_told();`;
 
-interface Cluster {
-  readonly members: readonly TestDaemon[];
-  readonly front: TestDaemon;
-  readonly postgres: string;
+interface Cluster extends Fronted {
   rows(sql: string): Promise<readonly Record<string, unknown>[]>;
 }
 
 const startCluster = async (
   t: ExecutionContext,
   names: readonly string[],
-  more: Parameters<typeof startMembers>[3] = {},
+  more: Parameters<typeof startFronted>[3] = {},
 ): Promise<Cluster> => {
-  const postgres = await server.database();
-  const { members } = await startMembers(t, postgres, names, more);
-  const front = await startDaemon({ program: 'front', config: { journal: { postgres } } });
-  t.teardown(() => front.stop());
+  const fronted = await startFronted(t, await server.database(), names, more);
+  const { postgres } = fronted;
   await askDatabase(postgres, noting);
   const rows = async (sql: string) => (await askDatabase(postgres, sql)).rows;
-  return { members, front, postgres, rows };
+  return { ...fronted, rows };
 };
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1);
