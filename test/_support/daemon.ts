@@ -14,7 +14,7 @@ import { type GroupSpec, startVms } from '@siteswap/plugin-files/provision';
 import type { ExecutionContext } from 'ava';
 import { type RunEvent, RunEventType } from '../../sdk/client/index.ts';
 import { type DaemonConfig, startDaemon, type TestDaemon } from '../../sdk/testing/index.ts';
-import { makeSites, type Sites } from './files.ts';
+import { makeSites, type Sites, until } from './files.ts';
 
 export const heartbeatMs = 20;
 
@@ -139,6 +139,20 @@ export const countVms = async (
     }
   }
   return counts;
+};
+
+/**
+ * Every VM that runs has acknowledged a heartbeat since it was started: a boot that ends before, or
+ * is looked at before, is not seen by those who count.
+ */
+export const untilAllWrite = async ({ compute }: Sites): Promise<void> => {
+  const computes = [compute.a, compute.b];
+  await until(async () => {
+    const running = (await Promise.all(computes.map(runningVms))).flat();
+    return running.every(({ vmId, bootId }) =>
+      readAcknowledged(computes, vmId).some((boot) => boot.bootId === bootId),
+    );
+  });
 };
 
 /** Nothing lost, nothing written twice, and each VM was started this often in all. */

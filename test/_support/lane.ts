@@ -9,7 +9,15 @@ import { stopVms } from '@siteswap/plugin-files/inspect';
 import { type GroupSpec, startVms } from '@siteswap/plugin-files/provision';
 import type { ExecutionContext } from 'ava';
 import { type DaemonConfig, startDaemon, type TestDaemon } from '../../sdk/testing/index.ts';
-import { countVms, filesConfig, heartbeatMs, placesOf, planOver, rolesOf } from './daemon.ts';
+import {
+  countVms,
+  filesConfig,
+  heartbeatMs,
+  placesOf,
+  planOver,
+  rolesOf,
+  untilAllWrite,
+} from './daemon.ts';
 import { makeSites, type Sites } from './files.ts';
 
 /** Two groups that move side by side, with one VM on each: what is least for every entry. */
@@ -61,6 +69,7 @@ export class Lane {
       this.#start({ SITESWAP_TEST_EXIT_AFTER_ENTRIES: String(entries) }),
       startVms({ directory: compute.a, arrays: { a: directory.a }, heartbeatMs }),
     ]);
+    await untilAllWrite(this.sites);
     return daemon;
   }
 
@@ -73,6 +82,7 @@ export class Lane {
   /** All that a run may change, as arrays and computes tell it; the VMs write `at` this site. */
   async found(at: 'a' | 'b') {
     const { sites } = this;
+    await untilAllWrite(sites);
     return {
       roles: [await rolesOf(sites, 'a'), await rolesOf(sites, 'b')],
       places: [await placesOf(sites, 'a'), await placesOf(sites, 'b')],
