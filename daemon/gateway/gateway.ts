@@ -4,7 +4,7 @@
  * once its site is declared lost. What comes later than that is not heard.
  */
 import { type Fault, FaultError } from '../../sdk/plugin/fault.ts';
-import type { Page, PageRequest } from '../../sdk/plugin/model.ts';
+import type { PageRequest } from '../../sdk/plugin/model.ts';
 import type {
   CallContext,
   ListingVerb,
@@ -14,7 +14,7 @@ import type {
 } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Injection } from '../core/injection.ts';
-import type { AnyAnswer } from '../host/answers.ts';
+import type { AnyAnswer, CheckedPage } from '../host/answers.ts';
 import type { Host, Reply } from '../host/host.ts';
 import { deadlineFault, lostFault } from './faults.ts';
 import { Injected, type Passing } from './injected.ts';
@@ -204,12 +204,14 @@ export class Door {
     return { id, state: 'done', ...(evidence !== undefined && { evidence }) };
   }
 
-  list(verb: ListingVerb, page: PageRequest): Promise<Reply<Page<unknown>>> {
+  /** `packedBy`: devices come as bytes, in portions of so many, where nothing is injected. */
+  list(verb: ListingVerb, page: PageRequest, packedBy?: number): Promise<Reply<CheckedPage>> {
     const { host } = this.#parts;
     const { remoteId } = this.#errand;
     return this.#bounded(verb, undefined, async (limit) => {
-      const list = () => host.list({ ...this.#where(verb, limit), verb, page });
-      if (this.#injected === undefined) return list();
+      const where = { ...this.#where(verb, limit), verb, page };
+      if (this.#injected === undefined) return host.list({ ...where, packedBy });
+      const list = () => host.list(where);
       const passing = { verb, asks: 'listing', targets: [{ id: remoteId }], args: {}, limit };
       const reply = await this.#through(passing as Omit<Passing, 'next' | 'admit'>, async () => {
         const answered = await list();
@@ -218,7 +220,7 @@ export class Door {
       if ('fault' in reply) return reply;
       const [answer] = reply.value as readonly AnyAnswer[];
       if (answer !== undefined && 'fault' in answer) return { fault: answer.fault };
-      return { value: (answer as { value: Page<unknown> }).value };
+      return { value: (answer as { value: CheckedPage }).value };
     });
   }
 

@@ -14,6 +14,7 @@ import type {
 } from '../../sdk/plugin/verbs.ts';
 import { badAnswer, parseFault } from './faults.ts';
 import { evidenceFactsMax, evidenceTextMax, operationTextMax, revisionTextMax } from './limits.ts';
+import type { PackedDevices } from './packed.ts';
 import { plainDatastore, plainDevice, plainVm, plainVmStatus } from './plain.ts';
 import type { Scrubber } from './scrub.ts';
 import { firstProblem, itemShapes, valueShapes } from './shapes.ts';
@@ -228,12 +229,18 @@ const parseRevision = (
   return unchanged ? { unchanged } : { revision };
 };
 
+/** One page of a listing; of devices that are wanted as bytes, these and no items. */
+export interface CheckedPage extends Page<unknown> {
+  readonly packed?: PackedDevices;
+}
+
 /** One page of a listing, or in words what is wrong with it: a page is believed whole or not. */
 export const checkPage = (
   verb: ListingVerb,
   raw: unknown,
   page: PageRequest,
-): Page<unknown> | string => {
+  pack?: (items: readonly unknown[]) => PackedDevices | undefined,
+): CheckedPage | string => {
   const { sizeMax } = page;
   if (!isFields(raw) || !Array.isArray(raw.items)) return 'a page without a list of items';
   if (raw.items.length > sizeMax) return `${raw.items.length} items where ${sizeMax} were asked`;
@@ -245,6 +252,9 @@ export const checkPage = (
     const more = raw.items.length > 0 || next !== undefined;
     return more ? 'unchanged, and items' : { items: [], unchanged: true };
   }
+  const further = next === undefined ? told : { ...told, next };
+  const packed = pack?.(raw.items);
+  if (packed !== undefined) return { items: [], packed, ...further };
   const items: unknown[] = [];
   const plain = plainItems[verb];
   for (const item of raw.items) {
@@ -256,5 +266,5 @@ export const checkPage = (
       items.push(read.data);
     }
   }
-  return { items, ...told, ...(next === undefined ? {} : { next }) };
+  return { items, ...further };
 };

@@ -5,7 +5,7 @@
  */
 import type { ChangingVerb, PluginDefinition } from '../../sdk/plugin/define.ts';
 import type { Fault } from '../../sdk/plugin/fault.ts';
-import type { Page, PageRequest } from '../../sdk/plugin/model.ts';
+import type { PageRequest } from '../../sdk/plugin/model.ts';
 import {
   type CallContext,
   type ListingVerb,
@@ -16,13 +16,16 @@ import {
 } from '../../sdk/plugin/verbs.ts';
 import {
   type AnyAnswer,
+  type CheckedPage,
   checkAnswers,
   checkPage,
   checkSettlements,
   checkStatuses,
 } from './answers.ts';
 import { badAnswer, codes } from './faults.ts';
+import { type PackedDevices, packPlain } from './packed.ts';
 import type { RemoteConfig } from './remote.ts';
+import type { Scrubber } from './scrub.ts';
 import { faultOfThrown, type Opened, Session, type SessionParts } from './session.ts';
 
 /** Asked directly before a verb is entered: a fault refuses the call. */
@@ -44,6 +47,8 @@ export interface ListingRequest {
   readonly remoteId: string;
   readonly verb: ListingVerb;
   readonly page: PageRequest;
+  /** Devices are wanted as bytes, in portions of so many, where that is as good. */
+  readonly packedBy?: number | undefined;
   readonly context: CallContext;
   readonly admit: Admit;
 }
@@ -118,7 +123,8 @@ export class Host {
   }
 
   /** One page of a listing. */
-  async list({ verb, page, context, ...where }: ListingRequest): Promise<Reply<Page<unknown>>> {
+  async list(request: ListingRequest): Promise<Reply<CheckedPage>> {
+    const { verb, page, packedBy, context, ...where } = request;
     const reply = await this.#invoke(
       where,
       verb,
@@ -127,8 +133,9 @@ export class Host {
         return offered({ ...context, session, page });
       },
       ({ scrub }, raw) => {
-        const checked = checkPage(verb, raw, page);
+        const checked = checkPage(verb, raw, page, packing(packedBy, scrub));
         if (typeof checked === 'string') return scrub.text(checked);
+        if (checked.packed !== undefined) return checked;
         // The token goes back to the plugin, and nowhere else.
         return { ...checked, items: scrub.value(checked.items) };
       },
@@ -198,6 +205,15 @@ export class Host {
     }
   }
 }
+
+/** Bytes in which nothing has to be hidden. */
+const packing = (packedBy: number | undefined, scrub: Scrubber) => {
+  if (packedBy === undefined) return undefined;
+  return (items: readonly unknown[]): PackedDevices | undefined => {
+    const packed = packPlain(items, packedBy);
+    return packed === undefined || scrub.finds(packed.bytes) ? undefined : packed;
+  };
+};
 
 const unknownRemote = (remoteId: string): Fault => ({
   kind: 'missing',

@@ -1,19 +1,20 @@
 /**
  * Devices as bytes of the contract: `DiscoverDevicesResponse.devices`, one record after the other,
  * as they go to whoever asked. An array may have a hundred thousand, and who only passes them on
- * needs no object for each. Written by hand, since it is done where plugins run, and held to the
- * contract's own code by a test. What is no whole number is rounded, and an empty text is absent.
+ * needs no object for each: what a plugin answered is judged and written in one go, without a copy
+ * in between. Written by hand, since it is done where plugins run, and held to the contract's own
+ * code by a test. What is no whole number is rounded, and an empty text is absent.
  */
 import {
   type Access,
   type Device,
   type Direction,
   type PairState,
-  type Peer,
   pairStates,
-  type RecoveryPoint,
   type UpdateMode,
 } from '../../sdk/plugin/model.ts';
+import { isId, isSize } from './plain.ts';
+import { Writer } from './writer.ts';
 
 /** Some devices, in portions that fit one message each. */
 export interface PackedDevices {
@@ -28,7 +29,7 @@ export const accesses: readonly Access[] = ['read-write', 'read-only'];
 export const modes: readonly UpdateMode[] = ['active', 'synchronous', 'asynchronous', 'adaptive'];
 export const states: readonly PairState[] = pairStates;
 
-const numbersOf = (words: readonly string[]): ReadonlyMap<string | undefined, number> =>
+const numbersOf = (words: readonly string[]): ReadonlyMap<unknown, number> =>
   new Map(words.map((word, at) => [word, at + 1]));
 
 const directionNumbers = numbersOf(directions);
@@ -36,99 +37,23 @@ const accessNumbers = numbersOf(accesses);
 const stateNumbers = numbersOf(states);
 const modeNumbers = numbersOf(modes);
 
-const varint = 0;
-const chunk = 2;
-const tagOf = (field: number, wire: number): number => (field << 3) | wire;
-
 /** Of DiscoverDevicesResponse. */
 const devicesField = 2;
 
-const utf8BytesPerUnitMax = 3;
-/** Everything of a record but its texts, generously. */
-const recordBytesMax = 256;
-
-class Writer {
-  bytes = Buffer.allocUnsafeSlow(64 * 1024);
-  at = 0;
-
-  room(count: number): void {
-    if (this.at + count <= this.bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.at + count));
-    this.bytes.copy(larger, 0, 0, this.at);
-    this.bytes = larger;
-  }
-
-  number(value: number): void {
-    let left = value;
-    while (left > 0x7f) {
-      this.bytes[this.at++] = (left % 0x80) | 0x80;
-      left = Math.floor(left / 0x80);
-    }
-    this.bytes[this.at++] = left;
-  }
-
-  /** Of a field below 16, whose tag is one byte; of any other `wide`. */
-  field(field: number, value: number): void {
-    this.bytes[this.at++] = tagOf(field, varint);
-    this.number(value);
-  }
-
-  wide(field: number, value: number): void {
-    this.number(tagOf(field, varint));
-    this.number(value);
-  }
-
-  /** There must be room for it. */
-  text(field: number, text: string | undefined): void {
-    if (text === undefined || text === '') return;
-    this.bytes[this.at++] = tagOf(field, chunk);
-    if (text.length < 0x80 && this.#plain(text)) return;
-    const length = Buffer.byteLength(text);
-    this.number(length);
-    this.at += this.bytes.write(text, this.at, length, 'utf8');
-  }
-
-  /** A short text of ASCII, without leaving for the runtime's own code. */
-  #plain(text: string): boolean {
-    const { bytes } = this;
-    let { at } = this;
-    bytes[at++] = text.length;
-    for (let unit = 0; unit < text.length; unit++) {
-      const code = text.charCodeAt(unit);
-      if (code > 0x7f) return false;
-      bytes[at++] = code;
-    }
-    this.at = at;
-    return true;
-  }
-
-  /** Begins a record; answers where it does. */
-  open(field: number): number {
-    this.bytes[this.at++] = tagOf(field, chunk);
-    return this.at++;
-  }
-
-  /** Ends the record that began there: its length goes before it. */
-  close(before: number): void {
-    const length = this.at - before - 1;
-    if (length <= 0x7f) {
-      this.bytes[before] = length;
-      return;
-    }
-    const more = length <= 0x3fff ? 1 : length <= 0x1fffff ? 2 : 3;
-    this.bytes.copyWithin(before + 1 + more, before + 1, this.at);
-    this.at = before;
-    this.number(length);
-    this.at += length;
-  }
-}
-
 const nanosPerMs = 1_000_000;
 
-const pointInto = (writer: Writer, { id, atMs, by }: RecoveryPoint): void => {
+/** As plugins answer them: any of it may be anything. */
+type Raw<T> = { readonly [K in keyof T]?: unknown };
+
+const isRaw = (raw: unknown): raw is object => typeof raw === 'object' && raw !== null;
+
+const pointInto = (writer: Writer, raw: unknown): boolean => {
+  if (!isRaw(raw)) return false;
+  const { id, atMs, by }: Raw<NonNullable<Device['lastRecoveryPoint']>> = raw;
+  if (!isId(id) || typeof by !== 'string' || !Number.isFinite(atMs)) return false;
   const record = writer.open(10);
   writer.text(1, id);
-  const wholeMs = Math.trunc(atMs);
+  const wholeMs = Math.trunc(atMs as number);
   const seconds = Math.floor(wholeMs / 1_000);
   const moment = writer.open(2);
   // Before 1970 a varint takes ten bytes: nobody has recovery points of then.
@@ -137,66 +62,137 @@ const pointInto = (writer: Writer, { id, atMs, by }: RecoveryPoint): void => {
   writer.close(moment);
   writer.text(3, by);
   writer.close(record);
+  return true;
 };
 
-const peerInto = (writer: Writer, { arrayId, deviceId }: Peer): void => {
+const peerInto = (writer: Writer, raw: unknown): boolean => {
+  if (!isRaw(raw)) return false;
+  const { arrayId, deviceId }: Raw<NonNullable<Device['peer']>> = raw;
+  if (!isId(arrayId) || !isId(deviceId)) return false;
   const record = writer.open(7);
   writer.text(1, arrayId);
   writer.text(2, deviceId);
   writer.close(record);
+  return true;
 };
 
-/** Bytes that the texts of a device take at the most. */
-const textBytesMax = (device: Device): number => {
-  const { peer, lastRecoveryPoint: point } = device;
-  const units =
-    device.id.length +
-    device.name.length +
-    (device.groupId?.length ?? 0) +
-    (device.hostIdentity?.length ?? 0) +
-    (device.lineage?.length ?? 0) +
-    (device.preferredSiteId?.length ?? 0) +
-    (peer === undefined ? 0 : peer.arrayId.length + peer.deviceId.length) +
-    (point === undefined ? 0 : point.id.length + point.by.length);
-  return units * utf8BytesPerUnitMax;
-};
-
-const deviceInto = (writer: Writer, device: Device): void => {
-  const { peer, lastRecoveryPoint: point, rpoMs, divergedBytes } = device;
-  writer.room(textBytesMax(device) + recordBytesMax);
-  const record = writer.open(devicesField);
-  writer.text(1, device.id);
-  writer.text(2, device.name);
-  const size = Math.round(device.sizeBytes);
+/** What every device has. */
+const coreInto = (writer: Writer, raw: Raw<Device>): boolean => {
+  const { id, name, sizeBytes } = raw;
+  const direction = directionNumbers.get(raw.direction);
+  const access = accessNumbers.get(raw.access);
+  const state = stateNumbers.get(raw.pairState);
+  if (!isId(id) || typeof name !== 'string' || !isSize(sizeBytes)) return false;
+  if (direction === undefined || access === undefined || state === undefined) return false;
+  writer.text(1, id);
+  writer.text(2, name);
+  const size = Math.round(sizeBytes);
   if (size > 0) writer.field(3, size);
-  writer.field(4, directionNumbers.get(device.direction) ?? 0);
-  writer.field(5, accessNumbers.get(device.access) ?? 0);
-  writer.field(6, stateNumbers.get(device.pairState) ?? 0);
-  if (peer !== undefined) peerInto(writer, peer);
-  writer.text(8, device.groupId);
-  if (device.updateMode !== undefined) writer.field(9, modeNumbers.get(device.updateMode) ?? 0);
-  if (point !== undefined) pointInto(writer, point);
-  writer.text(11, device.hostIdentity);
-  writer.text(12, device.lineage);
-  if (device.stretched === true) writer.field(13, 1);
-  writer.text(14, device.preferredSiteId);
-  if (rpoMs !== undefined) writer.field(15, Math.round(rpoMs));
-  if (divergedBytes !== undefined) writer.wide(16, Math.round(divergedBytes));
+  writer.field(4, direction);
+  writer.field(5, access);
+  writer.field(6, state);
+  return true;
+};
+
+/*
+ * What may be left out. A field that is there and undefined is for the shape to judge; each is
+ * asked for by its own name, which is many times as quick as by a table of names.
+ */
+
+/** How it is replicated. */
+const pairInto = (writer: Writer, raw: Raw<Device>): boolean => {
+  const { peer, groupId, updateMode, lastRecoveryPoint: point } = raw;
+  if (peer === undefined ? 'peer' in raw : !peerInto(writer, peer)) return false;
+  if (groupId === undefined ? 'groupId' in raw : !isId(groupId)) return false;
+  writer.text(8, groupId as string | undefined);
+  if (updateMode === undefined) {
+    if ('updateMode' in raw) return false;
+  } else {
+    const mode = modeNumbers.get(updateMode);
+    if (mode === undefined) return false;
+    writer.field(9, mode);
+  }
+  return point === undefined ? !('lastRecoveryPoint' in raw) : pointInto(writer, point);
+};
+
+const isText = (raw: unknown): raw is string => typeof raw === 'string';
+
+/** What hosts see of it, and whose it is. */
+const identityInto = (writer: Writer, raw: Raw<Device>): boolean => {
+  const { hostIdentity: host, lineage, stretched, preferredSiteId: site } = raw;
+  if (host === undefined ? 'hostIdentity' in raw : !isText(host)) return false;
+  if (lineage === undefined ? 'lineage' in raw : !isText(lineage)) return false;
+  if (stretched === undefined ? 'stretched' in raw : typeof stretched !== 'boolean') return false;
+  if (site === undefined ? 'preferredSiteId' in raw : !isId(site)) return false;
+  writer.text(11, host as string | undefined);
+  writer.text(12, lineage as string | undefined);
+  if (stretched === true) writer.field(13, 1);
+  writer.text(14, site as string | undefined);
+  return true;
+};
+
+/** How far it lags. */
+const lagInto = (writer: Writer, raw: Raw<Device>): boolean => {
+  const { rpoMs, divergedBytes } = raw;
+  if (rpoMs === undefined ? 'rpoMs' in raw : !isSize(rpoMs)) return false;
+  if (divergedBytes === undefined ? 'divergedBytes' in raw : !isSize(divergedBytes)) return false;
+  if (rpoMs !== undefined) writer.field(15, Math.round(rpoMs as number));
+  if (divergedBytes !== undefined) writer.wide(16, Math.round(divergedBytes as number));
+  return true;
+};
+
+/** False: not surely well-formed, and no more than a part of it was written. */
+const deviceInto = (writer: Writer, raw: unknown): boolean => {
+  if (!isRaw(raw)) return false;
+  const record = writer.record(devicesField);
+  const isSound =
+    coreInto(writer, raw) &&
+    pairInto(writer, raw) &&
+    identityInto(writer, raw) &&
+    lagInto(writer, raw);
   writer.close(record);
+  return isSound;
 };
 
 const writer = new Writer();
 
-/** Portions of up to `perPortion` devices each. */
-export const packDevices = (devices: readonly Device[], perPortion: number): PackedDevices => {
+/**
+ * What a plugin answered, in portions of up to `perPortion` devices each. Undefined: not each is
+ * surely well-formed; then the shape is asked, which knows what is wrong.
+ */
+export const packPlain = (
+  devices: readonly unknown[],
+  perPortion: number,
+): PackedDevices | undefined => {
   writer.at = 0;
   const ends: number[] = [];
   for (let n = 0; n < devices.length; n++) {
-    deviceInto(writer, devices[n] as Device);
+    if (!deviceInto(writer, devices[n])) return undefined;
     if ((n + 1) % perPortion === 0 || n + 1 === devices.length) ends.push(writer.at);
   }
-  // A copy of its own, that can be handed to another thread.
-  return { bytes: new Uint8Array(writer.bytes.subarray(0, writer.at)), ends };
+  return { bytes: writer.written(), ends };
+};
+
+/** As `packPlain`, of devices that were checked. */
+export const packDevices = (devices: readonly Device[], perPortion: number): PackedDevices => {
+  const packed = packPlain(devices, perPortion);
+  if (packed === undefined) throw new Error('packed: a device that was not checked');
+  return packed;
+};
+
+/** One after the other. */
+export const joinPacked = (all: readonly PackedDevices[]): PackedDevices => {
+  const [first] = all;
+  if (all.length === 1 && first !== undefined) return first;
+  const bytes = new Uint8Array(all.reduce((sum, one) => sum + one.bytes.length, 0));
+  const ends: number[] = [];
+  let from = 0;
+  for (const one of all) {
+    bytes.set(one.bytes, from);
+    for (const end of one.ends) ends.push(from + end);
+    from += one.bytes.length;
+  }
+  return { bytes, ends };
 };
 
 export const portionsOf = ({ bytes, ends }: PackedDevices): readonly Uint8Array[] =>

@@ -18,8 +18,9 @@ import { pairStates } from '../../sdk/plugin/model.ts';
 type Fields = Readonly<Record<string, unknown>>;
 
 const isFields = (raw: unknown): raw is Fields => typeof raw === 'object' && raw !== null;
-const isId = (raw: unknown): raw is string => typeof raw === 'string' && raw !== '';
-const isSize = (raw: unknown): raw is number => Number.isFinite(raw) && (raw as number) >= 0;
+export const isId = (raw: unknown): raw is string => typeof raw === 'string' && raw !== '';
+export const isSize = (raw: unknown): raw is number =>
+  typeof raw === 'number' && raw >= 0 && raw < Number.POSITIVE_INFINITY;
 
 const states: ReadonlySet<unknown> = new Set(pairStates);
 const directions: ReadonlySet<unknown> = new Set(['outgoing', 'incoming', 'stretched', 'none']);

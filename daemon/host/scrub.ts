@@ -12,6 +12,8 @@ export interface Scrubber {
   readonly evidence: (evidence: Evidence) => Evidence;
   /** Plain data, to its last text. */
   readonly value: <T>(value: T) => T;
+  /** Whether a secret stands in there, in a text or, for all that is known, across some. */
+  readonly finds: (bytes: Uint8Array) => boolean;
 }
 
 /** A shorter piece of base64 would be found where no secret is. */
@@ -77,7 +79,12 @@ export const scrubberOf = (secrets: readonly string[], instead = '[secret]'): Sc
     );
   };
   const value = <T>(found: T): T => (hidden.length === 0 ? found : (cleaned(found) as T));
-  return { text, fault, evidence, value };
+  const encoded = hidden.map((needle) => Buffer.from(needle));
+  const finds = ({ buffer, byteOffset, byteLength }: Uint8Array): boolean => {
+    const bytes = Buffer.from(buffer, byteOffset, byteLength);
+    return encoded.some((needle) => bytes.includes(needle));
+  };
+  return { text, fault, evidence, value, finds };
 };
 
 /** Every Secret in a parsed configuration, in clear. */

@@ -17,6 +17,10 @@ interface InjectingParts {
   readonly remotes: readonly RemoteConfig[];
 }
 
+/** What is counted and drawn for is one call. */
+const oneByOne = <J extends ListingJob | QueryJob>(job: J): J =>
+  job.kind === 'listing' && job.runsOn ? { ...job, runsOn: undefined } : job;
+
 export class InjectingPool extends PoolLayer {
   readonly #parts: InjectingParts;
   #requests = 0;
@@ -48,7 +52,7 @@ export class InjectingPool extends PoolLayer {
       }
       const carried = catalog.held || injections.length === 0 ? {} : { injections };
       const remembers = draws.remembers ? { remembers: true as const } : {};
-      const result = await this.pool.run<J>({ ...job, ...carried, ...remembers });
+      const result = await this.pool.run<J>({ ...oneByOne(job), ...carried, ...remembers });
       draws.heard(result as Parameters<Draws['heard']>[0], injections);
       return result;
     } finally {

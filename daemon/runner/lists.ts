@@ -180,6 +180,8 @@ export class Lists {
       this.run({
         ...({ kind: 'listing', remoteId: remote.id, verb, page } as const),
         ...(packedBy === undefined ? {} : { packedBy }),
+        // The first are wanted as soon as they are there.
+        ...(packedBy !== undefined && page.token !== undefined && { runsOn: true }),
         timeoutMs: listingTimeoutMs,
       });
     const sizeMax = itemsPerPageMax;

@@ -13,7 +13,7 @@ import type { StorageItem } from '../core/frozen.ts';
 import { type Presentation, type Presentations, presentationsOf } from '../core/presentation.ts';
 import { type End, type Ends, presentPaired } from '../present/ends.ts';
 import { presentShared } from '../present/shared.ts';
-import { packed } from '../workers/execute.ts';
+import { packed } from '../workers/listing.ts';
 import type {
   Job,
   JobFault,
@@ -79,11 +79,11 @@ class PresentingPool extends PoolLayer {
     const isShown = verb === 'discoverDevices' && this.#presentations.has(remoteId);
     if (!isShown && verb !== 'listDatastores') return this.pool.run(job);
     // What is shown depends on more than the list, which a plugin cannot vouch for.
-    const { packedBy, page: asked, ...question } = job;
+    const { packedBy, runsOn: __, page: asked, ...question } = job;
     const { since: _, ...page } = asked;
     const result = await this.pool.run({ ...question, page });
     if (result.kind === 'fault') return result;
-    const { revision: __, ...told } = result;
+    const { revision: ___, ...told } = result;
     if (!isShown) return this.#datastores(job, told);
     const shown = this.#devices(remoteId, told);
     return packedBy === undefined ? shown : packed(shown, packedBy);

@@ -4,19 +4,18 @@
  * nothing is thrown.
  */
 import { type Fault, FaultError } from '../../sdk/plugin/fault.ts';
-import type { Device } from '../../sdk/plugin/model.ts';
 import { type Answer, readingVerbs, type Settlement } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Injection } from '../core/injection.ts';
 import { decodeRanges } from '../core/ranges.ts';
 import type { Calls, Door, Errand, Gateway } from '../gateway/gateway.ts';
 import { verbsOf } from '../gateway/verbs.ts';
-import { packDevices } from '../host/packed.ts';
 import type { Present } from '../present/present.ts';
 import type { ItemStatus } from '../steps/operations.ts';
 import type { Done, Failed, Step, StepCall } from '../steps/step.ts';
 import { type Asked, foldFound, foldPolled, foldRun, foldSettled } from './fold.ts';
 import { type Chosen, chosen, type Item, ItemsCache } from './items.ts';
+import { listed } from './listing.ts';
 import { pollItems } from './poll.ts';
 import type {
   DescribeJob,
@@ -242,13 +241,6 @@ const phases: Record<TaskJob['phase'], (scene: Scene) => Promise<TaskResult>> = 
   poll,
 };
 
-/** Its devices as bytes. */
-export const packed = (page: ListingResult, packedBy: number): ListingResult => ({
-  ...page,
-  items: [],
-  packed: packDevices(page.items as readonly Device[], packedBy),
-});
-
 /** Makes the function that executes jobs in this thread. */
 export const createExecutor = ({ gateway, present, stepNamed, clock }: ExecuteParts) => {
   const cache = new ItemsCache();
@@ -264,11 +256,9 @@ export const createExecutor = ({ gateway, present, stepNamed, clock }: ExecutePa
   };
 
   const runListing = async (job: ListingJob, door: Door): Promise<ListingResult | JobFault> => {
-    const reply = await door.list(job.verb, job.page);
+    const reply = await listed(job, door, clock);
     if ('fault' in reply) return jobFault(reply.fault, door);
-    const { packedBy } = job;
-    const page = { kind: 'listing', ...reply.value, ...more(door) } as const;
-    return packedBy === undefined ? page : packed(page, packedBy);
+    return { ...reply.value, ...more(door) };
   };
 
   const runQuery = async (job: QueryJob, door: Calls): Promise<QueryResult> => {

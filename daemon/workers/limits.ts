@@ -12,6 +12,13 @@ export const jobsPerThreadMax = 1_024;
  */
 export const servedAtOnceMax = 16;
 
+/**
+ * Until when a listing takes in one more page of devices: the way to a thread and back takes half a
+ * millisecond of a busy daemon, so that some four pages of quick devices go with one.
+ */
+export const runOnMsMax = 5;
+export const runOnBytesMax = 384 * 1024;
+
 /** Jobs that wait for a thread; past it the fault is `busy`, owned by the queue. */
 export const jobsWaitingMax = 16_384;
 

@@ -65,6 +65,8 @@ export interface ListingJob {
   readonly remembers?: true;
   /** Devices: answer them as bytes of the contract, in portions of so many, and no items. */
   readonly packedBy?: number;
+  /** With the pages that follow, as long as they come at once: `next` tells where to go on. */
+  readonly runsOn?: true | undefined;
 }
 
 /** One reading verb with targets, outside runs. */

@@ -63,6 +63,7 @@ const addDevice = (
     hostIdentity: undefined,
     role,
     lineage: 1,
+    lineageName: undefined,
     fenced: false,
     peer: undefined,
     link: undefined,

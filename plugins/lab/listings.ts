@@ -20,7 +20,7 @@ import {
   type World,
 } from './model.ts';
 import { no } from './outcome.ts';
-import { isStill, statusOf } from './readings.ts';
+import { type Draft, isStill, statusOf } from './readings.ts';
 
 /** Hosts of both sites see a stretched pair as one device. */
 const hostIdentityOf = (device: LabDevice): string => {
@@ -35,16 +35,14 @@ const deviceItem = (world: World, device: LabDevice, now: number): Device => {
   const { rpoMs } = world.spec;
   // Of a device that both sites share, an array knows no other end.
   const other = peer?.id === device.id ? undefined : peer;
-  return {
-    ...statusOf(world, device, now),
-    name: device.name,
-    sizeBytes: device.sizeBytes,
-    hostIdentity: hostIdentityOf(device),
-    ...(other === undefined ? {} : { peer: { arrayId: other.storage.id, deviceId: other.id } }),
-    ...(groupId === undefined ? {} : { groupId }),
-    ...(link === undefined ? {} : { updateMode: link.mode }),
-    ...(link === undefined || rpoMs === undefined ? {} : { rpoMs }),
-  };
+  const { name, sizeBytes } = device;
+  const hostIdentity = hostIdentityOf(device);
+  const item: Draft<Device> = { ...statusOf(world, device, now), name, sizeBytes, hostIdentity };
+  if (other !== undefined) item.peer = { arrayId: other.storage.id, deviceId: other.id };
+  if (groupId !== undefined) item.groupId = groupId;
+  if (link !== undefined) item.updateMode = link.mode;
+  if (link !== undefined && rpoMs !== undefined) item.rpoMs = rpoMs;
+  return item;
 };
 
 const vmItem = (vm: LabVm): Vm => ({
@@ -127,7 +125,9 @@ export const discoverDevices = (
       () => true,
       (device) => deviceItem(world, device, now),
     );
-  return storage.order.every(isStill) ? vouched(world, page, list) : list();
+  // It is asked of all of them, so once for a list and not again for each of its pages.
+  const isVouched = page.token === undefined && storage.order.every(isStill);
+  return isVouched ? vouched(world, page, list) : list();
 };
 
 /** A compute lists what is registered with it. */

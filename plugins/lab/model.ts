@@ -83,6 +83,8 @@ export interface LabDevice {
   role: Role;
   /** Ordinal of the licence under which writers write here. */
   lineage: number;
+  /** Its name, made when first asked for. */
+  lineageName: { readonly of: number; readonly text: string } | undefined;
   /** Cut off: a newer lineage exists elsewhere. */
   fenced: boolean;
   peer: LabDevice | undefined;
@@ -317,8 +319,13 @@ export const writable = (device: LabDevice): boolean => !device.fenced && writer
 export const isStretched = (device: LabDevice): boolean => device.link?.mode === 'active';
 
 /** Name of a device's present lineage. */
-export const lineageOf = (device: LabDevice): string =>
-  `${device.link?.id ?? device.id}#${device.lineage}`;
+export const lineageOf = (device: LabDevice): string => {
+  const { link, id, lineage, lineageName } = device;
+  if (lineageName?.of === lineage) return lineageName.text;
+  const text = `${link?.id ?? id}#${lineage}`;
+  device.lineageName = { of: lineage, text };
+  return text;
+};
 
 /** Sequence number of the last heartbeat that a boot had written at a moment. */
 export const heartbeatAt = (boot: Boot, at: number, heartbeatMs: number): number => {

@@ -5,21 +5,28 @@ import { type LabDevice, lineageOf, type World } from './model.ts';
 import { progressOf } from './operations.ts';
 import { accessOf, directionOf, divergedBytesOf, lastPointOf, pairStateOf } from './replication.ts';
 
+/** While it is being made: of a hundred thousand, each by assignments, which cost the least. */
+export type Draft<T> = { -readonly [K in keyof T]: T[K] };
+
 /** What can change about a device, as its array knows it now. */
 export const statusOf = (world: World, device: LabDevice, now: number): DeviceStatus => {
   const { link, preferredSiteId } = device;
   const point = link === undefined ? undefined : lastPointOf(device, now);
   const divergedBytes = divergedBytesOf(world, device, now);
-  return {
+  const status: Draft<DeviceStatus> = {
     id: device.id,
     direction: directionOf(device),
     access: accessOf(device),
     pairState: pairStateOf(device),
     lineage: lineageOf(device),
-    ...(preferredSiteId === undefined ? {} : { stretched: true, preferredSiteId }),
-    ...(point === undefined ? {} : { lastRecoveryPoint: point }),
-    ...(divergedBytes === undefined ? {} : { divergedBytes }),
   };
+  if (preferredSiteId !== undefined) {
+    status.stretched = true;
+    status.preferredSiteId = preferredSiteId;
+  }
+  if (point !== undefined) status.lastRecoveryPoint = point;
+  if (divergedBytes !== undefined) status.divergedBytes = divergedBytes;
+  return status;
 };
 
 /** Time alone changes nothing of its status. */

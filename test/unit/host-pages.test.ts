@@ -1,6 +1,7 @@
 /** What the host makes of pages of listings: believed whole or not, by shape or a quicker way. */
 import test from 'ava';
 import { checkPage } from '../../daemon/host/answers.ts';
+import { packPlain } from '../../daemon/host/packed.ts';
 import { plainDatastore, plainDevice, plainVm } from '../../daemon/host/plain.ts';
 import { itemShapes } from '../../daemon/host/shapes.ts';
 
@@ -75,6 +76,7 @@ test('pages: devices, VMs and datastores are judged as by their shapes', (t) => 
       for (const item of [less, ...odd.map((value) => ({ ...whole, [name]: value }))]) {
         const read = itemShapes[verb].safeParse(item);
         const clean = plain(item);
+        if (plain === plainDevice) t.is(packPlain([item], 1) !== undefined, clean !== undefined);
         if (clean !== undefined) t.deepEqual(read.data, clean, `${verb} ${name}`);
         if (name in item && item[name as never] === undefined) continue;
         t.is(clean !== undefined, read.success, `${verb} ${JSON.stringify(item)}`);

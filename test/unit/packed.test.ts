@@ -2,7 +2,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { deviceTo } from '../../daemon/api/translate-inventory.ts';
-import { packDevices, portionsOf } from '../../daemon/host/packed.ts';
+import { joinPacked, packDevices, portionsOf } from '../../daemon/host/packed.ts';
 import { unpackDevices } from '../../daemon/host/unpacked.ts';
 import { ArrayEvidence, DeviceList, heardAt } from '../../daemon/runner/devices.ts';
 import { sameFacts } from '../../daemon/runner/facts.ts';
@@ -69,6 +69,17 @@ test('packed: any devices → byte for byte what the contract encodes', (t) => {
       }
     },
     { examples: long },
+  );
+});
+
+test('packed: several joined → as if they had been packed at once', (t) => {
+  const given = ['a', 'b', 'c', 'd', 'e'].map((id) => ({ ...one, id }));
+  const parts = [given.slice(0, 2), [], given.slice(2)].map((some) => packDevices(some, 2));
+  const joined = joinPacked(parts);
+  t.deepEqual(portionsOf(joined).flatMap(unpackDevices), given);
+  t.deepEqual(
+    portionsOf(joined).map((portion) => unpackDevices(portion).length),
+    [2, 2, 1],
   );
 });
 
