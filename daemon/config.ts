@@ -15,6 +15,7 @@ import { injectionFindings } from './config/injections.ts';
 import { injectorOf } from './config/injector.ts';
 import { journalOf } from './config/journal.ts';
 import { type ListenAddress, parseListen } from './config/listen.ts';
+import { entryPlace, type Source, writtenOf } from './config/places.ts';
 import { presentFindings } from './config/present.ts';
 import { referenceFindings } from './config/references.ts';
 import { configSchema, type logLevels } from './config/schema.ts';
@@ -39,8 +40,12 @@ export interface DaemonConfig {
   /** The URL of the database with the journal; absent: a file in the state directory. */
   readonly postgres?: Secret;
   readonly sites: readonly { readonly id: string; readonly name: string }[];
-  /** `module`: a package's name, or a file URL. */
-  readonly plugins: readonly { readonly id: string; readonly module: string }[];
+  /** `module`: a package's name, or a file URL. `place`: where the entry stands. */
+  readonly plugins: readonly {
+    readonly id: string;
+    readonly module: string;
+    readonly place?: string;
+  }[];
   /** Arrays, then computes; their ids are unique together. Secrets of plugins in clear. */
   readonly remotes: readonly RemoteConfig[];
   /** Worker threads for plugins. */
@@ -108,11 +113,12 @@ export const parseConfig = (
   const written = parseYaml(text, z.unknown(), { file });
   if ('problems' in written) throw new ConfigError(file, written.problems);
   const baseDir = dirname(file);
+  const source = { file, locate: written.locate };
   const checked = parseYaml(text, configSchema, { file });
   const root = isMapping(written.value) ? written.value : {};
   const state = stateOf(root, overrides, baseDir);
   const listen = listenOf(root, overrides, baseDir, state);
-  const remotes = remotesOf(root, { baseDir, env });
+  const remotes = remotesOf(root, { baseDir, env }, source);
   const journal = journalOf(root, { baseDir, env });
   const injector = injectorOf(root, { baseDir, env });
   const tokens = injector.token === undefined ? [] : [injector.token];
@@ -136,10 +142,7 @@ export const parseConfig = (
     throw new ConfigError(file, problems);
   }
   const { value } = checked;
-  const plugins = value.plugins.map(({ id, module }) => ({
-    id,
-    module: moduleOf(module, baseDir),
-  }));
+  const plugins = pluginsOf(value.plugins, baseDir, source);
   const modules = new Map(plugins.map(({ id, module }) => [id, module]));
   const { file: logFile, level } = value.log;
   return {
@@ -206,9 +209,24 @@ const listenOf = (
   return { addresses, findings };
 };
 
+const pluginsOf = (
+  entries: readonly { readonly id: string; readonly module: string }[],
+  baseDir: string,
+  source: Source,
+): DaemonConfig['plugins'] =>
+  entries.map(({ id, module }, at) => ({
+    id,
+    module: moduleOf(module, baseDir),
+    place: entryPlace(source, `plugins[${at}]`),
+  }));
+
 type UnplacedRemote = Omit<RemoteConfig, 'module'>;
 
-const remotesOf = (root: Mapping, sources: { readonly baseDir: string; readonly env: Env }) => {
+const remotesOf = (
+  root: Mapping,
+  sources: { readonly baseDir: string; readonly env: Env },
+  source: Source,
+) => {
   const remotes: UnplacedRemote[] = [];
   const secrets: Secret[] = [];
   const findings: Finding[] = [];
@@ -220,7 +238,8 @@ const remotesOf = (root: Mapping, sources: { readonly baseDir: string; readonly 
       findings.push(...resolved.findings);
       const [id, siteId, pluginId] = [item.id, item.site, item.plugin].map(String) as Ids;
       const present = kind === 'array' ? presentOf(item) : {};
-      remotes.push({ id, kind, siteId, pluginId, config: resolved.config, ...present });
+      const written = writtenOf(source, path, item);
+      remotes.push({ id, kind, siteId, pluginId, config: resolved.config, ...present, written });
     }
   }
   return { remotes, secrets, findings };

@@ -67,6 +67,7 @@ const threadsOf = (config: DaemonConfig, log: DaemonLog): Pool =>
     remotes: config.remotes,
     siteIds: config.sites.map(({ id }) => id),
     threads: config.workers,
+    pluginPlaces: new Map(config.plugins.map(({ id, place = '' }) => [id, place])),
     baseDir: dirname(config.file),
     log: pluginLogOf(log),
   });

@@ -4,6 +4,14 @@
  */
 import type { PluginDefinition } from '../../sdk/plugin/define.ts';
 import type { Fault } from '../../sdk/plugin/fault.ts';
+import {
+  flattened,
+  foundKind,
+  type Issue,
+  pathText,
+  type Told,
+  toldOf,
+} from '../../sdk/yaml/issues.ts';
 import { codes, pluginFault, unnamedFault } from './faults.ts';
 import type { RemoteConfig } from './remote.ts';
 import { type Scrubber, scrubberOf, secretsIn, textsIn } from './scrub.ts';
@@ -13,24 +21,54 @@ export interface ReadConfig {
   readonly scrub: Scrubber;
 }
 
+type ConfigSchema = PluginDefinition['config'];
+
 /** Fields that the schema does not know: a plain zod object would drop a typo without a word. */
-const unknownFields = (schema: PluginDefinition['config'], config: object): string[] => {
+const unknownFields = (schema: ConfigSchema, config: object): Issue[] => {
   if (schema.def?.catchall !== undefined) return [];
   const known = Object.keys(schema.shape);
-  return Object.keys(config)
-    .filter((name) => !known.includes(name))
-    .map((name) => `config.${name}: no such field; expected ${known.join(', ') || 'none'}`);
+  const keys = Object.keys(config).filter((name) => !known.includes(name));
+  const input = config as Record<string, unknown>;
+  return keys.length === 0
+    ? []
+    : [{ code: 'unrecognized_keys', keys, path: [], message: `no such field: ${keys}`, input }];
 };
 
-const problemsOf = (schema: PluginDefinition['config'], remote: RemoteConfig) => {
-  const read = schema.safeParse(remote.config);
-  const problems = unknownFields(schema, remote.config);
-  if (!read.success) {
-    for (const issue of read.error.issues) {
-      problems.push(`${['config', ...issue.path].join('.')}: ${issue.message}`);
-    }
+/** Where a path of the configuration stands in the file, or the nearest thing around it. */
+const placeOf = ({ written }: RemoteConfig, path: readonly PropertyKey[]): string => {
+  if (written === undefined) return pathText(path);
+  const { entry, places } = written;
+  for (let length = path.length; ; length--) {
+    const place = places[pathText(path.slice(0, length))];
+    if (place !== undefined) return `${place}: ${entry}.${pathText(path)}`;
+    if (length === 0) return `${entry}.${pathText(path)}`;
   }
-  return { problems, data: read.data };
+};
+
+/** A plugin may carry a zod of its own, of a kind that we cannot look into. */
+const toldIn = (issue: Issue, schema: ConfigSchema, { config }: RemoteConfig): readonly Told[] =>
+  '_zod' in schema
+    ? flattened(issue).flatMap((one) => toldOf(one, { schema, root: config, say: foundKind }))
+    : [{ path: issue.path, message: issue.message, expected: '' }];
+
+/** Only words of the schema may stand in `expected` and `suggestion`. */
+const wordsFor = (issue: Issue, schema: ConfigSchema, remote: RemoteConfig, hide: Hide) =>
+  toldIn(issue, schema, remote).map(({ path, key, message, expected, suggestion }) => {
+    const at = placeOf(remote, ['config', ...path, ...(key === undefined ? [] : [key])]);
+    const more = [
+      ...(suggestion === undefined ? [] : [`did you mean ${JSON.stringify(suggestion)}?`]),
+      ...(expected === '' ? [] : [`expected ${expected}`]),
+    ];
+    const words = key === undefined ? hide(message) : message;
+    return `${at}: ${words}${more.length === 0 ? '' : ` (${more.join(' ')})`}`;
+  });
+
+type Hide = (text: string) => string;
+
+const problemsOf = (schema: ConfigSchema, remote: RemoteConfig, hide: Hide) => {
+  const { data, error } = schema.safeParse(remote.config);
+  const issues = [...unknownFields(schema, remote.config), ...(error?.issues ?? [])];
+  return { data, problems: issues.flatMap((issue) => wordsFor(issue, schema, remote, hide)) };
 };
 
 /** The instance that the plugin declares, for this configuration. */
@@ -47,19 +85,20 @@ export const readConfig = (
   definition: PluginDefinition,
   remote: RemoteConfig,
 ): ReadConfig | { readonly fault: Fault } => {
-  const hide = scrubberOf(textsIn(remote.config), '[hidden]');
+  const named = `${remote.kind} ${remote.id}`;
+  const { text: hide } = scrubberOf(textsIn(remote.config), '[hidden]');
   const refused = (problem: string) => ({
     fault: pluginFault(
       codes.pluginConfig,
-      `${remote.kind} ${remote.id}, plugin ${remote.pluginId}: ${hide.text(problem)}`,
+      `${named} is not configured as plugin ${remote.pluginId} wants: ${problem}`,
       "Correct the named fields in the daemon's configuration and restart it.",
     ),
   });
   try {
-    const { problems, data } = problemsOf(definition.config, remote);
+    const { problems, data } = problemsOf(definition.config, remote, hide);
     if (problems.length > 0 || data === undefined) return refused(problems.join('; '));
     return { config: data, scrub: scrubberOf(secretsIn(data)) };
   } catch (error) {
-    return refused(`the schema of its configuration failed: ${unnamedFault(error).message}`);
+    return refused(`its schema failed: ${hide(unnamedFault(error).message)}`);
   }
 };

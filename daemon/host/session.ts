@@ -115,7 +115,7 @@ export class Session {
     const opening = open().then(
       (session): Opened => ({ definition, session, scrub }),
       async (error): Promise<Failed> => ({
-        fault: await faultOfThrown(error, { definition, scrub }),
+        fault: placed(await faultOfThrown(error, { definition, scrub }), this.#remote),
       }),
     );
     return this.#inTime(opening);
@@ -138,10 +138,21 @@ export class Session {
   }
 }
 
-const openDeadline = (remote: RemoteConfig): Fault => ({
-  kind: 'unreachable',
-  owner: 'array',
-  message: `${remote.kind} ${remote.id}: no session within ${openMsMax} ms`,
-  code: codes.openDeadline,
-  hint: 'Check the remote and the network to it; its plugin does not give up by itself.',
-});
+/** A login that fails is often one that was configured wrong. */
+const placed = (fault: Fault, { written }: RemoteConfig): Fault => {
+  if (written === undefined) return fault;
+  const where = `It is configured at ${written.places['']} (${written.entry}).`;
+  return { ...fault, hint: fault.hint === undefined ? where : `${fault.hint} ${where}` };
+};
+
+const openDeadline = (remote: RemoteConfig): Fault =>
+  placed(
+    {
+      kind: 'unreachable',
+      owner: 'array',
+      message: `${remote.kind} ${remote.id}: no session within ${openMsMax} ms`,
+      code: codes.openDeadline,
+      hint: 'Check the remote and the network to it; its plugin does not give up by itself.',
+    },
+    remote,
+  );

@@ -53,6 +53,10 @@ interface KnownDevices {
 /** The plugin as a whole cannot be used: more than one verb that it does not offer. */
 const unusable: ReadonlySet<unknown> = new Set([codes.pluginLoad, codes.pluginConfig]);
 
+/** A fault with its way out, where there is one text for both. */
+export const withHint = ({ message, hint }: Fault): string =>
+  hint === undefined ? message : `${message}. ${hint}`;
+
 /** The error that a fault of a whole question is to its asker. */
 export const failed = (remote: RemoteConfig, fault: Fault): SiteswapError => {
   const reason =
@@ -191,7 +195,7 @@ export class Lists {
       const result = await asked;
       const atMs = this.#clock.now();
       if (result.kind === 'fault') {
-        this.#hear(remote.id, { ok: false, message: result.fault.message, atMs });
+        this.#hear(remote.id, { ok: false, message: withHint(result.fault), atMs });
         throw failed(remote, result.fault);
       }
       this.#hear(remote.id, { ok: true, message: '', atMs });

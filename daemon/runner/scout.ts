@@ -28,7 +28,7 @@ import type { Catalog } from './catalog.ts';
 import { ArrayEvidence, heardAt } from './devices.ts';
 import { sameFacts } from './facts.ts';
 import { Lines } from './lines.ts';
-import { failed, Lists, listingTimeoutMs } from './lists.ts';
+import { failed, Lists, listingTimeoutMs, withHint } from './lists.ts';
 import type { RunLog } from './log.ts';
 import type { DeviceRequest, PluginState, RemoteState } from './service.ts';
 
@@ -314,12 +314,11 @@ export class Scout {
           this.#problems.delete(id);
           return { id, module, description: result, problem: '' };
         }
-        const { message, hint } = result.fault;
-        const problem = hint === undefined ? message : `${message}. ${hint}`;
+        const problem = withHint(result.fault);
         if (this.#problems.get(id) !== problem) this.#parts.log.plugin(id, problem);
         this.#problems.set(id, problem);
         this.#described.delete(id);
-        return { id, module, problem: result.fault.message };
+        return { id, module, problem };
       });
     this.#described.set(id, asked);
     return asked;

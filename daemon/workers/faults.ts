@@ -1,6 +1,6 @@
 /** The faults that a pool answers with by itself, when no answer came out of a thread. */
 import type { Fault } from '../../sdk/plugin/fault.ts';
-import { codes } from '../host/faults.ts';
+import { badAnswer, codes } from '../host/faults.ts';
 import type { JobFault } from './pool.ts';
 
 const jobFault = (fault: Fault): JobFault => ({ kind: 'fault', fault });
@@ -16,6 +16,32 @@ export const workerLost = (why: string): JobFault =>
     message: `the worker thread ended with the call under way: ${why}`,
     code: workerLostCode,
   });
+
+/** The fault of a plugin as a whole, with the place of its entry in the configuration. */
+export const atEntry = (fault: Fault, place: string | undefined): Fault =>
+  place === undefined
+    ? fault
+    : { ...fault, hint: `${fault.hint ?? ''} It is configured as ${place}.`.trimStart() };
+
+/** A module that waits at import holds up nobody but its own remotes. */
+const loadsForEver =
+  'Its module waits for something while it is imported: nothing at its top level may. ' +
+  "Give this to the plugin's vendor; what stands on other plugins goes on.";
+
+/** The plugin is still loading when its asker has waited long enough. */
+export const loadOverdue = (pluginId: string, waitedMs: number): Fault => ({
+  kind: 'timeout',
+  owner: 'plugin',
+  message: `plugin ${pluginId} did not load within ${waitedMs} ms`,
+  code: codes.deadline,
+  hint: loadsForEver,
+});
+
+/** The same, found in its thread. */
+export const neverLoaded = (pluginId: string, waitedMs: number): Fault => ({
+  ...badAnswer(`plugin ${pluginId} did not load within ${waitedMs} ms`),
+  hint: loadsForEver,
+});
 
 /** The plugin itself ended its thread: what its calls came to is in doubt. */
 export const pluginCrashed = (pluginId: string, how: string): JobFault =>

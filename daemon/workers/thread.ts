@@ -10,6 +10,7 @@ import { type Loaded, loadPlugin } from '../host/load.ts';
 import { steps } from '../steps/registry.ts';
 import { ThreadSlot } from './board.ts';
 import type { RemoteResult } from './execute.ts';
+import { neverLoaded } from './faults.ts';
 import { probeMsMax } from './limits.ts';
 import type {
   JobMessage,
@@ -93,7 +94,7 @@ const probe = async ({ pluginId, module }: ProbeMessage): Promise<ProbeResult> =
 
 const probeInTime = (message: ProbeMessage): Promise<ProbeResult> => {
   const late = Promise.withResolvers<ProbeResult>();
-  const fault = badAnswer(`plugin ${message.pluginId} did not load within ${probeMsMax} ms`);
+  const fault = neverLoaded(message.pluginId, probeMsMax);
   const cancel = clock.wakeAt(clock.now() + probeMsMax, () => late.resolve({ fault }));
   const failed = (error: unknown): ProbeResult => ({
     fault: badAnswer(`plugin ${message.pluginId} cannot be described: ${error}`),

@@ -3,6 +3,7 @@
  * threads, and answers for those that ended. Each plugin has threads of its own: what it does to
  * them is its own affair; it is not called for a while, and all others go on.
  */
+import type { Fault } from '../../sdk/plugin/fault.ts';
 import type { Clock } from '../core/clock.ts';
 import type { PlacedRule } from '../gateway/wire.ts';
 import type { RemoteConfig } from '../host/remote.ts';
@@ -10,6 +11,8 @@ import { scrubberOf, textsIn } from '../host/scrub.ts';
 import { Blocked } from './blocked.ts';
 import type { RemoteJob } from './execute.ts';
 import {
+  atEntry,
+  loadOverdue,
   overdue,
   pluginBlocked,
   pluginCrashed,
@@ -46,6 +49,8 @@ export interface PluginLog {
 export interface ThreadPoolOptions {
   readonly remotes: readonly RemoteConfig[];
   readonly siteIds: readonly string[];
+  /** Plugin id → where its entry stands in the configuration. */
+  readonly pluginPlaces?: ReadonlyMap<string, string>;
   /** Threads of each plugin. */
   readonly threads: number;
   /** Where relative modules and packages of plugins are found; absent: the working directory. */
@@ -140,6 +145,7 @@ class ThreadPool implements Pool {
   };
   readonly #timer: NodeJS.Timeout;
   readonly #hide: (text: string) => string;
+  readonly #pluginPlaces: ReadonlyMap<string, string>;
   readonly #silentMsMax: number;
   #closing: Promise<void> | undefined;
 
@@ -152,6 +158,7 @@ class ThreadPool implements Pool {
     this.#remotes = new Map(remotes.map((remote) => [remote.id, remote]));
     this.#flags = new SiteFlags(siteIds);
     this.#blocked = new Blocked(this.#clock, options.coolDownMs);
+    this.#pluginPlaces = options.pluginPlaces ?? new Map();
     // A thread's words may quote anything of a configuration that only plugins can read.
     this.#hide = scrubberOf(
       remotes.flatMap(({ config }) => textsIn(config)),
@@ -261,12 +268,13 @@ class ThreadPool implements Pool {
     if (this.#closing !== undefined) return poolClosed;
     if (pluginId === undefined) return unknownRemote((job as RemoteJob).remoteId);
     const blocked = this.#blocked.why(pluginId);
-    return blocked === undefined ? undefined : { kind: 'fault', fault: pluginBlocked(blocked) };
+    if (blocked === undefined) return undefined;
+    return this.#faultOfPlugin(pluginId, pluginBlocked(blocked));
   }
 
   #dispatch(flight: Flight, pluginId: string, probed: ProbeResult): void {
     const { job, dueMs } = flight;
-    if ('fault' in probed) flight.answer({ kind: 'fault', fault: probed.fault });
+    if ('fault' in probed) flight.answer(this.#faultOfPlugin(pluginId, probed.fault));
     else if (job.kind === 'describe') flight.answer(probed.description);
     else {
       const group = this.#placement.groupFor(job.remoteId, pluginId);
@@ -282,7 +290,7 @@ class ThreadPool implements Pool {
         { kind: 'probe', pluginId, module },
         {
           answered: (text) => resolve(JSON.parse(text) as ProbeResult),
-          failed: (error) => resolve({ fault: this.#mourn(group, pluginId, error).fault }),
+          failed: (error) => resolve({ fault: this.#died(group, pluginId, error) }),
         },
       );
     });
@@ -290,11 +298,21 @@ class ThreadPool implements Pool {
 
   /** Answers for one of the jobs that a thread took with it. */
   #mourn(group: ThreadGroup, pluginId: string, error: unknown): JobFault {
-    if (this.#closing !== undefined) return poolClosed;
+    return this.#faultOfPlugin(pluginId, this.#died(group, pluginId, error));
+  }
+
+  #faultOfPlugin(pluginId: string, fault: Fault): JobFault {
+    const whole = fault.owner === 'plugin';
+    const place = whole ? this.#pluginPlaces.get(pluginId) : undefined;
+    return { kind: 'fault', fault: atEntry(fault, place) };
+  }
+
+  #died(group: ThreadGroup, pluginId: string, error: unknown): Fault {
+    if (this.#closing !== undefined) return poolClosed.fault;
     const words = this.#hide(error instanceof Error ? error.message : String(error));
     this.#reap(pluginId, group, `ended its thread: ${words}`);
     const { how, onPurpose } = group.lastDeath;
-    return onPurpose ? workerLost(words) : pluginCrashed(pluginId, how);
+    return (onPurpose ? workerLost(words) : pluginCrashed(pluginId, how)).fault;
   }
 
   /** A plugin that has ended a thread is not called for a while. */
@@ -312,7 +330,9 @@ class ThreadPool implements Pool {
     const late = this.#clock.now() - graceMsMax - this.#silentMsMax;
     for (const flight of this.#flights.values()) {
       if (flight.dueMs > late) continue;
-      flight.answer(overdue('remoteId' in flight.job ? flight.job.remoteId : flight.job.pluginId));
+      const { job, pluginId } = flight;
+      if (job.kind !== 'describe') flight.answer(overdue(job.remoteId));
+      else flight.answer(this.#faultOfPlugin(pluginId, loadOverdue(pluginId, job.timeoutMs)));
     }
   }
 }

@@ -46,6 +46,7 @@ export const secret = () =>
   z
     .string()
     .min(1)
-    .transform((value) => new Secret(value));
+    .transform((value) => new Secret(value))
+    .describe('a secret: { env: NAME }, { file: PATH }, or text');
 
 export { z };

@@ -6,11 +6,11 @@
  */
 import { isCollection, isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
 import type { z } from 'zod';
-import { expectedOf, formsOf, schemasAt, wordsOf } from './expected.ts';
-import { nearest } from './nearest.ts';
+import { flattened, type Issue, pathText, toldOf } from './issues.ts';
 import { checkLoosely, type Path } from './prune.ts';
 
 export { expectedOf } from './expected.ts';
+export { pathText } from './issues.ts';
 export { nearest } from './nearest.ts';
 
 /**
@@ -40,8 +40,11 @@ export interface Problem extends Position {
 /** A checked document, which still knows where each of its values stands. */
 export interface Parsed<T> {
   readonly value: T;
-  /** Where the value at `path` stands, or the nearest mapping around it. */
-  readonly locate: (path: string) => Position;
+  /**
+   * Where the value at `path` stands, or the nearest mapping around it; with `key`, where that key
+   * of the mapping at `path` is written.
+   */
+  readonly locate: (path: string, key?: string) => Position;
 }
 
 /** `rest`: what could be read without the places that are wrong, where anything could. */
@@ -49,57 +52,10 @@ export type ParseResult<T> =
   | Parsed<T>
   | { readonly problems: readonly Problem[]; readonly rest?: Parsed<T> };
 
-type Issue = z.core.$ZodIssue;
-
-/** `['vms', 3, 'id']` → `vms[3].id`. */
-export const pathText = (path: Path): string =>
-  path.reduce<string>((text, key) => {
-    if (typeof key === 'number') return `${text}[${key}]`;
-    return text === '' ? String(key) : `${text}.${String(key)}`;
-  }, '');
-
 const pathOf = (text: string): Path =>
   [...text.matchAll(/\[(\d+)\]|([^.[\]]+)/g)].map(([, index, key]) =>
     index === undefined ? (key ?? '') : Number(index),
   );
-
-const shortened = (text: string): string => (text.length > 60 ? `${text.slice(0, 57)}...` : text);
-
-const found = (value: unknown): string => {
-  if (value === undefined || value === null) return 'nothing';
-  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
-  if (typeof value === 'object') return 'a mapping';
-  return shortened(JSON.stringify(value) ?? String(value));
-};
-
-const valueAt = (root: unknown, path: Path): unknown =>
-  path.reduce<unknown>(
-    (value, key) =>
-      typeof value === 'object' && value !== null
-        ? (value as Record<PropertyKey, unknown>)[key]
-        : undefined,
-    root,
-  );
-
-/** Of a union, the branch whose author came furthest: the deepest issue, then the fewest. */
-const flattened = (issue: Issue, above: Path = []): readonly Issue[] => {
-  const path = [...above, ...issue.path];
-  if (issue.code !== 'invalid_union') return [{ ...issue, path } as Issue];
-  const branches = issue.errors
-    .map((branch) => branch.flatMap((inner) => flattened(inner as Issue, path)))
-    .map((issues) => ({ issues, depth: Math.max(...issues.map((inner) => inner.path.length)) }))
-    .sort((a, b) => b.depth - a.depth || a.issues.length - b.issues.length);
-  const [best, second] = branches;
-  const ahead =
-    second === undefined ||
-    (best !== undefined &&
-      (best.depth > second.depth || best.issues.length < second.issues.length));
-  if (best !== undefined && best.depth > path.length && ahead) return best.issues;
-  const mistyped = branches
-    .flatMap(({ issues }) => issues)
-    .filter(({ code }) => code === 'unrecognized_keys');
-  return mistyped.length > 0 ? mistyped : [{ ...issue, path } as Issue];
-};
 
 class Locator {
   readonly #root: Node | null;
@@ -131,65 +87,16 @@ class Locator {
   }
 }
 
-const suggested = (word: string, known: readonly string[]): { suggestion?: string } => {
-  const suggestion = nearest(word, known);
-  return suggestion === undefined ? {} : { suggestion };
-};
-
-const quoted = (words: readonly string[]): string =>
-  words.map((word) => JSON.stringify(word)).join(', ');
-
-/** Unknown, or known in another form of the mapping than the one that the rest is written in. */
-const wrongKey = (
-  key: string,
-  written: readonly string[],
-  forms: readonly (readonly string[])[],
-): Pick<Problem, 'message' | 'expected' | 'suggestion'> => {
-  const others = written.filter((one) => one !== key);
-  const fit = (form: readonly string[]) => others.filter((one) => form.includes(one)).length;
-  const best = Math.max(...forms.map(fit));
-  const known = [...new Set(forms.filter((form) => fit(form) === best).flat())];
-  const elsewhere = forms.find((form) => form.includes(key));
-  const beside = others.filter((one) => elsewhere?.includes(one) === false && known.includes(one));
-  const expected = `one of ${known.join(', ')}`;
-  if (beside.length > 0) {
-    return { message: `${quoted([key])} does not go with ${quoted(beside)}`, expected };
-  }
-  return { message: `unknown key ${quoted([key])}`, expected, ...suggested(key, known) };
-};
-
 const problemsOf = (
   issue: Issue,
   context: { file: string; schema: z.core.$ZodType; root: unknown; locator: Locator },
-): readonly Problem[] => {
-  const { file, schema, root, locator } = context;
-  const schemas = schemasAt(schema, issue.path);
-  if (issue.code === 'unrecognized_keys') {
-    const forms = schemas.flatMap(formsOf);
-    const written = Object.keys(valueAt(root, issue.path) ?? {});
-    return issue.keys.map((key) => ({
-      file,
-      ...locator.find(issue.path, key),
-      path: pathText([...issue.path, key]),
-      ...wrongKey(key, written, forms),
-    }));
-  }
-  const value = valueAt(root, issue.path);
-  const key = issue.path.at(-1);
-  const missing = value === undefined && typeof key === 'string';
-  const expected = [...new Set(schemas.map(expectedOf))].join('; or ');
-  const described = issue.code === 'custom' ? issue.message : `found ${found(value)}`;
-  return [
-    {
-      file,
-      ...locator.find(issue.path),
-      path: pathText(issue.path),
-      message: missing ? `${JSON.stringify(key)} is missing` : described,
-      expected: issue.code === 'custom' && !missing ? '' : expected,
-      ...(typeof value === 'string' ? suggested(value, schemas.flatMap(wordsOf)) : {}),
-    },
-  ];
-};
+): readonly Problem[] =>
+  toldOf(issue, context).map(({ path, key, ...told }) => ({
+    file: context.file,
+    ...context.locator.find(path, key),
+    path: pathText(key === undefined ? path : [...path, key]),
+    ...told,
+  }));
 
 /**
  * Parses `text` and checks it against `schema`. Never throws for what an author can get wrong;
@@ -233,7 +140,8 @@ export const parseYaml = <T>(
     return { problems: [problem(message, 'aliases that resolve', { line: 1, column: 1 })] };
   }
   const { issues, value, originalOf } = checkLoosely(root, schema, flattened);
-  const locate = (path: string): Position => locator.find(originalOf(pathOf(path)));
+  const locate = (path: string, key?: string): Position =>
+    locator.find(originalOf(pathOf(path)), key);
   if (value !== undefined && issues.length === 0) return { value, locate };
   const context = { file, schema, root, locator };
   const problems = issues

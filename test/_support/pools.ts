@@ -61,6 +61,9 @@ export const stage = (kind: PoolKind, options: StageOptions = {}): Stage => {
           remotes,
           siteIds: ['west', 'east'],
           threads: options.threads ?? 1,
+          pluginPlaces: new Map(
+            (options.others ?? []).map((id, at) => [id, `plugins[${at}], s.yaml:${at + 7}:5`]),
+          ),
           silentMsMax: 1_500,
           coolDownMs: options.coolDownMs ?? 60_000,
           ...(options.heapMbMax !== undefined && { heapMbMax: options.heapMbMax }),

@@ -100,9 +100,23 @@ on(
     t.is(doneOf(await it.pool.run(neighbour('slow-1'))), '0');
     const result = await looping;
     t.like(result, { kind: 'fault', fault: { owner: 'plugin', code: 'PLUGIN_CRASHED' } });
+    if (result.kind === 'fault') t.regex(result.fault.hint ?? '', /plugins\[0\], s\.yaml:7:5\.$/);
     t.deepEqual(Object.keys(it.pool.health().blocked), ['loops-at-import']);
   },
   { others: ['loops-at-import'] },
+);
+
+on(
+  'a module that waits at import → what to do next, and the line of its entry',
+  async (t, it) => {
+    const module = new URL('../_support/plugins/waits-at-import.js', import.meta.url).href;
+    const pluginId = 'waits-at-import';
+    const said = await it.pool.run({ kind: 'describe', pluginId, module, timeoutMs: 100 });
+    if (said.kind !== 'fault') return t.fail('it was described');
+    t.regex(said.fault.message, /^plugin waits-at-import did not load within 100 ms$/);
+    t.regex(said.fault.hint ?? '', /waits.*while it is imported.*plugins\[0\], s\.yaml:7:5\.$/);
+  },
+  { others: ['waits-at-import'] },
 );
 
 on(
@@ -121,6 +135,8 @@ on(
     const broken = await faultOf(it.pool, task(['ok-1'], { remoteId: 'throws-at-import' }));
     t.like(broken, { kind: 'unsupported', owner: 'plugin', code: 'PLUGIN_LOAD_FAILED' });
     t.regex(broken.message, /the vendor library is missing/);
+    const { hint = '' } = broken;
+    t.regex(hint, /Check the module.* It is configured as plugins\[0\], s\.yaml:7:5\.$/);
     const future = await faultOf(it.pool, task(['ok-1'], { remoteId: 'other-contract' }));
     t.regex(future.message, /made for contract 2, this daemon speaks 1/);
     t.regex(future.message, /verbs\.teleport: no such verb/);

@@ -350,7 +350,7 @@ for (const kind of kinds) {
       const { code, message } = onlyFault(t, await runTask(it, task(['ok-1'])));
       t.is(code, 'PLUGIN_CONFIG');
       t.regex(message, /config\.token/);
-      t.regex(message, /config\.tokken: no such field/);
+      t.regex(message, /config\.tokken: unknown key "tokken" \(did you mean "token"\?/);
       t.false(message.includes('4711'));
     },
     { a1: { token: 4711, tokken: 'hush-hush' } },

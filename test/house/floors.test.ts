@@ -22,6 +22,8 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   'daemon/steps': [...contract, 'daemon/core'],
   'daemon/planner': [...contract, 'daemon/core', 'daemon/steps'],
   ...Object.fromEntries(doors.map((door) => [door, [...contract, ...rules]])),
+  // What is wrong in a plugin's configuration is told in the words of the file's other problems.
+  'daemon/host': [...contract, ...rules, 'sdk/yaml'],
   // The door stands before the host: a call passes translation, gateway and host, in that order.
   'daemon/gateway': [...contract, ...rules, 'daemon/host'],
   'daemon/present': [...contract, ...rules, 'daemon/gateway', 'daemon/host'],

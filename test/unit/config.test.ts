@@ -58,11 +58,13 @@ test('config: a right file → everything absolute, resolved and with defaults',
     { id: 'a', name: 'Amsterdam' },
     { id: 'b', name: 'b' },
   ]);
+  const at = '/etc/siteswap/siteswap.yaml';
   t.deepEqual(config.plugins, [
-    { id: 'files', module: '@siteswap/plugin-files' },
-    { id: 'acme', module: 'file:///etc/acme/plugin.js' },
+    { id: 'files', module: '@siteswap/plugin-files', place: `plugins[0], ${at}:7:5` },
+    { id: 'acme', module: 'file:///etc/acme/plugin.js', place: `plugins[1], ${at}:8:5` },
   ]);
-  t.deepEqual(config.remotes, [
+  const remotes = config.remotes.map(({ written: _written, ...remote }) => remote);
+  t.deepEqual(remotes, [
     {
       id: 'array-a',
       kind: 'array',

@@ -1,5 +1,6 @@
 /** What the host makes of plugins: definitions, configurations, errors and answers. */
 import test from 'ava';
+import { parseConfig } from '../../daemon/config.ts';
 import { checkAnswers, checkSettlements, checkStatuses } from '../../daemon/host/answers.ts';
 import { readConfig } from '../../daemon/host/config.ts';
 import { carriedFault, parseFault, unnamedFault } from '../../daemon/host/faults.ts';
@@ -130,11 +131,56 @@ test('config: problems name field and form, and show no value of the file', (t) 
   const read = readConfig(strict, remote(given));
   if (!('fault' in read)) return t.fail('it was accepted');
   t.like(read.fault, { kind: 'unsupported', owner: 'plugin', code: 'PLUGIN_CONFIG' });
-  t.regex(read.fault.message, /array a1, plugin acme: /);
-  t.regex(read.fault.message, /config\.tokn: no such field; expected endpoint, token/);
-  t.regex(read.fault.message, /config\.token: /);
+  t.regex(read.fault.message, /^array a1 is not configured as plugin acme wants: /);
+  t.regex(
+    read.fault.message,
+    /config\.tokn: unknown key "tokn" \(did you mean "token"\? expected one of endpoint, token\)/,
+  );
+  t.regex(read.fault.message, /config\.token: "token" is missing \(expected a secret: /);
   t.regex(read.fault.message, /config\.endpoint: bad endpoint \[hidden\]/);
   t.false(read.fault.message.includes('hunter2'));
+});
+
+test('config: problems stand at their line in the file, deep ones and mistyped keys too', (t) => {
+  const nested = checked({
+    ...sound,
+    config: z.strictObject({
+      endpoint: text(),
+      login: z.strictObject({ user: text(), retries: z.int().min(1).max(9) }),
+      way: z.enum(['sync', 'async']),
+    }),
+  });
+  const file = [
+    'site: here',
+    'state: state',
+    'sites: [{ id: here }]',
+    'plugins: [{ id: acme, module: acme }]',
+    'arrays:',
+    '  - id: a1',
+    '    site: here',
+    '    plugin: acme',
+    '    config:',
+    '      endpoint: 17',
+    '      login:',
+    '        usr: private-name',
+    '        retries: 4711',
+    '      way: asyn',
+  ].join('\n');
+  const [a1] = parseConfig(file, '/etc/s.yaml').remotes;
+  if (a1 === undefined) return t.fail();
+  const read = readConfig(nested, a1);
+  if (!('fault' in read)) return t.fail('it was accepted');
+  const problems = read.fault.message.split(/; |wants: /).slice(1);
+  t.deepEqual(problems.toSorted(), [
+    '/etc/s.yaml:10:7: arrays[0].config.endpoint: found a number (expected text)',
+    '/etc/s.yaml:11:7: arrays[0].config.login.user: "user" is missing (expected text)',
+    '/etc/s.yaml:12:9: arrays[0].config.login.usr: unknown key "usr" ' +
+      '(did you mean "user"? expected one of user, retries)',
+    '/etc/s.yaml:13:9: arrays[0].config.login.retries: found a number ' +
+      '(expected a whole number from 1 to 9)',
+    '/etc/s.yaml:14:7: arrays[0].config.way: found text ' +
+      '(did you mean "async"? expected one of sync, async)',
+  ]);
 });
 
 test('load: a module that is not there → refused in words, not thrown', async (t) => {

@@ -108,6 +108,21 @@ test('yaml: a hundred problems → twenty of them, and how many more there are',
   t.is(lines.at(-1), 'and 80 more');
 });
 
+test('yaml: a mistyped key of one of several forms → told once, of the form that was meant', (t) => {
+  const either = z.strictObject({
+    world: z.union([
+      z.strictObject({ socket: z.string() }),
+      z.strictObject({ inline: z.string(), spec: z.string() }),
+      z.strictObject({ inline: z.string(), spec: z.string().optional() }),
+    ]),
+  });
+  const result = parseYaml('world: { inline: x, spek: y }', either, { file: 'f' });
+  t.is(
+    'problems' in result ? formatProblems(result.problems) : 'none',
+    'f:1:21: world.spek: unknown key "spek"\n  did you mean "spec"?\n  expected one of inline, spec',
+  );
+});
+
 test('yaml: a key of another form of the mapping → what it does not go with', (t) => {
   const either = z.union([
     z.strictObject({ name: z.string(), nth: z.int().optional(), effect: z.string() }),

@@ -115,6 +115,14 @@ const toldOf = ({ message, error }: DiscoveryProblem) => ({
   hint: error?.hint ?? '',
 });
 
+type Troubled = Pick<CallError, 'reason' | 'message' | 'hint'>;
+
+/** What is wrong with one remote, and what to do about it. */
+const tell = ({ terminal }: Cli, remoteId: string, { message, hint }: Troubled): void => {
+  const words = hint === '' ? message : `${message} (${hint})`;
+  terminal.note(`${terminal.tone('warn', '!')} ${remoteId}: ${words}`);
+};
+
 const devices = async (cli: Cli, arrayIds: string[], recorded: boolean): Promise<void> => {
   const rows: string[][] = [];
   let failed = 0;
@@ -125,9 +133,7 @@ const devices = async (cli: Cli, arrayIds: string[], recorded: boolean): Promise
     else {
       failed++;
       if (cli.json) cli.line({ arrayId, problem: toldOf(problem) });
-      cli.terminal.note(
-        `${cli.terminal.tone('warn', '!')} ${problem.remoteId}: ${problem.message}`,
-      );
+      tell(cli, problem.remoteId, toldOf(problem));
     }
     for (const device of answer.devices) {
       if (cli.json) cli.line({ arrayId, ...device });
@@ -145,7 +151,7 @@ const watchDevices = async (cli: Cli, arrayIds: string[], intervalMs: number): P
     const { arrayId, devices: changed, goneIds, problem, snapshot } = said;
     if (problem !== undefined) {
       if (cli.json) cli.line({ arrayId, problem: toldOf(problem) });
-      terminal.note(`${terminal.tone('warn', '!')} ${problem.message}`);
+      tell(cli, arrayId, toldOf(problem));
     }
     for (const device of changed) {
       if (cli.json) cli.line({ arrayId, snapshot, ...device });
@@ -181,13 +187,10 @@ interface Asked {
   readonly recorded: boolean;
 }
 
-type Troubled = Pick<CallError, 'reason' | 'message' | 'hint'>;
-
-const tell = (cli: Cli, computeId: string, problem: Troubled): void => {
+const tellCompute = (cli: Cli, computeId: string, problem: Troubled): void => {
   const { reason, message, hint } = problem;
   if (cli.json) cli.line({ computeId, problem: { reason, message, hint } });
-  const words = hint === '' ? message : `${message} (${hint})`;
-  cli.terminal.note(`${cli.terminal.tone('warn', '!')} ${computeId}: ${words}`);
+  tell(cli, computeId, problem);
 };
 
 const lostOf = ({ id, siteId }: Remote): Troubled => ({
@@ -213,7 +216,7 @@ const eachCompute = async (
   let failed = 0;
   for (const computeId of ids) {
     const remote = lost.get(computeId);
-    if (remote !== undefined) tell(cli, computeId, lostOf(remote));
+    if (remote !== undefined) tellCompute(cli, computeId, lostOf(remote));
     try {
       if (remote === undefined || recorded || compute.length > 0) await list(computeId);
       else failed++;
@@ -221,7 +224,7 @@ const eachCompute = async (
       if (!(error instanceof CallError && troubles.has(error.reason))) throw error;
       if (ids.length === 1 && !recorded) throw error;
       failed++;
-      if (remote === undefined) tell(cli, computeId, error);
+      if (remote === undefined) tellCompute(cli, computeId, error);
     }
   }
   // Nobody is asked for what is recorded, so nobody is unavailable.
