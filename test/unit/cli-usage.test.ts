@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -153,7 +154,7 @@ test('completion: a script for each shell, and words for a half-typed command', 
   t.teardown(() => {
     console.log = log;
   });
-  for (const shell of ['bash', 'zsh', 'fish']) {
+  for (const shell of ['zsh', 'fish']) {
     await siteswap('completion', shell);
     t.regex(words.splice(0).join('\n'), /siteswap complete -- /, shell);
   }
@@ -161,4 +162,32 @@ test('completion: a script for each shell, and words for a half-typed command', 
   t.true(words.splice(0).some((line) => line.startsWith('apply\t')));
   await siteswap('complete', '--', 'run', 'p', '--mode', '');
   t.true(words.splice(0).some((line) => line.startsWith('planned')));
+});
+
+/** A bash without startup files, and so without bash-completion, in which TAB was pressed. */
+const tabbed = (script: string, line: string, pieces: readonly string[]): Promise<string> => {
+  const typed = `
+source <(echo "$SCRIPT")
+source <(echo "$SCRIPT") || exit 1
+siteswap() { printf 'plan\\tto plan\\nplanned\\t\\nunix:/run/a\\t\\n:4\\n'; }
+COMP_LINE="$LINE"; COMP_POINT=\${#COMP_LINE}; COMP_CWORD=$(($# - 1)); COMP_WORDS=("$@")
+__siteswap_complete siteswap "\${COMP_WORDS[COMP_CWORD]}"
+printf '%s\\n' "\${COMPREPLY[@]}"`;
+  return new Promise((resolve, reject) => {
+    execFile(
+      'bash',
+      ['--norc', '--noprofile', '-c', typed, 'bash', ...pieces],
+      { env: { ...process.env, SCRIPT: script, LINE: line } },
+      (error, stdout, stderr) => (error ? reject(error) : resolve(`${stdout}${stderr}`)),
+    );
+  });
+};
+
+test('completion: bash alone, sourced twice → words; after a colon only what is missing', async (t) => {
+  const { out } = await siteswap('completion', 'bash');
+  t.is(await tabbed(out, 'siteswap pla', ['siteswap', 'pla']), 'plan\nplanned\n');
+  t.is(await tabbed(out, 'siteswap x ', ['siteswap', 'x', '']), 'plan\nplanned\nunix:/run/a\n');
+  const address = ['siteswap', '--address', 'unix', ':', '/r'];
+  t.is(await tabbed(out, 'siteswap --address unix:/r', address), '/run/a\n');
+  t.is(await tabbed(out, 'siteswap --address unix:', address.slice(0, 4)), '/run/a\n');
 });

@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs';
 import tab from '@bomb.sh/tab/commander';
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
+import { bashCompletion } from '../completion-bash.ts';
 
 /** A person waits at the TAB key. */
 const askMsMax = 400;
@@ -17,6 +18,7 @@ const examples = `
 Examples:
   siteswap completion zsh > "\${fpath[1]}/_siteswap"
   siteswap completion bash >> ~/.bashrc
+  source <(siteswap completion bash)          # for this shell alone
   siteswap completion fish > ~/.config/fish/completions/siteswap.fish`;
 
 type Ask = (cli: Cli) => Promise<readonly string[]>;
@@ -57,7 +59,11 @@ export const addCompletion = async (
   const tree = tab(program, { completionCommandName: 'completion' });
   program.commands
     .find((command) => command.name() === 'completion')
-    ?.addHelpText('after', examples);
+    ?.addHelpText('after', examples)
+    .action((shell: string) => {
+      if (shell === 'bash') cli.terminal.print(bashCompletion);
+      else tree.setup(program.name(), program.name(), shell);
+    });
   if (argv[0] !== 'complete') return;
   const typed = argv.slice(argv.indexOf('--') + 1).join(' ');
   const meant = [...tree.commands.values()].filter(({ value }) => typed.startsWith(`${value} `));
