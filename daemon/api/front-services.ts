@@ -42,9 +42,10 @@ const definitions: readonly object[] = [
 /** Streams without a deadline last until they end: the longest that timers know. */
 const streamMsMax = 2 ** 31 - 1;
 
+/** Off at some members would be no barrier, and the role's token does not travel in a table. */
 const local = ({ path }: AnyMethod): SiteswapError => {
   const message = `${path} is about one member, and a front is none`;
-  return new SiteswapError('METHOD_UNKNOWN', message, { hint: 'Ask the member itself.' });
+  return new SiteswapError('INJECTIONS_PER_MEMBER', message);
 };
 
 /** Ahead of the caller's own deadline, so that a typed error still gets there. */

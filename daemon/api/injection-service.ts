@@ -7,6 +7,7 @@ import {
 } from '../../proto/gen/siteswap/v1/injection.ts';
 import type { Secret } from '../../sdk/plugin/config.ts';
 import type { Rule } from '../../sdk/scenario/rule.ts';
+import { onMinutesMax } from '../../sdk/scenario/schema.ts';
 import { ruleFrom, ruleMessage } from '../../sdk/scenario/translate.ts';
 import { SiteswapError } from '../core/errors.ts';
 import type { InjectionStatus } from '../runner/injector.ts';
@@ -79,7 +80,9 @@ export const injectionService = (injector: Secret | undefined) => {
       {
         enableInjections: ({ requester, reason, seed, forMs }, call) => {
           expectRole(call, injector);
-          asked(requester, reason).end();
+          const problems = asked(requester, reason);
+          if (forMs > onMinutesMax * 60_000) problems.add('forMs', `is beyond ${onMinutesMax} min`);
+          problems.end();
           return answer(engine.injections.enable(requester, reason, seed, forMs));
         },
         disableInjections: ({ requester, reason }, call) => {

@@ -6,6 +6,9 @@ import { resolveSecrets, type SecretSources } from './secrets.ts';
 /** Shorter ones are guessed, and stand in every other text by chance. */
 const tokenCharsMin = 16;
 
+/** It travels in a header. */
+const sendable = /^[!-~][ -~]*[!-~]$/;
+
 export const injectorOf = (
   root: Mapping,
   from: SecretSources,
@@ -14,10 +17,12 @@ export const injectorOf = (
   const { config, findings } = resolveSecrets(root.injector, 'injector', from);
   if (findings.length > 0) return { findings };
   const { token } = config;
-  if (typeof token === 'string' && token.length >= tokenCharsMin) {
+  if (typeof token === 'string' && token.length >= tokenCharsMin && sendable.test(token)) {
     return { token: new Secret(token), findings };
   }
-  const message = `the token has fewer than ${tokenCharsMin} characters, or is no text`;
-  const expected = '{ env: NAME } or { file: PATH } that holds a long random text';
+  const message =
+    `the token has fewer than ${tokenCharsMin} characters, is no text, or has characters that a ` +
+    'call cannot carry';
+  const expected = '{ env: NAME } or { file: PATH } that holds a long random text of ASCII';
   return { findings: [{ path: 'injector.token', message, expected }] };
 };

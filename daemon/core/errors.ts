@@ -111,6 +111,18 @@ export const errorTable = {
     meaning: 'The call needs the role `injector`, and its caller has not shown that it has it.',
     next: 'Send the token of `injector` in the configuration; set one first if there is none.',
   },
+  INJECTIONS_IN_USE: {
+    code: 'FAILED_PRECONDITION',
+    owner: 'engine',
+    meaning: 'A game day would mix with injections of somebody else (said by the client).',
+    next: 'Look at the status; keep the rules by an export, switch off, remove them.',
+  },
+  INJECTIONS_PER_MEMBER: {
+    code: 'FAILED_PRECONDITION',
+    owner: 'engine',
+    meaning: 'Injections are each member’s own, and a front is none.',
+    next: 'Switch them at each member, at its own address; `siteswap members` tells who there is.',
+  },
   RULE_NOT_FOUND: {
     code: 'NOT_FOUND',
     owner: 'engine',

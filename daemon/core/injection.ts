@@ -28,7 +28,8 @@ export const injectionsOf = (
   injections.filter((injection) => {
     // What an operation comes to is asked later; the failure that was drawn for it waits there.
     if (phase === 'poll' && injection.effect === 'fail-later') return true;
-    return injection.phase === undefined
-      ? phase !== 'settle' && phase !== 'poll'
-      : injection.phase === phase;
+    if (injection.phase !== undefined) return injection.phase === phase;
+    // Who names nothing means the change, not the look that goes before it.
+    if (phase === 'before') return injection.verb !== undefined;
+    return phase !== 'settle' && phase !== 'poll';
   });

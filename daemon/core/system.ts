@@ -110,7 +110,7 @@ export const emptySystem = (): SystemState => ({
   lostSites: new Map(),
   inventory: new Map(),
   sources: new Map(),
-  injections: { intervals: [] },
+  injections: { sets: new Map(), intervals: [] },
   recoveries: new Map(),
   moves: noMoves,
   claims: new Map(),

@@ -2,31 +2,25 @@
 import { listingVerbs, targetVerbs } from '../../sdk/plugin/verbs.ts';
 import { isToxicRule, type Rule } from '../../sdk/scenario/rule.ts';
 import { rulesMax } from '../../sdk/scenario/schema.ts';
+import { unknownWord } from '../../sdk/scenario/words.ts';
 import { SiteswapError, type Violation } from '../core/errors.ts';
 import { modes } from '../core/plan.ts';
 import { steps } from '../steps/registry.ts';
-import { wireRulesMax } from '../workers/wire-board.ts';
+import type { RemoteConfig } from '../workers/pool.ts';
+import { wireBytesMax, wireRulesMax } from '../workers/wire-board.ts';
+import { senselessIn } from './rule-sense.ts';
 
 export interface Known {
-  readonly remotes: readonly { readonly id: string }[];
+  readonly remotes: readonly Pick<RemoteConfig, 'id' | 'kind' | 'siteId'>[];
   readonly sites: readonly { readonly id: string }[];
   readonly holdsSecret?: (text: string) => boolean;
+  /** Milliseconds since the Unix epoch. */
+  readonly nowMs: number;
+  /** All that there would be, with those that are checked. */
+  readonly all: readonly Rule[];
+  /** Whether the threads have room for its toxics. */
+  readonly fits: boolean;
 }
-
-/** Effects that have a meaning for a question about a call, and for a listing. */
-const asking: ReadonlySet<string> = new Set([
-  'error',
-  'refuse',
-  'delay',
-  'hang',
-  'lost-reply',
-  'duplicate',
-  'wrong-result',
-  'worker-crash',
-  'worker-out-of-memory',
-]);
-
-const listings: ReadonlySet<string> = new Set(listingVerbs);
 
 /** What a rule may be for, by the words of the engine; named as people write it. */
 export const ruleWords: Readonly<Record<'step' | 'verb' | 'mode', readonly string[]>> = {
@@ -38,24 +32,34 @@ export const ruleWords: Readonly<Record<'step' | 'verb' | 'mode', readonly strin
 type Say = (field: string, message: string) => void;
 
 const oneOf = (say: Say, field: string, value: string | undefined, all: readonly string[]) => {
-  if (value !== undefined && !all.includes(value)) {
-    say(field, `there is no "${value}": it has ${all.join(', ')}`);
+  if (value !== undefined && !all.includes(value)) say(field, unknownWord(value, all));
+};
+
+/** The remote is one that the rest of the rule can meet. */
+const checkRemote = (rule: Rule, say: Say, { remotes }: Known): void => {
+  const { remoteId, siteId } = rule;
+  const remote = remotes.find(({ id }) => id === remoteId);
+  if (remote === undefined) return;
+  if (siteId !== undefined && siteId !== remote.siteId) {
+    say('remoteId', `${remoteId} is at site ${remote.siteId}, not at ${siteId}`);
+  }
+  const step = isToxicRule(rule) ? undefined : steps.get(rule.step ?? '');
+  if (step !== undefined && step.remote !== remote.kind) {
+    say('remoteId', `${remoteId} is an ${remote.kind}, step ${step.name} calls ${step.remote}s`);
   }
 };
 
-const checkRule = (rule: Rule, say: Say, { remotes, sites, holdsSecret }: Known): void => {
-  const remoteIds = remotes.map(({ id }) => id);
-  const siteIds = sites.map(({ id }) => id);
-  oneOf(say, 'remoteId', rule.remoteId, remoteIds);
-  oneOf(say, 'siteId', rule.siteId, siteIds);
+const checkRule = (rule: Rule, say: Say, known: Known): void => {
+  const { remotes, sites, holdsSecret, nowMs } = known;
+  const [remoteIds, siteIds] = [remotes, sites].map((all) => all.map(({ id }) => id));
+  oneOf(say, 'remoteId', rule.remoteId, remoteIds ?? []);
+  oneOf(say, 'siteId', rule.siteId, siteIds ?? []);
+  checkRemote(rule, say, known);
+  if (rule.untilMs !== undefined && rule.untilMs <= nowMs) say('untilMs', 'is over already');
   if (holdsSecret?.(JSON.stringify(rule))) say('', 'holds a secret of the configuration');
   if (isToxicRule(rule)) return;
   for (const key of ['step', 'verb', 'mode'] as const) oneOf(say, key, rule[key], ruleWords[key]);
-  const { phase, verb = '', effect } = rule;
-  const asks = phase === 'settle' || phase === 'poll' || listings.has(verb);
-  if (asks && !asking.has(effect.effect)) {
-    say('effect', `${effect.effect} has no meaning for a question: it has none of its answers`);
-  }
+  for (const { field, message } of senselessIn(rule)) say(field, message);
 };
 
 /** Throws INVALID_REQUEST. */
@@ -70,9 +74,9 @@ export const checkRules = (rules: readonly Rule[], known: Known): void => {
     names.add(rule.name);
     checkRule(rule, say, known);
   });
-  const toxics = rules.filter(isToxicRule).length;
-  if (rules.length > rulesMax || toxics > wireRulesMax) {
-    const message = `more than ${rulesMax} rules, or ${wireRulesMax} with a toxic`;
+  if (known.all.length > rulesMax || !known.fits) {
+    const toxics = `${wireRulesMax} with a toxic or ${wireBytesMax} bytes of these`;
+    const message = `with those that are there more than ${rulesMax}, or ${toxics}`;
     violations.push({ field: 'rules', message });
   }
   const [first] = violations;

@@ -75,14 +75,18 @@ export class Draws {
     return this.#carried.size;
   }
 
-  /** From now on these are drawn from, or nothing is. Counts of rules that stay are kept. */
+  /**
+   * From now on these are drawn from, or nothing is. Counts of rules that stay are kept; of one
+   * that another replaced under its name they are not.
+   */
   set(on: boolean, rules: readonly CallRule[], seed: number): void {
     this.#on = on && rules.length > 0;
+    const stay = new Set(rules);
+    const gone = this.#rules.filter((rule) => !stay.has(rule));
+    for (const { name } of gone) this.#counts.delete(name);
     this.#rules = rules;
     this.#seed = seed;
     this.#remembers = this.#on && rules.some(({ effect }) => effect.effect === 'stale-read');
-    const names = new Set(rules.map(({ name }) => name));
-    for (const name of [...this.#counts.keys()]) if (!names.has(name)) this.#counts.delete(name);
   }
 
   /** From now on nothing is drawn. */
@@ -134,9 +138,15 @@ export class Draws {
 
   /** Counts the rules that did something, by what came of a job; a dead thread cannot say. */
   heard({ injected, fault }: Came, carried: readonly Injection[]): void {
-    for (const rule of injected ?? []) this.#countsOf(rule).hits += 1;
+    for (const rule of injected ?? []) this.#hit(rule);
     if (fault?.code !== workerLostCode) return;
-    for (const { effect, rule } of carried) if (deadly.has(effect)) this.#countsOf(rule).hits += 1;
+    for (const { effect, rule } of carried) if (deadly.has(effect)) this.#hit(rule);
+  }
+
+  /** A rule that is gone by now is not counted any more. */
+  #hit(rule: string): void {
+    const counts = this.#counts.get(rule);
+    if (counts !== undefined) counts.hits += 1;
   }
 
   /** Where a workgroup stands now: at rest, nothing that it carries is under way any more. */

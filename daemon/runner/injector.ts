@@ -8,6 +8,7 @@ import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
 import type { PlacedRule } from '../gateway/wire.ts';
 import type { Pool, RemoteConfig } from '../workers/pool.ts';
+import { fitsTheWire } from '../workers/wire-board.ts';
 import type { Catalog } from './catalog.ts';
 import { checkRules } from './check-rules.ts';
 import type { Draws } from './draws.ts';
@@ -43,6 +44,12 @@ interface Switched {
   readonly untilMs?: number;
 }
 
+/** What a change leaves as it is stays away. */
+interface Changed {
+  readonly switched: Switched;
+  readonly rules: readonly Rule[];
+}
+
 interface InjectorParts {
   readonly catalog: Catalog;
   readonly clock: Clock;
@@ -51,6 +58,8 @@ interface InjectorParts {
   readonly log: RunLog;
   readonly remotes: readonly RemoteConfig[];
   readonly sites: readonly { readonly id: string }[];
+  /** This daemon among several. */
+  readonly lease?: { readonly memberId: string };
   /** Whether a text holds a secret of the configuration. */
   readonly holdsSecret?: (text: string) => boolean;
 }
@@ -88,49 +97,65 @@ export class Injector {
 
   /** At boot: what was on when the daemon ended is off, and the journal says so. */
   async restore(): Promise<void> {
-    const { catalog, clock } = this.#parts;
-    const { set } = catalog.state.injections;
+    const { catalog, clock, lease } = this.#parts;
+    const set = catalog.state.injections.sets.get(lease?.memberId ?? '');
     if (set?.on !== true || catalog.held) return;
     const reason = 'the daemon was started anew: injections do not outlive it';
     await catalog.append([{ ...set, at: clock.now(), on: false, requester: itself, reason }]);
   }
 
-  enable(requester: string, reason: string, seed: number, forMs: number): Promise<InjectionStatus> {
-    const atMs = this.#parts.clock.now();
-    const until = forMs === 0 ? {} : { untilMs: atMs + forMs };
-    const seeded = seed === 0 ? this.#switched.seed : seed;
-    return this.#change({ on: true, seed: seeded, atMs, requester, reason, ...until });
+  async enable(
+    requester: string,
+    reason: string,
+    seed: number,
+    forMs: number,
+  ): Promise<InjectionStatus> {
+    this.#expectNoSecret({ requester, reason });
+    return this.#change(requester, () => {
+      const atMs = this.#parts.clock.now();
+      const until = forMs === 0 ? {} : { untilMs: atMs + forMs };
+      const seeded = seed === 0 ? this.#switched.seed : seed;
+      return { switched: { on: true, seed: seeded, atMs, requester, reason, ...until } };
+    });
   }
 
   /** Resolves when nothing is modified any more. */
   async disable(requester: string, reason: string): Promise<InjectionStatus> {
-    const { seed } = this.#switched;
+    this.#expectNoSecret({ requester, reason });
     // From this moment on nothing is drawn, whatever becomes of the entry.
     this.#parts.draws.stop();
-    await this.#change({ on: false, seed, atMs: this.#parts.clock.now(), requester, reason });
+    await this.#change(requester, () => {
+      const { seed } = this.#switched;
+      return { switched: { on: false, seed, atMs: this.#parts.clock.now(), requester, reason } };
+    });
     await this.#parts.draws.idle();
     return this.status();
   }
 
-  /** Those that are there already under a name are replaced. */
+  /** Those that are there already under a name are replaced, and counted anew. */
   add(requester: string, rules: readonly Rule[]): Promise<InjectionStatus> {
-    checkRules(rules, this.#parts);
     const names = new Set(rules.map(({ name }) => name));
-    const kept = this.#rules.filter(({ name }) => !names.has(name));
-    return this.#change({ ...this.#switched, requester }, [...kept, ...rules]);
+    return this.#change(requester, () => {
+      const all = [...this.#rules.filter(({ name }) => !names.has(name)), ...rules];
+      const fits = fitsTheWire(all.filter(isToxicRule).map((rule) => this.#placed(rule)));
+      checkRules(rules, { ...this.#parts, nowMs: this.#parts.clock.now(), all, fits });
+      for (const name of names) this.#wireHits.delete(name);
+      return { rules: all };
+    });
   }
 
   /** Of no name: all. Throws RULE_NOT_FOUND. */
   remove(requester: string, names: readonly string[]): Promise<InjectionStatus> {
-    const known = new Set(this.#rules.map(({ name }) => name));
-    const unknown = names.find((name) => !known.has(name));
-    if (unknown !== undefined) {
-      const message = `no rule has the name "${unknown}"`;
-      throw new SiteswapError('RULE_NOT_FOUND', message, { subject: unknown });
-    }
-    const gone = new Set(names);
-    const kept = names.length === 0 ? [] : this.#rules.filter(({ name }) => !gone.has(name));
-    return this.#change({ ...this.#switched, requester }, kept);
+    return this.#change(requester, () => {
+      const known = new Set(this.#rules.map(({ name }) => name));
+      const unknown = names.find((name) => !known.has(name));
+      if (unknown !== undefined) {
+        const message = `no rule has the name "${unknown}"`;
+        throw new SiteswapError('RULE_NOT_FOUND', message, { subject: unknown });
+      }
+      const gone = new Set(names);
+      return { rules: names.length === 0 ? [] : this.#rules.filter(({ name }) => !gone.has(name)) };
+    });
   }
 
   status(): InjectionStatus {
@@ -148,6 +173,15 @@ export class Injector {
     this.#cancelExpiry();
   }
 
+  /** What is journaled of who and why. */
+  #expectNoSecret(said: Readonly<Record<string, string>>): void {
+    const field = Object.keys(said).find((key) => this.#parts.holdsSecret?.(said[key] ?? ''));
+    if (field === undefined) return;
+    const message = 'holds a secret of the configuration';
+    const violations = [{ field, message }];
+    throw new SiteswapError('INVALID_REQUEST', `${field} ${message}`, { violations });
+  }
+
   #statusOf(rule: Rule, wire: ReadonlyMap<string, number>): InjectionRuleStatus {
     const { name } = rule;
     if (isToxicRule(rule)) {
@@ -160,11 +194,15 @@ export class Injector {
     return { name, ...counts, note: noteOf(matched, drawn, hits) };
   }
 
-  #change(switched: Switched, rules: readonly Rule[] = this.#rules): Promise<InjectionStatus> {
-    const { catalog, clock, log } = this.#parts;
+  /** One after the other, each from what the one before it left. */
+  #change(requester: string, to: () => Partial<Changed>): Promise<InjectionStatus> {
+    const { catalog, clock, lease, log } = this.#parts;
     return this.#lines.run('injections', async () => {
+      const { switched = this.#switched, rules = this.#rules } = to();
       const { atMs: _, ...said } = switched;
-      const entry = { type: 'injections-set', at: clock.now(), ...said, rules } as const;
+      const by = lease === undefined ? {} : { member: lease.memberId };
+      const at = clock.now();
+      const entry = { type: 'injections-set', at, ...by, ...said, requester, rules } as const;
       if (switched.on) {
         catalog.expectNotHeld();
         await catalog.append([entry]);
@@ -173,7 +211,7 @@ export class Injector {
       this.#switched = switched;
       await this.#apply();
       if (!switched.on && !catalog.held) await catalog.append([entry]);
-      log.injections(switched.on, switched.requester, switched.reason, rules.length);
+      log.injections(switched.on, requester, switched.reason, rules.length);
       return this.status();
     });
   }

@@ -170,8 +170,8 @@ function* factsOf(state: SystemState, at: number): Iterable<Facts> {
   yield ({ recoveries }) => [{ type: 'recoveries-kept', at, recoveries: [...recoveries.values()] }];
   yield ({ moves }) => (moves.size === 0 ? [] : [statedMoves(moves, at)]);
   yield ({ claims }) => (claims.size === 0 ? [] : [statedClaims(claims, at)]);
-  yield ({ injections: { set, intervals } }) =>
-    set === undefined ? [] : [{ type: 'injections-kept', at, set, intervals }];
+  yield ({ injections: { sets, intervals } }) =>
+    sets.size === 0 ? [] : [{ type: 'injections-kept', at, sets: [...sets.values()], intervals }];
   yield ({ sources }) => [...bookEntries(sources, at)];
 }
 

@@ -6,7 +6,14 @@ import type { PlacedRule } from '../gateway/wire.ts';
 
 /** Rules at once, and the bytes that they may take as text: a rehearsal has a handful. */
 export const wireRulesMax = 64;
-const textBytesMax = 64 * 1024;
+export const wireBytesMax = 64 * 1024;
+
+const textOf = (rules: readonly PlacedRule[]): Buffer | undefined => {
+  const text = Buffer.from(JSON.stringify(rules));
+  return text.length > wireBytesMax || rules.length > wireRulesMax ? undefined : text;
+};
+
+export const fitsTheWire = (rules: readonly PlacedRule[]): boolean => textOf(rules) !== undefined;
 
 /** Odd while it is being written; `taken` counts threads that have read a version. */
 const head = { version: 0, length: 1, taken: 2, hits: 3 } as const;
@@ -19,16 +26,16 @@ export class WireBoard {
 
   constructor(buffer?: SharedArrayBuffer) {
     const headBytes = headCells * Int32Array.BYTES_PER_ELEMENT;
-    this.buffer = buffer ?? new SharedArrayBuffer(headBytes + textBytesMax);
+    this.buffer = buffer ?? new SharedArrayBuffer(headBytes + wireBytesMax);
     this.#cells = new Int32Array(this.buffer, 0, headCells);
     this.#text = new Uint8Array(this.buffer, headBytes);
   }
 
   /** Writes what is on from now on; answers its version. Throws RangeError when it is too much. */
   write(rules: readonly PlacedRule[]): number {
-    const text = Buffer.from(JSON.stringify(rules));
-    if (text.length > textBytesMax || rules.length > wireRulesMax) {
-      throw new RangeError(`at most ${wireRulesMax} wire rules of ${textBytesMax} bytes in all`);
+    const text = textOf(rules);
+    if (text === undefined) {
+      throw new RangeError(`at most ${wireRulesMax} wire rules of ${wireBytesMax} bytes in all`);
     }
     Atomics.add(this.#cells, head.version, 1);
     this.#text.set(text);

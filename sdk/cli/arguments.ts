@@ -3,11 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { InvalidArgumentError, Option } from 'commander';
 import { Mode, type Policy } from '../../proto/gen/siteswap/v1/common.ts';
-import { parseScenario } from '../scenario/file.ts';
+import { parseScenario, scenarioPathOf } from '../scenario/file.ts';
 import type { Scenario } from '../scenario/schema.ts';
 import { formatProblems, type Parsed, type ParseResult, parseYaml } from '../yaml/index.ts';
 import { type EnumObject, fromWord, wordsOf } from './enums.ts';
 import { usageError } from './exit.ts';
+import type { Written } from './file-lines.ts';
 import { policiesMessage, policyMessage } from './plan/file.ts';
 import {
   actionOfText,
@@ -31,11 +32,17 @@ export const modeOption = (): Option =>
     .makeOptionMandatory();
 
 /** A whole number in an option. */
-export const wholeNumber = (text: string): number => {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new InvalidArgumentError('It must be a whole number of at least 0.');
-};
+export const wholeNumber = (text: string): number => numberTo(Number.MAX_SAFE_INTEGER)(text);
+
+/** A whole number in an option that has an upper bound. */
+export const numberTo =
+  (max: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (Number.isSafeInteger(value) && value >= 0 && value <= max) return value;
+    const bound = max === Number.MAX_SAFE_INTEGER ? 'of at least 0' : `from 0 to ${max}`;
+    throw new InvalidArgumentError(`It must be a whole number ${bound}.`);
+  };
 
 /** A file's text; `-` is standard input. */
 const read = async (file: string): Promise<string> => {
@@ -59,6 +66,14 @@ export const readScenario = async (file: string): Promise<Parsed<Scenario>> => {
   const lines = formatProblems(parsed.problems).split('\n');
   throw usageError(`${file} is not a scenario`, 'Correct the places named above.', lines);
 };
+
+/** For what a daemon finds in its rules. */
+export const writtenIn = (file: string, { locate }: Parsed<Scenario>): Written => ({
+  file,
+  locate,
+  pathOf: scenarioPathOf,
+  holds: (field) => field.startsWith('rules'),
+});
 
 const readPolicies = async (file: string): Promise<Record<string, Policy>> => {
   const parsed = parseYaml(await read(file), policiesSchema, { file });

@@ -9,6 +9,8 @@ export interface Written {
   readonly file: string;
   readonly locate: (path: string) => Position;
   readonly pathOf: (field: string) => string;
+  /** Whether a violation is of what the file says; absent: each is. */
+  readonly holds?: (field: string) => boolean;
 }
 
 export const atLines = ({ file, locate, pathOf }: Written, found: readonly Violation[]): string[] =>
@@ -25,6 +27,8 @@ export const withLines = async <T>(written: Written, call: Promise<T>): Promise<
     return await call;
   } catch (error) {
     if (!(error instanceof CallError) || error.violations.length === 0) throw error;
+    const { holds = () => true } = written;
+    if (!error.violations.every(({ field }) => holds(field))) throw error;
     throw usageError(error.message, error.hint, atLines(written, error.violations));
   }
 };

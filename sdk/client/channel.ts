@@ -96,6 +96,21 @@ const expectAddress = (address: string): void => {
   );
 };
 
+/** A call carries it in a header, which takes no other; and would tell it in refusing. */
+const expectToken = (token: string | undefined): void => {
+  if (token === undefined || /^[!-~]([ -~]*[!-~])?$/.test(token)) return;
+  throw new CallError(
+    'INVALID_ARGUMENT',
+    'the token of "injector" has characters that a call cannot carry',
+    ErrorDetail.fromPartial({
+      reason: 'INVALID_REQUEST',
+      owner: FaultOwner.ENGINE,
+      subject: 'injectorToken',
+      hint: 'Use letters, digits and signs of ASCII alone, without a blank at an end.',
+    }),
+  );
+};
+
 /** How a channel is opened. */
 interface ChannelOptions {
   /** For unary calls that name none. */
@@ -117,6 +132,7 @@ export const openChannel = (address: string, given: ChannelOptions = {}): Channe
     injecting = head.get('siteswap-injections')[0] === 'on';
   };
   expectAddress(address);
+  expectToken(injectorToken);
   const client = new Client(address, credentials.createInsecure(), {
     'grpc.max_receive_message_length': messageBytesMax,
     'grpc.initial_reconnect_backoff_ms': reconnectDelayMsMin,

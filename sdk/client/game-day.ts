@@ -2,7 +2,13 @@
  * A game day: a test run under a scenario of injections, cleaned up after, and what it showed. Made
  * of the calls that every client has.
  */
-import { type FaultKind, Mode, PolicyActionType } from '../../proto/gen/siteswap/v1/common.ts';
+import {
+  type FaultKind,
+  FaultOwner,
+  Mode,
+  PolicyActionType,
+} from '../../proto/gen/siteswap/v1/common.ts';
+import { ErrorDetail } from '../../proto/gen/siteswap/v1/error.ts';
 import type {
   DeepPartial,
   InjectionRule,
@@ -16,6 +22,7 @@ import {
   RunStatus,
 } from '../../proto/gen/siteswap/v1/run.ts';
 import type { SiteswapClient } from './connect.ts';
+import { CallError } from './errors.ts';
 
 export interface GameDayRequest {
   readonly planId: string;
@@ -95,6 +102,25 @@ const waitFor = async (client: SiteswapClient, runId: string, request: GameDayRe
   return client.waitForRun(runId, { deadlineMs, ...(signal && { signal }) });
 };
 
+/** What somebody else fails on purpose would be drawn too, and be off at the end. */
+const expectNobodyElse = async ({ injections }: SiteswapClient): Promise<void> => {
+  const { on, rules, requester } = await injections.status();
+  if (!on && rules.length === 0) return;
+  const message = on
+    ? `injections are on already, by ${requester}: a game day has its own`
+    : 'there are rules of injections already: a game day has its own';
+  throw new CallError(
+    'FAILED_PRECONDITION',
+    message,
+    ErrorDetail.fromPartial({
+      reason: 'INJECTIONS_IN_USE',
+      owner: FaultOwner.ENGINE,
+      subject: 'injections',
+      hint: 'Look at the status; keep the rules by an export, switch off, remove them.',
+    }),
+  );
+};
+
 /** Takes the test away again, whatever it came to. */
 const cleanUp = async (client: SiteswapClient, run: Run, request: GameDayRequest): Promise<Run> => {
   const { planId, requester } = request;
@@ -109,7 +135,8 @@ const cleanUp = async (client: SiteswapClient, run: Run, request: GameDayRequest
 
 /**
  * Plays it: rules on, a test, rules off, the cleanup. Whatever goes wrong, injections are off and
- * the rules are gone when it ends; the first error is thrown.
+ * the rules are gone when it ends; the first error is thrown. Where injections are on, or rules are
+ * there, it does not begin: FAILED_PRECONDITION, INJECTIONS_IN_USE.
  *
  * @example
  * ```ts
@@ -130,12 +157,13 @@ export const playGameDay = async (
   request: GameDayRequest,
 ): Promise<GameDay> => {
   const { planId, name, seed, requester, deadlineMs } = request;
+  await expectNobodyElse(client);
   const baseline = await baselineOf(client, planId);
   const names = request.rules.map((rule) => rule.name ?? '');
   let rules: readonly InjectionRuleStatus[] = [];
   let run: Run;
+  await client.injections.add({ requester, rules: [...request.rules] });
   try {
-    await client.injections.add({ requester, rules: [...request.rules] });
     const reason = `game day of plan ${planId}: ${name}`;
     await client.injections.enable({ requester, reason, seed, forMs: deadlineMs });
     request.signal?.throwIfAborted();

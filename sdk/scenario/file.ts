@@ -4,7 +4,6 @@ import { type ParseResult, parseYaml } from '../yaml/index.ts';
 import { type Scenario, scenarioSchema } from './schema.ts';
 import { formOf } from './translate.ts';
 
-/** More fields than these are left for others to read, such as what a test expects. */
 export const parseScenario = (text: string, file: string): ParseResult<Scenario> =>
   parseYaml(text, scenarioSchema, { file });
 

@@ -64,7 +64,7 @@ export interface Scope {
   readonly workgroup?: string;
   readonly direction?: 'run' | 'undo';
   readonly attempt?: number;
-  /** Absent: `before`, `run` and `undo`. */
+  /** Absent: `run` and `undo`; with a verb `before` too. */
   readonly phase?: Phase;
   /** Absent: the first call of the phase, whatever its verb. */
   readonly verb?: string;

@@ -11,9 +11,15 @@ import {
   type ToxicRule,
 } from './rule.ts';
 
-/** Rules and targets at once: a rehearsal has a handful. */
-export const rulesMax = 256;
+/** Rules and targets at once: a rehearsal has a handful, a replay of a large run some thousands. */
+export const rulesMax = 4_096;
 const targetsMax = 1_000;
+
+/** As the contract carries it. */
+export const seedMax = 2 ** 32 - 1;
+
+/** Longest time for which injections are on: a year. Who wants more says that it has no end. */
+export const onMinutesMax = 366 * 24 * 60;
 
 /** A longer delay is a hang. */
 const delayMsMax = 3_600_000;
@@ -105,7 +111,7 @@ export const callRuleSchema = z
     phase: z.enum(phases).optional(),
     verb: text.optional(),
     call: z.int().min(1).optional(),
-    targets: z.array(text).max(targetsMax).optional(),
+    targets: z.array(text).min(1).max(targetsMax).optional(),
     nth: z.int().min(1).optional(),
     probability: z.number().min(0).max(1).optional(),
     budget: z.int().min(1).optional(),
@@ -147,13 +153,11 @@ export interface Scenario {
   readonly rules: readonly Rule[];
 }
 
-export const scenarioSchema = z.looseObject({
+export const scenarioSchema = z.strictObject({
   name: id,
   about: z.string().default(''),
-  seed: z
-    .int()
-    .min(0)
-    .max(2 ** 32 - 1)
-    .default(1),
+  seed: z.int().min(0).max(seedMax).default(1),
   rules: z.array(ruleSchema).min(1).max(rulesMax),
+  // What a test expects of it stands beside it, and is read by nobody else.
+  expect: z.unknown().optional(),
 });

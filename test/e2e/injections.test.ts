@@ -118,6 +118,80 @@ test.serial(
   },
 );
 
+test.serial('cli: gameday with rules that cannot be → at their lines, nothing begun', async (t) => {
+  const { type, write, engine } = await cliOnLab(t);
+  await type('plan', 'apply', await write('shop.yaml', plan));
+  await withToken(injectorToken, async () => {
+    const file = await write(
+      'day.yaml',
+      'name: x\nrules:\n  - name: a\n    remote: lab-c\n    step: mout\n    effect: { effect: hang }\n',
+    );
+    const { exit, err } = await type('gameday', 'shop', '--scenario', file);
+    t.is(exit, 2);
+    t.regex(err, /day\.yaml:4:13: rules\[0\]\.remote: there is no "lab-c"/);
+    t.regex(err, /day\.yaml:5:11: rules\[0\]\.step: there is no "mout": did you mean "mount"/);
+    // What the plan lacks is no matter of the scenario's lines.
+    const good = await write(
+      'good.yaml',
+      'name: x\nrules: [{ name: a, effect: { effect: hang } }]',
+    );
+    const nowhere = await type('gameday', 'shap', '--scenario', good);
+    t.is(nowhere.exit, 3);
+    t.notRegex(nowhere.err, /good\.yaml/);
+    t.false(engine.injections.on);
+    t.deepEqual(engine.injections.rules(), []);
+    t.deepEqual(engine.listRuns({ openOnly: false }), []);
+  });
+});
+
+test.serial('cli: gameday where injections are on, or rules are there → refused', async (t) => {
+  const { type, write, engine } = await cliOnLab(t);
+  await type('plan', 'apply', await write('shop.yaml', plan));
+  await withToken(injectorToken, async () => {
+    const file = await write(
+      'hang.yaml',
+      'name: x\nrules: [{ name: a, effect: { effect: hang } }]',
+    );
+    await type('inject', 'add', file);
+    const ruled = await type('gameday', 'shop', '--scenario', file);
+    t.is(ruled.exit, 5);
+    t.regex(ruled.err, /INJECTIONS_IN_USE/);
+    await type('inject', 'remove', '--all');
+    await type('inject', 'on', '--reason', 'mine');
+    const on = await type('gameday', 'shop', '--scenario', file);
+    t.regex(on.err, /are on already, by ann/);
+    t.true(engine.injections.on);
+    t.deepEqual(engine.listRuns({ openOnly: false }), []);
+  });
+});
+
+test.serial('cli: a token that no call can carry → exit 2, and it is not told', async (t) => {
+  const { type } = await cliOnLab(t);
+  for (const token of ['hush\nhush-hush-hush', 'hüsch-hush-hush-hush']) {
+    const { exit, out, err } = await withToken(token, () => type('inject', 'status'));
+    t.is(exit, 2);
+    t.notRegex(out + err, /hush/);
+    t.regex(err, /characters that a call cannot carry/);
+  }
+});
+
+test.serial(
+  'cli: who adds a rule is not who switched on; a seed is told where it counts',
+  async (t) => {
+    const { type, write } = await cliOnLab(t);
+    await withToken(injectorToken, async () => {
+      await type('inject', 'on', '--reason', 'mine');
+      const rule = '{ name: a, probability: 0.5, effect: { effect: hang } }';
+      const file = await write('half.yaml', `name: x\nseed: 7\nrules: [${rule}]`);
+      const added = await type('inject', 'add', file, '--as', 'bob');
+      t.regex(added.out, /ARE ON by ann \(mine\)/);
+      t.regex(added.err, /inject on --seed 7/);
+      t.is((await type('inject', 'on', '--reason', 'x', '--seed', '4294967296')).exit, 2);
+      t.is((await type('inject', 'on', '--reason', 'x', '--minutes', '999999999')).exit, 2);
+    });
+  },
+);
+
 test.serial('cli: a scenario with mistakes → every one at its line', async (t) => {
   const { type, write } = await cliOnLab(t);
   const file = await write(

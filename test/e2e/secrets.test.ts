@@ -80,6 +80,13 @@ const injectionsSaid = async (address: string): Promise<unknown[]> => {
     );
     said.push(await refused);
   }
+  for (const reason of [canaries.env, injectorToken]) {
+    const refused = injections.enable({ requester: 'ann', reason }).then(
+      () => 'taken',
+      (error: Error) => ({ ...error, message: error.message }),
+    );
+    said.push(await refused);
+  }
   const slow = ruleMessage({ name: 'slow', effect: { effect: 'delay', delayMs: 1 } });
   await injections.add({ requester: 'ann', rules: [slow] });
   await injections.enable({ requester: 'ann', reason: 'a test' });
@@ -156,7 +163,7 @@ test('canaries of plugins are nowhere: answers, errors, CLI, log, journal, state
   process.env.SITESWAP_INJECTOR_TOKEN = injectorToken;
   const injected = await injectionsSaid(daemon.address);
   delete process.env.SITESWAP_INJECTOR_TOKEN;
-  for (const refused of injected.slice(0, 4)) t.like(refused, { reason: 'INVALID_REQUEST' });
+  for (const refused of injected.slice(0, 6)) t.like(refused, { reason: 'INVALID_REQUEST' });
 
   const lines: string[] = [];
   for (const args of [['devices'], ['arrays'], ['plugins'], ['runs'], ['runs', '--json']]) {

@@ -80,7 +80,7 @@ test.serial('front: devices come as a stream, and what does not exist is told', 
   const watched = await t.throwsAsync(watchAt(front, 'none'));
   t.is((watched as CallError).reason, 'RUN_NOT_FOUND');
   const local = await t.throwsAsync(front.client.injections.status());
-  t.is((local as CallError).reason, 'METHOD_UNKNOWN');
+  t.is((local as CallError).reason, 'INJECTIONS_PER_MEMBER');
 });
 
 test.serial('front: devices are watched as long as somebody waits, and no longer', async (t) => {

@@ -207,6 +207,7 @@ test('config: an injection for what does not exist → refused at its line, did 
     verb: failovr
     effect: { effect: hang }
   - { name: b, site: wset, mode: plannd, effect: { effect: hang } }
+  - { name: c, step: mount, verb: powerOn, effect: { effect: hang } }
 `),
     { instanceOf: ConfigError },
   );
@@ -217,6 +218,7 @@ test('config: an injection for what does not exist → refused at its line, did 
     [3, 'injections[0].verb', 'failover'],
     [5, 'injections[1].site', undefined],
     [5, 'injections[1].mode', 'planned'],
+    [6, 'injections[2].verb', undefined],
   ]);
 });
 

@@ -1,5 +1,6 @@
 import test from 'ava';
 import type { Entry, TaskStarted } from '../../daemon/core/entries.ts';
+import { foldInjections, type InjectionBook } from '../../daemon/core/injection-book.ts';
 import type { Mode } from '../../daemon/core/plan.ts';
 import type { CallRule, Rule } from '../../sdk/scenario/rule.ts';
 import { planFor, type Rig, rig, untilRest } from '../_support/engine-on-lab.ts';
@@ -156,6 +157,46 @@ test('after a restart it is off, and the journal says why', async (t) => {
   t.like(last.at(-1), { type: 'injections-set', on: false, requester: 'siteswap' });
 });
 
+test('of two daemons each has its own: what one says of itself ends nothing of the other', (t) => {
+  const book: InjectionBook = { sets: new Map(), intervals: [] };
+  const rule: Rule = {
+    name: 'cut',
+    stream: 'downstream',
+    toxicity: 1,
+    toxic: { toxic: 'down' },
+  };
+  const said = {
+    type: 'injections-set',
+    seed: 1,
+    requester: 'x',
+    reason: '',
+    rules: [rule],
+  } as const;
+  foldInjections(book, { ...said, member: 'one', at: 10, on: true });
+  foldInjections(book, { ...said, member: 'two', at: 20, on: true });
+  foldInjections(book, { ...said, member: 'two', at: 30, on: false });
+  const [one, two] = book.intervals;
+  t.like(one, { member: 'one', fromMs: 10 });
+  t.is(one?.toMs, undefined);
+  t.like(two, { member: 'two', fromMs: 20, toMs: 30 });
+  t.deepEqual(
+    [...book.sets].map(([member, { on }]) => [member, on]),
+    [
+      ['one', true],
+      ['two', false],
+    ],
+  );
+  const again: InjectionBook = { sets: new Map(), intervals: [] };
+  const { intervals } = book;
+  foldInjections(again, {
+    type: 'injections-kept',
+    at: 40,
+    sets: [...book.sets.values()],
+    intervals,
+  });
+  t.deepEqual(again, book);
+});
+
 test('its time is over → off by itself; a rule past its end is gone', async (t) => {
   const made = await ready();
   const short = { ...often, untilMs: Date.now() + 30 };
@@ -168,6 +209,49 @@ test('its time is over → off by itself; a rule past its end is gone', async (t
   );
   while (made.engine.injections.on) await new Promise((go) => setTimeout(go, 5));
   t.is(made.engine.injections.status().reason, 'its time was over');
+});
+
+test('a rule added anew under its name → counted anew: its nth comes again', async (t) => {
+  const made = await ready();
+  const rule: CallRule = { ...often, probability: 1, nth: 1 };
+  await on(made, [rule]);
+  await run(made, 'test');
+  const statusOf = () => made.engine.injections.status().rules[0];
+  t.like(statusOf(), { drawn: 1, hits: 1 });
+  await made.engine.injections.add('tester', [{ ...rule }]);
+  t.like(statusOf(), { matched: 0, drawn: 0, hits: 0 });
+  await run(made, 'cleanup');
+  await run(made, 'test');
+  t.like(statusOf(), { drawn: 1, hits: 1 });
+});
+
+test('rules added at the same moment → all of them are there', async (t) => {
+  const made = await ready();
+  const names = ['a', 'b', 'c'];
+  await Promise.all(
+    names.map((name) => made.engine.injections.add('tester', [{ ...often, name }])),
+  );
+  t.deepEqual(
+    made.engine.injections.rules().map(({ name }) => name),
+    names,
+  );
+});
+
+test('a rule that names no verb → the change, not the look ahead of it', async (t) => {
+  const made = await ready();
+  const lost: CallRule = {
+    name: 'lost',
+    step: 'promote-target',
+    attempt: 1,
+    effect: { effect: 'error', after: true, fault: { ...busy, kind: 'timeout' } },
+  };
+  await on(made, [lost]);
+  const runId = await run(made);
+  t.is((await made.engine.getRun(runId, 'full')).result, 'succeeded');
+  const entries = await entriesOf(made, runId);
+  const settled = entries.filter(({ type }) => type === 'task-settled');
+  t.true(settled.length > 0, 'the array was asked what became of the promote');
+  t.true(settled.every((entry) => entry.type === 'task-settled' && entry.done !== ''));
 });
 
 test('wrong rules → every problem at once, and nothing is taken', async (t) => {

@@ -12,11 +12,13 @@ import {
   RunResult,
   RunStatus,
 } from '../../client/index.ts';
+import { onMinutesMax } from '../../scenario/schema.ts';
 import { ruleMessage } from '../../scenario/translate.ts';
-import { readScenario, wholeNumber } from '../arguments.ts';
+import { numberTo, readScenario, writtenIn } from '../arguments.ts';
 import type { Cli } from '../cli.ts';
 import { wordOf } from '../enums.ts';
 import { exits } from '../exit.ts';
+import { withLines } from '../file-lines.ts';
 import { follow } from '../follow.ts';
 import { table } from '../terminal.ts';
 import { isDone } from '../views/report.ts';
@@ -92,13 +94,14 @@ const isEnd = (error: unknown): boolean =>
     : error instanceof Error && error.name === 'AbortError';
 
 const play = async (cli: Cli, planId: string, options: Options): Promise<void> => {
-  const { rules, seed, name } = (await readScenario(options.scenario)).value;
+  const scenario = await readScenario(options.scenario);
+  const { rules, seed, name } = scenario.value;
   const stop = new AbortController();
   const onStop = () => stop.abort();
   const runIds: string[] = [];
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onStop);
   try {
-    const day = await playGameDay(cli.client, {
+    const playing = playGameDay(cli.client, {
       planId,
       name,
       seed,
@@ -111,6 +114,7 @@ const play = async (cli: Cli, planId: string, options: Options): Promise<void> =
         if (!cli.json) await follow(cli, runId, 0, stop.signal);
       },
     });
+    const day = await withLines(writtenIn(options.scenario, scenario), playing);
     cli.answer(day, () => gameDayText(day, cli));
     if (!endedWell(day.run) || !endedWell(day.cleanup)) cli.exitCode = exits.notWell;
   } catch (error) {
@@ -135,7 +139,7 @@ export const addGameDay = (program: Command, cli: Cli): void => {
     )
     .argument('<plan>', 'its id')
     .requiredOption('--scenario <file>', 'YAML; - is standard input')
-    .option('--minutes <number>', 'how long it may take', wholeNumber, 60)
+    .option('--minutes <number>', 'how long it may take', numberTo(onMinutesMax), 60)
     .addHelpText('after', '\nExamples:\n  siteswap gameday billing --scenario lost-reply.yaml')
     .action((planId: string, options: Options) => play(cli, planId, options));
 };

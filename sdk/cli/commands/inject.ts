@@ -2,9 +2,11 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { InjectionRule, InjectionStatus } from '../../../proto/gen/siteswap/v1/injection.ts';
-import { scenarioPathOf, writeScenario } from '../../scenario/file.ts';
+import { writeScenario } from '../../scenario/file.ts';
+import { isToxicRule, type Rule } from '../../scenario/rule.ts';
+import { onMinutesMax, seedMax } from '../../scenario/schema.ts';
 import { ruleFrom, ruleMessage } from '../../scenario/translate.ts';
-import { readScenario, wholeNumber } from '../arguments.ts';
+import { numberTo, readScenario, wholeNumber, writtenIn } from '../arguments.ts';
 import type { Cli } from '../cli.ts';
 import { usageError } from '../exit.ts';
 import { withLines } from '../file-lines.ts';
@@ -41,6 +43,12 @@ export const statusText = (status: InjectionStatus, cli: Cli): string => {
   ].join('\n');
 };
 
+/** A seed matters to it. */
+const isByChance = (rule: Rule): boolean =>
+  isToxicRule(rule) ||
+  rule.probability !== undefined ||
+  (rule.effect.effect === 'delay' && rule.effect.jitterMs !== undefined);
+
 /** Rules of the daemon as a scenario file. */
 const yamlOf = (name: string, about: string, seed: number, rules: readonly InjectionRule[]) =>
   writeScenario({
@@ -73,8 +81,13 @@ const addSwitches = (inject: Command, cli: Cli): void => {
     .summary('let rules be drawn from')
     .description('Switches injections on. Calls fail on purpose from then on.')
     .requiredOption('--reason <text>', 'why; journaled')
-    .option('--seed <number>', 'of every draw by chance', wholeNumber, 0)
-    .option('--minutes <number>', 'off by itself after so long; 0: not by itself', wholeNumber, 0)
+    .option('--seed <number>', 'of every draw by chance; 0: as it is', numberTo(seedMax), 0)
+    .option(
+      '--minutes <number>',
+      'off by itself after so long; 0: not by itself',
+      numberTo(onMinutesMax),
+      0,
+    )
     .addHelpText('after', '\nExamples:\n  siteswap inject on --reason "game day" --minutes 60')
     .action(async ({ reason, seed, minutes }) => {
       const request = { requester: cli.requester, reason, seed, forMs: minutes * 60_000 };
@@ -96,6 +109,17 @@ const addSwitches = (inject: Command, cli: Cli): void => {
     });
 };
 
+const addFrom = async (cli: Cli, file: string): Promise<void> => {
+  const scenario = await readScenario(file);
+  const { seed, rules } = scenario.value;
+  const request = { requester: cli.requester, rules: rules.map(ruleMessage) };
+  const adding = cli.client.injections.add(request);
+  const status = await withLines(writtenIn(file, scenario), adding);
+  answer(cli, status);
+  if (status.seed === seed || !rules.some(isByChance)) return;
+  cli.terminal.note(`it draws by chance, with its seed: siteswap inject on --seed ${seed}`);
+};
+
 const addRules = (inject: Command, cli: Cli): void => {
   inject
     .command('add')
@@ -103,12 +127,7 @@ const addRules = (inject: Command, cli: Cli): void => {
     .description('Adds the rules of a scenario file. Those with a known name replace it.')
     .argument('<file>', 'YAML; - is standard input')
     .addHelpText('after', '\nExamples:\n  siteswap inject add lost-reply.yaml')
-    .action(async (file: string) => {
-      const { value, locate } = await readScenario(file);
-      const request = { requester: cli.requester, rules: value.rules.map(ruleMessage) };
-      const written = { file, locate, pathOf: scenarioPathOf };
-      answer(cli, await withLines(written, cli.client.injections.add(request)));
-    });
+    .action((file: string) => addFrom(cli, file));
   inject
     .command('remove')
     .summary('take rules away')

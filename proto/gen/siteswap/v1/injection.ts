@@ -383,7 +383,7 @@ export function wireStreamToNumber(object: WireStream): number {
 
 /** Which calls of a task. */
 export const InjectionPhase = {
-  /** UNSPECIFIED - Those that change: before, run and undo. */
+  /** UNSPECIFIED - Those that change: run and undo; with a verb, before too. */
   UNSPECIFIED: "INJECTION_PHASE_UNSPECIFIED",
   /** BEFORE - What is asked ahead of a change. */
   BEFORE: "INJECTION_PHASE_BEFORE",
