@@ -26,7 +26,15 @@ export const siteService = (engine: Engine, calls: Calls): Service =>
     declareLost: async (request, { requestId }) => {
       check(request);
       const { siteId, requester, reason } = request;
-      return { site: siteTo(await engine.declareLost(siteId, requester, reason, requestId)) };
+      const warnings = await engine.lossWarnings(siteId, false);
+      const site = siteTo(await engine.declareLost(siteId, requester, reason, requestId));
+      return { site, warnings: [...warnings] };
+    },
+    checkLoss: async ({ siteId }) => {
+      const problems = new Problems();
+      problems.text('siteId', siteId);
+      problems.end(siteId);
+      return { warnings: [...(await engine.lossWarnings(siteId, true))] };
     },
     declareReachable: async (request, { requestId }) => {
       check(request);

@@ -18,6 +18,7 @@ import { Injector } from './injector.ts';
 import { resolveAt } from './instances.ts';
 import { licensedPool } from './licensed.ts';
 import type { RunLog } from './log.ts';
+import { Losses } from './losses.ts';
 import { Membership } from './membership.ts';
 import { Migrations } from './migrations.ts';
 import { Plans } from './plans.ts';
@@ -115,6 +116,7 @@ const assemble = async (given: EngineParts) => {
   const runs: Runs = new Runs({ ...parts, catalog, ended, keeper });
   const scout = new Scout({ ...parts, catalog });
   const sites = new Sites({ ...parts, catalog, runs });
+  const losses = new Losses({ ...parts, sites, scout });
   const recoveries = new Recoveries({ catalog, scout });
   const steering = new Steering({ ...parts, catalog, runs });
   const starts = new Starts({ ...parts, catalog, runs, scout, steering, recoveries });
@@ -124,7 +126,7 @@ const assemble = async (given: EngineParts) => {
   const injections = new Injector({ ...parts, catalog });
   const plans = new Plans({ ...parts, catalog, runs, starts, siteIds });
   const membership = membershipOf(given, { ...parts, catalog, runs, sites });
-  const questions = { injections, membership, migrations, recoveries, repairs };
+  const questions = { injections, losses, membership, migrations, recoveries, repairs };
   return { ...parts, ...questions, catalog, keeper, runs, scout, sites, starts, steering, plans };
 };
 
@@ -238,6 +240,7 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
     watchRun: (runId, cursor, signal) => runs.watch(runId, cursor, signal),
 
     listSites: () => sites.list(),
+    lossWarnings: (siteId, asks) => parts.losses.warnings(siteId, asks),
     declareLost: (...asked) => sites.declare('site-lost', ...asked),
     declareReachable: (...asked) => sites.declare('site-reachable', ...asked),
 

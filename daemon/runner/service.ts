@@ -252,6 +252,8 @@ export interface Engine {
     reason: string,
     requestId?: string,
   ): Promise<SiteState>;
+  /** What speaks against a loss; `asks`: arrays there are asked, briefly. Throws SITE_NOT_FOUND. */
+  lossWarnings(siteId: string, asks: boolean): Promise<readonly Violation[]>;
   declareReachable(
     siteId: string,
     requester: string,

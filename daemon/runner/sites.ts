@@ -1,12 +1,12 @@
 /** Sites, and the act of declaring one lost: explicit, durable, global to all runs. */
 import type { Clock } from '../core/clock.ts';
-import { SiteswapError } from '../core/errors.ts';
 import type { SystemEntry } from '../core/system.ts';
 import type { SiteDeclared } from '../core/system-entries.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { Agent } from './agent.ts';
 import { type Catalog, markOf } from './catalog.ts';
 import { RunElsewhere } from './elsewhere.ts';
+import { siteNotFound } from './losses.ts';
 import type { Runs } from './runs.ts';
 import type { SiteState } from './service.ts';
 
@@ -65,11 +65,7 @@ export class Sites {
     requestId?: string,
   ): Promise<SiteState> {
     const site = this.#parts.sites.find(({ id }) => id === siteId);
-    if (site === undefined) {
-      const known = this.#parts.sites.map(({ id }) => id).join(', ');
-      const message = `there is no site "${siteId}": the configuration has ${known}`;
-      throw new SiteswapError('SITE_NOT_FOUND', message, { subject: siteId });
-    }
+    if (site === undefined) throw siteNotFound(siteId, this.#parts.sites);
     const lost = what === 'site-lost';
     const { catalog } = this.#parts;
     if (catalog.state.lostSites.has(siteId) === lost) return this.#stateOf(site);

@@ -250,6 +250,11 @@ export const methods: Readonly<Record<string, Method>> = {
     namesRun: false,
     streams: false,
   },
+  '/siteswap.v1.SiteService/CheckLoss': {
+    kind: 'monitoring',
+    namesRun: false,
+    streams: false,
+  },
   '/siteswap.v1.SiteService/DeclareReachable': {
     kind: 'changing',
     namesRun: false,

@@ -2,6 +2,7 @@
  * What the commands write to. One small object, so that tests read what a person would see, and so
  * that colours appear only where the stream is a terminal and NO_COLOR is not set.
  */
+import { createInterface } from 'node:readline';
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
 
@@ -29,6 +30,8 @@ export interface Terminal {
   print(text: string): void;
   /** To standard error: news beside the answer. */
   note(text: string): void;
+  /** Asks whoever sits there for a line; absent where nobody does. */
+  readonly ask?: (question: string) => Promise<string>;
   tone(tone: Tone, text: string): string;
 }
 
@@ -37,7 +40,14 @@ const widthDefault = 120;
 
 /** A terminal over this process's streams. */
 export const processTerminal = (): Terminal => {
-  const { stdout, stderr } = process;
+  const { stdin, stdout, stderr } = process;
+  const ask = async (question: string): Promise<string> => {
+    const lines = createInterface({ input: stdin, output: stderr });
+    return new Promise<string>((resolve) => {
+      lines.once('close', () => resolve(''));
+      lines.question(question, resolve);
+    }).finally(() => lines.close());
+  };
   return {
     stdout,
     stderr,
@@ -48,6 +58,7 @@ export const processTerminal = (): Terminal => {
     now: Date.now,
     print: (text) => void stdout.write(`${text}\n`),
     note: (text) => void stderr.write(`${text}\n`),
+    ...(stdin.isTTY && stderr.isTTY ? { ask } : {}),
     tone: (tone, text) => styleText(formats[tone], text, { stream: stdout }),
   };
 };

@@ -1,5 +1,7 @@
 /** The word of a person that a site is lost, or is there again. */
+import type { Violation } from '../../proto/gen/siteswap/v1/error.ts';
 import {
+  CheckLossRequest,
   DeclareLostRequest,
   DeclareReachableRequest,
   type DeepPartial,
@@ -16,6 +18,9 @@ export interface Declaration {
   readonly requester: string;
   readonly reason: string;
 }
+
+/** The site, with what spoke against its loss as far as that was known without asking an array. */
+export type DeclaredLost = Site & { readonly warnings: readonly Violation[] };
 
 /** `client.sites`; the list of sites is `client.inventory.sites()`. */
 export class Sites {
@@ -34,10 +39,24 @@ export class Sites {
    * await client.runs.start({ planId: 'erp', mode: Mode.DISASTER, requester: 'me' });
    * ```
    */
-  async declareLost(declaration: Declaration, options?: CallOptions): Promise<Site> {
+  async declareLost(declaration: Declaration, options?: CallOptions): Promise<DeclaredLost> {
     const request = DeclareLostRequest.fromPartial(declaration);
     const answer = await this.#channel.unary(methods.declareLost, request, options);
-    return present(answer.site, 'site');
+    return { ...present(answer.site, 'site'), warnings: answer.warnings };
+  }
+
+  /**
+   * What speaks against declaring a site lost: that the daemon stands there, that no site is left,
+   * that arrays there answer. Asks them, for a few seconds at the most; changes nothing.
+   *
+   * @example
+   * ```ts
+   * for (const { message } of await client.sites.checkLoss('east')) console.log(message);
+   * ```
+   */
+  async checkLoss(siteId: string, options?: CallOptions): Promise<readonly Violation[]> {
+    const request = CheckLossRequest.fromPartial({ siteId });
+    return (await this.#channel.unary(methods.checkLoss, request, options)).warnings;
   }
 
   /**

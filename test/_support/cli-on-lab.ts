@@ -6,7 +6,7 @@ import pino from 'pino';
 import { createApi } from '../../daemon/api/server.ts';
 import { connect, type SiteswapClient } from '../../sdk/client/index.ts';
 import { Secret } from '../../sdk/plugin/config.ts';
-import { type Printed, siteswap } from './cli.ts';
+import { answering, type Printed, siteswap } from './cli.ts';
 import { type Rig, rig } from './engine-on-lab.ts';
 import { tempDir } from './temp.ts';
 
@@ -14,6 +14,8 @@ export interface CliRig extends Rig {
   readonly address: string;
   /** `siteswap …args`, against this engine. */
   readonly type: (...args: readonly string[]) => Promise<Printed>;
+  /** The same, with a person who answers a question. */
+  readonly ask: (answer: string, ...args: readonly string[]) => Promise<Printed>;
   readonly client: SiteswapClient;
   /** Writes a file beside the socket; answers its path. */
   readonly write: (name: string, text: string) => Promise<string>;
@@ -54,6 +56,8 @@ export const cliOnLab = async (t: ExecutionContext): Promise<CliRig> => {
     address,
     client,
     type: (...args: readonly string[]) => siteswap(...args, '--address', address, '--as', 'ann'),
+    ask: (answer: string, ...args: readonly string[]) =>
+      answering(answer, ...args, '--address', address, '--as', 'ann'),
     write: async (name: string, text: string) => {
       const path = join(directory, name);
       await writeFile(path, text);

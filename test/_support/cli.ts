@@ -27,8 +27,17 @@ export const paper = (nowMs: () => number = Date.now): Terminal & { out: string;
 });
 
 /** `siteswap …args` */
-export const siteswap = async (...args: readonly string[]): Promise<Printed> => {
-  const terminal = paper();
+export const siteswap = async (...args: readonly string[]): Promise<Printed> =>
+  typed(args, paper());
+
+/** The same where a person sits, who answers every question with `answer`. */
+export const answering = (answer: string, ...args: readonly string[]): Promise<Printed> =>
+  typed(args, Object.assign(paper(), { ask: async () => answer }));
+
+const typed = async (
+  args: readonly string[],
+  terminal: ReturnType<typeof paper>,
+): Promise<Printed> => {
   const exit = await runCommandLine(args, terminal);
   return { exit, out: terminal.out, err: terminal.err };
 };

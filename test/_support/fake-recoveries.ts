@@ -23,6 +23,9 @@ export class FakeMoves {
   readonly injections = new FakeInjections();
   readonly replayRun = async (): Promise<Replay> => ({ rules: [lostReply], notes: ['a note'] });
   readonly listRecoveries = async () => [];
+  readonly lossWarnings = async (siteId: string, asks: boolean) => [
+    { field: 'siteId', message: `${siteId} ${asks ? 'answers' : 'answered'}` },
+  ];
   readonly migrations = async () => [];
   readonly listMembers = async () => [];
   readonly drainMember = async () => {};

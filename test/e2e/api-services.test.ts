@@ -299,7 +299,10 @@ test('sites: lost and reachable, with who said so and why', async (t) => {
     declaredBy: 'a',
     reason: 'fire',
     since: new Date(Date.UTC(2026, 4, 3)),
+    warnings: [{ field: 'siteId', message: 'east answered' }],
   });
+  const [warning] = await client.sites.checkLoss('east');
+  t.is(warning?.message, 'east answers');
   const error = await failure(
     t,
     client.sites.declareReachable({ siteId: 'mars', requester: 'a', reason: 'x' }),

@@ -120,7 +120,7 @@ test('refusals → exit codes by kind, whose it is, and what to do next', async 
   t.is((await type('run', 'nope', '--mode', 'test')).exit, 3);
   t.is((await type('site', 'lost', 'nowhere', '--reason', 'x')).exit, 3);
   t.is((await type('report', 'nope')).exit, 3);
-  const lost = await type('site', 'lost', 'site-a', '--reason', 'fire in hall 2');
+  const lost = await type('site', 'lost', 'site-a', '--reason', 'fire in hall 2', '--yes');
   t.regex(lost.out, /^site-a +A +lost .*ann +fire in hall 2/m);
   t.is((await type('run', 'shop', '--mode', 'disaster')).exit, 0);
 });

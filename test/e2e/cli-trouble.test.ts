@@ -28,7 +28,7 @@ for (const [what, row] of [
   test(`${what} of a lost site: warned of; recorded ones are listed, never unmarked`, async (t) => {
     const { type, lab } = await cliOnLab(t);
     await type(what);
-    await type('site', 'lost', 'site-a', '--reason', 'a drill');
+    await type('site', 'lost', 'site-a', '--reason', 'a drill', '--yes');
     const warning = /^! lab-compute-a: site "site-a" of lab-compute-a is declared lost: it is not/m;
     const problem = { computeId: 'lab-compute-a', problem: { reason: 'SITE_LOST' } };
     const all = await type(what);
@@ -65,7 +65,7 @@ test('vms: a compute that is not there → refused as ever', async (t) => {
 test('devices of a lost site: marked as old, in the list and in the watch', async (t) => {
   const { type, client } = await cliOnLab(t);
   t.regex((await type('devices', '--array', 'lab-a')).out, /^lab-a .* synchronized /m);
-  await type('site', 'lost', 'site-a', '--reason', 'a drill');
+  await type('site', 'lost', 'site-a', '--reason', 'a drill', '--yes');
   const { out } = await type('devices', '--array', 'lab-a', '--recorded');
   t.regex(out, /^lab-a +lun-a-0001-1 .* unknown +unknown +unknown \(old\)/m);
   t.notRegex(out, /synchronized/);
@@ -75,4 +75,22 @@ test('devices of a lost site: marked as old, in the list and in the watch', asyn
   t.true((told?.devices.length ?? 0) > 0);
   t.true(told?.devices.every(({ stale, pairState }) => stale && /UNKNOWN/.test(pairState)));
   await watch.return();
+});
+
+test('site lost: one that answers → a program says --yes, a person is asked', async (t) => {
+  const { type, ask } = await cliOnLab(t);
+  const words = ['site', 'lost', 'site-a', '--reason', 'a drill'];
+  const silent = await type(...words);
+  t.is(silent.exit, 5);
+  t.regex(silent.err, /site-a is not declared lost\n +array lab-a of it answered just now/);
+  t.regex(silent.err, /next +If it is lost all the same, say so: --yes\./);
+  const declined = await ask('no', ...words);
+  t.is(declined.exit, 5);
+  t.regex(declined.err, /^! array lab-a of it answered just now/);
+  t.notRegex((await type('sites')).out, /^site-a .* lost /m);
+  t.is((await ask('yes', ...words)).exit, 0);
+  t.regex((await type('sites')).out, /^site-a +A +lost /m);
+  t.is((await type(...words)).exit, 0, 'nothing speaks against a loss that is declared');
+  const own = await type('site', 'lost', 'site-b', '--reason', 'a drill');
+  t.regex(own.err, /this daemon stands at site-b itself.*\n +no site is left then/);
 });

@@ -3,12 +3,52 @@
  * loss has left behind.
  */
 import type { Command } from 'commander';
-import type { Site } from '../../../proto/gen/siteswap/v1/site.ts';
+import { CallError } from '../../client/index.ts';
 import type { Cli } from '../cli.ts';
+import { CommandError, exits } from '../exit.ts';
 import { recoveriesText } from '../views/recovery.ts';
 import { siteTable } from './inventory.ts';
 
-const show = (cli: Cli, site: Site): void => cli.answer(site, () => siteTable([site], cli));
+/** What speaks against it; a daemon that is older than the question knows nothing. */
+const spokenAgainst = async (cli: Cli, siteId: string): Promise<readonly string[]> => {
+  try {
+    return (await cli.client.sites.checkLoss(siteId)).map(({ message }) => message);
+  } catch (error) {
+    if (error instanceof CallError && error.code === 'UNIMPLEMENTED') return [];
+    throw error;
+  }
+};
+
+/** A person is asked where something speaks against it; a program says `--yes` beforehand. */
+const confirmLoss = async (cli: Cli, siteId: string): Promise<void> => {
+  const { terminal } = cli;
+  const against = await spokenAgainst(cli, siteId);
+  if (against.length === 0) return;
+  const kept = (details: readonly string[]) =>
+    new CommandError(
+      exits.refused,
+      `${siteId} is not declared lost`,
+      'If it is lost all the same, say so: --yes.',
+      { details },
+    );
+  if (terminal.ask === undefined) throw kept(against);
+  for (const message of against) terminal.note(`${terminal.tone('warn', '!')} ${message}`);
+  const answer = await terminal.ask(`Declare ${siteId} lost all the same? (yes or no) `);
+  if (!/^y(es)?$/i.test(answer.trim())) throw kept([]);
+};
+
+interface LossOptions {
+  readonly reason: string;
+  readonly yes?: true;
+}
+
+const declareLost = async (cli: Cli, siteId: string, options: LossOptions): Promise<void> => {
+  const { reason, yes } = options;
+  if (yes === undefined) await confirmLoss(cli, siteId);
+  const request = { siteId, reason, requester: cli.requester };
+  const declared = await cli.client.sites.declareLost(request);
+  cli.answer(declared, () => siteTable([declared], cli));
+};
 
 /** Adds the commands. */
 export const addSites = (program: Command, cli: Cli): void => {
@@ -25,11 +65,17 @@ export const addSites = (program: Command, cli: Cli): void => {
     )
     .argument('<site>', 'its id')
     .requiredOption('--reason <text>', 'why; journaled')
-    .addHelpText('after', '\nExamples:\n  siteswap site lost east --reason "fire in hall 2"')
-    .action(async (siteId: string, { reason }: { reason: string }) => {
-      const request = { siteId, reason, requester: cli.requester };
-      show(cli, await cli.client.sites.declareLost(request));
-    });
+    .option('--yes', 'also if it still answers, or the daemon stands there, or no site is left')
+    .addHelpText(
+      'after',
+      `
+What speaks against it is told, and asked about on a terminal; elsewhere it needs --yes.
+
+Examples:
+  siteswap site lost east --reason "fire in hall 2"
+  siteswap site lost east --reason "fire in hall 2" --yes`,
+    )
+    .action((siteId: string, options: LossOptions) => declareLost(cli, siteId, options));
   site
     .command('reachable')
     .summary('declare a lost site reachable again')

@@ -365,6 +365,9 @@ export const examples: Readonly<Record<string, (client: SiteswapClient) => Promi
     await client.sites.declareLost({ siteId: 'east', requester: 'me', reason: 'fire' });
     await client.runs.start({ planId: 'erp', mode: Mode.DISASTER, requester: 'me' });
   },
+  'sites.ts checkLoss': async (client) => {
+    for (const { message } of await client.sites.checkLoss('east')) console.log(message);
+  },
   'sites.ts declareReachable': async (client) => {
     await client.sites.declareReachable({ siteId: 'east', requester: 'me', reason: 'rebuilt' });
   },

@@ -19,6 +19,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
+import { Violation } from "./error.ts";
 
 export const protobufPackage = "siteswap.v1";
 
@@ -118,7 +119,21 @@ export interface DeclareLostRequest {
 
 /** The site as it is now. */
 export interface DeclareLostResponse {
-  site: Site | undefined;
+  site:
+    | Site
+    | undefined;
+  /** What spoke against it when it was said, as far as it is known without asking an array. */
+  warnings: Violation[];
+}
+
+/** Asks what speaks against declaring a site lost. */
+export interface CheckLossRequest {
+  siteId: string;
+}
+
+/** Nothing, or what a person should know first. Of a site that is lost already: nothing. */
+export interface CheckLossResponse {
+  warnings: Violation[];
 }
 
 /** Asks to declare a site reachable. */
@@ -402,13 +417,16 @@ export const DeclareLostRequest: MessageFns<DeclareLostRequest> = {
 };
 
 function createBaseDeclareLostResponse(): DeclareLostResponse {
-  return { site: undefined };
+  return { site: undefined, warnings: [] };
 }
 
 export const DeclareLostResponse: MessageFns<DeclareLostResponse> = {
   encode(message: DeclareLostResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.site !== undefined) {
       Site.encode(message.site, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.warnings) {
+      Violation.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -434,6 +452,14 @@ export const DeclareLostResponse: MessageFns<DeclareLostResponse> = {
             message.site = Site.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.warnings.push(Violation.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -452,6 +478,117 @@ export const DeclareLostResponse: MessageFns<DeclareLostResponse> = {
   fromPartial(object: DeepPartial<DeclareLostResponse>): DeclareLostResponse {
     const message = createBaseDeclareLostResponse();
     message.site = (object.site !== undefined && object.site !== null) ? Site.fromPartial(object.site) : undefined;
+    message.warnings = object.warnings?.map((e) => Violation.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseCheckLossRequest(): CheckLossRequest {
+  return { siteId: "" };
+}
+
+export const CheckLossRequest: MessageFns<CheckLossRequest> = {
+  encode(message: CheckLossRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.siteId !== "") {
+      writer.uint32(10).string(message.siteId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckLossRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckLossRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.siteId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CheckLossRequest>): CheckLossRequest {
+    return CheckLossRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckLossRequest>): CheckLossRequest {
+    const message = createBaseCheckLossRequest();
+    message.siteId = object.siteId ?? "";
+    return message;
+  },
+};
+
+function createBaseCheckLossResponse(): CheckLossResponse {
+  return { warnings: [] };
+}
+
+export const CheckLossResponse: MessageFns<CheckLossResponse> = {
+  encode(message: CheckLossResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.warnings) {
+      Violation.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckLossResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckLossResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.warnings.push(Violation.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CheckLossResponse>): CheckLossResponse {
+    return CheckLossResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckLossResponse>): CheckLossResponse {
+    const message = createBaseCheckLossResponse();
+    message.warnings = object.warnings?.map((e) => Violation.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1103,6 +1240,22 @@ export const SiteServiceService = {
     responseDeserialize: (value: Buffer): DeclareLostResponse => DeclareLostResponse.decode(value),
   },
   /**
+   * What speaks against declaring a site lost: that the daemon stands there, that no site is left,
+   * that arrays there answer. They are asked, for a few seconds at the most; nothing is changed. For
+   * a person to read before the word is said: nothing refuses it.
+   *
+   * Errors: INVALID_REQUEST, SITE_NOT_FOUND.
+   */
+  checkLoss: {
+    path: "/siteswap.v1.SiteService/CheckLoss" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckLossRequest): Buffer => Buffer.from(CheckLossRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckLossRequest => CheckLossRequest.decode(value),
+    responseSerialize: (value: CheckLossResponse): Buffer => Buffer.from(CheckLossResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckLossResponse => CheckLossResponse.decode(value),
+  },
+  /**
    * Says that a lost site can be called again. Repeating it changes nothing.
    *
    * Errors: INVALID_REQUEST, SITE_NOT_FOUND, JOURNAL_HELD.
@@ -1147,6 +1300,14 @@ export interface SiteServiceServer extends UntypedServiceImplementation {
    */
   declareLost: handleUnaryCall<DeclareLostRequest, DeclareLostResponse>;
   /**
+   * What speaks against declaring a site lost: that the daemon stands there, that no site is left,
+   * that arrays there answer. They are asked, for a few seconds at the most; nothing is changed. For
+   * a person to read before the word is said: nothing refuses it.
+   *
+   * Errors: INVALID_REQUEST, SITE_NOT_FOUND.
+   */
+  checkLoss: handleUnaryCall<CheckLossRequest, CheckLossResponse>;
+  /**
    * Says that a lost site can be called again. Repeating it changes nothing.
    *
    * Errors: INVALID_REQUEST, SITE_NOT_FOUND, JOURNAL_HELD.
@@ -1183,6 +1344,28 @@ export interface SiteServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeclareLostResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * What speaks against declaring a site lost: that the daemon stands there, that no site is left,
+   * that arrays there answer. They are asked, for a few seconds at the most; nothing is changed. For
+   * a person to read before the word is said: nothing refuses it.
+   *
+   * Errors: INVALID_REQUEST, SITE_NOT_FOUND.
+   */
+  checkLoss(
+    request: CheckLossRequest,
+    callback: (error: ServiceError | null, response: CheckLossResponse) => void,
+  ): ClientUnaryCall;
+  checkLoss(
+    request: CheckLossRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckLossResponse) => void,
+  ): ClientUnaryCall;
+  checkLoss(
+    request: CheckLossRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckLossResponse) => void,
   ): ClientUnaryCall;
   /**
    * Says that a lost site can be called again. Repeating it changes nothing.

@@ -1,0 +1,92 @@
+/**
+ * What speaks against declaring a site lost. Nothing of it refuses anything: in a fire a person's
+ * word counts, but nobody should say it by mistake.
+ */
+import type { Clock } from '../core/clock.ts';
+import { SiteswapError, type Violation } from '../core/errors.ts';
+import type { Pool } from '../workers/pool.ts';
+import type { RemoteState, SiteState } from './service.ts';
+
+/** Where nobody is asked, an array that was heard of so lately may well be there. */
+const heardLatelyMs = 60_000;
+
+/** Who looks before declaring a loss does not wait longer for arrays that may well be gone. */
+const askMsMax = 3_000;
+
+/** Arrays named before the rest is counted. */
+const namedMax = 3;
+
+interface LossesParts {
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly ownSiteId: string;
+  readonly sites: { list(): readonly SiteState[] };
+  readonly scout: { remoteStates(): readonly RemoteState[] };
+}
+
+export class Losses {
+  readonly #parts: LossesParts;
+
+  constructor(parts: LossesParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * `asks`: arrays of the site are asked now; else it counts when they were heard of. Nothing
+   * speaks against a loss that is declared already.
+   */
+  async warnings(siteId: string, asks: boolean): Promise<readonly Violation[]> {
+    const { ownSiteId } = this.#parts;
+    const sites = this.#parts.sites.list();
+    const site = sites.find(({ id }) => id === siteId);
+    if (site === undefined) throw siteNotFound(siteId, sites);
+    if (site.lost) return [];
+    const left = sites.filter(({ id, lost }) => id !== siteId && !lost);
+    const answering = await this.#answering(siteId, asks);
+    const messages = [
+      ...(siteId === ownSiteId ? [`this daemon stands at ${siteId} itself, and it answers`] : []),
+      ...(left.length === 0 ? [`no site is left then: every call will be refused`] : []),
+      ...(answering.length === 0 ? [] : [stillThere(answering, asks)]),
+    ];
+    return messages.map((message) => ({ field: 'siteId', message }));
+  }
+
+  async #answering(siteId: string, asks: boolean): Promise<readonly string[]> {
+    const { scout, clock } = this.#parts;
+    const sinceMs = clock.now() - heardLatelyMs;
+    const arrays = scout
+      .remoteStates()
+      .filter((remote) => remote.siteId === siteId && remote.kind === 'array');
+    const found = await Promise.all(
+      arrays.map(async ({ id, health, observedAtMs }) => {
+        const heard = health === 'healthy' && observedAtMs >= sinceMs;
+        return (asks ? await this.#answers(id) : heard) ? [id] : [];
+      }),
+    );
+    return found.flat();
+  }
+
+  async #answers(remoteId: string): Promise<boolean> {
+    const page = { sizeMax: 1 };
+    const about = { kind: 'listing', remoteId, verb: 'discoverArrays', page } as const;
+    const result = await this.#parts.pool.run({ ...about, timeoutMs: askMsMax });
+    return result.kind !== 'fault';
+  }
+}
+
+const stillThere = (arrayIds: readonly string[], asked: boolean): string => {
+  const more = arrayIds.length - namedMax;
+  const named = arrayIds.slice(0, namedMax).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  return (
+    `${arrayIds.length === 1 ? 'array' : 'arrays'} ${named} of it answered ` +
+    `${asked ? 'just now' : 'within the last minute'}: what writes there may go on, and a ` +
+    'disaster run would leave two writers'
+  );
+};
+
+/** Names those that there are. */
+export const siteNotFound = (siteId: string, sites: readonly { id: string }[]): SiteswapError => {
+  const known = sites.map(({ id }) => id).join(', ');
+  const message = `there is no site "${siteId}": the configuration has ${known}`;
+  return new SiteswapError('SITE_NOT_FOUND', message, { subject: siteId });
+};
