@@ -3,7 +3,13 @@
  * injected or came by itself. Pure: made from the run's entries.
  */
 import { type Fault, inDoubt } from '../../sdk/plugin/fault.ts';
-import type { CallRule, Effect, Phase, ToxicRule } from '../../sdk/scenario/rule.ts';
+import {
+  type CallRule,
+  type Effect,
+  type Phase,
+  rulesMax,
+  type ToxicRule,
+} from '../../sdk/scenario/rule.ts';
 import type { Group, RunState } from './engine/state.ts';
 import type { Entry, TaskOutcome, TaskSettled, TaskStarted } from './entries.ts';
 import type { FrozenStep, StorageItem, VmItem } from './frozen.ts';
@@ -85,9 +91,11 @@ class Replaying {
   #outcome(outcome: TaskOutcome): void {
     this.#attempt(outcome.group, (attempt) => {
       // What was injected is made again as it was injected, not as it ended.
-      if (attempt.started.injections !== undefined) return;
-      for (const { items, fault } of outcome.faults) {
-        const positions = decodeRanges(items);
+      const injected = (attempt.started.injections ?? []) as readonly Injection[];
+      const natural = outcome.faults.filter(
+        ({ fault }) => !injected.some((injection) => explains(injection, fault)),
+      );
+      for (const { positions, fault } of alike(natural)) {
         const later = positions.filter((position) => attempt.accepted.has(position));
         const now = positions.filter((position) => !attempt.accepted.has(position));
         if (later.length > 0) this.#fault(attempt, later, { effect: 'fail-later', fault });
@@ -162,6 +170,43 @@ class Replaying {
   }
 }
 
+/** Whether a fault may come of an injection: then it comes of it again. */
+const explains = (injection: Injection, { kind, code }: Fault): boolean => {
+  switch (injection.effect) {
+    case 'error':
+    case 'partial':
+    case 'fail-later':
+      return kind === injection.fault.kind && code === injection.fault.code;
+    case 'refuse':
+      return kind === 'refused' && code === 'INJECTED';
+    case 'delay':
+    case 'hang':
+    case 'lost-reply':
+      return kind === 'timeout';
+    case 'worker-crash':
+    case 'worker-out-of-memory':
+      return code === workerLost;
+    default:
+      // The remote, or whoever believed the answer, may have said anything about it.
+      return true;
+  }
+};
+
+/** Faults that differ in words alone are one rule: a run of thousands of VMs has thousands. */
+const alike = (
+  faults: TaskOutcome['faults'],
+): Iterable<{ readonly positions: readonly number[]; readonly fault: Fault }> => {
+  const found = new Map<string, { readonly positions: number[]; readonly fault: Fault }>();
+  for (const { items, fault } of faults) {
+    const { kind, owner, code = '' } = fault;
+    const key = [kind, owner, code].join('\n');
+    const known = found.get(key) ?? { positions: [], fault };
+    known.positions.push(...decodeRanges(items));
+    found.set(key, known);
+  }
+  return found.values();
+};
+
 /** Nobody answers questions about the call either. */
 const silent: Fault = {
   kind: 'unreachable',
@@ -192,5 +237,8 @@ export const replayOf = (
         'so its replay is approximate',
     );
   }
-  return { rules: replaying.rules, notes: replaying.notes };
+  const { rules, notes } = replaying;
+  const over = rules.length - rulesMax;
+  if (over > 0) notes.push(`${over} faults more than a daemon takes rules for: they are left out`);
+  return { rules: rules.slice(0, rulesMax), notes };
 };

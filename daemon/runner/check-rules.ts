@@ -1,7 +1,6 @@
 /** Checks rules of injections against what there is: every problem at once, at its place. */
 import { listingVerbs, targetVerbs } from '../../sdk/plugin/verbs.ts';
-import { isToxicRule, type Rule } from '../../sdk/scenario/rule.ts';
-import { rulesMax } from '../../sdk/scenario/schema.ts';
+import { isToxicRule, type Rule, rulesMax } from '../../sdk/scenario/rule.ts';
 import { unknownWord } from '../../sdk/scenario/words.ts';
 import { SiteswapError, type Violation } from '../core/errors.ts';
 import { modes } from '../core/plan.ts';

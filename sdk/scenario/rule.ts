@@ -1,9 +1,12 @@
 /**
  * Rules of injections as everybody writes them: the daemon's configuration, scenario files, the
- * API and the journal. Types only; `schema.ts` checks what people wrote.
+ * API and the journal. `schema.ts` checks what people wrote.
  */
 import type { Fault } from '../plugin/fault.ts';
 import type { Direction, Toxic } from '../plugin/wire/toxic.ts';
+
+/** Rules at once: a rehearsal has a handful, a replay of a large run some thousands. */
+export const rulesMax = 4_096;
 
 /** How delays of one rule differ: `normal` and `exponential` have `delayMs` as their mean. */
 export const distributions = ['uniform', 'normal', 'exponential'] as const;

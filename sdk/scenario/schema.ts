@@ -8,11 +8,10 @@ import {
   type Effect,
   phases,
   type Rule,
+  rulesMax,
   type ToxicRule,
 } from './rule.ts';
 
-/** Rules and targets at once: a rehearsal has a handful, a replay of a large run some thousands. */
-export const rulesMax = 4_096;
 const targetsMax = 1_000;
 
 /** As the contract carries it. */
