@@ -32,6 +32,11 @@ export interface FrozenStep {
    * `stays`: what it did is not taken back, nor is what it stands on; all else can be.
    */
   readonly undo: 'undo' | 'nothing-to-undo' | 'stays' | 'no-return';
+  /**
+   * What is left with it when its undo failed and a person leaves it: nothing (`alone`), or all
+   * that it stands on (`ground`). Absent: frozen before there was a choice, or never undone.
+   */
+  readonly whenLeft?: 'alone' | 'ground';
   readonly policy: Policy;
   /** Tasks of this step in flight at the most. */
   readonly inFlightMax: number;

@@ -112,6 +112,9 @@ export const isLeftOut = (
       ),
   );
 
+const undoOf = ({ undo, whenLeft }: Step): Pick<FrozenStep, 'undo' | 'whenLeft'> =>
+  typeof undo === 'string' ? { undo } : { undo: 'undo', whenLeft: whenLeft ?? 'ground' };
+
 /** Checks one step at every remote that it will call, and freezes it. */
 export const freezeStep = (
   step: Step,
@@ -128,7 +131,7 @@ export const freezeStep = (
     remote,
     timeoutMs,
     before: before !== undefined,
-    undo: typeof step.undo === 'string' ? step.undo : ('undo' as const),
+    ...undoOf(step),
     policy: step.onFault,
     inFlightMax: options.inFlightMax,
   };

@@ -128,7 +128,8 @@ const undoText = async (step: Step, mode: Mode | 'device'): Promise<string> => {
   if (step.undo === 'no-return') return '**no return**';
   if (step.undo === 'nothing-to-undo') return 'nothing to undo';
   if (step.undo === 'stays') return '**stays**';
-  return notesOf(step, 'undo', mode);
+  const undo = await notesOf(step, 'undo', mode);
+  return step.whenLeft === 'alone' ? `${undo} (**alone**)` : undo;
 };
 
 const gateText = (step: Step): string => {
@@ -206,8 +207,9 @@ where the plugin declares it repeatable.
 A workgroup goes one of three *paths*: **cold** over replicated storage; **stretched** over storage
 that both sites serve, its VMs stopped and started; **live**, VMs on stretched storage that go over
 without a stop. A step that **stays** is not taken back by a rollback, nor is what it stands on: the
-site preference of a device goes back only if no VM of it has gone over. A plan can name another
-policy for any step.`;
+site preference of a device goes back only if no VM of it has gone over. Where an undo failed and a
+person leaves it, what it stands on is left with it, unless it is marked **alone**
+([why](decisions/0047-leaving-an-undo.md)). A plan can name another policy for any step.`;
 
 /** The whole page, as Markdown. */
 export const stepsPage = async (): Promise<string> => {

@@ -27,5 +27,7 @@ export const register = defineVmStep({
   run: (call) => changeVms(call, 'register'),
   settle: (call) => settleVms(call, 'register'),
   undo: undoRegister,
+  // A VM that is off and stays known there writes nothing: its storage and its power can go back.
+  whenLeft: 'alone',
   onFault: patient(stop('item')),
 });

@@ -99,6 +99,11 @@ export interface StepDefinition<Item> {
     | 'nothing-to-undo'
     | 'stays'
     | 'no-return';
+  /**
+   * Nothing is wrong with undoing what came before, and what it stands on, while this is not
+   * undone, nor with undoing it afterwards. Absent: all that is left with it.
+   */
+  readonly whenLeft?: 'alone';
   readonly onFault: Policy;
 }
 

@@ -11,7 +11,6 @@ import { moveClaims } from './claims/moves.ts';
 import { propertyClaims } from './claims/properties.ts';
 import { revisionClaims } from './claims/revisions.ts';
 import { sessionClaims } from './claims/sessions.ts';
-import { sharedClaims } from './claims/shared.ts';
 import { stateClaims } from './claims/states.ts';
 import { stretchedClaims } from './claims/stretched.ts';
 import { verbClaims } from './claims/verbs.ts';
@@ -45,7 +44,6 @@ const allClaims: readonly ClaimDefinition[] = [
   ...propertyClaims,
   ...failoverClaims,
   ...stretchedClaims,
-  ...sharedClaims,
   ...moveClaims,
   ...faultClaims,
 ];

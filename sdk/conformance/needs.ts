@@ -25,8 +25,7 @@ export type Need =
         | 'datastores'
         | 'vms'
         | 'move'
-        | 'stretched'
-        | 'shared';
+        | 'stretched';
     };
 
 export const verbs = (...names: readonly Verb[]): readonly Need[] =>
@@ -45,14 +44,6 @@ export const stretched: readonly Need[] = [
   { fixture: 'arrays' },
   { fixture: 'stretched' },
   ...verbs('deviceStatus', 'setSitePreference'),
-];
-
-/** What every claim about devices that both arrays give access to needs. */
-export const shared: readonly Need[] = [
-  { property: 'stretched' },
-  { fixture: 'arrays' },
-  { fixture: 'shared' },
-  ...verbs('deviceStatus'),
 ];
 
 /** What every claim about VMs needs. */

@@ -201,14 +201,16 @@ export const acyclicStories = storiesOf(
       ),
       gates: fc.array(fc.tuple(lenient, small, small, small, small), { maxLength: 6 }),
       before: fc.boolean(),
+      alone: fc.boolean(),
       noReturn: fc.boolean(),
     })
-    .map(({ units, groups, gates, before, noReturn }) => {
+    .map(({ units, groups, gates, before, alone, noReturn }) => {
       const steps = units.map((unit, at) =>
         step(`${at}`, {
           unit,
           before,
           undo: noReturn && at === units.length - 1 ? 'no-return' : 'undo',
+          whenLeft: alone && unit === 'vm' ? 'alone' : 'ground',
           ...(unit === 'storage' ? { remote: 'array' } : {}),
         }),
       );

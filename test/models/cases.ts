@@ -12,7 +12,7 @@ import {
 } from '../../daemon/core/policy.ts';
 import { fault } from '../../sdk/plugin/fault.ts';
 import type { ItemAnswer, Pace, Settled, World } from '../_support/engine.ts';
-import { type Make, runOf, type Shape } from './shapes.ts';
+import { type Make, runOf, type Shape, undoOf } from './shapes.ts';
 
 const refusal = fault('refused', 'no');
 const silence = fault('timeout', 'no answer');
@@ -68,11 +68,17 @@ export interface Case {
   readonly trouble?: string;
   /** The workgroup and step where it strikes. */
   readonly at?: readonly [group: number, step: number];
+  /** Where the undo of the first item is refused; and, of the second items, the very last undos. */
+  readonly undoAt?: readonly [group: number, step: number];
 }
 
-export const titleOf = ({ shape, make, pace, action, trouble, at }: Case): string =>
+const placed = ([group, step]: readonly [number, number]): string =>
+  `step ${step} of workgroup ${group}`;
+
+export const titleOf = ({ shape, make, pace, action, trouble, at, undoAt }: Case): string =>
   `${shape.title}; ${make}; ${pace}; ${action}; ` +
-  (at === undefined ? 'no fault' : `${trouble} in step ${at[1]} of workgroup ${at[0]}`);
+  (at === undefined ? 'no fault' : `${trouble} in ${placed(at)}`) +
+  (undoAt === undefined ? '' : `, and the undo of ${placed(undoAt)}`);
 
 /** Reaches that cover no more than a smaller one would are left out: the cases are the same. */
 const isDistinct = ({ workgroups }: Shape, action: string, trouble: string): boolean => {
@@ -100,6 +106,26 @@ export const casesOf = function* (shape: Shape, make: Make, pace: Pace): Generat
   }
 };
 
+/** Every run of a shape that is rolled back whole, and in which undos fail as well. */
+export const stuckCasesOf = function* (shape: Shape, make: Make, pace: Pace): Generator<Case> {
+  const undone = undoneIn(shape, make);
+  for (const at of placesIn(shape)) {
+    for (const undoAt of placesIn(shape)) {
+      if (undoAt[1] > at[1] || !undone.includes(undoAt[1])) continue;
+      yield { shape, make, pace, action: 'ROLLBACK(run)', trouble: 'all refused', at, undoAt };
+    }
+  }
+};
+
+const placesIn = ({ workgroups, units }: Shape): (readonly [group: number, step: number])[] =>
+  workgroups.flatMap(({ unit }, group) =>
+    units.flatMap((stepUnit, step) => (stepUnit === unit ? [[group, step] as const] : [])),
+  );
+
+/** The steps that have an undo. */
+const undoneIn = ({ units }: Shape, make: Make): number[] =>
+  [...units.keys()].filter((step) => undoOf(step, units.length - 1, make) === 'undo');
+
 /** The policy of every step; on storage the reach `item` would be refused. */
 export const frozenOf = ({ shape, make, action }: Case) =>
   runOf(shape, make, (unit) => {
@@ -118,7 +144,7 @@ export const frozenOf = ({ shape, make, action }: Case) =>
  * `mended()`: from when on nothing fails any more.
  */
 export const worldOf = (
-  { shape, trouble: name, at }: Case,
+  { shape, make, trouble: name, at, undoAt }: Case,
   more: { readonly landed: boolean; mended(): boolean },
 ): World => {
   const trouble = name === undefined ? undefined : troubles[name];
@@ -128,13 +154,19 @@ export const worldOf = (
     !more.mended() &&
     call.step === `${at?.[1]}` &&
     (group?.items ?? []).some(({ id }, i) => id === call.item && (i === 0 || !trouble.one));
+  const [first] = undoneIn(shape, make);
+  const stuck = undoAt === undefined ? undefined : shape.workgroups[undoAt[0]];
+  const refusesUndo = (call: { step: string; item: string }): boolean =>
+    stuck !== undefined &&
+    !more.mended() &&
+    ((call.step === `${undoAt?.[1]}` && stuck.items[0]?.id === call.item) ||
+      (call.step === `${first}` && call.item.endsWith('b')));
   return {
-    answer: (call) =>
-      call.direction === 'run' && trouble !== undefined && strikes(call)
-        ? call.attempt <= trouble.attemptsMax
-          ? trouble.answer
-          : 'ok'
-        : 'ok',
+    answer: (call) => {
+      if (call.direction === 'undo') return refusesUndo(call) ? refusal : 'ok';
+      if (trouble === undefined || !strikes(call)) return 'ok';
+      return call.attempt <= trouble.attemptsMax ? trouble.answer : 'ok';
+    },
     settle: (call) => {
       if (trouble !== undefined && strikes(call) && trouble.answer !== operation) {
         return trouble.settle;

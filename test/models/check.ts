@@ -111,11 +111,15 @@ const isTimed = ({ action, make, shape }: Case): boolean =>
   (action.startsWith('ROLLBACK') &&
     (make === 'no-return' || shape.gates.some(({ kind }) => kind === 'dependency')));
 
-const crashes = (given: Case, whole: Run, count: Count): string[] => {
+const crashes = (
+  given: Case,
+  whole: Run,
+  count: Count,
+  { title, from }: { readonly title: string; readonly from: number },
+): string[] => {
   const breaches: string[] = [];
-  const title = titleOf(given);
   const end = endOf(whole);
-  for (let cut = 1; cut < whole.drive.entries.length; cut++) {
+  for (let cut = from; cut < whole.drive.entries.length; cut++) {
     for (const landed of [true, false]) {
       const run = prepare(given, landed, false);
       const at = `${title}; crash after entry ${cut}, ${landed ? '' : 'not '}landed`;
@@ -142,10 +146,14 @@ const crashes = (given: Case, whole: Run, count: Count): string[] => {
   return breaches;
 };
 
+/** What a person says to a run that is parked, one after the other; all but the last in vain. */
+type Said = readonly Decision[];
+
 /** A person decides for the parked run: the cause is mended, and it goes on as they say. */
-const decide = (given: Case, entries: readonly Entry[], decision: Decision): string[] => {
+const decide = (given: Case, entries: readonly Entry[], said: Said): string[] => {
   const run = prepare(given, true, false);
-  return attempt(`${titleOf(given)}; then ${decision}`, () => {
+  const decision = said.at(-1) as Decision;
+  return attempt(`${titleOf(given)}; then ${said.join(', ')}`, () => {
     replay(run, entries);
     run.mended = true;
     const { at } = entries.at(-1) as Entry;
@@ -154,11 +162,35 @@ const decide = (given: Case, entries: readonly Entry[], decision: Decision): str
     const breaches = finish(run);
     const { result } = run.drive.state;
     if (result === undefined) return [...breaches, 'does not end'];
-    if (decision === 'retry' && !given.action.startsWith('ROLLBACK') && result === 'incomplete') {
+    const whole = given.undoAt !== undefined || !given.action.startsWith('ROLLBACK');
+    if (decision === 'retry' && whole && result === 'incomplete') {
       return [...breaches, `${result}, though all was mended`];
     }
     return breaches;
   });
+};
+
+/**
+ * A person leaves the undo that failed, while nothing is mended, and the daemon may die at each
+ * entry that follows. Where the run is stuck again they decide once more, and then all is mended.
+ */
+const leave = (given: Case, entries: readonly Entry[], count: Count): string[] => {
+  const whole = prepare(given, true, true);
+  const title = `${titleOf(given)}; then skip`;
+  const breaches = attempt(title, () => {
+    replay(whole, entries);
+    whole.drive.resume('skip');
+    return finish(whole);
+  });
+  count.decisions++;
+  if (breaches.length > 0) return breaches;
+  breaches.push(...crashes(given, whole, count, { title, from: entries.length + 1 }));
+  const { state } = whole.drive;
+  for (const decision of decisionsFor(state)) {
+    count.decisions++;
+    breaches.push(...decide(given, whole.drive.entries, ['skip', decision]));
+  }
+  return breaches;
 };
 
 /** Everything wrong with a case. */
@@ -170,11 +202,12 @@ export const check = (given: Case, count: Count): readonly string[] => {
   if (breaches.length > 0) return breaches;
   const { state, entries } = whole.drive;
   const report = JSON.stringify(reportOf(state, entries, 0));
-  breaches.push(...crashes(given, whole, count));
+  breaches.push(...crashes(given, whole, count, { title: titleOf(given), from: 1 }));
   for (const decision of decisionsFor(state)) {
     count.decisions++;
-    breaches.push(...decide(given, entries, decision));
+    breaches.push(...decide(given, entries, [decision]));
   }
+  if (state.parked === 'stuck') breaches.push(...leave(given, entries, count));
   if (JSON.stringify(reportOf(state, entries, 0)) !== report) {
     breaches.push(`${titleOf(given)}: a report changes what it reports`);
   }

@@ -9,7 +9,16 @@ import type { Entry, PolicyApplied } from '../../daemon/core/entries.ts';
 import type { FrozenRun } from '../../daemon/core/frozen.ts';
 import { decodeRanges } from '../../daemon/core/ranges.ts';
 import type { ItemReport } from '../../daemon/core/view.ts';
-import { covered, groundOf, isSettled, placesOf, runBreaches, undoBreaches } from './rules.ts';
+import { Left } from './left.ts';
+import {
+  covered,
+  groundOf,
+  isLeftElse,
+  isSettled,
+  placesOf,
+  runBreaches,
+  undoBreaches,
+} from './rules.ts';
 import { type Place, Truth } from './truth.ts';
 
 type Started = Extract<Entry, { readonly type: 'task-started' }>;
@@ -24,11 +33,16 @@ export class Checker {
   readonly #rolledBack: ReadonlySet<Place>[] = [];
   /** Workgroups that were parked once. */
   readonly #excused = new Set<number>();
+  /** What a person has left of a rollback. */
+  readonly left: Left;
+  /** Undos that have failed for good. */
+  #stuck: { place: Place; step: number }[] = [];
   /** Items that a step without return has begun for, or for a VM on them. */
   readonly #beyond = new Set<Place>();
 
   constructor(frozen: FrozenRun) {
     this.truth = new Truth(frozen);
+    this.left = new Left(this.truth);
   }
 
   /** To be shown every entry with the state that it led to. */
@@ -37,6 +51,9 @@ export class Checker {
     else if (entry.type === 'run-parked') this.#seeParked(state);
     else if (entry.type === 'run-resumed') {
       this.#stopped = new Set();
+      if (entry.decision !== 'skip') this.left.clear();
+      else for (const { place, step } of this.#stuck) this.left.add(place, step);
+      this.#stuck = [];
       if (entry.decision === 'rollback') this.#rolledBack.push(new Set(this.truth.places));
     } else if (entry.type === 'run-ended') this.#seeEnded(entry.result, state);
   }
@@ -77,7 +94,7 @@ export class Checker {
       const place = this.truth.place(group.origin, position);
       const breaches =
         entry.direction === 'undo'
-          ? undoBreaches(this.truth, state, entry, place, this.#rolledBack)
+          ? undoBreaches(this.left, state, entry, place, this.#rolledBack)
           : runBreaches(this.truth, state, entry, place, this.#excused);
       for (const breach of breaches) this.#breach(group, entry, breach);
       if (entry.direction === 'undo' && this.#beyond.has(place)) {
@@ -99,6 +116,11 @@ export class Checker {
     if (truth.inFlight.size > 0) this.breaches.push('parked with a call in flight');
     for (const group of state.groups) {
       if (isSettled(state, group)) this.#excused.add(group.index);
+      if (group.standing !== 'stuck') continue;
+      const step = group.completed.at(-1)?.step ?? -1;
+      for (const position of group.task.due) {
+        this.#stuck.push({ place: truth.place(group.origin, position), step });
+      }
     }
     const listed = new Set(
       notesOf(state)
@@ -119,12 +141,14 @@ export class Checker {
     const kept = new Set(
       state.groups.flatMap((group) =>
         placesOf(group)
-          .filter(({ position }) => group.kept.has(position))
-          .map(({ position }) => this.truth.place(group.origin, position)),
+          .filter(({ position }) => isLeftElse(group, position))
+          .map(({ position }) => truth.place(group.origin, position)),
       ),
     );
     for (const place of this.#rolledBack.flatMap((reach) => [...reach])) {
-      if (truth.remains(place).length === 0 || kept.has(place) || result === 'abandoned') continue;
+      if (result === 'abandoned') continue;
+      const remains = truth.remains(place).filter((step) => !this.left.excuses(place, step));
+      if (remains.length === 0 || kept.has(place)) continue;
       this.breaches.push(`rolled back, but ${truth.idOf(place)} is not undone`);
     }
     const whole = truth.places.every((place) => truth.isDone(place));
@@ -165,7 +189,10 @@ const untrue = (truth: Truth, place: Place, item: ItemReport | undefined): strin
   if (said === 'undone') {
     return truth.remains(place).length > 0 ? 'undone, yet something remains' : undefined;
   }
-  if (said === 'not-undone') return undefined;
+  if (said === 'not-undone') {
+    const stands = truth.remains(place).length > 0 || failed;
+    return stands ? undefined : 'not undone, yet nothing remains';
+  }
   if (truth.isDone(place) !== (said === 'done')) return `${said}, though it is not so`;
   if (doubtful !== (said === 'in-doubt')) return `${said}, in doubt: ${doubtful}`;
   if (said === 'failed' && !failed) return 'failed, though nothing of it did';

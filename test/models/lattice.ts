@@ -1,6 +1,6 @@
 /** Which cases are enumerated: a part of all small runs that can be named in one line. */
 import { type Pace, paces } from '../_support/engine.ts';
-import { casesOf } from './cases.ts';
+import { casesOf, stuckCasesOf } from './cases.ts';
 import { type Count, check } from './check.ts';
 import { type Make, makes, shapes } from './shapes.ts';
 
@@ -10,6 +10,8 @@ export interface Lattice {
   readonly stepsMax: number;
   readonly makes: readonly Make[];
   readonly paces: readonly Pace[];
+  /** True: of the runs only those in which undos fail. */
+  readonly stuckOnly?: true;
 }
 
 /** Everything: `npm run models`. */
@@ -50,7 +52,8 @@ export const enumerate = (
     const paces = shape.workgroups.length === 1 ? lattice.paces.slice(0, 1) : lattice.paces;
     for (const make of lattice.makes) {
       for (const pace of paces) {
-        for (const given of casesOf(shape, make, pace)) {
+        const others = lattice.stuckOnly ? [] : casesOf(shape, make, pace);
+        for (const given of [...others, ...stuckCasesOf(shape, make, pace)]) {
           const found = check(given, count);
           breachesTotal += found.length;
           breaches.push(...found.slice(0, breachesShownMax - breaches.length));

@@ -10,6 +10,7 @@ const parts: readonly Lattice[] = [
     ),
   ),
   { workgroupsMax: 3, stepsMax: 2, makes: ['mixed'], paces: ['beside'] },
+  { workgroupsMax: 2, stepsMax: 3, makes: whole.makes, paces: ['together'], stuckOnly: true },
 ];
 
 /** In slices, so that the test's process can say in between that it lives. */
@@ -19,8 +20,9 @@ const slices = 10;
 const sliceMsMax = 10 * 60_000;
 
 for (const part of parts) {
-  const { workgroupsMax, stepsMax, makes, paces } = part;
-  const what = `workgroups≤${workgroupsMax}, steps≤${stepsMax}, ${makes}, ${paces}`;
+  const { workgroupsMax, stepsMax, makes, paces, stuckOnly } = part;
+  const bounds = `workgroups≤${workgroupsMax}, steps≤${stepsMax}, ${makes}, ${paces}`;
+  const what = stuckOnly ? `${bounds}, undos fail` : bounds;
   test.serial(
     `every run (${what}), every fault, a crash at every entry, every decision → lawful`,
     async (t) => {

@@ -6,6 +6,7 @@ import type { Group, RunState } from '../../daemon/core/engine/state.ts';
 import type { Entry } from '../../daemon/core/entries.ts';
 import type { FrozenWorkgroup, Gate, VmItem } from '../../daemon/core/frozen.ts';
 import type { Reach } from '../../daemon/core/policy.ts';
+import type { Left } from './left.ts';
 import type { Place, Truth } from './truth.ts';
 
 type Started = Extract<Entry, { readonly type: 'task-started' }>;
@@ -36,7 +37,7 @@ export const groundOf = ({ frozen, places }: Truth, place: Place): Place[] => {
 };
 
 /** Items below a VM, or above a group of devices, on the other side of a stands-on gate. */
-const counterparts = ({ frozen, places }: Truth, { waits }: Gate, place: Place): Place[] => {
+export const counterparts = ({ frozen, places }: Truth, { waits }: Gate, place: Place): Place[] => {
   const item = (at: Place) => frozen.workgroups[at.group]?.items[at.position];
   const isVm = frozen.workgroups[place.group]?.unit === 'vm';
   return places.filter((other) => {
@@ -118,19 +119,25 @@ export const runBreaches = (
 const isKept = (state: RunState, { group, position }: Place): boolean =>
   state.groups.some((each) => each.origin === group && each.kept.has(position));
 
+/** Left as it is, and not because a person has left an undo. */
+export const isLeftElse = ({ kept }: Group, position: number): boolean =>
+  kept.has(position) && kept.get(position)?.again !== true;
+
 /** What speaks against undoing a step on an item now. */
 export const undoBreaches = (
-  truth: Truth,
+  left: Left,
   state: RunState,
   { step, attempt }: Started,
   place: Place,
   reaches: readonly ReadonlySet<Place>[],
 ): string[] => {
   const breaches: string[] = [];
+  const { truth } = left;
   const effect = truth.effect(place, step);
   // An undo that has begun goes on, also when a wider rollback has come since.
   const reach = attempt > 1 ? [] : reaches.filter((each) => each.has(place));
   if (effect !== 'done' && effect !== 'failed') breaches.push(`while it is ${effect}`);
+  if (left.holds(place, step)) breaches.push('though what stands on it was left');
   if (truth.frozen.steps[step]?.undo !== 'undo') breaches.push('though there is no undo');
   for (const group of state.groups) {
     if (!state.rollback.has(group.index)) continue;
@@ -140,8 +147,8 @@ export const undoBreaches = (
     for (const { position } of placesOf(group)) {
       const other = truth.place(group.origin, position);
       if (!reach.some((each) => each.has(other))) continue;
-      const later = truth.remains(other).find((at) => at > step);
-      if (later === undefined || group.kept.has(position)) continue;
+      const later = truth.remains(other).find((at) => at > step && !left.excuses(other, at));
+      if (later === undefined || isLeftElse(group, position)) continue;
       breaches.push(`before step ${later} of ${truth.idOf(other)}`);
     }
   }

@@ -197,7 +197,7 @@ export const shapes = function* (workgroupsMax: number, stepsMax: number): Gener
 export const makes = ['no-return', 'mixed'] as const;
 export type Make = (typeof makes)[number];
 
-const undoOf = (at: number, last: number, make: Make): FrozenStep['undo'] => {
+export const undoOf = (at: number, last: number, make: Make): FrozenStep['undo'] => {
   if (make === 'no-return') return at === last ? 'no-return' : 'undo';
   return at === 0 && last > 0 ? 'nothing-to-undo' : 'undo';
 };
@@ -207,6 +207,10 @@ const stepOf = (unit: Unit, at: number, last: number, make: Make): Partial<Froze
   ...(unit === 'storage' ? { remote: 'array' } : {}),
   before: make === 'mixed',
   undo: undoOf(at, last, make),
+  // Of one make every undo stands on those after it, of the other those of VMs do not.
+  ...(undoOf(at, last, make) === 'undo'
+    ? { whenLeft: make === 'mixed' && unit === 'vm' ? ('alone' as const) : ('ground' as const) }
+    : {}),
 });
 
 /** The frozen run of a shape; `policyOf` gives each step's policy. */

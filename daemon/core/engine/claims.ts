@@ -96,6 +96,8 @@ const inPart = (run: RunState, part: Group, position: number): ObjectState | und
   const byRunId = part.elsewhere.get(position);
   if (byRunId !== undefined) return { kind: 'done', byRunId };
   const kept = part.kept.get(position);
+  // What a person may have tried again is not given up before the run has ended.
+  if (kept?.again === true && run.result === undefined) return { kind: 'claimed' };
   if (kept !== undefined) return { kind: 'doubt', why: kept.why };
   if (part.losses.has(position)) {
     return part.undoDoubt.has(position) ? { kind: 'doubt', why: mayLand } : { kind: 'released' };

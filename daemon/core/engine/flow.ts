@@ -94,7 +94,11 @@ const staysAt = (state: RunState, group: Group): boolean =>
 /** What nobody knows is left as it is; so is what it stands on, where the step may have stayed. */
 export const leaveUnknowable = (state: RunState, group: Group): void => {
   const { unknowable } = group.task;
-  for (const [position, { why }] of unknowable) group.kept.set(position, { why, doubt: true });
+  const step = stepAt(group);
+  const reach = state.steps[step]?.whenLeft === 'ground' ? ({ reach: 'ground' } as const) : {};
+  for (const [position, { why }] of unknowable) {
+    group.kept.set(position, { why, doubt: true, step, ...reach });
+  }
   if (staysAt(state, group)) group.stayed = [...group.stayed, ...unknowable.keys()];
 };
 

@@ -1,10 +1,11 @@
 /**
  * A person's decision for a parked run: what was stopped, stuck or in doubt goes on as they say.
  */
-import { type Fault, inDoubt } from '../../../sdk/plugin/fault.ts';
+import type { Fault } from '../../../sdk/plugin/fault.ts';
 import type { RunResumed } from '../entries.ts';
 import { insist } from './claims.ts';
 import { conclude, isOver, leaveUnknowable } from './flow.ts';
+import { leaveStuck, takeUpLeft } from './left.ts';
 import { startRollback, turnBack } from './rollback.ts';
 import { type Group, type RunState, stepAt } from './state.ts';
 import { stand } from './table.ts';
@@ -29,6 +30,7 @@ export const resume = (state: RunState, entry: RunResumed): void => {
       // Operations that were accepted before go on; undoing waits for their end.
       if (!isOver(group)) state.agenda.add(group.index);
     }
+    takeUpLeft(state);
     startRollback(state, state.groups);
     // Operations that went on while it was parked are polled to their end first.
     for (const group of state.groups) if (!isOver(group)) state.agenda.add(group.index);
@@ -40,6 +42,7 @@ export const resume = (state: RunState, entry: RunResumed): void => {
     else resumeStuck(state, group, entry.decision === 'skip' ? 'skip' : 'retry');
     if (!isOver(group)) state.agenda.add(group.index);
   }
+  if (entry.decision === 'retry') takeUpLeft(state);
   turnBack(state);
 };
 
@@ -72,15 +75,7 @@ const resumeStopped = (state: RunState, group: Group, entry: RunResumed): void =
 const resumeStuck = (state: RunState, group: Group, how: 'retry' | 'skip'): void => {
   if (group.standing !== 'stuck') return;
   group.undoAttempt = 0;
-  if (how === 'skip') {
-    for (const position of group.task.due) {
-      const fault = group.undoFaults.get(position);
-      const why = `undo skipped: ${fault?.message ?? 'it failed'}`;
-      group.kept.set(position, { why, doubt: fault !== undefined && inDoubt(fault) });
-    }
-    group.undoFaults.clear();
-    group.completed.pop();
-  }
+  if (how === 'skip') leaveStuck(state, group);
   // Its turn comes again when the rollback comes to its step.
   group.task.due = [];
   stand(state, group, 'undo-waiting');

@@ -7,6 +7,7 @@ import type { VmItem } from '../frozen.ts';
 import type { Reach } from '../policy.ts';
 import { beginUndo, leave } from './flow.ts';
 import { dependentsOf, gatesWaiting } from './gates.ts';
+import { isHeld, leaveGround, putAside } from './left.ts';
 import {
   type Completed,
   type Group,
@@ -97,7 +98,9 @@ const takeTurn = (state: RunState, group: Group, step: number): boolean => {
   }
   if (state.steps[step]?.undo === 'stays') leaveAsDone(state, group, top);
   if (group.frozen.unit === 'storage') leaveUnderStayed(state, group);
-  const due = top.items.filter((position) => !group.kept.has(position));
+  leaveGround(state, group, top);
+  putAside(state, group, top);
+  const due = top.items.filter((position) => !isHeld(group, position));
   if (state.steps[step]?.undo !== 'undo' || due.length === 0) {
     group.completed.pop();
     return false;

@@ -97,6 +97,17 @@ export interface Kept {
   readonly why: string;
   /** Nobody knows what it is like. */
   readonly doubt: boolean;
+  /** Of this step it was not undone; absent: of the one that it had come to. */
+  readonly step?: number;
+  /**
+   * What is left with it: nothing (`effect`), what it did before (absent), or also what stands on
+   * that, or it on (`ground`).
+   */
+  readonly reach?: 'effect' | 'ground';
+  /** A person's next retry undoes it. */
+  readonly again?: true;
+  /** What its undo failed with. */
+  readonly fault?: Fault;
 }
 
 export interface Group {
@@ -132,6 +143,8 @@ export interface Group {
   undoDoubt: Lot<true>;
   /** Items whose undo failed or was skipped: left as they are. */
   kept: Lot<Kept>;
+  /** What a person's next retry undoes, latest last. */
+  left: readonly Completed[];
   /** Items that a step which `stays` has changed, or may have, and that were to be rolled back. */
   stayed: readonly number[];
   /** The last thing that went wrong, and what was made of it. */
@@ -197,6 +210,7 @@ export interface RunState {
 
 /** Shared: what is in a task is replaced, never changed. */
 const none: readonly number[] = [];
+const noSteps: readonly Completed[] = [];
 const nothing: Readonly<Record<string, unknown>> = {};
 
 export const newTask = (due: readonly number[], attempt = 0): Task => ({
@@ -242,6 +256,7 @@ export const newGroup = (
   undoFaults: new Lot(),
   undoDoubt: new Lot(),
   kept: new Lot(),
+  left: noSteps,
   stayed: none,
   note: undefined,
   blocked: false,

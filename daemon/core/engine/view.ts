@@ -177,11 +177,12 @@ const groupNotes = (state: RunState, group: Group): ItemNote[] => {
     step: state.steps[step]?.name ?? '',
   });
   const notes: ItemNote[] = [];
-  for (const [position, { why, doubt }] of group.kept) {
+  for (const [position, { why, doubt, fault, step = stepAt(group) }] of group.kept) {
     notes.push({
-      ...at(position, stepAt(group)),
+      ...at(position, step),
       state: doubt ? 'in-doubt' : 'not-undone',
       why,
+      ...(fault === undefined ? {} : { fault }),
     });
   }
   for (const [position, loss] of group.losses) {
@@ -257,7 +258,7 @@ const attentionOf = (state: RunState): string => {
   const what = {
     stopped: 'Mend the cause, then resume',
     cancelled: 'Resume to go on',
-    stuck: 'An undo failed: repair it by hand at the storage, then resume with retry (or skip)',
+    stuck: 'An undo failed: mend the cause, then resume with retry (skip leaves it as it is)',
     doubt: 'Find out what became of the items in doubt, then resume (retry asks again)',
   }[state.parked];
   return `${state.parked}: ${cause}. ${what}: siteswap resume ${runId}`;

@@ -195,7 +195,8 @@ const addSteering = (program: Command, cli: Cli): void => {
       `
 Decisions:
   retry     try again what failed or stopped
-  skip      go on without the items that failed
+  skip      go on without the items that failed; leave an undo that failed, with
+            what it stands on, and undo the rest
   rollback  undo what was done
   abandon   end the run as it is; nothing is undone
 

@@ -210,7 +210,7 @@ const workgroupLines = (run: Run, canvas: Canvas): string[] => {
 
 const decisionMeaning: Readonly<Record<string, string>> = {
   retry: 'try again what failed or stopped',
-  skip: 'go on without the items that failed',
+  skip: 'go on without what failed, or leave it not undone',
   rollback: 'undo what was done',
   abandon: 'end the run as it is',
 };

@@ -339,9 +339,12 @@ export function taskStatusToNumber(object: TaskStatus): number {
 /** What a person decides for a parked or stuck run. */
 export const Decision = {
   UNSPECIFIED: "DECISION_UNSPECIFIED",
-  /** RETRY - Try again what failed or stopped. */
+  /** RETRY - Try again what failed or stopped; in a rollback whatever is not undone, what was left included. */
   RETRY: "DECISION_RETRY",
-  /** SKIP - Go on without the items that failed. */
+  /**
+   * SKIP - Go on without the items that failed. An undo that failed: leave that one effect in place, with
+   * what it stands on, and undo the rest.
+   */
   SKIP: "DECISION_SKIP",
   /** ROLLBACK - Undo what was done. */
   ROLLBACK: "DECISION_ROLLBACK",
