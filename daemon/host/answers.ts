@@ -66,22 +66,27 @@ const each = <T>(targets: readonly Named[], raw: unknown, rules: Rules<T>): read
   );
 };
 
+const isFlat = (fact: unknown): fact is boolean | string | number =>
+  typeof fact === 'boolean' || typeof fact === 'string' || Number.isFinite(fact);
+
 /** Small flat facts, scrubbed; a text when they are not. */
 const parseEvidence = (raw: unknown, scrub: Scrubber): Parsed<{ evidence?: Evidence }> => {
   if (raw === undefined) return {};
   if (!isFields(raw) || Array.isArray(raw)) return 'evidence that is not an object';
-  const facts = Object.entries(raw).filter(([, fact]) => fact !== undefined);
-  if (facts.length > evidenceFactsMax) return `more than ${evidenceFactsMax} facts of evidence`;
-  for (const [name, fact] of facts) {
-    const flat = typeof fact === 'boolean' || typeof fact === 'string' || Number.isFinite(fact);
-    if (!flat) return `evidence '${name}' that is not a text, a finite number or a boolean`;
+  const facts: Record<string, boolean | string | number> = {};
+  let count = 0;
+  for (const name of Object.keys(raw)) {
+    const fact = raw[name];
+    if (fact === undefined) continue;
+    count += 1;
+    if (count > evidenceFactsMax) return `more than ${evidenceFactsMax} facts of evidence`;
+    if (!isFlat(fact)) return `evidence '${name}' that is not a text, a finite number or a boolean`;
     if (typeof fact === 'string' && fact.length > evidenceTextMax) {
       return `evidence '${name}' of more than ${evidenceTextMax} characters`;
     }
+    facts[name] = fact;
   }
-  return facts.length === 0
-    ? {}
-    : { evidence: scrub.evidence(Object.fromEntries(facts) as Evidence) };
+  return count === 0 ? {} : { evidence: scrub.evidence(facts) };
 };
 
 const parseValue = (

@@ -64,12 +64,14 @@ export const scrubberOf = (secrets: readonly string[], instead = '[secret]'): Sc
     ...(found.members !== undefined && { members: found.members.map(text) }),
   });
   const evidence = (found: Evidence): Evidence =>
-    Object.fromEntries(
-      Object.entries(found).map(([name, fact]) => [
-        text(name),
-        typeof fact === 'string' ? text(fact) : fact,
-      ]),
-    );
+    hidden.length === 0
+      ? found
+      : Object.fromEntries(
+          Object.entries(found).map(([name, fact]) => [
+            text(name),
+            typeof fact === 'string' ? text(fact) : fact,
+          ]),
+        );
   const cleaned = (found: unknown): unknown => {
     if (typeof found === 'string') return text(found);
     if (Array.isArray(found)) return found.map(cleaned);

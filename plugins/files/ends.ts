@@ -26,6 +26,8 @@ export interface Stretched {
   readonly parted?: true;
   /** A write from the side that is not preferred takes this much longer. */
   readonly crossSiteMs: number;
+  /** Neither array names the other end: both list the devices under one id (see shared.ts). */
+  readonly unnamed?: true;
 }
 
 const turned = (state: GroupState, { ends: [own, other], ...rest }: Stretched): GroupState => ({

@@ -60,6 +60,11 @@ export interface StretchedSpec {
   readonly directory: string;
   /** A write from the side that is not preferred takes this much longer; default: 0. */
   readonly crossSiteMs?: number;
+  /**
+   * The arrays tell nothing of it: each lists the devices, under the same ids, as if they were its
+   * own alone. For `present: shared-as-stretched`.
+   */
+  readonly unnamed?: boolean;
 }
 
 export interface ArraySpec {
@@ -189,11 +194,14 @@ const catalogOf = (device: DeviceSpec, vms: readonly Omit<CatalogVm, 'extent'>[]
   };
 };
 
-const checkDevices = ({ id, devices }: GroupSpec): void => {
+const checkDevices = ({ id, devices, stretched }: GroupSpec): void => {
   checkId('a group', id);
   if (devices.length === 0) throw failure('refused', `group ${id} needs a device`);
   for (const device of devices) {
     checkId('a device', device.id);
+    if (stretched?.unnamed && (device.peerId ?? device.id) !== device.id) {
+      throw failure('refused', `device ${device.id} of group ${id} has one id at both arrays`);
+    }
     if (device.sizeBytes < deviceBytesMin || device.sizeBytes % blockBytes !== 0) {
       throw failure(
         'refused',
@@ -257,14 +265,19 @@ const makeStretched = async (
 ): Promise<void> => {
   const endOf = ({ id, siteId = id }: ArraySpec): End => ({ arrayId: id, siteId, acceptsFrom: 1 });
   const ends = [endOf(source), endOf(target)] as const;
-  const { crossSiteMs = 0 } = spec.stretched ?? {};
+  const { crossSiteMs = 0, unnamed } = spec.stretched ?? {};
   const at = await makeGroup(spec.id, {
     storage: from,
     role: 'stretched',
     peerArrayId: to.id,
     lineage: lineageFirst(),
     devices: devicesAt('source', spec),
-    stretched: { ends, preferredSiteId: ends[0].siteId, crossSiteMs },
+    stretched: {
+      ends,
+      preferredSiteId: ends[0].siteId,
+      crossSiteMs,
+      ...(unnamed && { unnamed }),
+    },
   });
   for (const { id, peerId = id } of spec.devices) {
     const name = imageFile(at.directory, peerId, 'production');

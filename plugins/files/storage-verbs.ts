@@ -55,6 +55,7 @@ import {
 } from './roles.ts';
 import { drainWriters } from './seats.ts';
 import { asArray, peerOf, type Session, storageOf } from './session.ts';
+import { isShared, restoreShared, takeOver } from './shared.ts';
 import {
   checkPlain,
   isolatedBy,
@@ -134,8 +135,16 @@ const sendLastBytes = async (session: Session, at: GroupAt): Promise<void> => {
   await replicate(at, await peerOf(asArray(session), state));
 };
 
+type SharedChange = (state: GroupState) => Changed;
+
+/** A change of a group whose ends are one: neither the other array nor a writer is waited for. */
+const changeShared = (call: Call<GroupVerb>, at: GroupAt, what: string, change: SharedChange) =>
+  withGroup(at, call, (held) => applyOnce(held, call, what, async () => change(held.state)));
+
 const prepareFailover: Work<'prepareFailover'> = async (call, at, what) => {
-  checkPlain(await readGroup(at));
+  const state = await readGroup(at);
+  if (isShared(state)) return changeShared(call, at, what, nothingToMove);
+  checkPlain(state);
   const evidence = await withGroup(at, call, (held) =>
     applyOnce(held, call, what, () => demote(held)),
   );
@@ -159,8 +168,17 @@ const sourceOf = async (session: Session, state: GroupState): Promise<GroupAt> =
   }
 };
 
+const takeOverShared: Work<'failover'> = async (call, at, what) => {
+  const { force = false } = call.args;
+  const evidence = await changeShared(call, at, what, (state) => takeOver(state, force));
+  const other = isolatedBy(await readGroup(at));
+  if (other !== undefined) await drainWriters(at, other);
+  return evidence;
+};
+
 const failover: Work<'failover'> = async (call, at, what) => {
   const state = await readGroup(at);
+  if (isShared(state)) return takeOverShared(call, at, what);
   checkPlain(state);
   if (call.args.force || state.role === 'promoted') {
     return withGroup(at, call, (held) => applyOnce(held, call, what, () => promoteByForce(held)));
@@ -209,8 +227,9 @@ const backAlone = async (held: HeldGroup): Promise<Changed> => {
 
 const restoreReplication: Work<'restoreReplication'> = async (call, at, what) => {
   const state = await readGroup(at);
-  checkPlain(state);
   const to: Readonly<Record<string, Direction>> | undefined = call.args.to;
+  if (isShared(state)) return changeShared(call, at, what, (now) => restoreShared(now, to));
+  checkPlain(state);
   if (wantedDirection(state, to) === 'incoming') {
     const peer = await peerState(call.session, state);
     return withGroup(at, call, (held) =>
@@ -249,6 +268,10 @@ const longVerb = <V extends Job['verb']>(verb: V): ChangingVerb<Session, V> =>
       : rejoinEnds(call, at, verb),
   );
 
+/** Of two ends of the same bytes the one that reverses is the source, where that is to be said. */
+const turned = (state: GroupState, verb: Job['verb']): Changed =>
+  verb === 'reverse' && isShared(state) ? takeOver(state, false) : nothingToMove(state);
+
 /** Nothing has to travel between two ends of the same bytes; a resync takes an end back. */
 const rejoinEnds = async (
   call: Call<Job['verb']>,
@@ -262,7 +285,7 @@ const rejoinEnds = async (
   }
   return withGroup(at, call, (held) =>
     applyOnce(held, call, `${verb}/${at.id}`, async () =>
-      verb === 'resync' ? rejoin(held.state) : nothingToMove(held.state),
+      verb === 'resync' ? rejoin(held.state) : turned(held.state, verb),
     ),
   );
 };

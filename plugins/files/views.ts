@@ -30,6 +30,7 @@ import {
 import { imageFile } from './layout.ts';
 import { readOperation } from './operations.ts';
 import { type Session, storageOf } from './session.ts';
+import { isShared } from './shared.ts';
 import type { Storage } from './storage.ts';
 
 /** Version that this plugin shows as its arrays' software. */
@@ -45,8 +46,9 @@ const directions: Readonly<Record<Role, Direction>> = {
 };
 
 /** Stretched while both ends serve; after a fence the way in which the bytes would have to flow. */
-const directionOf = ({ role, stretched, fenced }: GroupState): Direction => {
-  if (stretched?.isolated === undefined) return directions[role];
+const directionOf = (state: GroupState): Direction => {
+  const { role, stretched, fenced } = state;
+  if (stretched?.isolated === undefined) return isShared(state) ? 'none' : directions[role];
   return fenced ? 'incoming' : 'outgoing';
 };
 
@@ -62,10 +64,11 @@ const pairStateOf = (state: GroupState): PairState => {
   return state.point === undefined ? 'unsynchronized' : 'synchronized';
 };
 
-const stretchOf = ({
-  stretched,
-}: GroupState): Pick<DeviceStatus, 'stretched' | 'preferredSiteId'> =>
-  stretched === undefined ? {} : { stretched: true, preferredSiteId: stretched.preferredSiteId };
+const stretchOf = (state: GroupState): Pick<DeviceStatus, 'stretched' | 'preferredSiteId'> => {
+  const { stretched } = state;
+  if (stretched === undefined || isShared(state)) return {};
+  return { stretched: true, preferredSiteId: stretched.preferredSiteId };
+};
 
 const statusOf = (state: GroupState, { id }: StoredDevice, diverged: Diverged): DeviceStatus => ({
   id,
@@ -148,8 +151,8 @@ const deviceOf = async (
   const last = lastPoint(state);
   const { peerId } = device;
   const { peerArrayId: arrayId } = state;
-  const peer: { peer?: Peer } =
-    arrayId === undefined || peerId === undefined ? {} : { peer: { arrayId, deviceId: peerId } };
+  const isAlone = arrayId === undefined || peerId === undefined || isShared(state);
+  const peer: { peer?: Peer } = isAlone ? {} : { peer: { arrayId, deviceId: peerId } };
   const alone = state.devices.length === 1 && state.id === device.id;
   return {
     ...statusOf(state, device, diverged),

@@ -187,8 +187,11 @@ export const unregister = (call: ComputeCall, target: VmTarget): Outcome => {
   return done();
 };
 
-export const devicesUnder = (compute: LabCompute, vm: LabVm): LabDevice[] =>
-  standsOn(vm).flatMap((id) => compute.datastores[vm.instance].get(id)?.devices ?? []);
+export const devicesUnder = (compute: LabCompute, vm: LabVm): readonly LabDevice[] => {
+  const datastores = compute.datastores[vm.instance];
+  const [first, ...others] = standsOn(vm).map((id) => datastores.get(id)?.devices ?? []);
+  return others.length === 0 ? (first ?? []) : [...(first ?? []), ...others.flat()];
+};
 
 /** Powers on without asking: the rules are `start`'s. */
 export const boot = (world: World, compute: LabCompute, vm: LabVm, now: number): Boot => {

@@ -88,6 +88,11 @@ export interface Fixture {
   readonly move?: MoveFixture;
   /** Beside the groups above, for a plugin that has stretched devices. */
   readonly stretched?: StretchedFixture;
+  /**
+   * A group that both arrays list under the same ids and without a peer. It starts served by both
+   * sides; the suite leaves the source's site preferred.
+   */
+  readonly shared?: GroupFixture;
   /** Verbs that answer `accepted` here (an operation long enough to be polled). */
   readonly accepts?: readonly TargetVerb[];
   readonly hooks?: FixtureHooks;

@@ -11,6 +11,7 @@ import { moveClaims } from './claims/moves.ts';
 import { propertyClaims } from './claims/properties.ts';
 import { revisionClaims } from './claims/revisions.ts';
 import { sessionClaims } from './claims/sessions.ts';
+import { sharedClaims } from './claims/shared.ts';
 import { stateClaims } from './claims/states.ts';
 import { stretchedClaims } from './claims/stretched.ts';
 import { verbClaims } from './claims/verbs.ts';
@@ -44,6 +45,7 @@ const allClaims: readonly ClaimDefinition[] = [
   ...propertyClaims,
   ...failoverClaims,
   ...stretchedClaims,
+  ...sharedClaims,
   ...moveClaims,
   ...faultClaims,
 ];

@@ -25,7 +25,8 @@ export type Need =
         | 'datastores'
         | 'vms'
         | 'move'
-        | 'stretched';
+        | 'stretched'
+        | 'shared';
     };
 
 export const verbs = (...names: readonly Verb[]): readonly Need[] =>
@@ -44,6 +45,14 @@ export const stretched: readonly Need[] = [
   { fixture: 'arrays' },
   { fixture: 'stretched' },
   ...verbs('deviceStatus', 'setSitePreference'),
+];
+
+/** What every claim about devices that both arrays give access to needs. */
+export const shared: readonly Need[] = [
+  { property: 'stretched' },
+  { fixture: 'arrays' },
+  { fixture: 'shared' },
+  ...verbs('deviceStatus'),
 ];
 
 /** What every claim about VMs needs. */

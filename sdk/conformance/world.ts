@@ -95,6 +95,12 @@ export class World {
     return stretched;
   }
 
+  get shared(): GroupFixture {
+    const { shared } = this.fixture;
+    claim(shared !== undefined, 'the fixture names no shared group');
+    return shared;
+  }
+
   get vm(): VmFixture {
     const [vm] = this.fixture.vms ?? [];
     claim(vm !== undefined, 'the fixture names no VMs');
@@ -230,6 +236,11 @@ export class World {
     await this.fixture.hooks?.part?.(false);
     for (const side of ['target', 'source'] as const)
       await this.bring(side, 'bare', this.stretched);
+    await this.#restoreEnds(group);
+  }
+
+  /** Both ends serve, and the source's is preferred. */
+  async #restoreEnds(group: GroupFixture): Promise<void> {
     for (const side of sides) {
       if (!(await this.every(side, group, ({ direction }) => direction === 'outgoing'))) continue;
       await this.array(side).must('resync', [group[side]], { args: { changes: 'discard' } });
@@ -252,6 +263,7 @@ export class World {
       await this.bare();
       if (this.groups.length > 0) await this.#restoreRoles();
       if (this.#hasStretched) await this.#restoreStretched();
+      if (this.fixture.shared !== undefined) await this.#restoreEnds(this.fixture.shared);
     }
     await this.checkStart();
   }

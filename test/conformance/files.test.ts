@@ -42,7 +42,7 @@ const remotesIn = (root: string) => {
   };
 };
 
-/** Two groups, one of them of two devices, and a stretched one, with a VM on each. */
+/** Two groups, one of them of two devices, and a stretched one, with a VM on each; a shared one. */
 const provision = (directoryOf: (id: string) => string, shared: string) => {
   const spec = (id: string) => ({
     id,
@@ -67,7 +67,12 @@ const provision = (directoryOf: (id: string) => string, shared: string) => {
         id: 'g3',
         devices: [{ id: 'd4', peerId: 'r4', sizeBytes }],
         vms: ['vm3'],
-        stretched: { directory: shared },
+        stretched: { directory: join(shared, 'g3') },
+      },
+      {
+        id: 'g4',
+        devices: [{ id: 'd5', sizeBytes }],
+        stretched: { directory: join(shared, 'g4'), unnamed: true },
       },
     ],
   });
@@ -109,6 +114,7 @@ const fixture = async (): Promise<Fixture> => {
       datastores: [{ id: 'ds-d4', devices: { source: at('a', ['d4']), target: at('b', ['r4']) } }],
       vms: [{ id: 'vm3', datastoreIds: ['ds-d4'] }],
     },
+    shared: { source: { id: 'g4', devices: ['d5'] }, target: { id: 'g4', devices: ['d5'] } },
     accepts: ['sync', 'reverse', 'resync'],
     hooks: {
       slow: (remoteId, delayMs) => makeSlow(directoryOf(remoteId), delayMs),

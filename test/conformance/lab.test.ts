@@ -7,6 +7,7 @@ import {
   datastoreIdOf,
   deviceIdOf,
   labSpec,
+  sharedIdOf,
   startLabWorld,
   vmIdOf,
 } from '../../plugins/lab/control.ts';
@@ -33,6 +34,9 @@ const vmsPerGroup = 2;
 const deviceIds = (side: Side, group: number): readonly string[] =>
   devices.map((device) => deviceIdOf(siteIds[side], group, device));
 
+/** The last group. */
+const sharedIds = devices.map((device) => sharedIdOf(stretched + 1, device));
+
 const both = <T>(make: (side: Side) => T) => ({ source: make('source'), target: make('target') });
 
 const suffixOf = (side: Side): string => siteIds[side].slice(-1);
@@ -55,6 +59,7 @@ const fixture = async (): Promise<Fixture> => {
   const spec = labSpec({
     groups: groups.length,
     stretched: 1,
+    shared: 1,
     devicesPerGroup: devices.length,
     vmsPerGroup,
     heartbeatMs: 1,
@@ -85,6 +90,7 @@ const fixture = async (): Promise<Fixture> => {
       datastores: devices.map((device) => datastoreOf(stretched, device)),
       vms: devices.map((device) => vmOf(stretched, device)),
     },
+    shared: both(() => ({ id: 'cg-0004', devices: sharedIds })),
     accepts: ['sync', 'reverse', 'resync'],
     hooks: {
       slow: (remoteId, ms) => lab.setLatency({ remoteId, ms }),

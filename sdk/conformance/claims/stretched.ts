@@ -7,6 +7,7 @@ import type { Side } from '../fixture.ts';
 import { pageItemsMax } from '../limits.ts';
 import { compute, type Need, storage, stretched, verbs } from '../needs.ts';
 import { otherSide, sides, type World } from '../world.ts';
+import { mustWrite } from '../writing.ts';
 
 const deviceOf = (devices: readonly Device[], id: string): Device => {
   const found = devices.find((device) => device.id === id);
@@ -86,17 +87,8 @@ const noSuchSite: ClaimDefinition = touching(
 );
 
 /** The same device at both sides, and what becomes of a write of a host there. */
-const write = async (
-  world: World,
-  side: Side,
-  expected: 'written' | 'refused',
-  lineage?: string,
-): Promise<void> => {
-  const device = world.stretched.group[side].devices[0] as string;
-  const found = await world.fixture.hooks?.write?.(world.array(side).fixture.id, device, lineage);
-  const under = lineage === undefined ? '' : ` under lineage ${lineage}`;
-  claim(found === expected, `a write to ${device} at the ${side}${under} was ${found}`);
-};
+const write = (world: World, side: Side, expected: 'written' | 'refused', lineage?: string) =>
+  mustWrite(world, { group: world.stretched.group, side }, expected, lineage);
 
 const lineageAt = async (world: World, side: Side): Promise<string | undefined> =>
   (await world.status(side, world.stretched.group))[0]?.lineage;
