@@ -6,11 +6,11 @@
  * A lease that lapsed may have cost us our runs, or may not. Before anything is dispatched again
  * the keeper of the runs finds out (`confirm`).
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import { leaseMarginMs, leaseMs } from '../core/limits.ts';
 import { JournalError } from '../journal/journal.ts';
 import type { Lease, Members } from '../journal/shared.ts';
+import { pause } from './pause.ts';
 
 /** A lease is renewed three times in its time; beyond half of it without, it was interrupted. */
 const renewMs = leaseMs / 3;
@@ -68,7 +68,7 @@ export class MemberLease {
           'give this daemon a name of its own (`member` in the configuration, or --member).';
         throw new JournalError('in-use', message);
       }
-      await delay(renewMs / 4);
+      await pause(clock, renewMs / 4);
     }
     this.#unbrokenSinceMs = clock.now();
   }
@@ -130,7 +130,7 @@ export class MemberLease {
     const { signal } = this.#closing;
     while (!signal.aborted && !this.#lost) {
       await this.#renew(keeper).catch(() => {});
-      await delay(renewMs, undefined, { signal }).catch(() => {});
+      await pause(this.#parts.clock, renewMs, signal);
     }
   }
 

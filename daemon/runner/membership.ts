@@ -4,6 +4,7 @@
  * The rules of the lease are in `cluster/lease.ts`; a run's licence is its stream's epoch.
  */
 import type { MemberLease } from '../cluster/lease.ts';
+import { pause } from '../cluster/pause.ts';
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
 import { catchUpMs, drainMsMax, takeOverLookMs } from '../core/limits.ts';
@@ -209,20 +210,7 @@ export class Membership {
   }
 
   #pause(delayMs: number): Promise<void> {
-    const { clock } = this.#parts;
-    const { signal } = this.#closing;
-    return new Promise((resolve) => {
-      if (signal.aborted) return resolve();
-      const cancel = clock.wakeAt(clock.now() + delayMs, () => {
-        signal.removeEventListener('abort', stop);
-        resolve();
-      });
-      const stop = () => {
-        cancel();
-        resolve();
-      };
-      signal.addEventListener('abort', stop, { once: true });
-    });
+    return pause(this.#parts.clock, delayMs, this.#closing.signal);
   }
 }
 

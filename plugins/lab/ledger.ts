@@ -136,6 +136,16 @@ export const noteSuccess = (ledger: Ledger, book: string, id: string, success: S
   }
 };
 
+/** Remote and initiator. */
+const callerOf = (remoteId: string, key: string): string => {
+  const end = key.indexOf('/');
+  return `${remoteId}\n${end < 0 ? key : key.slice(0, end)}`;
+};
+
+/** The newest licence that a remote has seen of a call's initiator. */
+export const newestEpoch = (ledger: Ledger, remoteId: string, key: string): number | undefined =>
+  ledger.epochs.get(callerOf(remoteId, key));
+
 /** True when the caller's licence is older than one that was seen from the same initiator. */
 export const isOldEpoch = (
   ledger: Ledger,
@@ -143,8 +153,7 @@ export const isOldEpoch = (
   key: string,
   epoch: number,
 ): boolean => {
-  const end = key.indexOf('/');
-  const name = `${remoteId}\n${end < 0 ? key : key.slice(0, end)}`;
+  const name = callerOf(remoteId, key);
   const newest = ledger.epochs.get(name);
   if (newest !== undefined && newest >= epoch) return newest > epoch;
   ledger.epochs.set(name, epoch);

@@ -8,11 +8,11 @@ import type { PresentedAs } from '../../daemon/core/presentation.ts';
 import { retentionDefault } from '../../daemon/core/retention.ts';
 import { createDaemon } from '../../daemon/daemon.ts';
 import type { RemoteConfig } from '../../daemon/host/remote.ts';
+import type { Journal } from '../../daemon/journal/journal.ts';
 import { createLog } from '../../daemon/log.ts';
 import type { RunningEngine } from '../../daemon/runner/engine.ts';
 import type { CallRule } from '../../sdk/scenario/rule.ts';
 import type { Chance } from './chance.ts';
-import { type Disk, DiskJournal } from './disk.ts';
 import type { FarEnd } from './far-end.ts';
 import type { History } from './history.ts';
 import { Mortal } from './mortal.ts';
@@ -55,11 +55,22 @@ const remotesOf = (as: PresentedAs | undefined): readonly RemoteConfig[] =>
         one.id === 'lab-a' ? { ...one, present: { as, peerArrayId: 'lab-b' } } : one,
       );
 
+/** The daemon died before it answered: what was asked for may be done, or not. */
+export class NoAnswer extends Error {}
+
+/** What was asked of a daemon, and what became of it. */
+export type Act<T> = (engine: RunningEngine) => Promise<T>;
+
 export interface ComputerParts {
   readonly time: SimTime;
   readonly chance: Chance;
   readonly history: History;
-  readonly disk: Disk;
+  /** Its daemon's name, among several. */
+  readonly name: string;
+  /** The journal as one life of the daemon has it. */
+  readonly journal: (life: Mortal) => Journal;
+  /** What the journal stands on may be away: then a daemon ends as it starts, and is started again. */
+  readonly startMayFail?: boolean;
   readonly farEnd: FarEnd;
   readonly injections: readonly CallRule[];
   readonly threads: number;
@@ -71,38 +82,52 @@ export interface ComputerParts {
 }
 
 export class Computer {
+  /** It cannot reach what its journal stands on; whoever broke that mends it. */
+  cutOff = false;
   readonly #parts: ComputerParts;
   #lives = 0;
   #life = new Mortal('no daemon yet');
   #pool: SimPool | undefined;
   #stands = false;
+  #engine: RunningEngine | undefined;
   #standing = Promise.withResolvers<RunningEngine>();
 
   constructor(parts: ComputerParts) {
     this.#parts = parts;
   }
 
-  /** The engine, once a daemon stands. */
-  get engine(): Promise<RunningEngine> {
-    return this.#standing.promise;
+  get name(): string {
+    return this.#parts.name;
   }
 
   get life(): Mortal {
     return this.#life;
   }
 
+  /** Its daemon is there to be asked. */
+  get stands(): boolean {
+    return this.#stands;
+  }
+
+  /** Of the daemon, once one stands. */
+  async ask<T>(act: Act<T>): Promise<T | Error> {
+    const engine = await this.#standing.promise;
+    const asked = act(engine).catch((error: Error) => error);
+    return Promise.race([asked, this.#life.died.then(() => new NoAnswer())]);
+  }
+
   async start(): Promise<void> {
-    const { time, chance, history, disk, farEnd, injections, threads } = this.#parts;
+    const { time, chance, history, name, journal, farEnd, injections, threads } = this.#parts;
     const remotes = remotesOf(this.#parts.present);
-    const life = new Mortal(`daemon ${++this.#lives}`);
+    const life = new Mortal(`${name} ${++this.#lives}`);
     this.#life = life;
     history.note({ kind: 'daemon', what: 'starts', life: life.name });
     const jump = this.#lives === 1 ? 0 : this.#parts.wallJumpMsMax;
     const offsetMs = epochMs + chance.between(-jump, jump);
     const pool = new SimPool(life, { remotes, farEnd, history, time, offsetMs, threads });
     this.#pool = pool;
-    const daemon = await createDaemon(configOf(injections, remotes), {
-      journal: new DiskJournal(disk, life),
+    const started = createDaemon(configOf(name, injections, remotes), {
+      journal: journal(life),
       pool,
       clock: life.clock(time, offsetMs),
       random: { id: () => chance.id(), fraction: () => chance.fraction() },
@@ -110,10 +135,39 @@ export class Computer {
         if (!life.dead) history.note({ kind: 'defect', message: line });
       }),
     });
+    const mayFail = this.#parts.startMayFail === true;
+    const daemon = await (mayFail ? started.catch(() => undefined) : started);
     if (life.dead) return;
+    if (daemon === undefined) return this.crash();
     this.#stands = true;
+    this.#engine = daemon.engine;
     history.note({ kind: 'daemon', what: 'stands', life: life.name });
     this.#standing.resolve(daemon.engine);
+  }
+
+  /** Runs that its daemon drives. */
+  get drives(): number {
+    return this.#stands ? (this.#engine?.health().openRuns ?? 0) : 0;
+  }
+
+  /** As SIGSTOP, and SIGCONT a while later. */
+  freeze(forMs: number): void {
+    const { history, time } = this.#parts;
+    const life = this.#life;
+    if (life.dead || life.frozen) return;
+    life.freeze();
+    history.note({ kind: 'daemon', what: 'freezes', life: life.name });
+    time.at(time.now() + forMs, () => this.#thaw(life));
+  }
+
+  thaw(): void {
+    this.#thaw(this.#life);
+  }
+
+  #thaw(life: Mortal): void {
+    if (!life.frozen || life.dead) return;
+    this.#parts.history.note({ kind: 'daemon', what: 'thaws', life: life.name });
+    life.thaw();
   }
 
   /** As `kill -9`, or as the plug; another daemon starts a while later. */
@@ -134,6 +188,7 @@ export class Computer {
 }
 
 const configOf = (
+  member: string,
   injections: readonly CallRule[],
   remotes: readonly RemoteConfig[],
 ): DaemonConfig => ({
@@ -141,7 +196,7 @@ const configOf = (
   site: 'site-b',
   listen: [],
   state: '/simulated/state',
-  member: 'simulated',
+  member,
   sites,
   plugins: [{ id: 'lab', module: 'lab' }],
   remotes,

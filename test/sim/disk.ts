@@ -46,11 +46,12 @@ export class Disk {
     return this.#freed !== undefined;
   }
 
-  fill(): void {
+  /** It is full. */
+  goAway(): void {
     this.#freed ??= Promise.withResolvers<void>();
   }
 
-  free(): void {
+  comeBack(): void {
     this.#freed?.resolve();
     this.#freed = undefined;
   }

@@ -5,6 +5,7 @@
 
 import { createLabPlugin, type LabSession } from '../../plugins/lab/index.ts';
 import { type Lab, newLab } from '../../plugins/lab/lab.ts';
+import { newestEpoch } from '../../plugins/lab/ledger.ts';
 import { inlinePort, type Port } from '../../plugins/lab/port.ts';
 import type { Request } from '../../plugins/lab/requests.ts';
 import { type LabOptions, labSpec } from '../../plugins/lab/spec.ts';
@@ -30,7 +31,12 @@ export interface FarEndParts {
   readonly world: LabOptions;
 }
 
+/** Answers that are on their way are there by then. */
+const afterLandingMs = 10 * 60_000;
+
 type RemoteRequest = Exclude<Request, { kind: 'command' }>;
+
+const keyIn = (request: RemoteRequest): string => ('key' in request ? request.key : '');
 
 const verbOf = (request: RemoteRequest): string => {
   if (request.kind === 'poll') return 'operationStatus';
@@ -55,6 +61,13 @@ export class FarEnd {
     };
     this.lab = newLab(labSpec(parts.world), { now: () => time.now(), sleep });
     this.lab.world.onStage = (vmId, stage) => parts.history.note({ kind: 'stage', vmId, stage });
+  }
+
+  /** How long until the last effect that is known to be late has landed, and a while more. */
+  landMs(): number {
+    const { time } = this.#parts;
+    const due = [...this.lab.world.ledger.late].map(({ dueAt }) => dueAt - time.now());
+    return Math.max(0, ...due) + afterLandingMs;
   }
 
   /** The lab's plugin as one thread has it. */
@@ -85,8 +98,13 @@ export class FarEnd {
     signal: AbortSignal | undefined,
   ): Promise<unknown> {
     const { history } = this.#parts;
-    const call = ++this.#calls;
+    if (thread.frozen) await thread.awake();
     const verb = verbOf(request);
+    if (this.#isOutdated(request)) {
+      history.note({ kind: 'outdated', remoteId: request.remoteId, verb, key: keyIn(request) });
+      return this.#back(thread, await port.send(request, signal));
+    }
+    const call = ++this.#calls;
     let asked = true;
     const end = (kind: 'heard' | 'given-up'): void => {
       if (asked) history.note({ kind, call });
@@ -97,24 +115,34 @@ export class FarEnd {
     history.note({
       kind: 'call',
       call,
+      licence: { life: thread.root, epoch: 'epoch' in request ? request.epoch : 0 },
       remoteId: request.remoteId,
       verb,
-      key: 'key' in request ? request.key : '',
+      key: keyIn(request),
       targetIds: 'targets' in request ? request.targets.map(({ id }) => id) : [],
     });
     if (thread.dead) return never();
     try {
       const answer = await port.send(request, signal);
       history.note({ kind: 'answer', call, verb, failed: failedIn(answer) });
+      if (thread.frozen) end('given-up');
       return await this.#back(thread, answer);
     } catch (error) {
       const fault = (error as { fault?: { code?: string } }).fault?.code ?? String(error);
       history.note({ kind: 'answer', call, verb, failed: [], fault });
+      if (thread.frozen) end('given-up');
       await this.#back(thread, undefined);
       throw error;
     } finally {
       end('heard');
     }
+  }
+
+  /** Another member drives the run, and this remote knows it: nothing comes of the call. */
+  #isOutdated(request: RemoteRequest): boolean {
+    if (!('epoch' in request) || request.key === '') return false;
+    const newest = newestEpoch(this.lab.world.ledger, request.remoteId, request.key);
+    return newest !== undefined && newest > request.epoch;
   }
 
   /** The way of an answer to whom it concerns. */
@@ -123,6 +151,7 @@ export class FarEnd {
     const { lostRate, slowRate, slowMsMax } = this.network;
     if (thread.dead || chance.hit(lostRate)) return never();
     if (chance.hit(slowRate)) await time.sleep(chance.spread(1, slowMsMax));
+    if (thread.frozen) await thread.awake();
     return thread.dead ? never() : answer;
   }
 }

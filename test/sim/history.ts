@@ -13,12 +13,20 @@ import type { MigrationStage } from '../../plugins/lab/model.ts';
 import type { Device } from '../../sdk/plugin/model.ts';
 import type { SimTime } from './time.ts';
 
+/** A life of a daemon, and the epoch in which it drives a run. */
+export interface SimLicence {
+  readonly life: string;
+  readonly epoch: number;
+}
+
 export type What =
   /** An entry is durable; whether its writer ever hears of it is another matter. */
   | { readonly kind: 'landed'; readonly stream: string; readonly entry: Entry | SystemEntry }
   /** A job is given to a thread. */
   | {
       readonly kind: 'job';
+      /** Under which it is given. */
+      readonly licence: SimLicence;
       readonly runId: string;
       readonly workgroup: string;
       readonly step: string;
@@ -29,6 +37,8 @@ export type What =
   | {
       readonly kind: 'call';
       readonly call: number;
+      /** Under which it is made. */
+      readonly licence: SimLicence;
       readonly remoteId: string;
       readonly verb: string;
       /** Initiator id, step, direction, verb; empty when the request only looks. */
@@ -43,6 +53,13 @@ export type What =
       readonly failed: readonly string[];
       readonly fault?: string;
     }
+  /** A request by somebody who drives the run no more has reached a remote that knows it. */
+  | {
+      readonly kind: 'outdated';
+      readonly remoteId: string;
+      readonly verb: string;
+      readonly key: string;
+    }
   /** The answer is with whoever asked. */
   | { readonly kind: 'heard'; readonly call: number }
   /** Nobody waits for the answer any more. */
@@ -51,7 +68,11 @@ export type What =
   | { readonly kind: 'stage'; readonly vmId: string; readonly stage: MigrationStage }
   /** Something was broken or mended. */
   | { readonly kind: 'world'; readonly what: string }
-  | { readonly kind: 'daemon'; readonly what: 'starts' | 'stands' | 'dies'; readonly life: string }
+  | {
+      readonly kind: 'daemon';
+      readonly what: 'starts' | 'stands' | 'freezes' | 'thaws' | 'dies';
+      readonly life: string;
+    }
   /** What a person asked for, and what became of it. */
   | { readonly kind: 'person'; readonly what: string; readonly said: string }
   /** A watcher got these events. */

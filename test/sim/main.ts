@@ -1,5 +1,6 @@
 /**
- * `npm run sim -- [--seed N] [--story] [--runs N] [--hours H] [--from N]`: replays one seed, or
+ * `npm run sim -- [--seed N] [--story] [--runs N] [--hours H] [--from N]
+ * [--members N]`: replays one seed, or
  * goes through many. Says the seeds before it begins; ends with 1 at the first that fails.
  */
 import { parseArgs } from 'node:util';
@@ -17,8 +18,11 @@ const { values } = parseArgs({
     hours: { type: 'string' },
     from: { type: 'string', default: '1' },
     'go-on': { type: 'boolean', default: false },
+    members: { type: 'string' },
   },
 });
+
+const variant = values.members === undefined ? {} : { members: Number(values.members) };
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -37,7 +41,7 @@ const accuse = (simulated: Simulated, whole: boolean): void => {
 
 const one = async (seed: number): Promise<boolean> => {
   say(`seed ${seed}`);
-  const simulated = await simulate(seed);
+  const simulated = await simulate(seed, variant);
   accuse(simulated, values.story);
   say(`history ${simulated.history.digest()}`);
   return simulated.accusations.length === 0;
@@ -53,7 +57,7 @@ const many = async (from: number): Promise<boolean> => {
   let seed = from;
   let failed = 0;
   for (; seed < from + runsMax && Date.now() < untilMs; seed++) {
-    const simulated = await simulate(seed);
+    const simulated = await simulate(seed, variant);
     if (simulated.accusations.length === 0) continue;
     failed++;
     if (!values['go-on']) accuse(simulated, false);

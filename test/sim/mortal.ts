@@ -11,6 +11,7 @@ export class Mortal {
   readonly #within: Mortal | undefined;
   readonly #resolve: () => void;
   #dead = false;
+  #thawed: PromiseWithResolvers<void> | undefined;
 
   /** A thread dies with its daemon. */
   constructor(name: string, within?: Mortal) {
@@ -22,6 +23,11 @@ export class Mortal {
     void within?.died.then(resolve);
   }
 
+  /** Name of what it is a part of, or its own. */
+  get root(): string {
+    return this.#within?.root ?? this.name;
+  }
+
   get dead(): boolean {
     return this.#dead || this.#within?.dead === true;
   }
@@ -31,12 +37,33 @@ export class Mortal {
     this.#resolve();
   }
 
+  /** As SIGSTOP: it neither says nor hears anything, and no timer of it fires. */
+  freeze(): void {
+    this.#thawed ??= Promise.withResolvers();
+  }
+
+  thaw(): void {
+    this.#thawed?.resolve();
+    this.#thawed = undefined;
+  }
+
+  get frozen(): boolean {
+    return this.#thawed !== undefined || this.#within?.frozen === true;
+  }
+
+  /** Resolves when it is not frozen. */
+  async awake(): Promise<void> {
+    while (this.frozen) await (this.#thawed?.promise ?? this.#within?.awake());
+  }
+
   /** The same promise while it lives; silence once it is dead. */
   async hears<T>(promise: Promise<T>): Promise<T> {
     try {
       const value = await promise;
+      if (this.frozen) await this.awake();
       return this.dead ? await never() : value;
     } catch (error) {
+      if (this.frozen) await this.awake();
       if (this.dead) await never();
       throw error;
     }
@@ -46,10 +73,17 @@ export class Mortal {
   clock(time: SimTime, offsetMs: number): Clock {
     return {
       now: () => Math.floor(time.now() + offsetMs),
-      wakeAt: (atMs, wake) =>
-        time.at(atMs - offsetMs, () => {
-          if (!this.dead) wake();
-        }),
+      wakeAt: (atMs, wake) => {
+        let wanted = true;
+        const cancel = time.at(atMs - offsetMs, async () => {
+          if (this.frozen) await this.awake();
+          if (wanted && !this.dead) wake();
+        });
+        return () => {
+          wanted = false;
+          cancel();
+        };
+      },
     };
   }
 }

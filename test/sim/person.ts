@@ -10,7 +10,7 @@ import type { DivergedChoice } from '../../daemon/core/recovery.ts';
 import type { RunView } from '../../daemon/core/view.ts';
 import type { RunningEngine } from '../../daemon/runner/engine.ts';
 import type { Chance } from './chance.ts';
-import { type Computer, siteOfRemote } from './computer.ts';
+import { type Act, NoAnswer, siteOfRemote } from './computer.ts';
 import type { History } from './history.ts';
 import { type MoverParts, moveDisks } from './mover.ts';
 import { runNeighbour } from './neighbour.ts';
@@ -19,9 +19,6 @@ import { drawPolicies, patient } from './scenario-policies.ts';
 import type { SimTime } from './time.ts';
 
 const requester = 'ann';
-
-/** The daemon died before it answered: what was asked for may be done, or not. */
-class NoAnswer extends Error {}
 
 /** Times that a run may be parked before the person has everything mended. */
 const patience = 5;
@@ -35,7 +32,8 @@ export interface PersonParts {
   readonly time: SimTime;
   readonly chance: Chance;
   readonly history: History;
-  readonly computer: Computer;
+  /** The daemon, or several. */
+  readonly daemons: { readonly ask: <T>(act: Act<T>) => Promise<T | Error> };
   readonly scenario: Scenario;
   /** Mends everything that is broken, for good. */
   readonly mend: () => void;
@@ -88,6 +86,11 @@ export class Person {
     const runId = this.#runId;
     if (runId === undefined) return;
     await this.#ask('cancels', (engine) => engine.cancelRun(runId, requester, 'changed my mind'));
+  }
+
+  /** Asks one of several daemons to hand over what it does. */
+  async drain(memberId: string): Promise<void> {
+    await this.#ask(`drains ${memberId}`, (engine) => engine.drainMember(memberId));
   }
 
   /** The same request once more, as a client does that lost the answer. */
@@ -167,14 +170,23 @@ export class Person {
     this.#key = key;
     for (let parks = 0; ; parks++) {
       await this.#follow(started);
-      const view = await this.#look(started);
+      const view = await this.#atRest(started);
       if (view?.status === 'ended') {
         this.#result = view.result;
         return view;
       }
-      if (view?.status === 'parked' || view?.status === 'stuck') await this.#decide(view, parks);
-      else await this.#parts.time.sleep(60_000);
+      if (view !== undefined) await this.#decide(view, parks);
     }
+  }
+
+  /** Those who drive a run may hear later than others that it is at rest; else it goes on. */
+  async #atRest(runId: string): Promise<RunView | undefined> {
+    for (let looks = 0; looks < 2; looks++) {
+      const view = await this.#look(runId);
+      if (view !== undefined && isAtRest(view)) return view;
+      await this.#parts.time.sleep(60_000);
+    }
+    return undefined;
   }
 
   /** The run's id, or undefined when it is refused for good. */
@@ -228,10 +240,7 @@ export class Person {
       true,
     );
     if (said instanceof Error) return undefined;
-    const { status } = said.view;
-    if (status === 'ended' || status === 'parked' || status === 'stuck') {
-      this.#parts.history.note(said);
-    }
+    if (isAtRest(said.view)) this.#parts.history.note(said);
     return said.view;
   }
 
@@ -248,7 +257,8 @@ export class Person {
     const said = await this.#ask(`decides ${decision}`, resume);
     if (!(said instanceof Error)) return;
     const now = await this.#look(runId);
-    if (now?.status === 'parked' || now?.status === 'stuck') await this.#decide(now, parks + 1);
+    if (now !== undefined && isAtRest(now) && now.status !== 'ended')
+      await this.#decide(now, parks + 1);
   }
 
   #decisionOn({ decisionsAllowed }: RunView, parks: number): Decision | undefined {
@@ -261,7 +271,7 @@ export class Person {
   }
 
   /** Asks until it is done. */
-  async #insist<T>(what: string, act: (engine: RunningEngine) => Promise<T>): Promise<T> {
+  async #insist<T>(what: string, act: Act<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
       const said = await this.#ask(what, act);
       if (!(said instanceof Error)) return said;
@@ -271,21 +281,17 @@ export class Person {
     }
   }
 
-  async #ask<T>(
-    what: string,
-    act: (engine: RunningEngine) => Promise<T>,
-    quiet = false,
-  ): Promise<T | Error> {
-    const { computer, history } = this.#parts;
-    const engine = await computer.engine;
-    const { life } = computer;
-    const asked = act(engine).catch((error: Error) => error);
-    const said = await Promise.race([asked, life.died.then(() => new NoAnswer())]);
+  async #ask<T>(what: string, act: Act<T>, quiet = false): Promise<T | Error> {
+    const { daemons, history } = this.#parts;
+    const said = await daemons.ask(act);
     if (!quiet || said instanceof Error)
       history.note({ kind: 'person', what, said: wordsOf(said) });
     return said;
   }
 }
+
+const isAtRest = ({ status }: RunView): boolean =>
+  status === 'ended' || status === 'parked' || status === 'stuck';
 
 const wordsOf = (said: unknown): string => {
   if (said instanceof NoAnswer) return 'no answer';

@@ -41,8 +41,9 @@ export class SimPool implements Pool {
 
   async run<J extends Job>(job: J): Promise<ResultOf<J>> {
     if (job.kind === 'task') {
-      const { runId, workgroup, step, phase, attempt } = job;
-      this.#parts.history.note({ kind: 'job', runId, workgroup, step, phase, attempt });
+      const { runId, workgroup, step, phase, attempt, epoch } = job;
+      const licence = { life: this.#daemon.name, epoch };
+      this.#parts.history.note({ kind: 'job', licence, runId, workgroup, step, phase, attempt });
     }
     const thread = this.#threads[this.#jobs++ % this.#threads.length] as Thread;
     const died = thread.life.died.then((): JobFault => workerLost('it was killed'));

@@ -18,15 +18,23 @@ export type Effect =
   /** `alive`: it is declared lost by mistake, and answers whoever asks. */
   | { readonly do: 'lose-site'; readonly vms: 'crash' | 'keep' | 'alive' }
   | { readonly do: 'cancel' }
-  | { readonly do: 'start-again' };
+  | { readonly do: 'start-again' }
+  | MemberEffect;
+
+/** What befalls one of several members, or the database that they share. */
+export type MemberEffect =
+  | { readonly do: 'freeze'; readonly forMs: number }
+  | { readonly do: 'cut-off'; readonly forMs: number }
+  | { readonly do: 'database-away'; readonly forMs: number }
+  | { readonly do: 'drain'; readonly forMs: number };
 
 /**
- * The nth moment of a kind: an entry of a type that lands, a call of a verb, its answer, a stage
- * that a live migration comes to.
+ * The nth moment of a kind: an entry of a type that lands, a job given to a thread, a call of a
+ * verb, its answer, a stage that a live migration comes to.
  */
 export interface Trigger {
-  readonly kind: 'landed' | 'call' | 'answer' | 'stage';
-  /** Type of the entry, the verb, or the stage; absent: any. */
+  readonly kind: 'landed' | 'job' | 'call' | 'answer' | 'stage';
+  /** Type of the entry, the step, the verb, or the stage; absent: any. */
   readonly of?: string;
   readonly nth: number;
 }

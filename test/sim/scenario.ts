@@ -8,6 +8,7 @@ import { type DivergedChoice, divergedChoices } from '../../daemon/core/recovery
 import { defaultLimits } from '../../daemon/planner/defaults.ts';
 import { datastoreIdOf, type LabOptions } from '../../plugins/lab/spec.ts';
 import { Chance } from './chance.ts';
+import { drawMembers, type MembersOrder } from './members/scenario.ts';
 import type { MoveOrder } from './mover.ts';
 import { drawFaults, type Effect, type Faults, type Trigger } from './scenario-faults.ts';
 import { drawNeighbour, type NeighbourOrder } from './scenario-neighbour.ts';
@@ -30,6 +31,8 @@ export interface Scenario {
   readonly move?: MoveOrder;
   /** Somebody else runs another plan over some of the same groups. */
   readonly neighbour?: NeighbourOrder;
+  /** Several daemons over one database; absent: one, over a disk. */
+  readonly members?: MembersOrder;
   /** After a disaster; absent: the lost site stays away. */
   readonly home?: WayHome;
   readonly threads: number;
@@ -159,8 +162,15 @@ const drawMove = (chance: Chance, world: LabOptions, plan: Plan): MoveOrder | un
   };
 };
 
-/** `present`: pairs are shown as something else, and nothing is shared. */
-export const drawScenario = (seed: number, present?: PresentedAs): Scenario => {
+/** The same seed under other circumstances. */
+export interface Variant {
+  /** Pairs are shown as something else than they are, and nothing is shared. */
+  readonly present?: PresentedAs;
+  /** So many daemons share a database. */
+  readonly members?: number;
+}
+
+export const drawScenario = (seed: number, { present, members }: Variant = {}): Scenario => {
   const chance = new Chance(`scenario ${seed}`);
   const calm = chance.hit(0.1);
   const replicated = drawWorld(chance.fork('world'), calm);
@@ -190,5 +200,9 @@ export const drawScenario = (seed: number, present?: PresentedAs): Scenario => {
     syncMsMax: chance.pick([2, 20, 500]),
   };
   const neighbour = drawNeighbour(chance.fork('neighbour'), alone);
-  return neighbour === undefined ? alone : { ...alone, neighbour };
+  return {
+    ...alone,
+    ...(neighbour && { neighbour }),
+    ...(members && { members: drawMembers(chance.fork('members'), members, calm) }),
+  };
 };

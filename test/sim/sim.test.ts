@@ -3,7 +3,7 @@
  * with `npm run sim -- --seed N --story`.
  */
 import test from 'ava';
-import type { PresentedAs } from '../../daemon/core/presentation.ts';
+import type { Variant } from './scenario.ts';
 import { seedsKept } from './seeds.ts';
 import { simulate } from './simulate.ts';
 import { story } from './story.ts';
@@ -11,8 +11,8 @@ import { story } from './story.ts';
 /** Seeds of a plain `npm test`; `.ci/run` goes through many more. */
 const seeds = { from: 1, to: 100 };
 
-const accused = async (seed: number, present?: PresentedAs): Promise<string[]> => {
-  const simulated = await simulate(seed, present);
+const accused = async (seed: number, variant?: Variant): Promise<string[]> => {
+  const simulated = await simulate(seed, variant);
   if (simulated.accusations.length === 0) return [];
   const said = simulated.accusations.map(({ checker, message }) => `${checker}: ${message}`);
   return [
@@ -28,7 +28,8 @@ test(`simulation: seeds ${seeds.from} to ${seeds.to} → no checker accuses`, as
 });
 
 test('simulation: pairs shown as stretched, seeds 1 to 30 → no checker accuses', async (t) => {
-  for (let seed = 1; seed <= 30; seed++) t.deepEqual(await accused(seed, 'pair-as-stretched'), []);
+  for (let seed = 1; seed <= 30; seed++)
+    t.deepEqual(await accused(seed, { present: 'pair-as-stretched' }), []);
 });
 
 test('simulation: seeds that once failed → no checker accuses', async (t) => {

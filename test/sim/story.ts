@@ -30,6 +30,8 @@ const words = (moment: Moment): string => {
       const how = fault ?? (failed.length === 0 ? 'done' : `not: ${failed.join(' ')}`);
       return `  answer  ${call} ${verb} ${how}`;
     }
+    case 'outdated':
+      return `  outdated ${moment.remoteId} ${moment.verb} ${moment.key.slice(33)}`;
     case 'given-up':
       return `  given up ${moment.call}`;
     case 'stage':

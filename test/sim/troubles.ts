@@ -1,9 +1,9 @@
 /** Makes the scenario's troubles happen, each at its moment of the history; mends them again. */
 import { commands } from '../../plugins/lab/commands.ts';
 import type { Computer } from './computer.ts';
-import type { Disk } from './disk.ts';
 import { type FarEnd, quietNetwork } from './far-end.ts';
 import type { History, Moment } from './history.ts';
+import type { SimMembers } from './members/members.ts';
 import type { Person } from './person.ts';
 import type { Effect, Scenario, Trigger } from './scenario.ts';
 import type { SimTime } from './time.ts';
@@ -15,16 +15,25 @@ export interface TroublesParts {
   readonly time: SimTime;
   readonly history: History;
   readonly scenario: Scenario;
-  readonly computer: Computer;
-  readonly disk: Disk;
+  readonly daemons: SimMembers;
+  readonly store: Store;
   readonly farEnd: FarEnd;
   readonly person: () => Person;
+}
+
+/** What all journals stand on: a disk, or a database. */
+export interface Store {
+  goAway(): void;
+  comeBack(): void;
+  /** Ways to it are sound from here on. */
+  readonly mend?: () => void;
 }
 
 const matches = ({ kind, of }: Trigger, moment: Moment): boolean => {
   if (moment.kind !== kind) return false;
   if (of === undefined) return true;
   if (moment.kind === 'stage') return moment.stage === of;
+  if (moment.kind === 'job') return moment.step === of;
   return moment.kind === 'landed'
     ? moment.entry.type === of
     : 'verb' in moment && moment.verb === of;
@@ -50,7 +59,8 @@ export class Troubles {
     }
     commands.setFaults(farEnd.lab, scenario.faults.shares);
     commands.ignoreShutDown(farEnd.lab, scenario.faults.stubborn);
-    for (const { on, effect } of scenario.faults.troubles) {
+    const { members } = scenario;
+    for (const { on, effect } of [...scenario.faults.troubles, ...(members?.troubles ?? [])]) {
       let left = on.nth;
       history.listen((moment) => {
         if (!this.#over && matches(on, moment) && --left === 0) this.#happen(effect);
@@ -62,11 +72,13 @@ export class Troubles {
   mend(): void {
     if (this.#over) return;
     this.#over = true;
-    const { history, disk, farEnd } = this.#parts;
+    const { history, store, daemons, farEnd } = this.#parts;
     const { lab, network } = farEnd;
     history.note({ kind: 'world', what: 'everything is mended' });
     commands.clearFailures(lab);
-    disk.free();
+    store.comeBack();
+    store.mend?.();
+    for (const computer of daemons.computers) mendOne(computer);
     Object.assign(network, quietNetwork);
     for (const remoteId of commands.remotes(lab)) {
       if (!this.#lost.has(remoteId)) commands.setDown(lab, remoteId, false);
@@ -82,11 +94,15 @@ export class Troubles {
   }
 
   #happen(effect: Effect): void {
-    const { history, computer, person } = this.#parts;
+    const { history, daemons, person } = this.#parts;
     history.note({ kind: 'world', what: JSON.stringify(effect) });
-    if (effect.do === 'crash') computer.crash();
-    else if (effect.do === 'kill-thread') computer.killThread();
-    else if (effect.do === 'fill-disk') this.#fill(effect.forMs);
+    const victim = daemons.victim();
+    if (effect.do === 'crash') victim.crash();
+    else if (effect.do === 'kill-thread') victim.killThread();
+    else if (effect.do === 'freeze') victim.freeze(effect.forMs);
+    else if (effect.do === 'cut-off') this.#cutOff(victim, effect.forMs);
+    else if (effect.do === 'drain') this.#soon(() => this.#drain(victim, effect.forMs));
+    else if (effect.do === 'fill-disk' || effect.do === 'database-away') this.#away(effect.forMs);
     else if (effect.do === 'silence') this.#silence(effect.remoteId, effect.forMs);
     else if (effect.do === 'lose-site') this.#loseSite(effect.vms);
     else this.#soon(() => (effect.do === 'cancel' ? person().cancel() : person().startAgain()));
@@ -98,10 +114,26 @@ export class Troubles {
     time.at(time.now(), () => void act());
   }
 
-  #fill(forMs: number): void {
-    const { disk, time } = this.#parts;
-    disk.fill();
-    time.at(time.now() + forMs, () => disk.free());
+  #away(forMs: number): void {
+    const { store, time } = this.#parts;
+    store.goAway();
+    time.at(time.now() + forMs, () => store.comeBack());
+  }
+
+  #cutOff(victim: Computer, forMs: number): void {
+    const { time } = this.#parts;
+    victim.cutOff = true;
+    time.at(time.now() + forMs, () => {
+      victim.cutOff = false;
+    });
+  }
+
+  /** It hands over what it has, ends, and comes back. */
+  async #drain(victim: Computer, forMs: number): Promise<void> {
+    const { time, person } = this.#parts;
+    await person().drain(victim.name);
+    await time.sleep(forMs);
+    victim.crash();
   }
 
   #silence(remoteId: string, forMs: number): void {
@@ -121,3 +153,8 @@ export class Troubles {
     this.#soon(() => person().loseSite('site-a'));
   }
 }
+
+const mendOne = (computer: Computer): void => {
+  computer.cutOff = false;
+  computer.thaw();
+};

@@ -17,6 +17,7 @@ import { noDefect } from './no-defect.ts';
 import { nothingStartsThere } from './nothing-starts.ts';
 import { oneRunPerRequest } from './one-run.ts';
 import { oneSource } from './one-source.ts';
+import { ownersDispatch } from './owners.ts';
 import { parkedIsAtRest } from './parked.ts';
 import { preferenceFirst } from './preference.ts';
 import { returningWriterFails } from './returning-writers.ts';
@@ -46,6 +47,7 @@ export const checkers = {
   'api-equals-lab': apiEqualsLab,
   'run-again-converges': runAgainConverges,
   'one-run-per-request': oneRunPerRequest,
+  'only-owners-dispatch': ownersDispatch,
   'no-gap-in-events': noGapInEvents,
   'right-copy': rightCopy,
   'migrated-is-migrated': migratedIsMigrated,

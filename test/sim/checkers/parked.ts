@@ -4,14 +4,15 @@
  */
 import type { ItemNote } from '../../../daemon/core/view.ts';
 import type { Checker } from './checker.ts';
+import { Flights } from './flights.ts';
 import { pending } from './pending.ts';
 import { keyOf, Runs, targetsOf } from './runs.ts';
 
-export const parkedIsAtRest: Checker = ({ lab }) => {
+export const parkedIsAtRest: Checker = (scene) => {
+  const { lab } = scene;
   const runs = new Runs();
   const parked = new Set<string>();
-  /** Call → initiator. */
-  const inFlight = new Map<number, string>();
+  const flights = new Flights(runs, scene);
 
   /** What may still happen to an item that is not said to be in doubt. */
   const unlisted = (runId: string, notes: readonly ItemNote[]): string | undefined => {
@@ -29,6 +30,7 @@ export const parkedIsAtRest: Checker = ({ lab }) => {
 
   return (moment) => {
     runs.see(moment);
+    flights.see(moment);
     switch (moment.kind) {
       case 'landed': {
         const { entry, stream } = moment;
@@ -36,20 +38,13 @@ export const parkedIsAtRest: Checker = ({ lab }) => {
         if (entry.type !== 'run-parked') return undefined;
         parked.add(stream);
         const initiator = runs.of(stream)?.started.initiatorId;
-        const open = [...inFlight].find(([, by]) => by === initiator);
-        return open && `call ${open[0]} is in flight`;
+        const open = flights.open.find(({ key }) => keyOf(key).initiatorId === initiator);
+        return open && `call ${open.call} is in flight`;
       }
       case 'call': {
-        const { initiatorId } = keyOf(moment.key);
-        const run = runs.by(initiatorId);
-        if (run === undefined) return undefined;
-        inFlight.set(moment.call, initiatorId);
-        return parked.has(run.started.runId) ? `${moment.key} is called` : undefined;
+        const runId = runs.by(keyOf(moment.key).initiatorId)?.started.runId;
+        return parked.has(runId ?? '') ? `${moment.key} is called` : undefined;
       }
-      case 'heard':
-      case 'given-up':
-        inFlight.delete(moment.call);
-        return undefined;
       case 'rest':
         if (!parked.has(moment.runId)) return undefined;
         return unlisted(moment.runId, moment.view.notes);

@@ -7,19 +7,12 @@ import type { Entry } from '../../../daemon/core/entries.ts';
 import type { SystemEntry } from '../../../daemon/core/system.ts';
 import type { RunReport } from '../../../daemon/core/view.ts';
 import { readingVerbs } from '../../../sdk/plugin/verbs.ts';
-import type { Moment } from '../history.ts';
 import type { Checker } from './checker.ts';
+import { type Flight, Flights } from './flights.ts';
 import { pending } from './pending.ts';
 import { keyOf, Runs, targetsOf } from './runs.ts';
 
 const reading: ReadonlySet<string> = new Set(readingVerbs);
-
-interface Flight {
-  readonly runId: string;
-  readonly remoteId: string;
-  readonly key: string;
-  readonly targetIds: ReadonlySet<string>;
-}
 
 /** Which runs were open at the same time as which. */
 class Together {
@@ -82,42 +75,40 @@ class Taken {
   }
 }
 
-export const noOperationTwice: Checker = ({ lab }) => {
+const changes = ({ key, verb }: Flight): boolean =>
+  key !== '' && !reading.has(verb) && !verb.startsWith('settle ');
+
+export const noOperationTwice: Checker = (scene) => {
+  const { lab } = scene;
   const runs = new Runs();
+  const flights = new Flights(runs, scene);
   const together = new Together();
-  const inFlight = new Map<number, Flight>();
-  const runOf = (initiatorId: string) => runs.by(initiatorId)?.started.runId;
+  const runOf = (key: string) => runs.by(keyOf(key).initiatorId)?.started.runId;
 
   const told = toldBy(together);
   const taken = new Taken(runs);
 
+  /** Of a call that is made now. */
   const called = (flight: Flight): string | undefined => {
-    const others = [...inFlight.values()].map((one) => ({ ...one, why: 'is under way' }));
+    const runId = runOf(flight.key);
+    if (runId === undefined || !changes(flight)) return undefined;
+    const others = flights.open.filter(changes).map(({ targetIds, ...one }) => ({
+      ...one,
+      targetIds: new Set(targetIds),
+      why: 'is under way',
+    }));
     const late = pending(lab).map((one) => ({ ...one, why: 'can still land' }));
     for (const { remoteId, key, targetIds, why } of [...others, ...late]) {
-      const runId = runOf(keyOf(key).initiatorId);
-      if (remoteId !== flight.remoteId || !together.has(runId, flight.runId)) continue;
-      const hit = [...flight.targetIds].find(
-        (id) => targetIds.has(id) && !taken.has(flight.runId, id),
-      );
+      if (remoteId !== flight.remoteId || !together.has(runOf(key), runId)) continue;
+      const hit = flight.targetIds.find((id) => targetIds.has(id) && !taken.has(runId, id));
       if (hit !== undefined) return `${flight.key} of ${hit} while ${key} of another run ${why}`;
     }
     return undefined;
   };
 
-  const call = (moment: Extract<Moment, { kind: 'call' }>): string | undefined => {
-    const { remoteId, key, verb, targetIds } = moment;
-    if (key === '' || reading.has(verb) || verb.startsWith('settle ')) return undefined;
-    const runId = runOf(keyOf(key).initiatorId);
-    if (runId === undefined) return undefined;
-    const flight = { runId, remoteId, key, targetIds: new Set(targetIds) };
-    const wrong = called(flight);
-    inFlight.set(moment.call, flight);
-    return wrong;
-  };
-
   return (moment) => {
     runs.see(moment);
+    flights.see(moment);
     switch (moment.kind) {
       case 'landed':
         taken.see(moment.stream, moment.entry);
@@ -125,11 +116,7 @@ export const noOperationTwice: Checker = ({ lab }) => {
         if (moment.entry.type === 'run-ended') together.end(moment.stream);
         return undefined;
       case 'call':
-        return call(moment);
-      case 'heard':
-      case 'given-up':
-        inFlight.delete(moment.call);
-        return undefined;
+        return called(moment);
       case 'told':
         return told(moment.runId, moment.report);
       case 'rest':
