@@ -344,9 +344,10 @@ export class Starts {
     const open = openRunOf(catalog.state, plan.id);
     const agent = open && runs.agent(open.runId);
     if (open === undefined) return undefined;
+    // It may have been opened, or come to this member, since this request was judged.
+    if (!still()) throw catalogMoved();
     if (agent === undefined) {
       if (!runs.drivenElsewhere(open.runId)) return undefined;
-      if (!still()) throw catalogMoved();
       throw new RunElsewhere(open.runId);
     }
     const reason = 'superseded by a disaster run';

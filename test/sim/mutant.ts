@@ -31,9 +31,10 @@ const { simulate } = await import('./simulate.ts');
 if (left.size > 0) throw new Error(`never loaded: ${[...left].map((p) => p.module).join(', ')}`);
 
 const accusers = new Set<string>();
+const { members } = mutant;
 let seed = 1;
 for (; seed <= seedsMax && !accusers.has(mutant.caughtBy); seed++) {
-  const { accusations } = await simulate(seed);
+  const { accusations } = await simulate(seed, members === undefined ? {} : { members });
   for (const { checker } of accusations) accusers.add(checker);
 }
 process.stdout.write(JSON.stringify({ accusers: [...accusers], seeds: seed - 1 }));

@@ -196,7 +196,10 @@ export class Person {
     const chosen = this.#changes === undefined ? {} : { changes: this.#changes };
     const request = { planId, mode, requester, requestKey, policies, ...chosen };
     for (let tries = 1; tries <= triesMax; tries++) {
-      const said = await this.#ask(`starts ${mode}`, (engine) => engine.startRun(request));
+      const ask = () => this.#ask(`starts ${mode}`, (engine) => engine.startRun(request));
+      // Where several would do it, two may be asked at the same moment.
+      const asks = scenario.members && chance.hit(0.4) ? [ask(), ask()] : [ask()];
+      const [said = new NoAnswer()] = await Promise.all(asks);
       if (!(said instanceof Error)) return said.runId;
       if (tries > patience) this.#parts.mend();
       if (said instanceof SiteswapError && said.reason === 'PLAN_STATE') return undefined;

@@ -32,14 +32,30 @@ test('simulation: pairs shown as stretched, seeds 1 to 30 → no checker accuses
     t.deepEqual(await accused(seed, { present: 'pair-as-stretched' }), []);
 });
 
+test('simulation: three members over one database, seeds 1 to 20 → no checker accuses', async (t) => {
+  for (let seed = 1; seed <= 20; seed++) t.deepEqual(await accused(seed, { members: 3 }), []);
+});
+
 test('simulation: seeds that once failed → no checker accuses', async (t) => {
   t.plan(seedsKept.length);
-  for (const { seed } of seedsKept) t.deepEqual(await accused(seed), []);
+  for (const { seed, members } of seedsKept) {
+    t.deepEqual(await accused(seed, members === undefined ? {} : { members }), []);
+  }
 });
 
 test('simulation: one seed twice → the same history, entry by entry and call by call', async (t) => {
   for (let seed = 1; seed <= 10; seed++) {
     const [one, other] = [await simulate(seed), await simulate(seed)];
+    t.is(one.history.digest(), other.history.digest(), `seed ${seed}`);
+  }
+});
+
+test('simulation: one seed twice with members → the same history', async (t) => {
+  for (const seed of [2, 3]) {
+    const [one, other] = [
+      await simulate(seed, { members: 2 }),
+      await simulate(seed, { members: 2 }),
+    ];
     t.is(one.history.digest(), other.history.digest(), `seed ${seed}`);
   }
 });

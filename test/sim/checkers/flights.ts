@@ -1,5 +1,6 @@
 /** Calls that are under way, as a checker sees them. */
 import { isDeepStrictEqual } from 'node:util';
+import { newestEpoch } from '../../../plugins/lab/ledger.ts';
 import type { Moment } from '../history.ts';
 import type { Scene } from './checker.ts';
 import { keyOf, type Runs } from './runs.ts';
@@ -8,17 +9,18 @@ export type Flight = Extract<Moment, { kind: 'call' }>;
 
 /**
  * A call is under way until its caller has heard of it or has given it up. Of a caller that drives
- * the run no more nobody waits for an answer: its calls are over when the far end has done them.
+ * the run no more nobody waits for an answer: its calls are over when the far end has done them, or
+ * knows who drives the run now.
  */
 export class Flights {
   readonly #runs: Runs;
-  readonly #licenceOf: Scene['licenceOf'];
+  readonly #scene: Scene;
   readonly #open = new Map<number, Flight>();
   readonly #answered = new Set<number>();
 
-  constructor(runs: Runs, { licenceOf }: Scene) {
+  constructor(runs: Runs, scene: Scene) {
     this.#runs = runs;
-    this.#licenceOf = licenceOf;
+    this.#scene = scene;
   }
 
   see(moment: Moment): void {
@@ -33,9 +35,12 @@ export class Flights {
     return [...this.#open.values()].filter((flight) => this.#counts(flight));
   }
 
-  #counts({ call, key, licence }: Flight): boolean {
-    if (this.#licenceOf === undefined || !this.#answered.has(call)) return true;
+  #counts({ call, key, licence, remoteId }: Flight): boolean {
+    const { licenceOf, lab } = this.#scene;
     const runId = this.#runs.by(keyOf(key).initiatorId)?.started.runId;
-    return runId === undefined || isDeepStrictEqual(this.#licenceOf(runId), licence);
+    if (licenceOf === undefined || runId === undefined) return true;
+    if (isDeepStrictEqual(licenceOf(runId), licence)) return true;
+    const newest = newestEpoch(lab.world.ledger, remoteId, key) ?? 0;
+    return !this.#answered.has(call) && newest <= licence.epoch;
   }
 }

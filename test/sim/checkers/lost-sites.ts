@@ -1,17 +1,38 @@
-/** No call reaches a site that is declared lost, once that is durable. */
+/**
+ * No call reaches a site that is declared lost, once that is durable. Of several daemons each acts
+ * on it before the one that was asked answers; who is not alive then has no licence any more.
+ */
+import { isDeepStrictEqual } from 'node:util';
 import { siteOfRemote } from '../computer.ts';
-import type { Checker } from './checker.ts';
+import type { Moment } from '../history.ts';
+import type { Checker, Scene } from './checker.ts';
+import { keyOf, Runs } from './runs.ts';
 
-export const noCallToLostSite: Checker = () => {
+type Call = Extract<Moment, { kind: 'call' }>;
+
+export const noCallToLostSite: Checker = ({ licenceOf }: Scene) => {
+  const runs = new Runs();
   const lost = new Set<string>();
+  /** Declared, and not yet known to every daemon that is alive. */
+  const told = new Set<string>();
+  const isLicensed = ({ key, licence }: Call): boolean => {
+    const runId = runs.by(keyOf(key).initiatorId)?.started.runId;
+    return runId === undefined || isDeepStrictEqual(licenceOf?.(runId), licence);
+  };
   return (moment) => {
+    runs.see(moment);
     if (moment.kind === 'landed') {
       const { entry } = moment;
-      if (entry.type === 'site-lost') lost.add(entry.siteId);
-      if (entry.type === 'site-reachable') lost.delete(entry.siteId);
-      return undefined;
+      if (entry.type === 'site-lost') (licenceOf === undefined ? lost : told).add(entry.siteId);
+      if (entry.type !== 'site-reachable') return undefined;
+      lost.delete(entry.siteId);
+      told.delete(entry.siteId);
+    }
+    if (moment.kind === 'person' && moment.said.includes('"lost":true')) {
+      for (const siteId of told) lost.add(siteId);
     }
     if (moment.kind !== 'call' || !lost.has(siteOfRemote(moment.remoteId))) return undefined;
+    if (licenceOf !== undefined && !isLicensed(moment)) return undefined;
     return `${moment.verb} reached ${moment.remoteId}, whose site is declared lost`;
   };
 };
