@@ -69,7 +69,7 @@ export interface ComputerParts {
   readonly name: string;
   /** The journal as one life of the daemon has it. */
   readonly journal: (life: Mortal) => Journal;
-  /** What the journal stands on may be away: then a daemon ends as it starts, and is started again. */
+  /** What the journal stands on may be away; then a daemon that starts ends, and starts again. */
   readonly startMayFail?: boolean;
   readonly farEnd: FarEnd;
   readonly injections: readonly CallRule[];

@@ -3,6 +3,7 @@
  * small change of a module's compiled text as it is loaded; nothing in the product knows of it.
  */
 import type { CheckerName } from './checkers/index.ts';
+import { mutantsOfMembers } from './members/mutants.ts';
 
 export interface Patch {
   /** Module under `dist`, without its ending. */
@@ -374,46 +375,5 @@ export const mutants: readonly Mutant[] = [
     ],
     caughtBy: 'no-writer-at-final-sync',
   },
-  {
-    defect: 'a member dispatches whether or not its lease holds',
-    members: 3,
-    patches: [
-      {
-        module: 'daemon/runner/licensed',
-        find: '(this.#lease.licensed && this.#isOurs(job))',
-        put: 'true',
-      },
-    ],
-    caughtBy: 'only-owners-dispatch',
-  },
-  {
-    defect: 'a member relies on its lease for longer than the others wait',
-    members: 3,
-    patches: [
-      {
-        module: 'daemon/cluster/lease',
-        find: 'this.#untilMs = sentMs + leaseMs - leaseMarginMs',
-        put: 'this.#untilMs = clock.now() + 3 * leaseMs',
-      },
-    ],
-    caughtBy: 'only-owners-dispatch',
-  },
-  {
-    defect: 'calls do not say under which epoch they are made',
-    members: 3,
-    patches: [
-      {
-        module: 'daemon/gateway/gateway',
-        find: 'attempt, epoch, signal, deadlineMs }',
-        put: 'attempt, epoch: 1, signal, deadlineMs }',
-      },
-    ],
-    caughtBy: 'parked-is-at-rest',
-  },
-  {
-    defect: 'what others have appended meanwhile is not asked about',
-    members: 3,
-    patches: [{ module: 'daemon/runner/catalog', find: 'if (!still())', put: 'if (false)' }],
-    caughtBy: 'one-run-per-request',
-  },
+  ...mutantsOfMembers,
 ];

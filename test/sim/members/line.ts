@@ -1,7 +1,7 @@
 /**
  * A member's way to the database: it takes time, breaks before or after a statement was carried
- * out, and may be cut for a while. A member that is frozen neither sends nor hears; what it had sent
- * arrives all the same.
+ * out, and may be cut for a while. A member that is frozen neither sends nor hears; what it had
+ * sent arrives all the same.
  */
 import type { Chance } from '../chance.ts';
 import { type Mortal, never } from '../mortal.ts';
