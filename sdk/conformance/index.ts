@@ -9,6 +9,7 @@ import { faultClaims } from './claims/faults.ts';
 import { listingClaims } from './claims/listings.ts';
 import { moveClaims } from './claims/moves.ts';
 import { propertyClaims } from './claims/properties.ts';
+import { repairClaims } from './claims/repairs.ts';
 import { revisionClaims } from './claims/revisions.ts';
 import { sessionClaims } from './claims/sessions.ts';
 import { sharedClaims } from './claims/shared.ts';
@@ -46,6 +47,7 @@ const allClaims: readonly ClaimDefinition[] = [
   ...failoverClaims,
   ...stretchedClaims,
   ...sharedClaims,
+  ...repairClaims,
   ...moveClaims,
   ...faultClaims,
 ];

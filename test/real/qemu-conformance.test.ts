@@ -126,6 +126,7 @@ await conformance({
     'a secret in the config',
     'fixture hook part',
     'fixture hook slow',
+    'fixture shared',
     'fixture stretched',
     'property stretched',
     'settle of mount',

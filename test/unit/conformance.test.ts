@@ -59,6 +59,9 @@ const claimOf: Readonly<Record<Defect, string>> = {
   'migrates-plain': 'live migration: a VM on a device that is not stretched',
   'cancels-too-late': 'live migration: cancelled before it began',
   'marks-another': 'live migration: gone over → its destination alone tells',
+  'hides-a-promotion': 'repair: promoted by force beside its source',
+  'shares-with-a-peer': 'identity: a shared device',
+  'serves-the-preferred-alone': 'shared: the one site preferred, then the other',
 };
 
 const resultsOfSound = async (): Promise<readonly Result[]> => {

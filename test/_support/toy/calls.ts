@@ -45,6 +45,9 @@ export const defects = [
   'migrates-plain',
   'cancels-too-late',
   'marks-another',
+  'hides-a-promotion',
+  'shares-with-a-peer',
+  'serves-the-preferred-alone',
 ] as const;
 export type Defect = (typeof defects)[number];
 

@@ -35,6 +35,8 @@ const part = (world: ToyStore, parted: boolean, broken: readonly Defect[]): void
   if (device?.direction === 'stretched') device.access = parted ? 'read-only' : 'read-write';
 };
 
+const onShared: readonly Defect[] = ['shares-with-a-peer', 'serves-the-preferred-alone'];
+
 export const toyFixture = (...broken: readonly Defect[]): Fixture => {
   const store = randomUUID();
   const world = storeOf(store);
@@ -52,6 +54,8 @@ export const toyFixture = (...broken: readonly Defect[]): Fixture => {
     datastores: Object.keys(datastoreOf).filter(isPlain).map(datastoreAt),
     vms: Object.keys(vmOn).filter(isPlain).map(vmAt),
     stretched: { group: groupOf('g3'), datastores: [datastoreAt('ds3')], vms: [vmAt('vm3')] },
+    // A stretched group is none that is shared: only what breaks on one is told that it is.
+    ...(broken.some((defect) => onShared.includes(defect)) && { shared: groupOf('g3') }),
     accepts: ['reverse'],
     bounds: { cancelMsMax: 1_000, pollDelayMs: 1, operationMsMax: 1_000 },
     hooks: {

@@ -110,6 +110,11 @@ const identityOf = (has: Has, { side, store }: ToySession, { id, groupId }: ToyD
   return isOne ? `wwn-${id}` : `wwn-${side}-${id}`;
 };
 
+const peerOf = (has: Has, { side }: ToySession, { id }: ToyDevice) => ({
+  arrayId: has('wrong-peer') ? side : otherOf(side),
+  deviceId: id,
+});
+
 const reading = (has: Has): PluginVerbs<ToySession> => ({
   deviceStatus: async ({ session, targets, signal }) => {
     await arrive(session, signal, has);
@@ -128,7 +133,8 @@ const reading = (has: Has): PluginVerbs<ToySession> => ({
             value: found(has, session, target).map(
               ({ id, direction, access, pairState, lineage, preferredSiteId }) => ({
                 id,
-                direction,
+                direction:
+                  has('hides-a-promotion') && direction === 'none' ? 'outgoing' : direction,
                 access,
                 pairState,
                 lineage,
@@ -162,10 +168,9 @@ const reading = (has: Has): PluginVerbs<ToySession> => ({
       updateMode: has('undeclared-mode') ? ('synchronous' as const) : ('asynchronous' as const),
       ...(isStretched(device.groupId) ? { stretched: true, updateMode: 'active' as const } : {}),
       hostIdentity: identityOf(has, session, device),
-      peer: {
-        arrayId: has('wrong-peer') ? session.side : otherOf(session.side),
-        deviceId: device.id,
-      },
+      ...(isStretched(device.groupId) && has('serves-the-preferred-alone')
+        ? {}
+        : { peer: peerOf(has, session, device) }),
     }));
     const next = has('endless-pages') ? String(end % all.length || 0) : String(end);
     return {

@@ -45,6 +45,8 @@ const prefer = (has: Has) =>
       if (!known && !has('prefers-anywhere')) fail('refused', `the group is not at ${siteId}`);
       const told = has('forgets-the-other-side') ? here : [...here, ...there];
       for (const device of told) device.preferredSiteId = siteId;
+      if (!has('serves-the-preferred-alone')) return;
+      for (const device of there) device.access = 'read-only';
     },
     refused,
   );
