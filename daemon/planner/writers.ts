@@ -12,6 +12,8 @@ export interface WriterDevice {
   /** Empty where the array does not say. */
   readonly lineage: string;
   readonly writable: boolean;
+  /** It has the bytes of its other end. */
+  readonly stretched: boolean;
   /** Absent where the array does not know. */
   readonly divergedBytes?: number;
 }
@@ -29,9 +31,10 @@ const devicesAt = (plan: Plan, world: World, side: Side): WriterDevice[] =>
   resolveGroups(world, plan, 'disaster', new Findings()).flatMap((group) => {
     const { arrayId, target, devices } = group[side];
     return target.devices.map((deviceId, at) => {
-      const { lineage = '', access, divergedBytes } = devices[at] ?? {};
+      const { lineage = '', access, stretched = false, divergedBytes } = devices[at] ?? {};
       const known = divergedBytes === undefined ? {} : { divergedBytes };
-      return { arrayId, deviceId, lineage, writable: access === 'read-write', ...known };
+      const writable = access === 'read-write';
+      return { arrayId, deviceId, lineage, writable, stretched, ...known };
     });
   });
 

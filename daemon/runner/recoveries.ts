@@ -107,15 +107,26 @@ export class Recoveries {
     return mode === 'reprotect' && recoveries.has(plan.id) ? 'keep' : undefined;
   }
 
-  /** Refuses a choice where there is nothing to choose about. */
-  expectChoosable(plan: Plan, mode: Mode, changes: DivergedChoice | undefined): void {
-    if (changes === undefined) return;
+  /** What a run goes by. Refuses a choice where there is nothing to choose about. */
+  taken(plan: Plan, mode: Mode, changes: DivergedChoice | undefined): DivergedChoice | undefined {
+    if (changes === undefined) return this.#unasked(plan, mode);
     const { state } = this.#parts.catalog;
-    if (mode === 'reprotect' && state.recoveries.has(plan.id)) return;
+    if (mode === 'reprotect' && state.recoveries.has(plan.id)) return changes;
     const message =
       `there is nothing to ${changes}: plan "${plan.id}" is ${planStateOf(state, plan.id)}, and ` +
       'only a reprotect after a disaster run finds data that went different ways';
     throw new SiteswapError('INVALID_REQUEST', message, { subject: plan.id });
+  }
+
+  /**
+   * A stretched device has to be taken back by the side that cut the other one off, also when
+   * nothing has diverged and there is nothing to ask a person.
+   */
+  #unasked(plan: Plan, mode: Mode): DivergedChoice | undefined {
+    const record = this.#parts.catalog.state.recoveries.get(plan.id);
+    if (mode !== 'reprotect' || record === undefined) return undefined;
+    const { devices } = this.#tell(record, plan).oldWriter;
+    return devices.some(({ stretched }) => stretched) ? 'keep' : undefined;
   }
 
   /** What a person has to decide about before a reprotect. Evidence is fresh here. */

@@ -72,9 +72,9 @@ export class Starts {
       const stored = this.plan(planId);
       const plan = this.#facing(stored, mode);
       this.#expectReady(plan, mode, plan !== stored);
-      this.#parts.recoveries.expectChoosable(plan, mode, changes);
+      const taken = this.#parts.recoveries.taken(plan, mode, changes);
       const before = await this.#parts.runs.openRuns.all();
-      const made = await this.freeze(plan, mode, policies, changes, before);
+      const made = await this.freeze(plan, mode, policies, taken, before);
       expectNoObstacle(made, plan.id);
       this.#parts.recoveries.expectChosen(plan, mode, changes);
       const runId = this.#parts.random.id();

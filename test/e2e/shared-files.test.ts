@@ -14,6 +14,7 @@ import {
   type Device,
   Direction,
   Mode,
+  RecoveryState,
   type RunEvent,
   RunEventType,
   RunResult,
@@ -27,7 +28,7 @@ import {
   startOnFiles,
 } from '../_support/daemon.ts';
 import { until } from '../_support/files.ts';
-import { lose } from '../_support/lost-site.ts';
+import { type LostSite, lose } from '../_support/lost-site.ts';
 
 const [g1, g2] = groups as [GroupSpec, GroupSpec];
 const vmIds = ['vm1', 'vm2'];
@@ -225,11 +226,31 @@ test.serial(
   },
 );
 
+/** The lost site returns; nothing there is started by itself, and the way home is live. */
+const backHome = async (t: ExecutionContext, on: Shared, site: LostSite): Promise<void> => {
+  const { client } = on.daemon;
+  await site.restore();
+  const said = { siteId: 'site-a', requester: 'ann', reason: 'power is back' };
+  await client.sites.declareReachable(said);
+  const [found] = await client.sites.recoveries();
+  t.is(found?.state, RecoveryState.REQUIRED, 'both sites are open to it until it is fenced');
+  const own = (await placesOf(on.sites, 'a')).running.filter((id) => vmIds.includes(id));
+  t.deepEqual(own, []);
+  await run(t, on, Mode.FENCE);
+  await run(t, on, Mode.REPROTECT);
+  t.deepEqual(await client.sites.recoveries(), []);
+  t.is(await sourceOf(on), 'site-b');
+  await run(t, on, Mode.PLANNED);
+  t.is(await sourceOf(on), 'site-a');
+  const home = (await placesOf(on.sites, 'a')).running.filter((id) => vmIds.includes(id));
+  t.deepEqual(home, vmIds);
+};
+
 const declareLost = ({ daemon }: FilesDaemon) =>
   daemon.client.sites.declareLost({ siteId: 'site-a', requester: 'ann', reason: 'fire' });
 
 test.serial(
-  'shared directory: its source is lost → fenced from the other side alone, VMs run there',
+  'shared directory: its source is lost → fenced from the other side alone; it is back → home',
   async (t) => {
     const on = await startShared(t);
     await planned(on);
@@ -241,7 +262,9 @@ test.serial(
     t.deepEqual((await placesOf(on.sites, 'b')).running, vmIds);
     const [shown] = await devicesAt(on, 'b');
     t.like(shown, { id: 'd1', direction: Direction.OUTGOING, preferredSiteId: 'site-b' });
-    for (const { vmId, missing, doubleWriters } of await countVms(on.sites, 'b', [sharedGroup])) {
+    await backHome(t, on, site);
+    const counts = await countVms(on.sites, 'a', [sharedGroup]);
+    for (const { vmId, missing, doubleWriters } of counts) {
       t.deepEqual([missing, doubleWriters], [0, 0], vmId);
     }
   },
