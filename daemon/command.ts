@@ -15,13 +15,16 @@ const stackOf = (error: unknown): string =>
   (error instanceof Error && error.stack) || String(error);
 
 /** Troubles that a person can mend are told in words; a defect shows where it happened. */
+const textOf = (error: unknown): string => {
+  if (error instanceof SiteswapError) return `${error.reason}: ${error.message}\n${error.hint}`;
+  const known = error instanceof ConfigError || error instanceof JournalError;
+  return known ? error.message : withSources(stackOf(error));
+};
+
 export const refusalOf =
   (program: string) =>
   (error: unknown): never => {
-    const known = [ConfigError, JournalError, SiteswapError].some((type) => error instanceof type);
-    const hint = error instanceof SiteswapError ? `\n${error.hint}` : '';
-    const text = known ? `${(error as Error).message}${hint}` : withSources(stackOf(error));
-    process.stderr.write(`${program}: ${text}\n`);
+    process.stderr.write(`${program}: ${textOf(error)}\n`);
     process.exit(error instanceof ConfigError ? exitConfig : exitUnavailable);
   };
 

@@ -2,10 +2,13 @@
 import { Command, Option } from 'commander';
 import { ConfigError, type DaemonConfig, loadConfig } from './config.ts';
 import type { Entry } from './core/entries.ts';
+import { decode } from './core/entry-text.ts';
+import { SiteswapError } from './core/errors.ts';
 import { copyJournal } from './journal/copy.ts';
 import { type Journal, JournalError } from './journal/journal.ts';
-import { decode, systemStream } from './runner/streams.ts';
-import { openJournal } from './stores.ts';
+import { readMark } from './journal/mark.ts';
+import { systemStream } from './runner/streams.ts';
+import { fileIn, openJournal } from './stores.ts';
 import { version } from './version.ts';
 
 /** As of `siteswap daemon`. */
@@ -64,8 +67,35 @@ const copy = async ({ config, state, to }: Options): Promise<void> => {
   }
 };
 
+/** What the mark knows of; undefined: it cannot be read, or is not there. */
+const commitsMarked = (path: string): number | undefined => {
+  try {
+    return readMark(path)?.commits;
+  } catch {
+    return undefined;
+  }
+};
+
+const accept = async ({ config, state }: Pick<Options, 'config' | 'state'>): Promise<void> => {
+  const known = loadConfig(config, state === undefined ? {} : { state });
+  const path = fileIn(known);
+  const before = commitsMarked(path);
+  const journal = await openJournal({ state: known.state }, { accept: true });
+  try {
+    await journal.check();
+    const streams = await journal.streams();
+    const wanted = before === undefined ? 'no mark said how many' : `its mark knew of ${before}`;
+    process.stdout.write(
+      `${path}: ${streams.length} streams, ${commitsMarked(path)} commits (${wanted}): accepted\n`,
+    );
+  } finally {
+    await journal.close();
+  }
+};
+
 const refuse = (error: unknown): never => {
-  if (!(error instanceof ConfigError || error instanceof JournalError)) throw error;
+  const known = [ConfigError, JournalError, SiteswapError].some((type) => error instanceof type);
+  if (!(known && error instanceof Error)) throw error;
   process.stderr.write(`siteswap journal: ${error.message}\n`);
   process.exit(error instanceof ConfigError ? exits.config : exits.unavailable);
 };
@@ -89,5 +119,15 @@ program
       .makeOptionMandatory(),
   )
   .action((options: Options) => copy(options).catch(refuse));
+
+program
+  .command('accept')
+  .description(
+    'Takes the journal in the state directory as it is, where its mark (journal.db-mark) is ' +
+      'missing or knows of more. What is missing is given up: only where it cannot be had back.',
+  )
+  .requiredOption('--config <file>', 'configuration (YAML) that names the state directory')
+  .option('--state <dir>', 'state directory, in place of the one in the configuration')
+  .action((options: Options) => accept(options).catch(refuse));
 
 await program.parseAsync();

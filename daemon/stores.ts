@@ -11,7 +11,12 @@ interface StoreOptions {
   readonly thread?: JournalThread;
   /** Tests: see the stores. */
   readonly exitAfterEntries?: number;
+  /** A file is taken as it is, whatever its mark knows of. */
+  readonly accept?: boolean;
 }
+
+/** The journal's file in a state directory. */
+export const fileIn = ({ state }: Pick<DaemonConfig, 'state'>): string => join(state, 'journal.db');
 
 /** The queues beside a journal: in its database, or of this daemon alone. */
 export const openQueues = async (
@@ -30,7 +35,7 @@ export const openJournal = async (
   { thread, ...options }: StoreOptions = {},
 ): Promise<Journal> => {
   if (postgres === undefined) {
-    return openSqliteJournal({ path: join(state, 'journal.db'), ...options }, thread);
+    return openSqliteJournal({ path: fileIn({ state }), ...options }, thread);
   }
   await thread?.worker.terminate();
   // Loaded only by those who use it.

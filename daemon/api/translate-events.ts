@@ -2,6 +2,7 @@
  * Journal entries → events: positions become names, compact sets become ids. Pages are shared by
  * all watchers of a run, so each is translated and encoded once, whoever comes first.
  */
+
 import { Mode } from '../../proto/gen/siteswap/v1/common.ts';
 import {
   Decision,
@@ -14,6 +15,7 @@ import {
 } from '../../proto/gen/siteswap/v1/run.ts';
 import type { Evidence } from '../../sdk/plugin/verbs.ts';
 import type { Entry, ItemFaults } from '../core/entries.ts';
+import { decode } from '../core/entry-text.ts';
 import { decodeRanges } from '../core/ranges.ts';
 import type { EventPage, RunDescription } from '../runner/service.ts';
 import { Encoded } from './calls.ts';
@@ -232,7 +234,7 @@ export class EventEncoder {
   async #encode(page: EventPage): Promise<Encoded> {
     const run = this.#named.get(page.runId) ?? (await this.#learn(page.runId));
     const parsed = page.events.map(({ seq, body }) =>
-      seq === 1 ? undefined : (JSON.parse(body) as Entry),
+      seq === 1 ? undefined : decode<Entry>(body),
     );
     const groups = parsed.map((entry) => (entry && 'group' in entry ? entry.group : 0));
     // A workgroup that is not known was split off since the run was described.

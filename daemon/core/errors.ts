@@ -296,8 +296,8 @@ export const errorTable = {
   JOURNAL_DAMAGED: {
     code: 'DATA_LOSS',
     owner: 'engine',
-    meaning: 'The journal has an entry that cannot be read: its file was changed from outside.',
-    next: 'Stop the daemon, keep the file; begin anew, and `siteswap repair` the plans.',
+    meaning: 'The journal lacks entries, or has some that are not what was written: damage.',
+    next: 'Stop the daemon, keep its files; the ways out stand in docs/operations.md.',
   },
   SHUTTING_DOWN: {
     code: 'UNAVAILABLE',

@@ -5,6 +5,7 @@
  * and one that falls too far behind is cut with its cursor and goes on from there.
  */
 import type { Clock } from '../core/clock.ts';
+import { decode, entriesMissing } from '../core/entry-text.ts';
 import { SiteswapError } from '../core/errors.ts';
 import { eventsPerMessageMax, watcherLagEventsMax, watchersMax } from '../core/limits.ts';
 import { runExpired } from '../core/retention.ts';
@@ -185,13 +186,7 @@ class JournalFeed implements Feed {
     const to = Math.min(round, tail.oldest - 1);
     const page = await this.#pages.between(tail.runId, next, to, tail.ended && to === tail.newest);
     if (page.events.length > 0) return page;
-    throw new SiteswapError(
-      'INTERNAL',
-      `Event ${next} of run ${tail.runId} is not in the journal.`,
-      {
-        subject: tail.runId,
-      },
-    );
+    throw entriesMissing(tail.runId);
   }
 
   async *#replay(runId: string, cursor: number, signal: AbortSignal): AsyncIterable<EventPage> {
@@ -260,8 +255,7 @@ class JournalFeed implements Feed {
 
 /** Nothing comes after a run's end. */
 const isEnd = (body: string): boolean =>
-  body.includes('run-ended') &&
-  (JSON.parse(body) as { readonly type: string }).type === 'run-ended';
+  body.includes('run-ended') && decode<{ readonly type: string }>(body).type === 'run-ended';
 
 const outOfRange = (runId: string, cursor: number): SiteswapError =>
   new SiteswapError('CURSOR_OUT_OF_RANGE', `Run ${runId} has no event ${cursor} yet.`, {

@@ -64,9 +64,16 @@ export interface Journal {
   append(appends: readonly Append[]): Promise<void>;
   /**
    * Entries from `fromSeq` on, ascending, at most `limit`; where the beginning was trimmed, from
-   * the oldest that is left on.
+   * the oldest that is left on. Rejects with SiteswapError JOURNAL_DAMAGED where an entry is not
+   * there, or not what was written.
    */
   read(stream: string, fromSeq: number, limit: number): Promise<readonly StoredEntry[]>;
+  /**
+   * Asked before the first append of a process, when what it needs has been read: rejects with
+   * SiteswapError JOURNAL_DAMAGED when an entry that nobody has read yet is not what was written.
+   * Large files, and stores that vouch for themselves, are not looked through for it.
+   */
+  check(): Promise<void>;
   /** Every stream with its next sequence number, by name. */
   streams(): Promise<readonly { readonly stream: string; readonly nextSeq: number }[]>;
   /**

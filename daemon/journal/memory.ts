@@ -70,6 +70,8 @@ export class MemoryJournal implements Journal {
       .sort((a, b) => (a.stream < b.stream ? -1 : 1));
   }
 
+  async check(): Promise<void> {}
+
   async trim(stream: string, beforeSeq: number, entriesMax: number): Promise<boolean> {
     if (this.#state !== 'open') throw closedError();
     const bodies = this.store.get(stream) ?? [];

@@ -12,6 +12,8 @@ export interface ThreadSetup {
   /** 0: never. */
   readonly exitAfterEntries: number;
   readonly pagesMax?: Int32Array;
+  readonly accept: boolean;
+  readonly wholeBytesMax?: number;
 }
 
 /** One `append` call: all of it lands, or nothing. */
@@ -26,6 +28,7 @@ export type Question =
       readonly limit: number;
     }
   | { readonly kind: 'streams'; readonly id: number }
+  | { readonly kind: 'check'; readonly id: number }
   | {
       readonly kind: 'trim';
       readonly id: number;
@@ -58,6 +61,7 @@ export type FromThread =
       readonly fromSeq: number;
       readonly bodies: readonly string[];
     }
+  | { readonly kind: 'checked'; readonly id: number }
   | { readonly kind: 'trimmed'; readonly id: number; readonly done: boolean }
   | {
       readonly kind: 'streams';

@@ -8,69 +8,58 @@
  * never does. And the file's own header lags behind the log, so migrations run without a log: then
  * the header always tells the format, before SQLite is even loaded.
  */
-import {
-  accessSync,
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { accessSync, constants, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
-import { JournalError } from './journal.ts';
-import { damaged, refusalOf } from './refusal.ts';
+import { formatNewest, newer, otherFormat, refuseByHeader, sizeOf } from './header.ts';
+import { makeMark, markPathOf, readMark } from './mark.ts';
+import { migrate } from './migrations.ts';
+import { type Reach, readReach } from './reader.ts';
+import { cutShort, damaged, refusalOf } from './refusal.ts';
 
-/** Marks a SQLite file as a journal of ours: "Site" in ASCII. */
-const applicationId = 0x53697465;
+/** Files up to this size are looked at whole at every start (some 200 ms at most). */
+const wholeBytesMax = 16 * 1024 * 1024;
 
-/** Files up to this size are checked whole at every start (some 100 ms at most). */
-const fullCheckBytesMax = 16 * 1024 * 1024;
+export interface OpenOptions {
+  /** What the mark knows of and the journal does not hold is given up: a person said so. */
+  readonly accept?: boolean;
+  /** Tests: files up to this size are looked at whole. */
+  readonly wholeBytesMax?: number;
+}
 
-/**
- * Step n brings a file of format n to format n + 1; a new file has format 0.
- *
- * An entry's place is its stream's number and its own in one integer. Keys of text would need a
- * tree whose inner nodes hold whole entries: a search that met a run's first one, of megabytes,
- * would read all of it.
- */
-const migrations: readonly string[] = [
-  `CREATE TABLE stream (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-   CREATE TABLE entry (place INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT`,
-];
-const formatNewest = migrations.length;
+export interface OpenedDatabase {
+  readonly db: Database.Database;
+  readonly reach: Reach;
+  /** There was a log beside the file, which closing writes back. */
+  readonly logged: boolean;
+  /** It is small enough to be read whole before it is used. */
+  readonly small: boolean;
+}
 
 /** Opens or creates; holds the file alone until it is closed. Throws JournalError. */
-export const openDatabase = (path: string): Database.Database => {
+export const openDatabase = (path: string, options: OpenOptions = {}): OpenedDatabase => {
   refuseReadOnly(path);
   refuseByHeader(path);
-  if (sizeOf(`${path}-wal`) > 0) probe(path);
+  const logged = isThere(`${path}-wal`);
+  if (logged) probe(path, options);
   const db = connect(path, false);
   try {
     db.pragma('locking_mode = EXCLUSIVE');
-    inspect(db, path);
-    migrate(db);
+    if (!logged) inspect(db, path, options);
+    migrate(db, path);
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL');
     // Takes the lock now, so that a second daemon is refused from the start and not at a write.
     db.exec('BEGIN IMMEDIATE; COMMIT');
-    return db;
+    const reach = readReach(db, path);
+    if (options.accept) makeMark(path, { format: formatNewest, commits: reach.commits });
+    else compare(reach, path);
+    return { db, reach, logged, small: isSmall(path, options) };
   } catch (error) {
     db.close();
     throw refusalOf(error, path);
   }
 };
-
-const newer = (path: string, format: number): JournalError =>
-  new JournalError(
-    'newer-format',
-    `The journal ${path} has format ${format}; this version knows formats up to ` +
-      `${formatNewest}. It was left untouched: start the newer version that wrote it.`,
-  );
-
-const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
 const connect = (path: string, readonly: boolean): Database.Database => {
   try {
@@ -80,56 +69,25 @@ const connect = (path: string, readonly: boolean): Database.Database => {
   }
 };
 
+const isThere = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
+
 const refuseReadOnly = (path: string): void => {
   try {
     accessSync(dirname(path), constants.W_OK);
-    if (statSync(path, { throwIfNoEntry: false })) {
-      accessSync(path, constants.R_OK | constants.W_OK);
+    for (const file of [path, markPathOf(path)]) {
+      if (isThere(file)) accessSync(file, constants.R_OK | constants.W_OK);
     }
   } catch (error) {
     throw refusalOf(error, path);
   }
 };
 
-/** Reads the first 100 bytes by hand: SQLite might already change something. */
-const refuseByHeader = (path: string): void => {
-  // Creation or migration was cut short: SQLite's own rollback comes first.
-  if (sizeOf(`${path}-journal`) > 0) return;
-  const logged = sizeOf(`${path}-wal`) > 0;
-  if (sizeOf(path) === 0) {
-    if (logged) throw damaged(path, 'it is missing or empty, but its log (-wal) holds entries');
-    return;
-  }
-  const header = Buffer.alloc(100);
-  const file = openSync(path, 'r');
-  let bytes: number;
-  try {
-    if (readSync(file, header, 0, 100, 0) < 100) throw damaged(path, 'it is cut short');
-    bytes = fstatSync(file).size;
-  } finally {
-    closeSync(file);
-  }
-  if (header.toString('latin1', 0, 16) !== 'SQLite format 3\0') {
-    throw damaged(path, 'it does not begin as a journal does');
-  }
-  if (header.readUInt32BE(68) !== applicationId) {
-    throw damaged(path, 'it is a database, but not a journal of Siteswap');
-  }
-  if (header.readUInt32BE(60) > formatNewest) throw newer(path, header.readUInt32BE(60));
-  // With a log the file may rightly be shorter: the rest is still in the log.
-  const pageBytes = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
-  const expected = header.readUInt32BE(28) * pageBytes;
-  if (!logged && bytes < expected) {
-    throw damaged(path, `it should have ${expected} bytes and has ${bytes}`);
-  }
-};
-
 /** Looks at a file that has a log, without the means to change either. */
-const probe = (path: string): void => {
-  const shared = statSync(`${path}-shm`, { throwIfNoEntry: false }) !== undefined;
+const probe = (path: string, options: OpenOptions): void => {
+  const shared = isThere(`${path}-shm`);
   const db = connect(path, true);
   try {
-    inspect(db, path);
+    inspect(db, path, options);
   } catch (error) {
     throw refusalOf(error, path);
   } finally {
@@ -139,31 +97,34 @@ const probe = (path: string): void => {
   }
 };
 
-const inspect = (db: Database.Database, path: string): void => {
+const inspect = (db: Database.Database, path: string, options: OpenOptions): void => {
   const format = Number(db.pragma('user_version', { simple: true }));
   if (format > formatNewest) throw newer(path, format);
+  const marked = options.accept ? undefined : readMark(path);
+  if (marked !== undefined && marked.commits > 0 && marked.format !== format) {
+    throw otherFormat(path, format, marked);
+  }
   if (format === 0) {
     const tables = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get();
     if (tables !== 0) throw damaged(path, 'it holds tables, but no format');
     return;
   }
-  if (sizeOf(path) + sizeOf(`${path}-wal`) <= fullCheckBytesMax) {
+  // What is migrated has no sums yet, and must not get them for what is damaged.
+  if (isSmall(path, options) || format < formatNewest) {
     const verdict = String(db.pragma('quick_check(1)', { simple: true }));
     if (verdict !== 'ok') throw damaged(path, verdict.replaceAll('\n', ' '));
-  } else {
-    // Two questions: asked as one, SQLite would read everything.
-    db.prepare('SELECT min(place) FROM entry').get();
-    db.prepare('SELECT max(place) FROM entry').get();
   }
+  if (format < formatNewest) return;
+  const reach = readReach(db, path);
+  if (!options.accept) compare(reach, path);
 };
 
-const migrate = (db: Database.Database): void => {
-  const format = Number(db.pragma('user_version', { simple: true }));
-  if (format === formatNewest) return;
-  db.pragma('journal_mode = DELETE');
-  db.transaction(() => {
-    for (const step of migrations.slice(format)) db.exec(step);
-    db.pragma(`application_id = ${applicationId}`);
-    db.pragma(`user_version = ${formatNewest}`);
-  }).exclusive();
+const isSmall = (path: string, options: OpenOptions): boolean =>
+  sizeOf(path) + sizeOf(`${path}-wal`) <= (options.wholeBytesMax ?? wholeBytesMax);
+
+const compare = ({ commits }: Reach, path: string): void => {
+  const marked = readMark(path);
+  if (marked === undefined) throw cutShort(path, `its mark ${markPathOf(path)} is missing`);
+  if (commits >= marked.commits) return;
+  throw cutShort(path, `it ends with commit ${commits}, its mark knows of ${marked.commits}`);
 };

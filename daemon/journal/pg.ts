@@ -112,6 +112,8 @@ class PgJournal implements Journal {
     return entries;
   }
 
+  async check(): Promise<void> {}
+
   async streams(): Promise<readonly { readonly stream: string; readonly nextSeq: number }[]> {
     const rows = await this.#ask(streamsSql, [], 'streams');
     return rows.map(({ name, next_seq }) => ({

@@ -6,6 +6,7 @@
 import { mkdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { SiteswapError } from '../core/errors.ts';
 import {
   type Append,
   type Journal,
@@ -28,6 +29,10 @@ export interface SqliteJournalOptions {
   readonly exitAfterEntries?: number;
   /** Tests: one shared integer, the file's largest size in pages (0: as large as SQLite can). */
   readonly pagesMax?: Int32Array;
+  /** It is taken as it is, whatever its mark knows of: a person said so. */
+  readonly accept?: boolean;
+  /** Tests: files up to this size are looked at whole at the start. */
+  readonly wholeBytesMax?: number;
 }
 
 interface Waiting {
@@ -89,6 +94,8 @@ export const openSqliteJournal = async (
     syncDelayMs: options.syncDelayMs ?? 0,
     exitAfterEntries: options.exitAfterEntries ?? 0,
     ...(options.pagesMax && { pagesMax: options.pagesMax }),
+    accept: options.accept ?? false,
+    ...(options.wholeBytesMax !== undefined && { wholeBytesMax: options.wholeBytesMax }),
   };
   worker.postMessage(setup);
   return Promise.race([opened, failed]);
@@ -119,6 +126,12 @@ const placeOf = (path: string): string => {
     throw refusalOf(error, path);
   }
 };
+
+/** Damage is told to whoever asked for what is damaged, callers from outside included. */
+const failureOf = ({ refusal, message }: Extract<FromThread, { kind: 'failed' }>): Error =>
+  refusal === 'damaged'
+    ? new SiteswapError('JOURNAL_DAMAGED', message)
+    : new JournalError(refusal, message);
 
 class SqliteJournal implements Journal {
   readonly #worker: Worker;
@@ -176,6 +189,10 @@ class SqliteJournal implements Journal {
     }));
   }
 
+  async check(): Promise<void> {
+    await this.#ask((id) => ({ kind: 'check', id }));
+  }
+
   async trim(stream: string, beforeSeq: number, entriesMax: number): Promise<boolean> {
     const asked = { kind: 'trim', stream, beforeSeq, entriesMax } as const;
     const answer = await this.#ask((id) => ({ ...asked, id }));
@@ -228,8 +245,9 @@ class SqliteJournal implements Journal {
         this.#heldReason = message.reason;
         break;
       case 'failed':
-        this.#answered(message.id)?.reject(new JournalError(message.refusal, message.message));
+        this.#answered(message.id)?.reject(failureOf(message));
         break;
+      case 'checked':
       case 'entries':
       case 'streams':
       case 'trimmed':

@@ -9,7 +9,7 @@
 import { once } from 'node:events';
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Call, FromThread, Question, ThreadSetup, ToThread } from './messages.ts';
-import { codeOf, refusalOf } from './refusal.ts';
+import { codeOf, isDamage, refusalOf } from './refusal.ts';
 import { SqliteStore } from './store.ts';
 
 /** Entries in one transaction: bounds the wait of the first for the last (some 20 ms). */
@@ -128,8 +128,9 @@ const nextMessage = (): ToThread | undefined => receiveMessageOnPort(port)?.mess
 const heldReason = (error: unknown): string => {
   const code = codeOf(error);
   const what = error instanceof Error ? error.message : String(error);
-  const wayOut = code === 'SQLITE_FULL' ? 'make room' : 'mend its cause';
   const state = `The journal ${options.path} takes no entry (${code}: ${what})`;
+  if (isDamage(code)) return `${state}: it is damaged; stop the daemon and keep its files.`;
+  const wayOut = code === 'SQLITE_FULL' ? 'make room' : 'mend its cause';
   return `${state}: ${wayOut}; it goes on by itself.`;
 };
 
@@ -140,6 +141,10 @@ const answer = (store: SqliteStore, question: Question): FromThread => {
       return { kind: 'entries', id, ...store.read(question) };
     }
     if (question.kind === 'trim') return { kind: 'trimmed', id, done: store.trim(question) };
+    if (question.kind === 'check') {
+      store.check();
+      return { kind: 'checked', id };
+    }
     const streams = store.streams();
     const names = streams.map(([name]) => name);
     return { kind: 'streams', id, names, nextSeqs: streams.map(([, nextSeq]) => nextSeq) };
@@ -150,7 +155,7 @@ const answer = (store: SqliteStore, question: Question): FromThread => {
 };
 
 try {
-  const thread = new JournalThread(new SqliteStore(options.path));
+  const thread = new JournalThread(new SqliteStore(options.path, options));
   port.on('message', (message: ToThread) => thread.take(message));
   say({ kind: 'opened' });
 } catch (error) {

@@ -12,6 +12,7 @@ import { decide, isWanted } from '../core/engine/decide.ts';
 import { fold } from '../core/engine/fold.ts';
 import { type Group, type RunState, siteOf } from '../core/engine/state.ts';
 import type { Entry, ItemFaults, RunEnded, RunTakenOver, TaskStarted } from '../core/entries.ts';
+import { encode } from '../core/entry-text.ts';
 import { decodeRanges } from '../core/ranges.ts';
 import { sourcesTurned } from '../core/sources.ts';
 import type { RunClosed } from '../core/system-entries.ts';
@@ -31,7 +32,6 @@ import {
   refusalEntries,
 } from './jobs.ts';
 import { foundPositions, interrupted, upToEnd } from './outbox.ts';
-import { encode } from './streams.ts';
 
 export class Agent {
   readonly state: RunState;

@@ -2,13 +2,15 @@
  * The catalog: the system stream in memory, and the only way to append to it. Entries of a run may
  * land together with it, so that a run and the record of it are never apart.
  */
+
+import { decode, encode } from '../core/entry-text.ts';
 import { SiteswapError } from '../core/errors.ts';
 import type { RemoteEvidence } from '../core/inventory.ts';
 import { judgedMax } from '../core/limits.ts';
 import { emptySystem, foldSystem, type SystemEntry, type SystemState } from '../core/system.ts';
 import { type Append, type Journal, JournalError } from '../journal/journal.ts';
 import { Lines } from './lines.ts';
-import { decode, encode, entriesPerReadMax, systemStream } from './streams.ts';
+import { entriesPerReadMax, systemStream } from './streams.ts';
 
 /** Others appended what changes how a request is to be judged. */
 export const catalogMoved = (): SiteswapError =>

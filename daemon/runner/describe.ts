@@ -2,9 +2,10 @@
 import { fold, foldAll } from '../core/engine/fold.ts';
 import type { RunState } from '../core/engine/state.ts';
 import type { Entry } from '../core/entries.ts';
+import { decode } from '../core/entry-text.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { RunDescription } from './service.ts';
-import { decode, pagesOf } from './streams.ts';
+import { pagesOf } from './streams.ts';
 
 /** Undefined: the run has no entries. Throws RUN_EXPIRED when it is forgotten meanwhile. */
 export const foldRun = async (journal: Journal, runId: string): Promise<RunState | undefined> => {

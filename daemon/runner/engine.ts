@@ -212,8 +212,9 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
   const { catalog, keeper, plans, pool, runs, scout, sites, starts, steering } = parts;
   const { membership } = parts;
   for (const siteId of catalog.state.lostSites.keys()) pool.setSiteLost(siteId, true);
-  await parts.injections.restore();
   if (membership === undefined) await runs.recover();
+  await parts.injections.restore();
+  if (membership === undefined) runs.goOn();
   sites.restore();
   await keeper.clear();
   await membership?.open();

@@ -4,9 +4,9 @@
  */
 import type { NamedRun } from '../core/claims.ts';
 import type { RunStarted } from '../core/entries.ts';
+import { decode, entriesMissing } from '../core/entry-text.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Agent } from './agent.ts';
-import { decode } from './streams.ts';
 
 interface OpenRunsParts {
   readonly journal: Journal;
@@ -71,7 +71,7 @@ export class OpenRuns {
     const known = this.#elsewhere.get(runId);
     if (known !== undefined) return known;
     const [first] = await this.#parts.journal.read(runId, 1, 1);
-    if (first === undefined) throw new Error(`run ${runId} has no entries`);
+    if (first === undefined) throw entriesMissing(runId);
     const run = { runId, frozen: decode<RunStarted>(first.body).frozen };
     this.#elsewhere.set(runId, run);
     return run;

@@ -6,10 +6,11 @@ import type { Clock } from '../core/clock.ts';
 import { fold, foldAll } from '../core/engine/fold.ts';
 import type { RunState } from '../core/engine/state.ts';
 import type { Entry } from '../core/entries.ts';
+import { decode } from '../core/entry-text.ts';
 import { claimLookMs } from '../core/limits.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { EndedRuns } from './ended.ts';
-import { decode, entriesPerReadMax } from './streams.ts';
+import { entriesPerReadMax } from './streams.ts';
 
 interface RivalsParts {
   readonly journal: Journal;

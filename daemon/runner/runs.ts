@@ -9,6 +9,7 @@ import { reportOf } from '../core/engine/report.ts';
 import type { RunState } from '../core/engine/state.ts';
 import { summaryOf, viewOf } from '../core/engine/view.ts';
 import type { Entry, RunEnded, RunStarted } from '../core/entries.ts';
+import { decode, encode, entriesMissing } from '../core/entry-text.ts';
 import { SiteswapError } from '../core/errors.ts';
 import { inFlightPerRemoteDefault, openRunsMax, workgroupsPerViewMax } from '../core/limits.ts';
 import { type Replay, replayOf } from '../core/replay.ts';
@@ -25,7 +26,7 @@ import type { Keeper } from './retention.ts';
 import { Rivals } from './rivals.ts';
 import type { RunDescription } from './service.ts';
 import { RemoteLoad, RunSlots } from './slots.ts';
-import { decode, encode, pagesOf } from './streams.ts';
+import { pagesOf } from './streams.ts';
 
 /** Keeps which runs were executed here. */
 export interface Executed {
@@ -71,10 +72,15 @@ export class Runs {
     return this.#agents.size;
   }
 
-  /** Picks up every run that is not ended: what was in flight is in doubt, the rest goes on. */
+  /** Reads every run that is not ended; appends nothing: a damaged journal stays as it is. */
   async recover(): Promise<void> {
-    for (const runId of this.openIds()) {
-      const agent = await this.#revive(runId);
+    for (const runId of this.openIds()) await this.#revive(runId);
+    await this.#parts.journal.check();
+  }
+
+  /** Goes on with what was recovered: what was in flight is in doubt, the rest goes on. */
+  goOn(): void {
+    for (const agent of this.#agents.values()) {
       agent.interruptAll('the daemon ended while the call was in flight');
       agent.wake();
     }
@@ -225,7 +231,7 @@ export class Runs {
     const state = await foldRun(this.#parts.journal, runId);
     if (state !== undefined) return state;
     this.expectKnown(runId);
-    throw new Error(`run ${runId} has no entries`);
+    throw entriesMissing(runId);
   }
 
   /** Throws RUN_NOT_FOUND or RUN_EXPIRED. */

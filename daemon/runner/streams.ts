@@ -1,27 +1,8 @@
-/**
- * The journal's streams and their text form: one JSON document per entry. A run's stream has the
- * run's id as its name.
- */
-import { SiteswapError } from '../core/errors.ts';
+/** The journal's streams. A run's stream has the run's id as its name. */
 import { runExpired } from '../core/retention.ts';
 import type { Journal, StoredEntry } from '../journal/journal.ts';
 
 export const systemStream = 'system';
-
-export const encode = (entry: object): string => JSON.stringify(entry);
-
-/**
- * The journal returns what we wrote; what it means is checked by the transition table. Throws
- * JOURNAL_DAMAGED for what nobody can have written.
- */
-export const decode = <E>(body: string): E => {
-  try {
-    return JSON.parse(body) as E;
-  } catch {
-    // Not what it says: it may hold anything.
-    throw new SiteswapError('JOURNAL_DAMAGED', 'an entry of the journal cannot be read any more');
-  }
-};
 
 /** Entries read in one go: large enough to be quick, small enough to stay responsive. */
 export const entriesPerReadMax = 1_000;

@@ -2,7 +2,9 @@
  * Watching runs for a process that drives none: everything is read from the journal that it shares
  * with the members, as they append it.
  */
+
 import type { Clock } from '../core/clock.ts';
+import { entriesMissing } from '../core/entry-text.ts';
 import { catchUpMs } from '../core/limits.ts';
 import { expectRun } from '../core/retention.ts';
 import type { Feed } from '../feed/feed.ts';
@@ -59,7 +61,7 @@ export class Watching {
     const state = await foldRun(this.#parts.journal, runId);
     if (state !== undefined) return descriptionOf(state);
     expectRun(this.#catalog.state, runId);
-    throw new Error(`run ${runId} has no entries`);
+    throw entriesMissing(runId);
   }
 
   async close(): Promise<void> {

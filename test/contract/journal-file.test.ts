@@ -1,12 +1,15 @@
 /** The journal's file: what is refused stays untouched, and what was acknowledged survives. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import Database from 'better-sqlite3';
 import { type Journal, JournalError, type JournalRefusal } from '../../daemon/journal/journal.ts';
+import { makeMark } from '../../daemon/journal/mark.ts';
 import { openSqliteJournal } from '../../daemon/journal/sqlite.ts';
+import { SqliteStore } from '../../daemon/journal/store.ts';
+import { filesIn, journalFiles, putFiles } from '../_support/damage.ts';
 import { tempDir } from '../_support/temp.ts';
 
 const child = new URL('../_support/journal-crash.js', import.meta.url).pathname;
@@ -90,6 +93,9 @@ test('journal sqlite: a newer format → refused, byte for byte untouched', asyn
   const db = new Database(path);
   db.pragma('user_version = 99');
   db.close();
+  // By its mark it was never that new.
+  t.regex(await refusedUntouched(t, path, 'damaged'), /format 99.*format 2/);
+  makeMark(path, { format: 99, commits: 1 });
   t.regex(await refusedUntouched(t, path, 'newer-format'), /format 99/);
 });
 
@@ -100,7 +106,7 @@ test('journal sqlite: damaged, with a log of a crash beside it → both untouche
   await journal.append([{ stream: 'a', seq: 1, bodies }]);
   await journal.close();
   await appendAndDie({ path, entries: 9 });
-  t.deepEqual((await readdir(join(path, '..'))).sort(), ['journal.db', 'journal.db-wal']);
+  t.deepEqual((await readdir(join(path, '..'))).sort(), [...journalFiles].sort());
   await patch(path, 4096 * 5, garbage(4096));
   await refusedUntouched(t, path, 'damaged');
 });
@@ -118,7 +124,7 @@ test('journal sqlite: an empty file is a new journal', async (t) => {
   const journal = await openSqliteJournal({ path });
   t.deepEqual(await journal.streams(), []);
   await journal.close();
-  t.deepEqual(await readdir(join(path, '..')), ['journal.db']);
+  t.deepEqual((await readdir(join(path, '..'))).sort(), ['journal.db', 'journal.db-mark']);
 });
 
 test('journal sqlite: in use, here or elsewhere → refused, the first goes on', async (t) => {
@@ -169,23 +175,24 @@ for (const exitAfterEntries of [1, 2, 7, 30]) {
   });
 }
 
-test('journal sqlite: a torn log → a prefix of what was acknowledged, in order', async (t) => {
+test('journal sqlite: a torn log → refused; accepted by a person → a prefix, in order', async (t) => {
   const dir = await tempDir(t);
-  const original = join(dir, 'original.db');
+  const original = join(dir, 'journal.db');
   await appendAndDie({ path: original, entries: 60 });
-  const log = await readFile(`${original}-wal`);
+  const files = filesIn(dir);
+  const log = files['journal.db-wal'] as Buffer;
   const kept: number[] = [];
-  for (const [n, tear] of [0.1, 0.35, 0.5, 0.8, 0.99, 1].entries()) {
+  for (const [n, tear] of [0, 0.1, 0.35, 0.5, 0.8, 0.99, 1].entries()) {
     const path = join(dir, `torn-${n}`, 'journal.db');
-    await mkdir(join(path, '..'));
-    await copyFile(original, path);
     const at = Math.floor(log.length * tear);
     // Every other one is cut, the others overwritten from the tear on.
-    const torn =
-      n % 2 === 0
-        ? log.subarray(0, at)
-        : Buffer.concat([log.subarray(0, at), garbage(log.length - at)]);
-    await writeFile(`${path}-wal`, torn);
+    const rest = n % 2 === 0 ? Buffer.alloc(0) : garbage(log.length - at);
+    const torn = Buffer.concat([log.subarray(0, at), rest]);
+    putFiles(join(path, '..'), { ...files, 'journal.db-wal': torn });
+    if (tear < 1) {
+      t.regex(await refusedUntouched(t, path, 'damaged'), /knows of 60\).*journal accept/);
+      new SqliteStore(path, { accept: true }).close();
+    }
     const journal = await openSqliteJournal({ path });
     const entries = await entriesOf(journal);
     t.deepEqual(entries, upTo(entries.length), `torn at ${at} of ${log.length}`);

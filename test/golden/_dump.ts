@@ -1,5 +1,6 @@
 /** Journals as SQL: small, readable, and seen in a review when one is changed. */
 import Database from 'better-sqlite3';
+import { SqliteStore } from '../../daemon/journal/store.ts';
 
 const pragmas = ['application_id', 'user_version'] as const;
 
@@ -25,5 +26,8 @@ export const dumpOf = (path: string): string => {
 export const restore = (path: string, dump: string): void => {
   const db = new Database(path);
   db.exec(dump);
+  const format = Number(db.pragma('user_version', { simple: true }));
   db.close();
+  // Format 1 had no mark; of all others it was left behind.
+  if (format > 1) new SqliteStore(path, { accept: true }).close();
 };

@@ -119,6 +119,8 @@ export class DiskJournal implements Journal {
     return this.#landed.streams();
   }
 
+  async check(): Promise<void> {}
+
   async trim(stream: string, beforeSeq: number, entriesMax: number): Promise<boolean> {
     return this.#life.dead ? never() : this.#landed.trim(stream, beforeSeq, entriesMax);
   }

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { RunState } from '../../daemon/core/engine/state.ts';
 import type { Entry } from '../../daemon/core/entries.ts';
+import { decode } from '../../daemon/core/entry-text.ts';
 import { createLog, runLogOf } from '../../daemon/log.ts';
-import { decode } from '../../daemon/runner/streams.ts';
 import { Secret } from '../../sdk/plugin/config.ts';
 import { tempDir } from '../_support/temp.ts';
 

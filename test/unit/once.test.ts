@@ -3,8 +3,8 @@
  * has had its effect, and gets the answer that it would have got.
  */
 import test from 'ava';
+import { decode } from '../../daemon/core/entry-text.ts';
 import { SiteswapError } from '../../daemon/core/errors.ts';
-import { decode } from '../../daemon/runner/streams.ts';
 import { fault } from '../../sdk/plugin/fault.ts';
 import { planFor, type Rig, rig, untilRest } from '../_support/engine-on-lab.ts';
 
