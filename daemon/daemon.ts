@@ -12,6 +12,7 @@ import type { DaemonConfig } from './config.ts';
 import type { Clock } from './core/clock.ts';
 import type { Random } from './core/random.ts';
 import { createFeed } from './feed/feed.ts';
+import { tellHeld } from './held.ts';
 import type { Journal } from './journal/journal.ts';
 import { createLog, type DaemonLog, pluginLogOf, runLogOf } from './log.ts';
 import type { ModeSteps } from './planner/freeze.ts';
@@ -105,6 +106,7 @@ export const createDaemon = async (
   const stop = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close();
   };
+  closers.push(tellHeld({ health: () => journal.health() }, clock, log.logger));
   try {
     const lease = await joined(config, journal, clock);
     const requests = await requestsOf(config, journal, clock, log);

@@ -9,6 +9,7 @@ import { Asker } from './cluster/asker.ts';
 import type { Queues } from './cluster/queues.ts';
 import type { DaemonConfig } from './config.ts';
 import { createFeed } from './feed/feed.ts';
+import { tellHeld } from './held.ts';
 import { type Journal, JournalError } from './journal/journal.ts';
 import type { Shared } from './journal/shared.ts';
 import { createLog } from './log.ts';
@@ -70,6 +71,7 @@ export const createFront = async (config: DaemonConfig): Promise<Front> => {
   try {
     const journal = await openShared(config);
     closers.push(() => journal.close());
+    closers.push(tellHeld({ health: () => journal.health() }, clock, log.logger));
     const trouble = (message: string) => log.logger.warn({ words: [message] }, 'queues');
     const queues = await openQueues(config, journal, trouble);
     closers.push(() => queues.close());

@@ -41,12 +41,16 @@ const makeWay = async (path: string): Promise<void> => {
   unlinkSync(path);
 };
 
+/** grpc-js counts addresses, and Node says again that it was to listen: the cause is left. */
+const causeOf = (message: string): string =>
+  (/\[(.*)\]$/.exec(message)?.[1] ?? message).replace(/^listen /, '');
+
 const bind = (server: Server, target: string): Promise<number> =>
   new Promise((bound, reject) => {
     server.bindAsync(target, ServerCredentials.createInsecure(), (error, port) => {
       if (error === null) bound(port);
       else if (error.message.includes('EADDRINUSE')) reject(inUse(target));
-      else reject(invalid(target, error.message));
+      else reject(invalid(target, causeOf(error.message)));
     });
   });
 

@@ -6,6 +6,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { SiteswapError } from '../core/errors.ts';
 import {
   type Append,
   type Journal,
@@ -221,10 +222,10 @@ class PgJournal implements Journal {
     if (oldest != null && oldest < begins) throw this.#hole(stream, wanted);
   }
 
-  #hole(stream: string, seq: number): JournalError {
+  #hole(stream: string, seq: number): SiteswapError {
     const hole = `entry ${seq} of stream ${stream} is missing`;
-    return new JournalError(
-      'damaged',
+    return new SiteswapError(
+      'JOURNAL_DAMAGED',
       `The journal at PostgreSQL ${this.#parts.place} is damaged (${hole}).`,
     );
   }

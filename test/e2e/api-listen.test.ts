@@ -117,3 +117,13 @@ test('listen: a folder that stands in the socket’s place is refused', async (t
   mkdirSync(path);
   t.is((await failure(t, start(`unix:${path}`), SiteswapError)).reason, 'ADDRESS_INVALID');
 });
+
+test('listen: where nobody may → refused with the cause, said once', async (t) => {
+  const error = await failure(t, start('unix:/proc/api.sock'), SiteswapError);
+  t.is(error.reason, 'ADDRESS_INVALID');
+  t.regex(
+    error.message,
+    /^cannot listen at unix:\/proc\/api\.sock: E[A-Z]+: [a-z ]+ \/proc\/api\.sock$/,
+  );
+  t.is(error.message.split('listen').length, 2);
+});

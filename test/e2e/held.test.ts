@@ -101,4 +101,8 @@ test('held: the disk fills up in mid-run → NOT_SERVING, nothing dispatched; ro
   t.deepEqual(repeatedTasks(events), []);
   t.deepEqual(await lab.verify(), []);
   t.false((await client.inventory.sites()).some((site) => site.lost));
+  const said = daemon.log.filter((line) => /"msg":"the journal (is held|goes on)/.test(line));
+  t.is(said.length, 2, said.join('\n'));
+  t.regex(said[0] ?? '', /"level":"warn".*SQLITE_FULL.*make room/);
+  t.regex(said[1] ?? '', /"level":"info".*goes on/);
 });
