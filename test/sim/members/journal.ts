@@ -59,6 +59,8 @@ export class MemberJournal implements Journal {
     return this.#insist(() => this.#stored.read(stream, fromSeq, limit));
   }
 
+  async check(): Promise<void> {}
+
   streams(): Promise<readonly { readonly stream: string; readonly nextSeq: number }[]> {
     return this.#insist(() => this.#stored.streams());
   }
