@@ -54,6 +54,8 @@ export class Agent {
   /** Faults of `before`, kept until the outcome of the change is known. */
   readonly #early = new Map<number, ItemFaults[]>();
   #atRest: (() => void)[] = [];
+  #appending = false;
+  readonly #atLanding: (() => void)[] = [];
   #broken: Error | undefined;
   readonly #over = Promise.withResolvers<void>();
   readonly #sender: Sender;
@@ -128,6 +130,11 @@ export class Agent {
     if (this.#broken !== undefined) throw this.#broken;
   }
 
+  /** Resolves when what is on its way to the journal now is folded. */
+  async landed(): Promise<void> {
+    if (this.#appending) await new Promise<void>((resolve) => this.#atLanding.push(resolve));
+  }
+
   /** Resolves when the run is parked or has ended: no call of it is in flight then. */
   async quiet(): Promise<void> {
     while (this.state.parked === undefined && this.state.result === undefined && !this.#killed) {
@@ -175,9 +182,11 @@ export class Agent {
     try {
       while (!this.#killed) {
         const batch = this.#nextBatch();
+        this.#appending = batch.length > 0;
         if (batch.length > 0) await this.#append(batch);
         if (this.#killed) break;
         for (const entry of batch) this.#absorb(entry);
+        this.#finishLanding();
         if (this.state.result !== undefined) this.#outbox = [];
         this.#withdraw();
         if (!this.#resting) this.#decide();
@@ -187,6 +196,7 @@ export class Agent {
       this.#break(error as Error);
     }
     this.#turning = false;
+    this.#finishLanding();
     if (this.state.result !== undefined) this.#over.resolve();
     this.#finishRest();
   }
@@ -212,6 +222,11 @@ export class Agent {
     const { clock, slots } = this.#parts;
     const batch = withIntents(this.state, told, clock.now(), slots, this.#claims);
     return this.#parts.draws.on ? batch.map((entry) => this.#withDraws(entry)) : batch;
+  }
+
+  #finishLanding(): void {
+    this.#appending = false;
+    for (const resolve of this.#atLanding.splice(0)) resolve();
   }
 
   #finishRest(): void {

@@ -31,6 +31,8 @@ export class Steering {
     const { catalog, clock } = this.#parts;
     const agent = await this.#openAgent(runId);
     const { state } = agent;
+    // Another member may have read that it is parked before this one hears that it has landed.
+    if (state.parked === undefined && !catalog.held) await agent.landed();
     if (state.parked === undefined) {
       const message = `run ${runId} is not parked: it is running`;
       throw new SiteswapError('RUN_NOT_PARKED', message, { subject: runId });

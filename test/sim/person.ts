@@ -168,14 +168,14 @@ export class Person {
     this.#runId = started;
     this.#mode = mode;
     this.#key = key;
-    for (let parks = 0; ; parks++) {
-      await this.#follow(started);
+    for (let parks = 0, goesOn = true; ; parks++) {
+      if (goesOn) await this.#follow(started);
       const view = await this.#atRest(started);
       if (view?.status === 'ended') {
         this.#result = view.result;
         return view;
       }
-      if (view !== undefined) await this.#decide(view, parks);
+      goesOn = view === undefined || (await this.#decide(view, parks));
     }
   }
 
@@ -247,21 +247,22 @@ export class Person {
     return said.view;
   }
 
-  async #decide(view: RunView, parks: number): Promise<void> {
+  /** Answers whether the run goes on by it. */
+  async #decide(view: RunView, parks: number): Promise<boolean> {
     const { time, chance, mend } = this.#parts;
     if (parks >= patience) mend();
     await time.sleep(chance.spread(10, 120_000));
     const decision = this.#decisionOn(view, parks);
-    if (decision === undefined) return;
+    if (decision === undefined) return false;
     const policies = parks < patience && chance.hit(0.3) ? drawPolicies(chance) : {};
     const { runId } = view;
     const resume = (engine: RunningEngine) =>
       engine.resumeRun(runId, { requester, decision, policies });
     const said = await this.#ask(`decides ${decision}`, resume);
-    if (!(said instanceof Error)) return;
+    if (!(said instanceof Error)) return true;
     const now = await this.#look(runId);
-    if (now !== undefined && isAtRest(now) && now.status !== 'ended')
-      await this.#decide(now, parks + 1);
+    if (now === undefined || !isAtRest(now) || now.status === 'ended') return false;
+    return this.#decide(now, parks + 1);
   }
 
   #decisionOn({ decisionsAllowed }: RunView, parks: number): Decision | undefined {
