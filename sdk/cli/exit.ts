@@ -105,7 +105,7 @@ export const failureOf = (error: unknown, address: string): Failure => {
     const away = error.reason === 'DAEMON_UNREACHABLE';
     return {
       exit: exitOf[error.code] ?? exits.defect,
-      what: away ? `no daemon answers at ${address}` : error.message,
+      what: error.message,
       owner: away ? 'you' : wordOf(FaultOwner, error.owner),
       reason: error.reason,
       next: away ? nextWithoutDaemon(address) : error.hint,

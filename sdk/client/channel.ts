@@ -51,7 +51,7 @@ const cancelOn = (signal: AbortSignal | undefined, call: { cancel(): void }): ((
 };
 
 async function* streamOf<Q, A>(
-  client: Client,
+  { client, address }: { readonly client: Client; readonly address: string },
   method: Method<Q, A>,
   request: Q,
   { deadlineMs, signal }: CallOptions,
@@ -71,7 +71,8 @@ async function* streamOf<Q, A>(
   try {
     for await (const message of call) yield message as A;
   } catch (error) {
-    throw callErrorOf(error, signal?.aborted === true);
+    const asked = { address, path: method.path, ...(deadlineMs !== undefined && { deadlineMs }) };
+    throw callErrorOf(error, signal?.aborted === true, asked);
   } finally {
     release();
     call.cancel();
@@ -144,16 +145,18 @@ export const openChannel = (address: string, given: ChannelOptions = {}): Channe
   const unary = <Q, A>(method: Method<Q, A>, request: Q, options: CallOptions = {}) =>
     new Promise<A>((resolve, reject) => {
       throwIfAborted(options.signal);
+      const waitMs = options.deadlineMs ?? deadlineMs;
+      const asked = { address, path: method.path, deadlineMs: waitMs };
       const call = client.makeUnaryRequest(
         method.path,
         method.requestSerialize,
         method.responseDeserialize,
         request,
         metadataOf(injectorToken),
-        { deadline: Date.now() + (options.deadlineMs ?? deadlineMs) },
+        { deadline: Date.now() + waitMs },
         (error, answer) => {
           release();
-          if (error) reject(callErrorOf(error, options.signal?.aborted === true));
+          if (error) reject(callErrorOf(error, options.signal?.aborted === true, asked));
           else resolve(answer as A);
         },
       );
@@ -168,14 +171,16 @@ export const openChannel = (address: string, given: ChannelOptions = {}): Channe
       options.signal?.addEventListener('abort', give, { once: true });
       client.waitForReady(Date.now() + (options.deadlineMs ?? deadlineMs), (error) => {
         options.signal?.removeEventListener('abort', give);
-        if (error) reject(callErrorOf({ code: 14, details: `no daemon at ${address}` }, false));
+        if (error)
+          reject(callErrorOf({ code: 14, details: `no daemon answers at ${address}` }, false));
         else resolve();
       });
     });
 
   return {
     unary,
-    stream: (method, request, options = {}) => streamOf(client, method, request, options),
+    stream: (method, request, options = {}) =>
+      streamOf({ client, address }, method, request, options),
     ready,
     injecting: () => injecting,
     close: () => client.close(),

@@ -11,13 +11,62 @@ import { ErrorDetail, type Violation } from '../../proto/gen/siteswap/v1/error.t
 /** Name of a gRPC status code, such as `NOT_FOUND`. */
 export type StatusName = keyof typeof status;
 
-/** Reasons for what the daemon could not say itself. */
-const reasonsWithoutDetail: Readonly<Record<number, string>> = {
-  [status.CANCELLED]: 'CANCELLED',
-  [status.DEADLINE_EXCEEDED]: 'DEADLINE',
-  [status.RESOURCE_EXHAUSTED]: 'MESSAGE_TOO_LARGE',
-  [status.UNAVAILABLE]: 'DAEMON_UNREACHABLE',
-  [status.UNIMPLEMENTED]: 'METHOD_UNKNOWN',
+/** What the daemon could not say itself: a row of the error table, as far as a caller needs it. */
+interface Row {
+  readonly reason: string;
+  readonly hint: string;
+}
+
+/** A test holds these to the table. */
+const rowsWithoutDetail: Readonly<Record<number, Row>> = {
+  [status.CANCELLED]: {
+    reason: 'CANCELLED',
+    hint: 'Nothing, or repeat with the same request key: it returns the same run.',
+  },
+  [status.DEADLINE_EXCEEDED]: {
+    reason: 'DEADLINE',
+    hint: 'Repeat with the same request key: it returns the same run.',
+  },
+  [status.RESOURCE_EXHAUSTED]: {
+    reason: 'MESSAGE_TOO_LARGE',
+    hint: 'Ask for less at once: fewer targets, a smaller page, less detail.',
+  },
+  [status.UNAVAILABLE]: {
+    reason: 'DAEMON_UNREACHABLE',
+    hint: 'Check the address and that the daemon runs; repeat with the same request key.',
+  },
+  [status.UNIMPLEMENTED]: {
+    reason: 'METHOD_UNKNOWN',
+    hint: 'List the services by reflection; bring caller and daemon to one version.',
+  },
+};
+
+const rowOtherwise: Row = {
+  reason: 'INTERNAL',
+  hint: 'Report it with the call id; nothing journaled is lost.',
+};
+
+/** The call that failed. */
+export interface Asked {
+  readonly address: string;
+  /** Such as `/siteswap.v1.RunService/StartRun`. */
+  readonly path: string;
+  /** Absent: the caller waited without an end. */
+  readonly deadlineMs?: number;
+}
+
+/** What happened, in other words than gRPC's: undefined where its own are the best there are. */
+const toldOf = (code: number, reset: boolean, asked: Asked): string | undefined => {
+  const { address, path, deadlineMs } = asked;
+  const method = path.replace(/^\/siteswap\.v1\./, '').replace('/', '.');
+  if (code === status.DEADLINE_EXCEEDED) {
+    const within = deadlineMs === undefined ? 'its deadline' : `the deadline of ${deadlineMs} ms`;
+    return `${address} did not answer ${method} within ${within}`;
+  }
+  if (code !== status.UNAVAILABLE) return undefined;
+  return reset
+    ? `the connection to ${address} broke during ${method}: what it came to is not known`
+    : `no daemon answers at ${address}`;
 };
 
 /**
@@ -50,8 +99,9 @@ export class CallError extends Error {
   /** Names the call in the daemon's log; empty when it did not get there. */
   readonly callId: string;
 
-  constructor(code: StatusName, message: string, detail: ErrorDetail) {
-    super(message);
+  /** `cause`: what gRPC said, where the message says it in other words. */
+  constructor(code: StatusName, message: string, detail: ErrorDetail, cause?: unknown) {
+    super(message, cause === undefined ? {} : { cause });
     this.name = 'CallError';
     this.code = code;
     this.reason = detail.reason;
@@ -82,22 +132,30 @@ const detailOf = (error: ServiceError): ErrorDetail | undefined => {
 const wasReset = (error: ServiceError): boolean =>
   error.code === status.CANCELLED || /RST_STREAM|ECONNRESET|EPIPE/.test(error.details);
 
-/** What grpc-js says of a failed call → CallError. `givenUp`: the caller itself aborted it. */
-export const callErrorOf = (error: unknown, givenUp: boolean): CallError => {
+/**
+ * What grpc-js says of a failed call → CallError. `givenUp`: the caller itself aborted it. Without
+ * `asked` the message is taken as it is.
+ */
+export const callErrorOf = (error: unknown, givenUp: boolean, asked?: Asked): CallError => {
   if (error instanceof CallError) return error;
   const failed = error as ServiceError;
   const text = failed.details || failed.message;
   const detail = detailOf(failed);
   if (detail) return new CallError(status[failed.code] as StatusName, text, detail);
+  const reset = wasReset(failed);
   const code = givenUp
     ? status.CANCELLED
-    : wasReset(failed)
+    : reset
       ? status.UNAVAILABLE
       : (failed.code ?? status.UNKNOWN);
-  const reason = reasonsWithoutDetail[code] ?? 'INTERNAL';
+  const told = asked && toldOf(code, reset, asked);
   return new CallError(
     status[code] as StatusName,
-    text,
-    ErrorDetail.fromPartial({ reason, owner: FaultOwner.ENGINE }),
+    told ?? text,
+    ErrorDetail.fromPartial({
+      ...(rowsWithoutDetail[code] ?? rowOtherwise),
+      owner: FaultOwner.ENGINE,
+    }),
+    told === undefined ? undefined : error,
   );
 };

@@ -32,6 +32,7 @@ export {
   type RemoteEntry,
   type WorldHandle,
 } from './config.ts';
+export { LauncherMissing } from './launcher.ts';
 
 /** A daemon that is not healthy after this long never will be. */
 const startMsMax = 60_000;
@@ -137,6 +138,7 @@ class PrivateDaemon implements TestDaemon {
       await delay(lookMs);
     }
     if (daemon.end === undefined) await daemon.kill();
+    if (daemon.missing !== undefined) throw daemon.missing;
     const last = daemon.log.slice(-20).join('\n');
     throw new Error(`the daemon did not become healthy: ${daemon.end ?? ''}\n${last}`);
   }
@@ -166,7 +168,8 @@ class PrivateDaemon implements TestDaemon {
 }
 
 /**
- * Starts a private daemon and waits until it takes work. Always `stop` it.
+ * Starts a private daemon and waits until it takes work. Always `stop` it. Throws LauncherMissing
+ * where there is no program `siteswap`.
  *
  * @example
  * ```ts

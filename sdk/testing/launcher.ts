@@ -17,6 +17,23 @@ const ofCheckout = fileURLToPath(new URL('../../../bin/siteswap', import.meta.ur
 export const findLauncher = (given?: string): string =>
   given ?? process.env.SITESWAP_BIN ?? (existsSync(ofCheckout) ? ofCheckout : 'siteswap');
 
+/** There is no program `siteswap` to start a daemon with. */
+export class LauncherMissing extends Error {
+  /** What was to be started. */
+  readonly launcher: string;
+  /** What to do next. */
+  readonly hint =
+    'Name `bin/siteswap` of a checkout of Siteswap, built by `npm run build`: in SITESWAP_BIN, as ' +
+    '`startDaemon({ launcher })`, or by a directory of PATH.';
+
+  constructor(launcher: string, cause: unknown) {
+    super(`no daemon can be started: there is no program ${launcher} here`, { cause });
+    this.name = 'LauncherMissing';
+    this.launcher = launcher;
+    this.message += `. ${this.hint}`;
+  }
+}
+
 /** A running daemon process. */
 export class DaemonProcess {
   readonly log: string[] = [];
@@ -24,6 +41,7 @@ export class DaemonProcess {
   readonly #ended: Promise<string>;
   readonly #killAtExit = () => this.#child.kill('SIGKILL');
   #end: string | undefined;
+  #missing: LauncherMissing | undefined;
 
   /** `args` begin with the program: `daemon` or `front`. */
   constructor(launcher: string, args: readonly string[], env: NodeJS.ProcessEnv) {
@@ -39,7 +57,10 @@ export class DaemonProcess {
       });
     }
     this.#ended = new Promise((resolve) => {
-      child.once('error', (error) => resolve(`${launcher}: ${error.message}`));
+      child.once('error', (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') this.#missing = new LauncherMissing(launcher, error);
+        resolve(`${launcher}: ${error.message}`);
+      });
       child.once('close', (code, signal) => resolve(`it ended with ${signal ?? `code ${code}`}`));
     });
     void this.#ended.then((how) => {
@@ -50,6 +71,11 @@ export class DaemonProcess {
 
   get pid(): number {
     return this.#child.pid ?? 0;
+  }
+
+  /** Why it never began. */
+  get missing(): LauncherMissing | undefined {
+    return this.#missing;
   }
 
   /** How it ended, or undefined while it runs. */

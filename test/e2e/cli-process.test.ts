@@ -11,6 +11,7 @@ import test, { type ExecutionContext } from 'ava';
 import { labSpec, startLabWorld } from '../../plugins/lab/control.ts';
 import { Mode, RunResult } from '../../sdk/client/index.ts';
 import {
+  LauncherMissing,
   type StartOptions,
   startDaemon,
   type TestDaemon,
@@ -113,8 +114,13 @@ test('startDaemon: stop → the process has ended and its files are gone', async
 test('startDaemon: a daemon that cannot start → its own words, nothing left', async (t) => {
   const error = await t.throwsAsync(startDaemon({ config: { site: 'nowhere' } }));
   t.regex(String(error), /config\.yaml:\d+:\d+: site:/);
-  const missing = await t.throwsAsync(startDaemon({ launcher: '/nonexistent/siteswap' }));
-  t.regex(String(missing), /ENOENT/);
+  const start = startDaemon({ launcher: '/nonexistent/siteswap' });
+  const missing = await t.throwsAsync(start, { instanceOf: LauncherMissing });
+  t.regex(
+    missing.message,
+    /there is no program \/nonexistent\/siteswap here\. Name .*SITESWAP_BIN/,
+  );
+  t.like(missing.cause, { code: 'ENOENT' });
 });
 
 test('untilRun: a run that ends otherwise → says how it stands, at once', async (t) => {

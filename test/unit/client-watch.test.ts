@@ -98,6 +98,24 @@ test('errors: a connection that is reset under a call is the daemon gone, not a 
   t.is(callErrorOf(broken, true), broken);
 });
 
+test('errors: what gRPC says of a call → what happened in plain words, its own as the cause', (t) => {
+  const asked = { address: 'unix:/s', path: '/siteswap.v1.RunService/GetRun', deadlineMs: 500 };
+  for (const [code, details, says] of [
+    [4, 'Deadline exceeded after 0.5s', 'unix:/s did not answer RunService.GetRun within '],
+    [14, 'No connection established. Last error: null', 'no daemon answers at unix:/s'],
+    [14, 'read ECONNRESET', 'the connection to unix:/s broke during RunService.GetRun: what it'],
+  ] as const) {
+    const error = callErrorOf({ code, details }, false, asked);
+    t.true(error.message.startsWith(says), error.message);
+    t.is((error.cause as { details: string }).details, details);
+    t.not(error.hint, '');
+  }
+  t.is(
+    callErrorOf({ code: 12, details: 'no such method' }, false, asked).message,
+    'no such method',
+  );
+});
+
 test('errors: details that cannot be read leave what the status says', (t) => {
   const metadata = { get: () => [Buffer.from([0xff, 0xff])] };
   t.is(callErrorOf({ code: 4, details: 'late', metadata }, false).reason, 'DEADLINE');

@@ -122,7 +122,9 @@ const perform = async (cli: Cli, method: Method, request: object): Promise<void>
     );
     for await (const answer of stream) cli.terminal.print(JSON.stringify(plain(answer)));
   } catch (error) {
-    throw (error as ServiceError).code === status.CANCELLED ? error : callErrorOf(error, false);
+    throw (error as ServiceError).code === status.CANCELLED
+      ? error
+      : callErrorOf(error, false, { address: cli.address, path });
   } finally {
     client.close();
   }
