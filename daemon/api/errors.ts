@@ -3,7 +3,13 @@ import { Metadata, status } from '@grpc/grpc-js';
 import { Status } from '../../proto/gen/google/rpc/status.ts';
 import { ErrorDetail } from '../../proto/gen/siteswap/v1/error.ts';
 import { errorTable, SiteswapError } from '../core/errors.ts';
-import { errorMessageLengthMax, errorTextLengthMax, violationsPerErrorMax } from './limits.ts';
+import {
+  errorHintLengthMax,
+  errorMessageLengthMax,
+  errorTextLengthMax,
+  violationsPerErrorMax,
+  violationTextsLengthMax,
+} from './limits.ts';
 import { owners } from './vocabulary.ts';
 
 /** What grpc-js takes to end a call badly. */
@@ -19,16 +25,26 @@ const clip = (text: string, lengthMax = errorTextLengthMax): string => {
   return whole.length <= lengthMax ? whole : `${whole.slice(0, lengthMax).toWellFormed()}…`;
 };
 
+/** A few violations may be told at length, each of many in brief. */
+const violationLengthMax = (count: number): number =>
+  Math.min(
+    errorMessageLengthMax,
+    Math.max(errorTextLengthMax, Math.floor(violationTextsLengthMax / count)),
+  );
+
 /** A message with details for one caller. */
 export const detailOf = (error: SiteswapError, callId: string): ErrorDetail => ({
   reason: error.reason,
   owner: owners.encode(errorTable[error.reason].owner),
   subject: clip(error.subject),
   vendorCode: clip(error.vendorCode),
-  hint: clip(error.hint),
+  hint: clip(error.hint, errorHintLengthMax),
   violations: error.violations
     .slice(0, violationsPerErrorMax)
-    .map(({ field, message }) => ({ field: clip(field), message: clip(message) })),
+    .map(({ field, message }, _, all) => ({
+      field: clip(field),
+      message: clip(message, violationLengthMax(all.length)),
+    })),
   callId,
 });
 

@@ -26,6 +26,12 @@ export const violationsPerErrorMax = 16;
 /** Longest text in an error's details, for the same reason. */
 export const errorTextLengthMax = 240;
 
+/** What is to be done is told to its end: a place in a file may stand there. */
+export const errorHintLengthMax = 480;
+
+/** All violations' messages together may be so long, where each has a place. */
+export const violationTextsLengthMax = 2_400;
+
 /** Longest message of an error: it travels percent-encoded in a header too. */
 export const errorMessageLengthMax = 800;
 

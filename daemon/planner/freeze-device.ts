@@ -35,7 +35,14 @@ const itemOf = (
 ): StorageItem => {
   const known = world.group(arrayId, target.id).map((device) => device.id);
   const devices = target.deviceIds.length > 0 ? target.deviceIds : known;
-  if (devices.length === 0) {
+  const groupId = world.device(arrayId, target.id)?.groupId;
+  if (devices.length === 0 && groupId !== undefined) {
+    findings.problem(
+      `${field}.id`,
+      `device "${target.id}" of array "${arrayId}" belongs to consistency group "${groupId}", ` +
+        `which is done as a whole: name the group, ${groupId}`,
+    );
+  } else if (devices.length === 0) {
     findings.problem(
       `${field}.id`,
       `array "${arrayId}" has no device or consistency group "${target.id}" on record: ` +

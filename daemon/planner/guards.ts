@@ -168,9 +168,9 @@ const checkWriters = ({ plan, findings }: GuardQuestion, group: Group): void => 
       group.field,
       `both sides accept writers of device "${device?.id}" of array ` +
         `"${group.protected.arrayId}" ("${peer?.id}" at site "${plan.recoverySiteId}"), so a ` +
-        `copy would overwrite one of them: to give up what was written there, siteswap device ` +
-        `restore ${group.recovery.target.id} --array ${group.recovery.arrayId}; else siteswap ` +
-        `repair ${plan.id} tells how it stands and adopts it`,
+        `copy would overwrite one of them: siteswap repair ${plan.id} tells how it stands and ` +
+        `adopts it; only to give up what was written at "${plan.recoverySiteId}", siteswap ` +
+        `device restore ${group.recovery.target.id} --array ${group.recovery.arrayId}`,
     );
     return;
   }

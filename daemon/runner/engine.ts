@@ -124,7 +124,9 @@ const assemble = async (given: EngineParts) => {
   const migrations = new Migrations({ scout, starts });
   const siteIds = new Set(parts.sites.map(({ id }) => id));
   const injections = new Injector({ ...parts, catalog });
-  const plans = new Plans({ ...parts, catalog, runs, starts, siteIds });
+  const arrays = parts.remotes.filter(({ kind }) => kind === 'array');
+  const arrayIds = new Set(arrays.map(({ id }) => id));
+  const plans = new Plans({ ...parts, catalog, runs, starts, siteIds, arrayIds });
   const membership = membershipOf(given, { ...parts, catalog, runs, sites });
   const questions = { injections, losses, membership, migrations, recoveries, repairs };
   return { ...parts, ...questions, catalog, keeper, runs, scout, sites, starts, steering, plans };

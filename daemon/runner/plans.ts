@@ -18,6 +18,7 @@ interface PlansParts {
   readonly random: Random;
   readonly runs: Runs;
   readonly starts: Starts;
+  readonly arrayIds: ReadonlySet<string>;
   readonly siteIds: ReadonlySet<string>;
   /** The site at which this daemon and its journal stand. */
   readonly ownSiteId: string;
@@ -169,7 +170,10 @@ export class Plans {
     const sites = this.#siteProblems(plan);
     const written = [...sites, ...checkPlan(plan)];
     // At a site that does not exist there is nothing to look at.
-    if (sites.length > 0) return { problems: written, obstacles: [], warnings: [] };
+    if (sites.length > 0) {
+      const problems = [...written, ...this.#arrayProblems(plan)];
+      return { problems, obstacles: [], warnings: [] };
+    }
     try {
       return { problems: written, ...(await this.#parts.starts.look(plan, mode)) };
     } catch (error) {
@@ -188,6 +192,22 @@ export class Plans {
           `there is no site "${plan[field]}": ` +
           `the configuration has ${[...this.#parts.siteIds].join(', ')}`,
       }));
+  }
+
+  #arrayProblems({ protectionGroups }: Plan): Violation[] {
+    const { arrayIds } = this.#parts;
+    return protectionGroups.flatMap(({ groups }, at) =>
+      groups.flatMap(({ arrayId }, below) =>
+        arrayIds.has(arrayId)
+          ? []
+          : [
+              {
+                field: `protectionGroups[${at}].groups[${below}].arrayId`,
+                message: `no array "${arrayId}": the configuration has ${[...arrayIds].join(', ')}`,
+              },
+            ],
+      ),
+    );
   }
 
   async #expectSound(plan: Plan): Promise<void> {

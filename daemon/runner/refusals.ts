@@ -1,5 +1,6 @@
 /** What a start is refused for, as one error. */
 import { SiteswapError, type Violation } from '../core/errors.ts';
+import type { Mode, Plan } from '../core/plan.ts';
 import type { Found } from '../planner/freeze.ts';
 
 /** What cannot be run, by whose word it was asked for. */
@@ -20,4 +21,19 @@ export const refusal = (
 /** Throws RUN_REFUSED for what is in a run's way now. */
 export const expectNoObstacle = ({ obstacles }: Found, subject: string): void => {
   if (obstacles.length > 0) throw refusal('RUN_REFUSED', obstacles, subject);
+};
+
+/** What a plan can run instead; with a site that is lost, that comes first. */
+export const wrongMode = (
+  { id, protectedSiteId, recoverySiteId }: Plan,
+  stands: string,
+  modes: readonly Mode[],
+  lostSites: ReadonlyMap<string, unknown>,
+): SiteswapError => {
+  const message = `plan "${id}" is ${stands}: it can run ${modes.join(', ')}`;
+  const away = [protectedSiteId, recoverySiteId].find((siteId) => lostSites.has(siteId));
+  if (away === undefined) return new SiteswapError('PLAN_STATE', message, { subject: id });
+  const once = `${message}, once site "${away}" is declared reachable`;
+  const hint = `siteswap site reachable ${away} --reason …, once it is back.`;
+  return new SiteswapError('PLAN_STATE', once, { subject: id, hint });
 };

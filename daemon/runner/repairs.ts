@@ -60,7 +60,7 @@ export class Repairs {
 
   /** Asks both sites; throws when one is declared lost or does not answer. */
   async inspect(planId: string): Promise<Inspection> {
-    const plan = this.#parts.starts.plan(planId);
+    const plan = this.#plan(planId);
     await this.#refresh(plan);
     const { protectedSiteId, recoverySiteId } = plan;
     const state = planStateOf(this.#parts.catalog.state, planId);
@@ -102,6 +102,15 @@ export class Repairs {
     const adopted = { type: 'plan-adopted', at, planId, requester, reason, digest } as const;
     const entry = { ...adopted, ...found, ...markOf(requestId) } satisfies PlanAdopted;
     await catalog.append([entry], [], () => facts() === was && !catalog.isDone(requestId));
+  }
+
+  /** A journal that was begun anew knows no plan: its file is there still. */
+  #plan(planId: string): Plan {
+    if (this.#parts.catalog.state.plans.has(planId)) return this.#parts.starts.plan(planId);
+    const message = `no plan has the id "${planId}", so nothing is believed of it`;
+    const then = `siteswap plan apply FILE; then siteswap repair ${planId}.`;
+    const hint = `Store it first, however it stands: ${then}`;
+    throw new SiteswapError('PLAN_NOT_FOUND', message, { subject: planId, hint });
   }
 
   async #refresh(plan: Plan): Promise<void> {

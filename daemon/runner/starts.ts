@@ -23,7 +23,7 @@ import { RunElsewhere } from './elsewhere.ts';
 import { foundOf, movesIn } from './instances.ts';
 import { Lines } from './lines.ts';
 import type { Recoveries } from './recoveries.ts';
-import { expectNoObstacle, type Refused, refusal } from './refusals.ts';
+import { expectNoObstacle, type Refused, refusal, wrongMode } from './refusals.ts';
 import { remembered } from './remembered.ts';
 import type { Runs } from './runs.ts';
 import type { Scout } from './scout.ts';
@@ -312,9 +312,7 @@ export class Starts {
     this.#expectSites(plan, mode);
     const modes = modesOf(state, plan.id);
     if (open === undefined && !modes.includes(mode) && !isTurned) {
-      const stands = planStateOf(state, plan.id);
-      const message = `plan "${plan.id}" is ${stands}: it can run ${modes.join(', ')}`;
-      throw new SiteswapError('PLAN_STATE', message, { subject: plan.id });
+      throw wrongMode(plan, planStateOf(state, plan.id), modes, state.lostSites);
     }
   }
 

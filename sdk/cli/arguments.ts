@@ -101,8 +101,8 @@ export const readPolicyOptions = async (
       continue;
     }
     const otherwise = actionOfText(form);
-    if (otherwise === undefined) {
-      throw usageError(`--policy ${text}: ${form} is not an action`, `Use ${actionTextForms}.`);
+    if ('problem' in otherwise) {
+      throw usageError(`--policy ${step}=${otherwise.problem}`, `Use ${actionTextForms}.`);
     }
     policies[step] = policyMessage({ rules: [], otherwise });
   }

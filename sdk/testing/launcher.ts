@@ -23,8 +23,8 @@ export class LauncherMissing extends Error {
   readonly launcher: string;
   /** What to do next. */
   readonly hint =
-    'Name `bin/siteswap` of a checkout of Siteswap, built by `npm run build`: in SITESWAP_BIN, as ' +
-    '`startDaemon({ launcher })`, or by a directory of PATH.';
+    'Name `bin/siteswap` of a checkout of Siteswap, built by `npm run build`: in SITESWAP_BIN, ' +
+    'as `startDaemon({ launcher })`, or by a directory of PATH.';
 
   constructor(launcher: string, cause: unknown) {
     super(`no daemon can be started: there is no program ${launcher} here`, { cause });

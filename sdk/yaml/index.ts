@@ -8,6 +8,7 @@ import { isCollection, isMap, isScalar, LineCounter, type Node, parseDocument } 
 import type { z } from 'zod';
 import { flattened, type Issue, pathText, toldOf } from './issues.ts';
 import { checkLoosely, type Path } from './prune.ts';
+import { renamed } from './rename.ts';
 
 export { expectedOf } from './expected.ts';
 export { pathText } from './issues.ts';
@@ -89,11 +90,16 @@ class Locator {
 
 const problemsOf = (
   issue: Issue,
-  context: { file: string; schema: z.core.$ZodType; root: unknown; locator: Locator },
+  context: {
+    readonly file: string;
+    readonly schema: z.core.$ZodType;
+    readonly root: unknown;
+    readonly find: Locator['find'];
+  },
 ): readonly Problem[] =>
   toldOf(issue, context).map(({ path, key, ...told }) => ({
     file: context.file,
-    ...context.locator.find(path, key),
+    ...context.find(path, key),
     path: pathText(key === undefined ? path : [...path, key]),
     ...told,
   }));
@@ -139,14 +145,34 @@ export const parseYaml = <T>(
     const message = error instanceof Error ? error.message : String(error);
     return { problems: [problem(message, 'aliases that resolve', { line: 1, column: 1 })] };
   }
-  const { issues, value, originalOf } = checkLoosely(root, schema, flattened);
-  const locate = (path: string, key?: string): Position =>
-    locator.find(originalOf(pathOf(path)), key);
-  if (value !== undefined && issues.length === 0) return { value, locate };
-  const context = { file, schema, root, locator };
-  const problems = issues
-    .flatMap((issue) => problemsOf(issue, context))
-    .sort((a, b) => a.line - b.line || a.column - b.column);
+  return judged(root, schema, { file, locator });
+};
+
+const judged = <T>(
+  root: unknown,
+  schema: z.ZodType<T>,
+  { file, locator }: { readonly file: string; readonly locator: Locator },
+): ParseResult<T> => {
+  const written = checkLoosely(root, schema, flattened);
+  const right = renamed(root, schema, written.issues);
+  const { issues, value, originalOf } =
+    right === undefined ? written : checkLoosely(right.root, schema, flattened);
+  const find = (path: Path, key?: string): Position =>
+    locator.find(right?.writtenAs(path) ?? path, key);
+  const locate = (path: string, key?: string): Position => find(originalOf(pathOf(path)), key);
+  if (value !== undefined && written.issues.length === 0) return { value, locate };
+  const mistyped = right === undefined ? [] : written.issues.flatMap(right.mistyped);
+  const asWritten = {
+    file,
+    schema,
+    root,
+    find: (path: Path, key?: string) => locator.find(path, key),
+  };
+  const asMeant = { file, schema, root: right?.root ?? root, find };
+  const problems = [
+    ...mistyped.flatMap((issue) => problemsOf(issue, asWritten)),
+    ...issues.flatMap((issue) => problemsOf(issue, asMeant)),
+  ].sort((a, b) => a.line - b.line || a.column - b.column);
   return { problems, ...(value !== undefined && { rest: { value, locate } }) };
 };
 

@@ -1,6 +1,6 @@
 /** What the command line says of a site in trouble: the rest, and nothing old as if it were new. */
 import test from 'ava';
-import { cliOnLab } from '../_support/cli-on-lab.ts';
+import { cliOnLab, plan } from '../_support/cli-on-lab.ts';
 
 const linesOf = (out: string) =>
   out
@@ -93,4 +93,44 @@ test('site lost: one that answers → a program says --yes, a person is asked', 
   t.is((await type(...words)).exit, 0, 'nothing speaks against a loss that is declared');
   const own = await type('site', 'lost', 'site-b', '--reason', 'a drill');
   t.regex(own.err, /this daemon stands at site-b itself.*\n +no site is left then/);
+});
+
+test('plan validate: a mistyped key, wrong sites and arrays → all in one pass, at lines', async (t) => {
+  const { type, write } = await cliOnLab(t);
+  const file = await write(
+    'p.yaml',
+    'id: p\nprotectedSite: site-x\nrecoverySite: site-b\nprotectionGroup:\n' +
+      '  - { id: all, groups: [lab-a/cg-0001, lab-z/cg-0002] }\npolicies: { synk: stop }\n',
+  );
+  const { exit, err } = await type('plan', 'validate', file);
+  t.is(exit, 2);
+  t.regex(err, /p\.yaml:4:1: protectionGroup: unknown key "protectionGroup"\n.*"protectionGroups"/);
+  t.regex(err, /p\.yaml:2:16: protectedSite: there is no site "site-x"/);
+  t.regex(err, /p\.yaml:5:\d+: protectionGroups\[0\]\.groups\[1\]: no array "lab-z": /);
+  t.regex(err, /p\.yaml:6:\d+: policies\.synk: no step is called "synk"/);
+});
+
+test('device verbs on a device of a group → which group, and that it is done as a whole', async (t) => {
+  const { type } = await cliOnLab(t);
+  const { exit, err } = await type('device', 'sync', 'lun-a-0001-1', '--array', 'lab-a');
+  t.is(exit, 2);
+  t.regex(err, /"lun-a-0001-1" of array "lab-a" belongs to consistency group "cg-0001"/);
+  t.regex(err, /name the group, cg-0001/);
+});
+
+test('repair of a plan that this journal does not know → its file is stored first', async (t) => {
+  const { type } = await cliOnLab(t);
+  const { exit, err } = await type('repair', 'shop');
+  t.is(exit, 3);
+  t.regex(err, /next +Store it first, .*: siteswap plan apply FILE; then siteswap repair shop\./);
+});
+
+test('a mode that the plan cannot run now, its old site lost → once that site is back', async (t) => {
+  const { type, write } = await cliOnLab(t);
+  await type('plan', 'apply', await write('plan.yaml', plan));
+  await type('site', 'lost', 'site-a', '--reason', 'a drill', '--yes');
+  t.is((await type('run', 'shop', '--mode', 'disaster')).exit, 0);
+  const { err } = await type('run', 'shop', '--mode', 'test');
+  t.regex(err, /failed-over: it can run reprotect, once site "site-a" is declared reachable\n/);
+  t.regex(err, /next +siteswap site reachable site-a --reason …, once it is back\./);
 });

@@ -121,6 +121,16 @@ test('--policy: every text form of an action → the action; anything else → n
     delayMsMax: 20,
   });
   for (const wrong of ['rollback', 'stop:all', 'rerun:no', 'halt', '']) {
-    t.is(actionOfText(wrong), undefined, wrong);
+    t.true('problem' in actionOfText(wrong), wrong);
   }
+});
+
+test('--policy: bounds of a rerun that do not fit → what is wrong with them', (t) => {
+  t.deepEqual(actionOfText('rerun:3:900:100'), {
+    problem: 'rerun:3:900:100: delayMsMin is larger than delayMsMax',
+  });
+  t.deepEqual(actionOfText('rerun:0'), {
+    problem: 'rerun:0: attemptsMax: expected a whole number from 1 to 1000',
+  });
+  t.deepEqual(actionOfText('halt'), { problem: 'halt is not an action' });
 });

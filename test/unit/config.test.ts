@@ -116,7 +116,6 @@ log: { level: inof }
       'so it listens only where nobody but this machine can reach it',
     '3:1 workrs: unknown key "workrs" (workers?)',
     '6:9 sites[1].id: "a" is the id of sites[0] already',
-    '8:5 plugins[0].module: "module" is missing',
     '8:18 plugins[0].modul: unknown key "modul" (module?)',
     '10:37 arrays[0].plugin: no "fils" among the plugins of this file (files?)',
     '11:11 arrays[1].id: "array-a" is the id of arrays[0] already',

@@ -142,3 +142,15 @@ test('repair: a site that is declared lost → not asked, nothing adopted', asyn
   );
   t.deepEqual(await world.lab.calls('lab-a'), calls);
 });
+
+test('repair: failed over, and the journal is a new one → stored as it was written, then adopted', async (t) => {
+  const world = await rig({ groups: 1, vms: 1 });
+  await world.lab.loseSite('site-a');
+  await world.lab.returnSite('site-a');
+  await moveByHand(world);
+  const early = await t.throwsAsync(world.engine.inspectPlan('payroll'));
+  t.like(early, { reason: 'PLAN_NOT_FOUND' });
+  t.regex((early as unknown as { hint: string }).hint, /siteswap plan apply FILE/);
+  await world.engine.createPlan(planFor(1, 1));
+  t.is((await adopt(world)).state, 'failed-over');
+});

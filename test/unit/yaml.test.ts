@@ -108,6 +108,26 @@ test('yaml: a hundred problems → twenty of them, and how many more there are',
   t.is(lines.at(-1), 'and 80 more');
 });
 
+test('yaml: a mistyped key that lacks beside it → the rest is judged as it was meant', (t) => {
+  const strict = z.strictObject({
+    site: z.string(),
+    groups: z.array(z.strictObject({ id: z.string(), vms: z.int().optional() })).min(1),
+  });
+  const text = 'site: a\ngroupz:\n  - { id: x, vms: many }\n  - { id: y }\nother: 1\n';
+  const result = parseYaml(text, strict, { file: 'f' });
+  if (!('problems' in result)) return t.fail('it was accepted');
+  t.deepEqual(
+    result.problems.map(({ line, path, message }) => `${line} ${path}: ${message}`),
+    [
+      '2 groupz: unknown key "groupz"',
+      '3 groups[0].vms: found "many"',
+      '5 other: unknown key "other"',
+    ],
+  );
+  t.deepEqual(result.rest?.value, { site: 'a', groups: [{ id: 'x' }, { id: 'y' }] });
+  t.is(result.rest?.locate('groups[1].id').line, 4);
+});
+
 test('yaml: a mistyped key of one of several forms → told once, of the form that was meant', (t) => {
   const either = z.strictObject({
     world: z.union([

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { faultKinds } from '../../plugin/fault.ts';
+import { expectedOf, schemasAt } from '../../yaml/expected.ts';
 
 /** 1 starts first and stops last. */
 const priorityMin = 1;
@@ -197,8 +198,8 @@ export type PolicyFile = z.output<typeof policySchema>;
 const textForms =
   'stop[:REACH], rollback:REACH, continue, or rerun[:ATTEMPTS[:DELAY_MIN_MS[:DELAY_MAX_MS]]]';
 
-/** `rollback:run` → an action; undefined when it is none. For `--policy STEP=ACTION`. */
-export const actionOfText = (text: string): Action | undefined => {
+/** `rollback:run` → an action, or why it is none. For `--policy STEP=ACTION`. */
+export const actionOfText = (text: string): Action | { readonly problem: string } => {
   const [word, ...rest] = text.split(':');
   const [first, second, third] = rest;
   const written =
@@ -213,8 +214,17 @@ export const actionOfText = (text: string): Action | undefined => {
       : first === undefined
         ? word
         : { [String(word)]: first };
-  const parsed = action.safeParse(written);
-  return parsed.success ? parsed.data : undefined;
+  if (typeof written !== 'object' || !('rerun' in written)) {
+    const parsed = action.safeParse(written);
+    return parsed.success ? parsed.data : { problem: `${text} is not an action` };
+  }
+  const parsed = rerun.safeParse(written.rerun);
+  if (parsed.success) return { action: 'rerun', ...parsed.data };
+  const [issue] = parsed.error.issues;
+  const bounds = schemasAt(rerun, issue?.path ?? []).map(expectedOf);
+  const why =
+    issue?.code === 'custom' ? issue.message : `${String(issue?.path[0])}: expected ${bounds}`;
+  return { problem: `${text}: ${why}` };
 };
 
 /** For usage messages. */
