@@ -90,10 +90,19 @@ class JournalFeed implements Feed {
 
   publish(runId: string, fromSeq: number, bodies: readonly string[], last: boolean): void {
     const live = this.#open.get(runId) ?? this.#opened(runId, fromSeq);
-    live.tail.add(fromSeq, bodies, last);
+    const known = this.#foundBefore(live.tail, fromSeq);
+    live.tail.add(fromSeq + known, known > 0 ? bodies.slice(known) : bodies, last);
     if (last || live.tail.crowded) this.#ring(live);
     if (last) this.#open.delete(runId);
     else if (live.tail.watchers > 0) this.#ringAt(live, live.rangAtMs + this.#paceMs());
+  }
+
+  /**
+   * A run has become this member's, and a reading of what others appended has found events of ours
+   * before we heard that they have landed: so many of them have been told.
+   */
+  #foundBefore({ published }: Tail, fromSeq: number): number {
+    return this.#journal.shared === undefined ? 0 : Math.max(published + 1 - fromSeq, 0);
   }
 
   async refresh(runId: string): Promise<void> {

@@ -239,6 +239,20 @@ test('feed: one watcher too many → typed error; when one leaves there is room'
   t.is(feed.watchers(), watchersMax - 1);
 });
 
+test('feed: a reading finds what its writer has not heard of yet → it is told once', async (t) => {
+  const { journal, feed, clock } = setUp();
+  Object.assign(journal, { shared: {} });
+  feed.open('r', 1);
+  const { seqs } = watcher(feed.watch('r', 0, never));
+  await journal.append([{ stream: 'r', seq: 1, bodies: ['one', 'two'] }]);
+  await feed.refresh('r');
+  feed.publish('r', 1, ['one', 'two'], false);
+  feed.publish('r', 3, ['three'], false);
+  clock.advance(1_000);
+  await settle();
+  t.deepEqual(seqs(), [1, 2, 3]);
+});
+
 test('feed: an aborted watch ends without error, also one that nobody pulls', async (t) => {
   const { feed, emit } = setUp();
   await emit('r', 10);

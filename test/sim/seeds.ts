@@ -37,4 +37,9 @@ export const seedsKept: readonly KeptSeed[] = [
     members: 3,
     found: 'a start that was judged long ago cancelled the run that its own request had opened',
   },
+  {
+    seed: 318,
+    members: 3,
+    found: 'a watch had read of a run that was just taken over what its member was yet to tell',
+  },
 ];
