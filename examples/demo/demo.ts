@@ -58,6 +58,8 @@ class Demo {
       'East is protected, West takes over. An array is a directory, a device an image file that is',
       'replicated block by block; a VM is a process that writes a numbered heartbeat to its disk',
       `every ${heartbeatMs} ms, so that whatever gets lost on the way can be counted.`,
+      'One step of the first runs is delayed on purpose, to look at the disks before a VM starts:',
+      'that is the injection which the commands tell of.',
     );
     await this.#must('devices', '--array', 'array-east');
     await this.#must('vms');

@@ -4,6 +4,11 @@ import { decisions, type Entry, runResults } from '../../daemon/core/entries.ts'
 import { type Plan, priorityMax, priorityMin } from '../../daemon/core/plan.ts';
 import { type Policy, type PolicyAction, reaches } from '../../daemon/core/policy.ts';
 import { encodeRanges } from '../../daemon/core/ranges.ts';
+import {
+  attemptsCeiling,
+  storageWorkgroupCeiling,
+  vmWorkgroupCeiling,
+} from '../../daemon/planner/defaults.ts';
 import { type Fault, faultKinds, faultOwners } from '../../sdk/plugin/fault.ts';
 import { frozenRun } from './samples.ts';
 
@@ -34,7 +39,11 @@ export const faults: fc.Arbitrary<Fault> = fc
   .map((fault) => given(fault) as Fault);
 
 const bounds = fc
-  .tuple(fc.integer({ min: 1, max: 1_000 }), fc.nat({ max: 1_000 }), fc.nat({ max: 1_000 }))
+  .tuple(
+    fc.integer({ min: 1, max: attemptsCeiling }),
+    fc.nat({ max: 1_000 }),
+    fc.nat({ max: 1_000 }),
+  )
   .map(([attemptsMax, delayMsMin, more]) => ({
     attemptsMax,
     delayMsMin,
@@ -101,8 +110,8 @@ const anyPlan: fc.Arbitrary<Plan> = fc.record({
   ),
   policies: policiesByStep,
   options: fc.record({
-    vmWorkgroupMax: atLeastOne,
-    storageWorkgroupMax: atLeastOne,
+    vmWorkgroupMax: fc.integer({ min: 1, max: vmWorkgroupCeiling }),
+    storageWorkgroupMax: fc.integer({ min: 1, max: storageWorkgroupCeiling }),
     release: fc.oneof(
       fc.constant({ kind: 'each' as const }),
       atLeastOne.map((size) => ({ kind: 'batch' as const, size })),

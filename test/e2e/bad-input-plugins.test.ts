@@ -46,6 +46,12 @@ for (const [id, says] of [
   });
 }
 
+test('a verb that came out with a fault in doubt → its words where the result is printed', async (t) => {
+  const { exit, out } = await on.type('device', 'sync', 'cg-0001', '--array', 'throws');
+  t.is(exit, 1);
+  t.regex(out, /^cg-0001 +in doubt +unknown \(plugin\): TypeError: the vendor library has a bug/m);
+});
+
 test('a plugin that exits in a verb → a crash of that plugin by name, in doubt', async (t) => {
   const { runId } = await sync('exits');
   const run = await on.daemon.client.runs.get(runId);

@@ -38,6 +38,8 @@ test.serial(
     t.is(child.exitCode, 0, output);
     t.notRegex(output, /✗|DIFFERS/);
     t.true(output.split('✔ ').length > 10);
+    // The commands say that injections are on, to whoever has not asked for any.
+    t.regex(output, /delayed on purpose[\s\S]*the injection which the commands tell of/);
     for (const act of ['Two sites', 'A planned failover', 'kill -9', 'A disaster', 'MEASURED']) {
       t.true(output.includes(act), act);
     }

@@ -93,7 +93,7 @@ test('plan file: wrong policies → the place that is wrong, not the whole union
   t.regex(policy('rollback'), /found "rollback"\n {2}expected \{rules: .*or one action/);
   t.regex(
     policy('{rerun: {attemptsMax: 2, delayMsMin: 9, delayMsMax: 1}}'),
-    /delayMsMin is larger/,
+    /delayMsMin 9 is larger than delayMsMax 1$/m,
   );
 });
 
@@ -127,10 +127,14 @@ test('--policy: every text form of an action → the action; anything else → n
 
 test('--policy: bounds of a rerun that do not fit → what is wrong with them', (t) => {
   t.deepEqual(actionOfText('rerun:3:900:100'), {
-    problem: 'rerun:3:900:100: delayMsMin is larger than delayMsMax',
+    problem: 'rerun:3:900:100: delayMsMin 900 is larger than delayMsMax 100',
+  });
+  t.deepEqual(actionOfText('rerun:3:60000'), {
+    problem:
+      'rerun:3:60000: delayMsMin 60000 is larger than delayMsMax 30000, which it is unless written',
   });
   t.deepEqual(actionOfText('rerun:0'), {
-    problem: 'rerun:0: attemptsMax: expected a whole number from 1 to 1000',
+    problem: 'rerun:0: attemptsMax: expected a whole number from 1 to 100',
   });
   t.deepEqual(actionOfText('halt'), { problem: 'halt is not an action' });
 });

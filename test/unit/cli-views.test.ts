@@ -15,6 +15,7 @@ import {
   RunEventType,
   RunReport,
   RunStatus,
+  TaskDirection,
   TaskStatus,
   Workgroup,
 } from '../../proto/gen/siteswap/v1/run.ts';
@@ -138,6 +139,20 @@ const lines = (events: readonly Partial<RunEvent>[]): readonly string[] =>
     events.flatMap((fields) => tellingOf(RunEvent.fromPartial(fields)) ?? []),
     canvas,
   ).map(({ text }) => text.slice(9));
+
+test('events: a rollback → each step that was undone, and what was not, with the fault', (t) => {
+  const undo = { type: RunEventType.TASK_OUTCOME, direction: TaskDirection.UNDO };
+  const fault = { ...busy, message: 'later', code: 'E7' };
+  t.deepEqual(
+    lines([
+      { ...undo, workgroupId: 'v1', step: 'power-on', itemsDone: 2 },
+      { ...undo, workgroupId: 'v2', step: 'power-on', itemsDone: 1 },
+      { ...undo, workgroupId: 's1', step: 'mount', faults: [{ itemIds: ['cg-1'], fault }] },
+      { ...undo, direction: TaskDirection.RUN, workgroupId: 's1', step: 'sync', itemsDone: 1 },
+    ]),
+    ['↶ v1, v2 power-on: undone', '! s1 mount: cg-1: not undone: busy (array): later [E7]'],
+  );
+});
 
 test('events: who waits for another run, skips what it did, or is not undone for its sake', (t) => {
   const at = { workgroupId: 'v1', step: 'shut-down' };

@@ -3,8 +3,22 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { z } from 'zod';
+import { Problems } from '../../daemon/api/check.ts';
+import { planFrom } from '../../daemon/api/translate-plan.ts';
 import { configSchema } from '../../daemon/config/schema.ts';
-import { planSchema } from '../../sdk/cli/plan/schema.ts';
+import { checkPlan } from '../../daemon/planner/check-plan.ts';
+import {
+  attemptsCeiling,
+  batchSizeMax,
+  delayMsCeiling,
+  inFlightCeiling,
+  rpoTimesCeiling,
+  storageWorkgroupCeiling,
+  vmWorkgroupCeiling,
+} from '../../daemon/planner/defaults.ts';
+import { planMessage } from '../../sdk/cli/plan/file.ts';
+import { planSchema, policySchema } from '../../sdk/cli/plan/schema.ts';
+import { formatProblems, parseYaml } from '../../sdk/yaml/index.ts';
 import { repoRoot } from '../_support/root.ts';
 
 interface Shape {
@@ -50,3 +64,53 @@ for (const [what, schema] of [
     t.deepEqual(missing, []);
   });
 }
+
+const plansOf = (text: string): readonly string[] =>
+  [...text.matchAll(/^```yaml\n([\s\S]*?)^```/gm)]
+    .map(([, yaml = '']) => yaml)
+    .filter((yaml) => yaml.includes('protectionGroups:'));
+
+test('docs: every plan on the page → a right one', (t) => {
+  const plans = plansOf(page);
+  t.true(plans.length >= 2);
+  for (const yaml of plans) {
+    const parsed = parseYaml(yaml, planSchema, { file: 'docs/plans.md' });
+    t.is('problems' in parsed ? formatProblems(parsed.problems) : '', '');
+    if ('problems' in parsed) continue;
+    const problems = new Problems();
+    const plan = planFrom(planMessage(parsed.value), problems);
+    t.deepEqual([...problems.violations, ...(plan === undefined ? [] : checkPlan(plan))], []);
+  }
+});
+
+test('docs: the worked example → holds every key of a plan', (t) => {
+  const [last = ''] = plansOf(page).slice(-1);
+  const keys = keysOf(schemaOf(planSchema)).filter((key) => !action.test(key));
+  const names = new Set(keys.map((key) => key.replace(/^.*\.|\[\]/g, '')));
+  names.delete('*');
+  const missing = [...names].filter((name) => !new RegExp(`\\b${name}:`).test(last));
+  t.deepEqual(missing, []);
+});
+
+test('plan files: the bounds of numbers → those of the daemon', (t) => {
+  const { properties = {} } = schemaOf(planSchema).properties?.options ?? {};
+  const max = (shape: Shape | undefined) => (shape as { maximum?: number } | undefined)?.maximum;
+  const batch = properties.release?.anyOf?.find(({ properties: fields }) => fields?.batch);
+  t.deepEqual(
+    [
+      max(properties.vmWorkgroupMax),
+      max(properties.storageWorkgroupMax),
+      max(batch?.properties?.batch),
+      max(properties.lag?.properties?.rpoTimesMax),
+      max(properties.limits?.properties?.perArray),
+    ],
+    [vmWorkgroupCeiling, storageWorkgroupCeiling, batchSizeMax, rpoTimesCeiling, inFlightCeiling],
+  );
+  const policy = schemaOf(policySchema).anyOf?.find(({ properties: fields }) => fields?.rerun);
+  const { attemptsMax, delayMsMin, delayMsMax } = policy?.properties?.rerun?.properties ?? {};
+  t.deepEqual([attemptsMax, delayMsMin, delayMsMax].map(max), [
+    attemptsCeiling,
+    delayMsCeiling,
+    delayMsCeiling,
+  ]);
+});

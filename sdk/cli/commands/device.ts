@@ -113,8 +113,10 @@ const resultRow = ({ targetId, outcome }: TargetResult, { terminal }: Cli): stri
     case 'fault':
       return [targetId, terminal.tone('bad', 'failed'), faultText(outcome.value)];
     case 'open': {
-      const word = outcome.value.inDoubt ? 'in doubt' : 'open';
-      return [targetId, terminal.tone('warn', word), outcome.value.why];
+      const { inDoubt, why, fault } = outcome.value;
+      const word = inDoubt ? 'in doubt' : 'open';
+      const said = fault === undefined ? '' : faultText(fault);
+      return [targetId, terminal.tone('warn', word), [said, why].filter(Boolean).join('; ')];
     }
     default:
       return [targetId, terminal.tone('warn', 'unknown'), ''];

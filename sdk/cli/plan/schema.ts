@@ -31,16 +31,20 @@ export type Action =
 const id = () => z.string().min(1).max(256);
 const reach = z.enum(reaches);
 const whole = (min: number, max: number) => z.int().min(min).max(max);
-const dayMs = 86_400_000;
+const hourMs = 3_600_000;
 
+/** The bounds of this file are the daemon's; a test holds them equal. */
 const rerun = z
   .strictObject({
-    attemptsMax: whole(1, 1_000),
-    delayMsMin: whole(0, dayMs).default(rerunDefault.delayMsMin),
-    delayMsMax: whole(0, dayMs).default(rerunDefault.delayMsMax),
+    attemptsMax: whole(1, 100),
+    delayMsMin: whole(0, hourMs).default(rerunDefault.delayMsMin),
+    delayMsMax: whole(0, hourMs).default(rerunDefault.delayMsMax),
   })
-  .refine(({ delayMsMin, delayMsMax }) => delayMsMin <= delayMsMax, {
-    message: 'delayMsMin is larger than delayMsMax',
+  .superRefine(({ delayMsMin, delayMsMax }, context) => {
+    if (delayMsMin <= delayMsMax) return;
+    const unless = delayMsMax === rerunDefault.delayMsMax ? ', which it is unless written' : '';
+    const message = `delayMsMin ${delayMsMin} is larger than delayMsMax ${delayMsMax}${unless}`;
+    context.addIssue({ code: 'custom', message });
   });
 
 const actionWords =
@@ -153,10 +157,10 @@ const protectionGroup = z.strictObject({
 });
 
 const options = z.strictObject({
-  vmWorkgroupMax: whole(1, 100_000).optional(),
-  storageWorkgroupMax: whole(1, 100_000).optional(),
+  vmWorkgroupMax: whole(1, 1_000).optional(),
+  storageWorkgroupMax: whole(1, 256).optional(),
   release: z
-    .union([z.literal('each'), z.strictObject({ batch: whole(1, 100_000) })])
+    .union([z.literal('each'), z.strictObject({ batch: whole(1, 10_000) })])
     .describe('each, or {batch: SIZE}')
     .optional(),
   priorityGates: z.boolean().optional(),

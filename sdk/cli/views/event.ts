@@ -3,7 +3,12 @@
  * did, what was refused. The ordinary ones are in the picture of the run already.
  */
 import { PolicyActionType } from '../../../proto/gen/siteswap/v1/common.ts';
-import { Decision, type RunEvent, RunEventType } from '../../../proto/gen/siteswap/v1/run.ts';
+import {
+  Decision,
+  type RunEvent,
+  RunEventType,
+  TaskDirection,
+} from '../../../proto/gen/siteswap/v1/run.ts';
 import { wordOf } from '../enums.ts';
 import { clockTime, count, someOf } from '../words.ts';
 import { actionText } from './preview.ts';
@@ -17,7 +22,17 @@ const workgroupsShownMax = 3;
 interface Told {
   readonly text: string;
   readonly itemIds?: readonly string[];
+  /** It went as it was meant to: nothing to be alarmed at. */
+  readonly calm?: true;
 }
+
+/** The picture counts what is done; what is taken back is only told here. */
+const outcome = (event: RunEvent): Told | undefined => {
+  if (event.direction !== TaskDirection.UNDO) return undefined;
+  const [first] = event.faults;
+  if (first?.fault === undefined) return { text: 'undone', calm: true };
+  return { text: `not undone: ${faultText(first.fault)}`, itemIds: first.itemIds };
+};
 
 const policy = (event: RunEvent): Told | undefined => {
   // A rerun is in the picture while it waits; said each time, it would hide what matters.
@@ -42,6 +57,7 @@ const resumed = ({ requester, decision, policies }: RunEvent): Told => {
 };
 
 const told: Partial<Record<RunEventType, (event: RunEvent) => Told | undefined>> = {
+  [RunEventType.TASK_OUTCOME]: outcome,
   [RunEventType.POLICY_APPLIED]: policy,
   [RunEventType.TASK_SETTLED]: unknowable,
   [RunEventType.TASK_INTERRUPTED]: ({ reason }) => ({ text: `interrupted: ${reason}` }),
@@ -83,6 +99,7 @@ export interface Telling {
   readonly step: string;
   readonly workgroupIds: readonly string[];
   readonly itemIds: readonly string[];
+  readonly calm: boolean;
 }
 
 /** What an event has to say, or undefined when it is an ordinary one. */
@@ -95,6 +112,7 @@ export const tellingOf = (event: RunEvent): Telling | undefined => {
     step: event.step,
     workgroupIds: event.workgroupId === '' ? [] : [event.workgroupId],
     itemIds: said.itemIds ?? [],
+    calm: said.calm === true,
   };
 };
 
@@ -122,11 +140,12 @@ export const tellingLines = (
   tellings: readonly Telling[],
   canvas: Pick<Canvas, 'tone'>,
 ): readonly LogLine[] =>
-  folded(tellings).map(({ atMs, text, step, workgroupIds, itemIds }) => {
+  folded(tellings).map(({ atMs, text, step, workgroupIds, itemIds, calm }) => {
     const at = canvas.tone('quiet', clockTime(atMs));
     const groups = someOf([...new Set(workgroupIds)], workgroupsShownMax);
     const where = groups === '' ? '' : `${groups} ${step}: `;
     const items = someOf([...new Set(itemIds)], itemsShownMax);
     const whose = items === '' ? '' : `${items}: `;
-    return { atMs, text: `${at} ${canvas.tone('warn', '!')} ${where}${whose}${text}` };
+    const mark = calm ? canvas.tone('good', '↶') : canvas.tone('warn', '!');
+    return { atMs, text: `${at} ${mark} ${where}${whose}${text}` };
   });
