@@ -21,21 +21,33 @@ export interface SourceSet {
   readonly deviceIds: readonly string[];
 }
 
-/** First array's id → id of a shared device → site of its source. Made by discovery. */
-export type SourceBook = Map<string, Map<string, string>>;
+interface Sources {
+  /** Id of a shared device → site of its source. */
+  readonly siteOf: Map<string, string>;
+  /** How often any of them was set. */
+  turns: number;
+}
+
+/** First array's id → the sources of its shared devices. Made by discovery. */
+export type SourceBook = Map<string, Sources>;
 
 export const foldSource = (book: SourceBook, entry: SourceSet): void => {
-  const sources = book.get(entry.arrayId) ?? new Map<string, string>();
+  const sources = book.get(entry.arrayId) ?? { siteOf: new Map(), turns: 0 };
   book.set(entry.arrayId, sources);
-  for (const id of entry.deviceIds) sources.set(id, entry.siteId);
+  sources.turns++;
+  for (const id of entry.deviceIds) sources.siteOf.set(id, entry.siteId);
 };
+
+/** Rises whenever a source is set of what this array shows. */
+export const turnsOf = (presentations: Presentations, book: SourceBook, arrayId: string): number =>
+  book.get(presentations.get(arrayId)?.first.id ?? '')?.turns ?? 0;
 
 /** Undefined: not known to be shared. */
 export const sourceOf = (
   book: SourceBook,
   { first }: Presentation,
   deviceId: string,
-): string | undefined => book.get(first.id)?.get(deviceId);
+): string | undefined => book.get(first.id)?.siteOf.get(deviceId);
 
 type Source = readonly [deviceId: string, siteId: string];
 
@@ -52,7 +64,7 @@ const entriesOf = (arrayId: string, at: number, sources: Iterable<Source>): Sour
 
 /** The whole book as entries: folded over any earlier ones they make the same. */
 export const bookEntries = (book: SourceBook, at: number): readonly SourceSet[] =>
-  [...book].flatMap(([arrayId, sources]) => entriesOf(arrayId, at, sources));
+  [...book].flatMap(([arrayId, { siteOf }]) => entriesOf(arrayId, at, siteOf));
 
 /** Steps after which the recovery side is the source; undone, the other one is again. */
 export const turningSteps: ReadonlySet<string> = new Set([

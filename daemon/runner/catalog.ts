@@ -135,12 +135,17 @@ export class Catalog {
     }
   }
 
+  /** Resolves when everything that is being appended here is folded. */
+  async quiet(): Promise<void> {
+    while (this.#landing.size > 0) await Promise.allSettled(this.#landing);
+  }
+
   /**
    * Appends what holds, as `make` tells it from a state that lacks no entry; answers how many
    * characters it took.
    */
   async restate(make: (state: SystemState) => readonly SystemEntry[]): Promise<number> {
-    while (this.#landing.size > 0) await Promise.allSettled(this.#landing);
+    await this.quiet();
     const before = this.#chars;
     const landing = this.append(make(this.state));
     const chars = this.#chars - before;

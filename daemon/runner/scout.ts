@@ -21,15 +21,12 @@ import {
   staleAfterMs,
 } from '../core/inventory.ts';
 import type { Presentations } from '../core/presentation.ts';
-import { sourcesSettled } from '../core/sources.ts';
-import type { SystemEntry } from '../core/system.ts';
 import type { PluginDescription, Pool, QueryJob, RemoteConfig } from '../workers/pool.ts';
 import type { Catalog } from './catalog.ts';
-import { ArrayEvidence, heardAt } from './devices.ts';
-import { sameFacts } from './facts.ts';
-import { Lines } from './lines.ts';
+import { ArrayEvidence } from './devices.ts';
 import { failed, Lists, listingTimeoutMs, withHint } from './lists.ts';
 import type { RunLog } from './log.ts';
+import { Recorder } from './recorder.ts';
 import type { DeviceRequest, PluginState, RemoteState } from './service.ts';
 
 /** The import of a plugin: seconds, not minutes. */
@@ -64,19 +61,10 @@ interface ScoutParts {
   readonly log: Pick<RunLog, 'remote' | 'plugin'>;
 }
 
-/** The whole, or what of an array's devices is different. */
-const recordingOf = (found: RemoteEvidence, recorded: RemoteEvidence | undefined): SystemEntry => {
-  const changed =
-    found instanceof ArrayEvidence && recorded !== undefined ? found.since(recorded) : undefined;
-  return changed ?? { type: 'inventory-recorded', at: found.observedAtMs, evidence: found };
-};
-
 export class Scout {
   readonly #parts: ScoutParts;
   readonly #lists: Lists;
-  readonly #lines = new Lines();
-  /** Remote id → when it last said what is recorded of it. */
-  readonly #confirmed = new Map<string, number>();
+  readonly #recorder: Recorder;
   readonly #described = new Map<string, Promise<PluginState>>();
   /** Plugin id → why it cannot be used, and what to do, as far as it was asked what it is. */
   readonly #problems = new Map<string, string>();
@@ -85,6 +73,7 @@ export class Scout {
     this.#parts = parts;
     const { pool, clock, log } = parts;
     this.#lists = new Lists(pool, clock, (id, { message }) => log.remote(id, message));
+    this.#recorder = new Recorder({ ...parts, lists: this.#lists });
   }
 
   remote(remoteId: string): RemoteConfig {
@@ -149,20 +138,15 @@ export class Scout {
     const remote = this.remote(remoteId);
     const recorded = this.#parts.catalog.state.inventory.get(remoteId);
     const lost = this.#parts.catalog.state.lostSites.has(remote.siteId);
-    if (recorded !== undefined && (!fresh || lost)) return this.#confirmedOf(recorded);
+    if (recorded !== undefined && (!fresh || lost)) return this.#recorder.confirmedOf(recorded);
     if (lost) throw this.#lost(remote);
     if (!asks) {
       const message = `nothing is recorded of ${remoteId} yet, and nobody was asked`;
       const hint = 'Ask it, without `recorded`.';
       throw new SiteswapError('REMOTE_UNREACHABLE', message, { subject: remoteId, hint });
     }
-    return this.#record(await this.#ask(remote));
-  }
-
-  /** Recorded once, and heard again since: the same evidence is not recorded twice. */
-  #confirmedOf(recorded: RemoteEvidence): RemoteEvidence {
-    const atMs = this.#confirmed.get(recorded.remote.id) ?? 0;
-    return atMs > recorded.observedAtMs ? heardAt(recorded, atMs) : recorded;
+    const turns = this.#recorder.turns(remoteId);
+    return this.#recorder.record(await this.#ask(remote), turns);
   }
 
   /**
@@ -175,12 +159,14 @@ export class Scout {
     const arrays = this.#lists.whole<ArrayInfo>(remote, 'discoverArrays');
     // It is waited for at the end; until then nobody hears of its failure.
     arrays.catch(() => {});
+    const turns = this.#recorder.turns(arrayId);
     const listing = this.#lists.devices(remote);
     for (;;) {
       const { value, done } = await listing.next();
       if (signal.aborted) return;
       if (done) {
-        await this.#record(new ArrayEvidence(this.#headOf(remote, await arrays), value));
+        const found = new ArrayEvidence(this.#headOf(remote, await arrays), value);
+        await this.#recorder.record(found, turns);
         return;
       }
       yield value;
@@ -342,50 +328,6 @@ export class Scout {
   #headOf({ id, kind, siteId, pluginId }: Remote, arrays: readonly ArrayInfo[]) {
     const observedAtMs = this.#parts.clock.now();
     return { remote: { id, kind, siteId, pluginId }, observedAtMs, arrays };
-  }
-
-  /**
-   * Only what is new is journaled: the same answer again is the same evidence. A journal that is
-   * held does not keep people from looking. Answers what was found, as it is kept.
-   */
-  #record(found: RemoteEvidence): Promise<RemoteEvidence> {
-    return this.#lines.run(found.remote.id, () => this.#recordNext(found));
-  }
-
-  /** One after the other for each remote. */
-  async #recordNext(found: RemoteEvidence): Promise<RemoteEvidence> {
-    const { id } = found.remote;
-    const { catalog, presentations } = this.#parts;
-    const { sources, inventory } = catalog.state;
-    const at = found.observedAtMs;
-    const recorded = inventory.get(id);
-    const kept = recorded !== undefined && sameFacts(found, recorded) ? recorded : undefined;
-    if (kept !== undefined) this.#confirm(kept, found);
-    const settled = presentations.has(id)
-      ? sourcesSettled(presentations, sources, id, found.devices, at)
-      : [];
-    if ((kept === undefined || settled.length > 0) && !catalog.held) {
-      // A change is told by what was before, which others must not have changed meanwhile.
-      const before = catalog.isShared ? undefined : recorded;
-      const recording = kept === undefined ? [recordingOf(found, before)] : [];
-      await catalog.append([...recording, ...settled], [], undefined, found);
-    }
-    return this.#confirmedOf(inventory.get(id) ?? found);
-  }
-
-  /** It was heard again: what was recorded stands, with the lists that it has. */
-  #confirm(kept: RemoteEvidence, found: RemoteEvidence): void {
-    const { id, kind } = kept.remote;
-    this.#confirmed.set(id, found.observedAtMs);
-    if (kind === 'array') {
-      this.#lists.replace(id, 'discoverArrays', kept.arrays);
-      // What was read from the journal stands as objects: from now on as bytes.
-      if (kept instanceof ArrayEvidence) this.#lists.replaceDevices(id, kept.list);
-      else this.#parts.catalog.recast(heardAt(found, kept.observedAtMs));
-    } else {
-      this.#lists.replace(id, 'listVms', kept.vms);
-      this.#lists.replace(id, 'listDatastores', kept.datastores);
-    }
   }
 
   #lost(remote: RemoteConfig): SiteswapError {

@@ -42,4 +42,9 @@ export const seedsKept: readonly KeptSeed[] = [
     members: 3,
     found: 'a watch had read of a run that was just taken over what its member was yet to tell',
   },
+  {
+    seed: 402,
+    members: 3,
+    found: 'a slow answer of an array set back the source of a device that was turned meanwhile',
+  },
 ];

@@ -1,0 +1,72 @@
+/** What a remote answered while a device was turned round says nothing of its source any more. */
+import test from 'ava';
+import type { RemoteEvidence } from '../../daemon/core/inventory.ts';
+import { presentationsOf } from '../../daemon/core/presentation.ts';
+import { sourceOf } from '../../daemon/core/sources.ts';
+import { MemoryJournal } from '../../daemon/journal/memory.ts';
+import { Catalog } from '../../daemon/runner/catalog.ts';
+import type { Lists } from '../../daemon/runner/lists.ts';
+import { Recorder } from '../../daemon/runner/recorder.ts';
+
+const presentations = presentationsOf([
+  { id: 'a', siteId: 'site-a', present: { as: 'shared-as-stretched', peerArrayId: 'b' } },
+  { id: 'b', siteId: 'site-b' },
+]);
+
+/** Array `a` shows one shared device, whose preferred site is this one. */
+const shown = (preferredSiteId: string, observedAtMs: number): RemoteEvidence => ({
+  remote: { id: 'a', kind: 'array', siteId: 'site-a', pluginId: 'lab' },
+  observedAtMs,
+  arrays: [],
+  devices: [
+    {
+      id: 'd',
+      name: 'd',
+      sizeBytes: 1,
+      direction: 'stretched',
+      access: 'read-write',
+      pairState: 'synchronized',
+      peer: { arrayId: 'b', deviceId: 'd' },
+      stretched: true,
+      preferredSiteId,
+    },
+  ],
+  vms: [],
+  datastores: [],
+});
+
+const setUp = async () => {
+  const catalog = await Catalog.open(new MemoryJournal());
+  const lists = { replace: () => {} } as unknown as Lists;
+  const recorder = new Recorder({ catalog, presentations, lists });
+  const presentation = presentations.get('a');
+  const source = () => presentation && sourceOf(catalog.state.sources, presentation, 'd');
+  const turn = () =>
+    catalog.append([
+      { type: 'source-set', at: 5, arrayId: 'a', siteId: 'site-b', deviceIds: ['d'] },
+    ]);
+  await recorder.record(shown('site-a', 1), recorder.turns('a'));
+  return { recorder, source, turn };
+};
+
+test('recorder: a device is turned before an older answer comes → the record stands', async (t) => {
+  const { recorder, source, turn } = await setUp();
+  const turns = recorder.turns('a');
+  await turn();
+  await recorder.record(shown('site-a', 6), turns);
+  t.is(source(), 'site-b');
+});
+
+test('recorder: a device is being turned as an older answer comes → the record stands', async (t) => {
+  const { recorder, source, turn } = await setUp();
+  const turns = recorder.turns('a');
+  await Promise.all([turn(), recorder.record(shown('site-a', 6), turns)]);
+  t.is(source(), 'site-b');
+});
+
+test('recorder: the storage tells another source than the record → the record is set', async (t) => {
+  const { recorder, source } = await setUp();
+  t.is(source(), 'site-a');
+  await recorder.record(shown('site-b', 6), recorder.turns('a'));
+  t.is(source(), 'site-b');
+});
