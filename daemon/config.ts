@@ -135,7 +135,7 @@ export const parseConfig = (
   ];
   const problems = [
     ...('problems' in checked ? checked.problems.map(hideConfigValue) : []),
-    ...findings.map((finding) => ({ file, ...written.locate(finding.path), ...finding })),
+    ...findings.map((finding) => ({ ...placeOf(finding, source), ...finding })),
   ];
   if ('problems' in checked || state === undefined || problems.length > 0) {
     problems.sort((a, b) => a.line - b.line || a.column - b.column);
@@ -166,6 +166,10 @@ export const parseConfig = (
     secrets,
   };
 };
+
+/** What the command line says over the file has no line in it. */
+const placeOf = ({ path }: Finding, { file, locate }: Source) =>
+  path.startsWith('--') ? { file: 'command line', line: 1, column: 1 } : { file, ...locate(path) };
 
 const stateMissing: Finding = {
   path: '',

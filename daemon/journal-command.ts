@@ -103,6 +103,11 @@ const refuse = (error: unknown): never => {
 const program = new Command('siteswap journal')
   .description('Looks after journals while no daemon uses them.')
   .version(version)
+  .configureOutput({
+    outputError: (text, write) => {
+      write(`siteswap journal: ${text.replace(/^error: /, '')}See \`siteswap journal --help\`.\n`);
+    },
+  })
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exits.usage));
 
 program

@@ -44,14 +44,19 @@ export const numberTo =
     throw new InvalidArgumentError(`It must be a whole number ${bound}.`);
   };
 
+const unreadable: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a directory',
+  EACCES: 'this user may not read it',
+};
+
 /** A file's text; `-` is standard input. */
-const read = async (file: string): Promise<string> => {
+const read = async (file: string, next = 'Check the path.'): Promise<string> => {
   try {
     return file === '-' ? await readAll(process.stdin) : await readFile(file, 'utf8');
   } catch (error) {
-    const why =
-      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : error;
-    throw usageError(`cannot read ${file}: ${why}`, 'Check the path.');
+    const { code = '' } = error as NodeJS.ErrnoException;
+    throw usageError(`cannot read ${file}: ${unreadable[code] ?? error}`, next);
   }
 };
 
@@ -76,7 +81,8 @@ export const writtenIn = (file: string, { locate }: Parsed<Scenario>): Written =
 });
 
 const readPolicies = async (file: string): Promise<Record<string, Policy>> => {
-  const parsed = parseYaml(await read(file), policiesSchema, { file });
+  const next = 'Give STEP=ACTION, or the path of a file of policies.';
+  const parsed = parseYaml(await read(file, next), policiesSchema, { file });
   if (!('problems' in parsed)) return policiesMessage(parsed.value);
   const lines = formatProblems(parsed.problems).split('\n');
   throw usageError(`${file} does not hold policies`, 'Correct the places named above.', lines);

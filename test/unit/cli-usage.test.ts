@@ -147,6 +147,15 @@ test('--policy: what is not an action → exit 2 and the forms', async (t) => {
   t.regex(err, /halt is not an action\n.*rollback:REACH/);
 });
 
+test('files that cannot be read → why, and what was wanted there', async (t) => {
+  const wanted = ['run', 'p', '--mode', 'test', '--policy', 'nonsense', '--address', nobody];
+  const policy = await siteswap(...wanted);
+  t.is(policy.exit, 2);
+  t.regex(policy.err, /cannot read nonsense: there is no such file\n +next +Give STEP=ACTION/);
+  const directory = await siteswap('plan', 'validate', tmpdir(), '--offline');
+  t.regex(directory.err, /cannot read \S+: it is a directory\n/);
+});
+
 test('completion: a script for each shell, and words for a half-typed command', async (t) => {
   const words: string[] = [];
   const log = console.log;

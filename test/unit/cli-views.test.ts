@@ -148,6 +148,13 @@ test('events: a rollback → each step that was undone, and what was not, with t
       { ...undo, workgroupId: 'v1', step: 'power-on', itemsDone: 2 },
       { ...undo, workgroupId: 'v2', step: 'power-on', itemsDone: 1 },
       { ...undo, workgroupId: 's1', step: 'mount', faults: [{ itemIds: ['cg-1'], fault }] },
+      {
+        ...undo,
+        workgroupId: 's1',
+        step: 'mount',
+        faults: [{ itemIds: ['cg-1'], fault }],
+        attempt: 2,
+      },
       { ...undo, direction: TaskDirection.RUN, workgroupId: 's1', step: 'sync', itemsDone: 1 },
     ]),
     ['↶ v1, v2 power-on: undone', '! s1 mount: cg-1: not undone: busy (array): later [E7]'],

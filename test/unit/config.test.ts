@@ -189,6 +189,10 @@ test('config: the command line goes before the file, with its own base directory
   const withoutState = right.replace('state: state\n', '');
   t.is(parse(withoutState, { state: '/var/s' }).state, '/var/s');
   t.regex(problemsOf(right, { listen: ['0.0.0.0:1'] })[0] ?? '', /--listen: "0\.0\.0\.0" is not/);
+  const { message } = t.throws(() => parse(right, { listen: ['nowhere'] }), {
+    instanceOf: ConfigError,
+  });
+  t.regex(message, /\ncommand line:1:1: --listen: /, 'no line of the file is to blame');
 });
 
 test('config: one id for an array and a compute → refused, for calls name it alone', (t) => {

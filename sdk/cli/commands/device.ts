@@ -1,5 +1,6 @@
 /** `device …`: single storage verbs, for people who orchestrate by hand. */
 import type { Command } from 'commander';
+import type { Fault } from '../../../proto/gen/siteswap/v1/common.ts';
 import {
   type SyncResult,
   SyncState,
@@ -106,16 +107,19 @@ const successText = ({ consistent, evidence }: TargetSuccess): string => {
   return others === '' ? data : `${data}, ${others}`;
 };
 
+const withHint = (fault: Fault): string =>
+  fault.hint === '' ? faultText(fault) : `${faultText(fault)} (${fault.hint})`;
+
 const resultRow = ({ targetId, outcome }: TargetResult, { terminal }: Cli): string[] => {
   switch (outcome?.$case) {
     case 'success':
       return [targetId, terminal.tone('good', 'done'), successText(outcome.value)];
     case 'fault':
-      return [targetId, terminal.tone('bad', 'failed'), faultText(outcome.value)];
+      return [targetId, terminal.tone('bad', 'failed'), withHint(outcome.value)];
     case 'open': {
       const { inDoubt, why, fault } = outcome.value;
       const word = inDoubt ? 'in doubt' : 'open';
-      const said = fault === undefined ? '' : faultText(fault);
+      const said = fault === undefined ? '' : withHint(fault);
       return [targetId, terminal.tone('warn', word), [said, why].filter(Boolean).join('; ')];
     }
     default:

@@ -31,6 +31,8 @@ const outcome = (event: RunEvent): Told | undefined => {
   if (event.direction !== TaskDirection.UNDO) return undefined;
   const [first] = event.faults;
   if (first?.fault === undefined) return { text: 'undone', calm: true };
+  // It is tried again by itself; said each time, it would hide what matters.
+  if (event.attempt > 1) return undefined;
   return { text: `not undone: ${faultText(first.fault)}`, itemIds: first.itemIds };
 };
 
