@@ -61,49 +61,87 @@ const devicesOf = async (client: SiteswapClient, arrayId: string): Promise<strin
   return `${found > 0}`;
 };
 
-test('qemu: a parameter of ours → its own refusal, in its own words; without it the run ends well', async (t) => {
-  const client = await begin(t);
-  const target = { id: 'nobody', devices: ['nobody'] };
-  const effect = { type: InjectionEffectType.PARAMETER, target };
-  const rules = [{ name: 'another group', step: 'sync', nth: 1, effect }];
-  await client.injections.add({ requester, rules });
-  await client.injections.enable({ requester, reason: 'a test' });
-  const { runId } = await client.runs.start({ planId: 'move', mode: Mode.PLANNED, requester });
-  const parked = await client.waitForRun(runId);
-  t.is(parked.status, RunStatus.PARKED, parked.attention);
+/** Faults of a run up to where it stands still. */
+const faultsOf = async (client: SiteswapClient, runId: string) => {
   const faults = [];
   for await (const event of client.runs.watch(runId)) {
     faults.push(...event.faults);
     if (event.type === RunEventType.RUN_PARKED) break;
   }
-  const [first] = faults;
-  t.is(first?.fault?.kind, FaultKind.MISSING);
-  t.regex(first?.fault?.message ?? '', /nobody/);
-  const { rules: told } = await client.injections.disable({ requester });
-  t.is(told[0]?.hits, 1);
-  await client.runs.resume({ runId, requester, decision: 'DECISION_RETRY' });
-  t.is((await client.waitForRun(runId)).result, RunResult.SUCCEEDED);
-});
+  return faults;
+};
 
-test('qemu: its wire is down → unreachable, and off again it answers', async (t) => {
-  const client = await begin(t);
-  t.is(await devicesOf(client, 'a'), 'true');
-  const toxic = { type: ToxicType.DOWN };
-  await client.injections.add({ requester, rules: [{ name: 'cut', remoteId: 'a', toxic }] });
-  await client.injections.enable({ requester, reason: 'a test' });
-  t.is(await devicesOf(client, 'a'), 'REMOTE_UNREACHABLE');
-  const { rules } = await client.injections.status();
-  t.true((rules[0]?.hits ?? 0) > 0);
-  await client.injections.disable({ requester });
+for (const [step, verb] of [
+  ['sync', 'sync'],
+  ['final-sync', 'sync'],
+  ['demote-source', 'prepareFailover'],
+  ['promote-target', 'failover'],
+] as const) {
+  test.serial(
+    `qemu: a parameter of ours at ${step} → its own refusal, in its own words; without it the run ends well`,
+    async (t) => {
+      const client = await begin(t);
+      const target = { id: 'nobody', devices: ['nobody'] };
+      const effect = { type: InjectionEffectType.PARAMETER, target };
+      const rules = [{ name: 'another group', step, verb, nth: 1, effect }];
+      await client.injections.add({ requester, rules });
+      await client.injections.enable({ requester, reason: 'a test' });
+      const { runId } = await client.runs.start({ planId: 'move', mode: Mode.PLANNED, requester });
+      const parked = await client.waitForRun(runId);
+      t.is(parked.status, RunStatus.PARKED, parked.attention);
+      const [first] = await faultsOf(client, runId);
+      t.is(first?.fault?.kind, FaultKind.MISSING);
+      t.regex(first?.fault?.message ?? '', /nobody/);
+      const { rules: told } = await client.injections.disable({ requester });
+      t.is(told[0]?.hits, 1);
+      await client.runs.resume({ runId, requester, decision: 'DECISION_RETRY' });
+      t.is((await client.waitForRun(runId)).result, RunResult.SUCCEEDED);
+    },
+  );
+}
+
+const wellAgain = async (client: SiteswapClient): Promise<string> => {
   let found = await devicesOf(client, 'a');
+  // A session that could not be opened is not tried again for a moment.
   for (let tries = 0; found !== 'true' && tries < 50; tries++) {
     await new Promise((go) => setTimeout(go, 200));
     found = await devicesOf(client, 'a');
   }
-  t.is(found, 'true');
-});
+  return found;
+};
 
-test('qemu: answers late and in pieces → a run ends well all the same', async (t) => {
+/** Every toxic: what QEMU's array is then said to be, and how long it takes at the least. */
+const wires = [
+  ['latency', { type: ToxicType.LATENCY, latencyMs: 150 }, 'true', 150],
+  ['bandwidth', { type: ToxicType.BANDWIDTH, bytes: 1_000 }, 'true', 250],
+  ['slicer', { type: ToxicType.SLICER, bytes: 50, variationBytes: 20, delayMs: 5 }, 'true', 50],
+  ['slow-close', { type: ToxicType.SLOW_CLOSE, delayMs: 300 }, 'true', 0],
+  ['down', { type: ToxicType.DOWN }, 'REMOTE_UNREACHABLE', 0],
+  ['timeout', { type: ToxicType.TIMEOUT, timeoutMs: 200 }, 'REMOTE_UNREACHABLE', 200],
+  ['reset-peer', { type: ToxicType.RESET_PEER, timeoutMs: 20 }, 'REMOTE_UNREACHABLE', 20],
+  ['limit-data', { type: ToxicType.LIMIT_DATA, bytes: 30 }, 'REMOTE_UNREACHABLE', 0],
+] as const;
+
+for (const [name, toxic, said, tookMsMin] of wires) {
+  test.serial(`qemu: ${name} at its wire → ${said}, and off again a run ends well`, async (t) => {
+    const client = await begin(t);
+    t.is(await devicesOf(client, 'a'), 'true');
+    await client.injections.add({ requester, rules: [{ name, remoteId: 'a', toxic }] });
+    await client.injections.enable({ requester, reason: 'a test' });
+    const from = performance.now();
+    t.is(await devicesOf(client, 'a'), said);
+    const tookMs = performance.now() - from;
+    t.true(tookMs >= tookMsMin, `${tookMs} ms`);
+    const { rules } = await client.injections.disable({ requester });
+    t.true((rules[0]?.hits ?? 0) > 0, JSON.stringify(rules));
+    t.is(await wellAgain(client), 'true');
+    const { runId } = await client.runs.start({ planId: 'move', mode: Mode.PLANNED, requester });
+    const run = await client.waitForRun(runId);
+    t.is(run.result, RunResult.SUCCEEDED, run.attention);
+  });
+}
+
+test.serial('qemu: answers late and in pieces → a run ends well all the same', async (t) => {
   const client = await begin(t);
   const rules = [
     { name: 'late', toxic: { type: ToxicType.LATENCY, latencyMs: 3, jitterMs: 2 } },
