@@ -281,7 +281,7 @@ class StallWatch {
     if (result.kind === 'task') {
       for (const { item, progress } of result.running ?? []) moved.set(item, progress ?? 0);
       for (const position of decodeRanges(result.done)) named.add(position);
-      for (const { items } of definite(result)) for (const at of decodeRanges(items)) named.add(at);
+      for (const { items } of result.faults) for (const at of decodeRanges(items)) named.add(at);
     }
     const stalled: number[] = [];
     for (const { item } of operations) {
@@ -292,7 +292,8 @@ class StallWatch {
         this.#last.set(item, { progress, atMs: now });
       } else if (now - last.atMs > stallMsMax) stalled.push(item);
     }
-    const faults = result.kind === 'task' ? [...definite(result)] : [];
+    // A poll that could not be made says nothing of the operation, and is a fault of the whole job.
+    const faults = result.kind === 'task' ? [...result.faults] : [];
     if (stalled.length > 0) faults.push({ items: encodeRanges(stalled), fault: stall(remoteId) });
     const task = result.kind === 'task' ? result : undefined;
     return {
@@ -303,10 +304,6 @@ class StallWatch {
     };
   }
 }
-
-/** A poll that could not be made says nothing of the operation: it is made again. */
-const definite = (result: TaskResult) =>
-  result.faults.filter(({ fault }) => fault.kind !== 'unreachable' && fault.kind !== 'timeout');
 
 const stall = (remoteId: string): Fault => ({
   kind: 'timeout',

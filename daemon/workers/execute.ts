@@ -3,7 +3,7 @@
  * listing, or a look at some targets. Everything that can go wrong ends in a result or a JobFault;
  * nothing is thrown.
  */
-import { type Fault, FaultError } from '../../sdk/plugin/fault.ts';
+import { type Fault, FaultError, type FaultKind } from '../../sdk/plugin/fault.ts';
 import { type Answer, readingVerbs, type Settlement } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Injection } from '../core/injection.ts';
@@ -203,14 +203,22 @@ const run = async (scene: Scene): Promise<TaskResult> => {
   return foldRun(scene.asked, await proven<Answer>(scene, answers, isDone, asIs));
 };
 
+/** Faults of a question that did not come through. */
+const unasked: ReadonlySet<FaultKind> = new Set(['unreachable', 'timeout']);
+
 const poll = async (scene: Scene): Promise<TaskResult> => {
   const { job, asked, door } = scene;
   const operations = operationsOf(job) ?? [];
   const waiting = asked.ids.map((id, at) => ({ id, operation: operations[at]?.operation ?? '' }));
   const asStatus = (answer: Answer): ItemStatus =>
     'accepted' in answer ? { id: answer.id, running: true } : answer;
+  // Done, and nobody could be asked for the proof: the next poll asks again.
+  const asProof = (answer: Answer): ItemStatus =>
+    'fault' in answer && unasked.has(answer.fault.kind)
+      ? { id: answer.id, running: true }
+      : asStatus(answer);
   const statuses = await judged<ItemStatus>(scene, await pollItems(door, waiting), asStatus);
-  return foldPolled(asked, await proven<ItemStatus>(scene, statuses, isDone, asStatus));
+  return foldPolled(asked, await proven<ItemStatus>(scene, statuses, isDone, asProof));
 };
 
 /** Done, but not proven: it is asked again, or a person has to look. */

@@ -87,6 +87,28 @@ for (const seed of [7, 11, 23]) {
   });
 }
 
+for (const kind of ['unreachable', 'timeout', 'busy'] as const) {
+  test(`an operation that has failed (${kind}) by its own word → tried again at once`, async (t) => {
+    const time = new JumpingTime();
+    const made = await rig({ groups: 1, vms: 1, time });
+    const { engine } = made;
+    const later = { effect: 'fail-later', fault: fault(kind) } as const;
+    const rule: CallRule = { name: 'later', step: 'sync', attempt: 1, effect: later };
+    await time.through(engine.createPlan(planFor(1, 1)));
+    await time.through(engine.injections.add('tester', [rule]));
+    await time.through(engine.injections.enable('tester', 'a test', 1, 0));
+    const asked = { planId: 'payroll', mode: 'planned', policies: {} } as const;
+    const starting = engine.startRun({ ...asked, requester: 'x', requestKey: '' });
+    const { runId } = await time.through(starting);
+    await time.through(untilRest(engine, runId));
+    const { durationMs } = await time.through(engine.reportRun(runId));
+    t.is((await time.through(engine.getRun(runId, 'basic'))).result, 'succeeded');
+    // Not after the quarter of an hour that an operation may stand still.
+    t.true(durationMs < 60_000, `${durationMs} ms`);
+    engine.close();
+  });
+}
+
 test('another seed → other injections, and another end', async (t) => {
   const [one, other] = [await played(0, 7), await played(0, 8)];
   t.notDeepEqual(one.drawn, other.drawn);

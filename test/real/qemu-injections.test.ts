@@ -158,3 +158,22 @@ test.serial('qemu: answers late and in pieces → a run ends well all the same',
     [],
   );
 });
+
+test.serial(
+  'qemu: torn again and again under a run → settled by asking it, and it ends well',
+  async (t) => {
+    const client = await begin(t);
+    const toxic = { type: ToxicType.RESET_PEER, timeoutMs: 15, toxicity: 0.5 };
+    await client.injections.add({ requester, rules: [{ name: 'torn', toxic }] });
+    const { runId } = await client.runs.start({ planId: 'move', mode: Mode.PLANNED, requester });
+    await client.injections.enable({ requester, reason: 'a test', seed: 3 });
+    await new Promise((go) => setTimeout(go, 2_500));
+    const { rules } = await client.injections.disable({ requester });
+    t.true((rules[0]?.hits ?? 0) > 0);
+    const run = await client.waitForRun(runId);
+    t.is(run.result, RunResult.SUCCEEDED, run.attention);
+    t.true((await faultsOf(client, runId)).length > 0, 'it was met');
+    const { notes } = await client.injections.replay(runId);
+    t.regex(notes.join(), /torn .*approximate/);
+  },
+);
