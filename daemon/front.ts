@@ -71,7 +71,7 @@ export const createFront = async (config: DaemonConfig): Promise<Front> => {
   try {
     const journal = await openShared(config);
     closers.push(() => journal.close());
-    closers.push(tellHeld({ health: () => journal.health() }, clock, log.logger));
+    closers.push(tellHeld(journal, clock, log.logger));
     const trouble = (message: string) => log.logger.warn({ words: [message] }, 'queues');
     const queues = await openQueues(config, journal, trouble);
     closers.push(() => queues.close());

@@ -8,13 +8,13 @@ const lookMs = 250;
 
 /** Looks until it is told to stop. */
 export const tellHeld = (
-  { health }: { readonly health: Journal['health'] },
+  journal: Pick<Journal, 'health'>,
   clock: Clock,
   logger: Pick<Logger, 'info' | 'warn'>,
 ): (() => void) => {
   let told = false;
   const look = (): void => {
-    const { held, reason } = health();
+    const { held, reason } = journal.health();
     // The reason says what to do.
     if (held && !told) logger.warn({ reason }, 'the journal is held: nothing new is started');
     if (!held && told) logger.info('the journal goes on');
