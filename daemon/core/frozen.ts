@@ -66,6 +66,8 @@ export interface StorageItem {
   readonly neverPromoted?: boolean;
   /** True: an earlier run brought it over, and nothing is left to do at its arrays. */
   readonly handedOver?: boolean;
+  /** True: an earlier run closed its source and took it off its hosts: a rollback leaves it so. */
+  readonly closedBefore?: boolean;
 }
 
 /** A storage migration of a VM: what stands in its records is decided once, with the run. */

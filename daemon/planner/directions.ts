@@ -30,6 +30,12 @@ export const isOpenThere = (group: Group): boolean =>
 export const isHandedOver = (group: Group): boolean =>
   group.protected.devices.every((device) => device?.access === 'read-only') && isOpenThere(group);
 
+/** An earlier run closed its source, and came no further. */
+export const isClosedHere = (group: Group): boolean =>
+  group.protected.devices.every(
+    (device) => device?.access === 'read-only' && device.direction === 'outgoing',
+  );
+
 /** A disaster run did not come so far: nobody can write at its recovery side alone. */
 export const isUnpromoted = (group: Group): boolean =>
   group.recovery.devices.every(

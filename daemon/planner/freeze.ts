@@ -14,14 +14,20 @@ import type { Step } from '../steps/step.ts';
 import { assemblyOf } from './assemble.ts';
 import { checkPlanInto } from './check-plan.ts';
 import { checkPolicies } from './check-policies.ts';
-import { checkDirections, isHandedOver, isOpenThere, isUnpromoted } from './directions.ts';
+import {
+  checkDirections,
+  isClosedHere,
+  isHandedOver,
+  isOpenThere,
+  isUnpromoted,
+} from './directions.ts';
 import { expectLosses } from './expected-loss.ts';
 import { Findings } from './findings.ts';
 import type { VerbCapability } from './freeze-steps.ts';
 import { checkGuards } from './guards.ts';
 import { checkInUse, type OpenRun } from './in-use.ts';
 import type { PlanMemory } from './memory.ts';
-import { resolveGroups } from './resolve-groups.ts';
+import { type Group, resolveGroups } from './resolve-groups.ts';
 import { resolveVms } from './resolve-vms.ts';
 import { checkStretched, pathsOf } from './stretched.ts';
 import { type Needs, nothingRemembered, type Survey, surveyOf } from './survey.ts';
@@ -108,6 +114,27 @@ const mountedAt = (computes: readonly RemoteEvidence[]): ReadonlySet<string> =>
 const noteMounted = (datastore: DatastoreOf, mounted: ReadonlySet<string>): DatastoreOf =>
   mounted.has(datastore.id) ? { ...datastore, mountedThere: true } : datastore;
 
+/**
+ * Which groups a planned run finds closed, by nobody who may still open them: what another run
+ * has in its hands that one gives back.
+ */
+const closedIn = (
+  mode: Mode,
+  { openRuns = [] }: FreezeContext,
+  groups: readonly Group[],
+  datastores: readonly (readonly DatastoreOf[])[],
+  computes: readonly RemoteEvidence[],
+): readonly boolean[] => {
+  if (mode !== 'planned' || openRuns.length > 0) return [];
+  const mounted = mountedAt(computes);
+  return groups.map(
+    (group, i) =>
+      isClosedHere(group) &&
+      !isHandedOver(group) &&
+      (datastores[i] ?? []).every(({ id }) => !mounted.has(id)),
+  );
+};
+
 /** What the taken steps have to do with. */
 const needsOf = (taken: readonly Step[]): Needs => {
   const at = (side: Side) => taken.some((step) => step.remote === 'compute' && step.side === side);
@@ -172,17 +199,18 @@ const resolve = (
       ? list.map((store) => noteMounted(store, mounted))
       : list,
   );
+  const closed = closedIn(mode, context, groups, placement.datastores, protectedComputes);
   const chosenComputes = {
     protectedComputes: survey.protectedComputes,
     recoveryComputes: survey.recoveryComputes,
   };
   return {
     shape: {
-      ...{ plan, mode, groups, paths, preferences, expectedLosses, datastores, members },
+      ...{ plan, mode, groups, paths, preferences, expectedLosses, datastores, closed, members },
       ...chosenComputes,
     },
     survey,
-    traits: JSON.stringify([preferences, expectedLosses, handedOver, open, unpromoted]),
+    traits: JSON.stringify([preferences, expectedLosses, handedOver, closed, open, unpromoted]),
   };
 };
 

@@ -17,11 +17,13 @@ export interface Shape {
   readonly plan: Plan;
   readonly mode: Mode;
   readonly groups: readonly Group[];
-  /** Per group, as are the next five. */
+  /** Per group, as are the next six. */
   readonly paths: readonly Path[];
   readonly preferences: readonly (StorageItem['preference'] | undefined)[];
   readonly expectedLosses: readonly (number | undefined)[];
   readonly datastores: readonly (readonly DatastoreOf[])[];
+  /** Found closed, and off the protected site's hosts. */
+  readonly closed: readonly boolean[];
   readonly protectedComputes: readonly string[];
   readonly recoveryComputes: readonly string[];
   readonly members: readonly Member[];
@@ -131,6 +133,7 @@ const storageItem = (shape: Shape, position: number): StorageItem => {
     ...(expectedLossMs === undefined ? {} : { expectedLossMs }),
     ...(preference === undefined ? {} : { preference }),
     ...(shape.mode === 'planned' && isHandedOver(group) ? { handedOver: true } : {}),
+    ...(shape.closed[position] === true ? { closedBefore: true } : {}),
     ...(shape.mode === 'disaster' && isOpenThere(group) ? { openBefore: true } : {}),
     ...(shape.mode === 'fence' && isUnpromoted(group) ? { neverPromoted: true } : {}),
   };

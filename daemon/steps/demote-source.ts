@@ -3,7 +3,12 @@
  *
  * `before` is journaled ahead of the change, so undo restores the roles that we found.
  */
-import { findUnlessOver, runUnlessOver, settleUnlessOver, undoUnlessOver } from './handed-over.ts';
+import {
+  findUnlessOver,
+  runUnlessOver,
+  settleUnlessOver,
+  undoUnlessClosed,
+} from './handed-over.ts';
 import { changeMsMax } from './limits.ts';
 import { allOrNothing } from './policies.ts';
 import { defineStorageStep } from './step.ts';
@@ -21,6 +26,6 @@ export const demoteSource = defineStorageStep({
   before: findUnlessOver(findRoles),
   run: runUnlessOver((call) => changeGroups(call, 'prepareFailover')),
   settle: settleUnlessOver((call) => settleGroups(call, 'prepareFailover')),
-  undo: undoUnlessOver(restoreRoles),
+  undo: undoUnlessClosed(restoreRoles),
   onFault: allOrNothing,
 });

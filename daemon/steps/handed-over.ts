@@ -27,3 +27,13 @@ export const findUnlessOver = (act: Act<Found>): Act<Found> =>
 export const undoUnlessOver = <C extends StepCall<StorageItem>>(
   act: (call: C) => Promise<readonly Answer[]>,
 ): ((call: C) => Promise<readonly Answer[]>) => sparing((id): Answer => ({ id, ok: true }), act);
+
+/** An undo of what closed the source: where it was closed before, it stays so. */
+export const undoUnlessClosed = <C extends StepCall<StorageItem>>(
+  act: (call: C) => Promise<readonly Answer[]>,
+): ((call: C) => Promise<readonly Answer[]>) =>
+  sparingItems(
+    ({ handedOver, closedBefore }: StorageItem) => handedOver === true || closedBefore === true,
+    (id): Answer => ({ id, ok: true }),
+    act,
+  );

@@ -1,5 +1,5 @@
 /** Takes the datastores off the protected site's hosts, so that nobody writes during the change. */
-import { undoUnlessOver } from './handed-over.ts';
+import { undoUnlessClosed } from './handed-over.ts';
 import { changeMsMax } from './limits.ts';
 import { patient } from './policies.ts';
 import { defineStorageStep } from './step.ts';
@@ -16,6 +16,6 @@ export const unmount = defineStorageStep({
 
   run: (call) => changeDatastores(call, 'unmount'),
   settle: (call) => settleDatastores(call, 'unmount'),
-  undo: undoUnlessOver((call) => changeDatastores(call, 'mount')),
+  undo: undoUnlessClosed((call) => changeDatastores(call, 'mount')),
   onFault: patient(),
 });

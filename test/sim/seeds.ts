@@ -47,4 +47,5 @@ export const seedsKept: readonly KeptSeed[] = [
     members: 3,
     found: 'a slow answer of an array set back the source of a device that was turned meanwhile',
   },
+  { seed: 75398, found: 'a rollback opened a source that an earlier run had closed' },
 ];

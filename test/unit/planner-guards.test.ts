@@ -177,3 +177,21 @@ test('reprotect: both sides accept writers, and a person has chosen → not refu
   const { obstacles } = found(splitWorld, { mode: 'reprotect', changes: 'keep' });
   t.false(obstacles.some(({ message }) => /both sides accept writers/.test(message)));
 });
+
+/** Group b's source, closed by an earlier run; what is marked as found so. */
+const foundClosed = (isMounted: boolean, more: Partial<FreezeContext> = {}): string[] => {
+  const of = withDevice('b-d0p', { access: 'read-only', pairState: 'prepared' });
+  of.cp.datastores = of.cp.datastores.map((each) => ({ ...each, mounted: isMounted }));
+  const { workgroups } = frozenOf(found(of, more));
+  const items = workgroups.flatMap((each) => [...each.items]);
+  return items.flatMap((item) => ('closedBefore' in item ? [item.id] : []));
+};
+
+test('planned: a source found closed and off its hosts → marked, for a rollback to leave it so', (t) => {
+  t.deepEqual(foundClosed(false), ['ap/b-d0p']);
+});
+
+test('planned: closed, but mounted still, or another run may give it back → not marked', (t) => {
+  t.deepEqual(foundClosed(true), []);
+  t.deepEqual(foundClosed(false, { openRuns: openRun() }), []);
+});
