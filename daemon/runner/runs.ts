@@ -150,7 +150,8 @@ export class Runs {
 
   #adopt(state: RunState): Agent {
     const { runId } = state.started;
-    const slots = new RunSlots(state.frozen, this.#load, inFlightPerRemoteDefault);
+    const wake = () => this.agent(runId)?.wake();
+    const slots = new RunSlots(state.frozen, this.#load, inFlightPerRemoteDefault, wake);
     const fenced = () => this.drop(runId);
     const shared = { rivals: this.#rivals, returning: this.#returning };
     const agent = new Agent(state, { ...this.#parts, ...shared, slots, fenced });

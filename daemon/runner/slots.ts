@@ -59,6 +59,8 @@ interface Remote {
   readonly loose: Chain<Stand>;
   /** Calls that something can be staged behind, oldest first. */
   readonly open: Chain<Stand>;
+  /** Runs that found no room here: nothing of their own may come that lets them look again. */
+  readonly refused: Set<RunSlots>;
 }
 
 /** Intents that may stand beside `callsMax` calls. */
@@ -77,6 +79,7 @@ export class RemoteLoad {
         waiting: new Chain(),
         loose: new Chain(),
         open: new Chain(),
+        refused: new Set(),
       };
       this.#remotes.set(remoteId, remote);
     }
@@ -91,20 +94,24 @@ export class RunSlots implements Slots {
   /** Per step of the run. */
   readonly #steps: { intents: number; calls: number }[];
   readonly #defaultMax: number;
+  readonly #wake: () => void;
 
-  constructor(frozen: FrozenRun, load: RemoteLoad, defaultMax: number) {
+  /** `wake`: called when there may be room again where there was none. */
+  constructor(frozen: FrozenRun, load: RemoteLoad, defaultMax: number, wake = () => {}) {
     this.#frozen = frozen;
     this.#load = load;
     this.#steps = frozen.steps.map(() => ({ intents: 0, calls: 0 }));
     this.#defaultMax = defaultMax;
+    this.#wake = wake;
   }
 
   room(remoteId: string, step: number): boolean {
-    const own = this.#step(step);
-    return (
-      this.#load.at(remoteId).intents < withAhead(this.#remoteMax(remoteId)) &&
-      own.intents < withAhead(this.#stepMax(step))
-    );
+    const remote = this.#load.at(remoteId);
+    if (remote.intents >= withAhead(this.#remoteMax(remoteId))) {
+      remote.refused.add(this);
+      return false;
+    }
+    return this.#step(step).intents < withAhead(this.#stepMax(step));
   }
 
   take(remoteId: string, step: number): void {
@@ -183,8 +190,12 @@ export class RunSlots implements Slots {
   }
 
   #forget({ remoteId, step }: Turn): void {
-    this.#load.at(remoteId).intents--;
+    const remote = this.#load.at(remoteId);
+    remote.intents--;
     this.#step(step).intents--;
+    const refused = [...remote.refused];
+    remote.refused.clear();
+    for (const slots of refused) if (slots !== this) slots.#wake();
   }
 
   #step(at: number) {

@@ -265,10 +265,13 @@ export class Person {
     return this.#decide(now, parks + 1);
   }
 
-  #decisionOn({ decisionsAllowed }: RunView, parks: number): Decision | undefined {
+  #decisionOn({ decisionsAllowed, status }: RunView, parks: number): Decision | undefined {
     const { chance } = this.#parts;
     if (decisionsAllowed.length === 0) return undefined;
-    const likely = ['retry', 'retry', 'retry', 'retry', 'rollback', 'rollback', 'skip'] as const;
+    const often = this.#parts.scenario.undo === undefined || status !== 'stuck';
+    const likely: readonly Decision[] = often
+      ? ['retry', 'retry', 'retry', 'retry', 'rollback', 'rollback', 'skip']
+      : ['skip', 'skip', 'skip', 'retry', 'rollback'];
     const wish: Decision = parks < 2 * patience ? chance.pick(likely) : 'abandon';
     const wanted: readonly Decision[] = [wish, 'retry', 'skip', 'rollback', 'abandon'];
     return wanted.find((decision) => decisionsAllowed.includes(decision));

@@ -13,6 +13,7 @@ import type { MoveOrder } from './mover.ts';
 import { drawFaults, type Effect, type Faults, type Trigger } from './scenario-faults.ts';
 import { drawNeighbour, type NeighbourOrder } from './scenario-neighbour.ts';
 import { drawPolicies } from './scenario-policies.ts';
+import { drawUndo, type UndoOrder } from './scenario-undo.ts';
 import { vmId, vmsTotal } from './vms.ts';
 
 export type { Effect, Trigger };
@@ -29,6 +30,8 @@ export interface Scenario {
   readonly present?: PresentedAs;
   /** A VM's disk goes to another datastore meanwhile. */
   readonly move?: MoveOrder;
+  /** A rollback that gets stuck. */
+  readonly undo?: UndoOrder;
   /** Somebody else runs another plan over some of the same groups. */
   readonly neighbour?: NeighbourOrder;
   /** Several daemons over one database; absent: one, over a disk. */
@@ -162,6 +165,17 @@ const drawMove = (chance: Chance, world: LabOptions, plan: Plan): MoveOrder | un
   };
 };
 
+const withUndo = (scenario: Scenario, undo: UndoOrder | undefined): Scenario => {
+  if (undo === undefined) return scenario;
+  const { plan, faults } = scenario;
+  return {
+    ...scenario,
+    undo,
+    plan: { ...plan, policies: { ...plan.policies, ...undo.policies } },
+    faults: { ...faults, injections: [...faults.injections, ...undo.injections] },
+  };
+};
+
 /** The same seed under other circumstances. */
 export interface Variant {
   /** Pairs are shown as something else than they are, and nothing is shared. */
@@ -200,9 +214,11 @@ export const drawScenario = (seed: number, { present, members }: Variant = {}): 
     syncMsMax: chance.pick([2, 20, 500]),
   };
   const neighbour = drawNeighbour(chance.fork('neighbour'), alone);
-  return {
+  const undo = calm ? undefined : drawUndo(chance.fork('undo fails'));
+  const drawn = {
     ...alone,
     ...(neighbour && { neighbour }),
     ...(members && { members: drawMembers(chance.fork('members'), members, calm) }),
   };
+  return withUndo(drawn, undo);
 };

@@ -47,5 +47,10 @@ export const seedsKept: readonly KeptSeed[] = [
     members: 3,
     found: 'a slow answer of an array set back the source of a device that was turned meanwhile',
   },
+  {
+    seed: 310198,
+    found: 'a checker held a second try of an undo to the first, which could still land',
+  },
+  { seed: 302082, found: 'a run whose only slot another one held was not woken when it ended' },
   { seed: 75398, found: 'a rollback opened a source that an earlier run had closed' },
 ];

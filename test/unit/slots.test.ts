@@ -17,8 +17,8 @@ const never = (name: string): never => {
 };
 
 /** Takes, in the order given, and tells which calls have begun. */
-const desk = (load: RemoteLoad, run: FrozenRun, begun: string[]) => {
-  const slots = new RunSlots(run, load, 64);
+const desk = (load: RemoteLoad, run: FrozenRun, begun: string[], wake = () => {}) => {
+  const slots = new RunSlots(run, load, 64, wake);
   const take = (name: string, at = 0): Turn | undefined => {
     if (!slots.room('remote', at)) return undefined;
     slots.take('remote', at);
@@ -176,4 +176,19 @@ test('slots: whatever ends, is given up or abandoned, calls stay within the limi
     }
     t.is(calls(), Math.min(3, inside.length));
   }
+});
+
+test('slots: a run found no room because of another one → it is woken when there is some', (t) => {
+  const load = new RemoteLoad();
+  let woken = 0;
+  const one = desk(load, frozen(1), []);
+  const other = desk(load, frozen(1), [], () => woken++);
+  const turns = [one.take('a'), one.take('b')] as [Turn, Turn];
+  t.is(other.take('c'), undefined);
+  t.is(woken, 0);
+  one.slots.end(turns[0]);
+  t.is(woken, 1);
+  t.not(other.take('c'), undefined);
+  one.slots.end(turns[1]);
+  t.is(woken, 1, 'whoever was not refused needs no waking');
 });

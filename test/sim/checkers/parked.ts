@@ -13,6 +13,9 @@ export const parkedIsAtRest: Checker = (scene) => {
   const runs = new Runs();
   const parked = new Set<string>();
   const flights = new Flights(runs, scene);
+  const undos = new Map<number, { readonly key: string; readonly targetIds: readonly string[] }>();
+  /** Undos that were answered done: an earlier try that still lands finds nothing to take back. */
+  const undone = new Set<string>();
 
   /** What may still happen to an item that is not said to be in doubt. */
   const unlisted = (runId: string, notes: readonly ItemNote[]): string | undefined => {
@@ -21,7 +24,8 @@ export const parkedIsAtRest: Checker = (scene) => {
     const doubtful = new Set(told.map(({ itemId }) => itemId));
     for (const { key, targetIds } of pending(lab)) {
       if (keyOf(key).initiatorId !== run?.started.initiatorId) continue;
-      const item = run.items.find((one) => targetsOf(one).some((id) => targetIds.has(id)));
+      const open = new Set([...targetIds].filter((id) => !undone.has(`${key} ${id}`)));
+      const item = run.items.find((one) => targetsOf(one).some((id) => open.has(id)));
       if (item === undefined || doubtful.has(item.id)) continue;
       return `${key} can still take effect on ${item.id}, which is not listed in doubt`;
     }
@@ -41,7 +45,14 @@ export const parkedIsAtRest: Checker = (scene) => {
         const open = flights.open.find(({ key }) => keyOf(key).initiatorId === initiator);
         return open && `call ${open.call} is in flight`;
       }
+      case 'answer': {
+        const asked = moment.fault === undefined ? undos.get(moment.call) : undefined;
+        const done = asked?.targetIds.filter((id) => !moment.failed.includes(id)) ?? [];
+        for (const id of done) undone.add(`${asked?.key} ${id}`);
+        return undefined;
+      }
       case 'call': {
+        if (keyOf(moment.key).direction === 'undo') undos.set(moment.call, moment);
         const runId = runs.by(keyOf(moment.key).initiatorId)?.started.runId;
         return parked.has(runId ?? '') ? `${moment.key} is called` : undefined;
       }
