@@ -124,7 +124,10 @@ const moveOf = (move: MoveRequest, position: number, asking: Asking): DiskMove =
   };
 };
 
-/** Not while a plan's run changes the roles of what they stand on. */
+/**
+ * Not while a plan's run changes the roles of what they stand on, nor beside a test that is under
+ * way: it chooses among the datastores that it knew of when it began.
+ */
 const checkFree = (
   items: readonly VmItem[],
   siteId: string,
@@ -138,7 +141,7 @@ const checkFree = (
     }),
   );
   const changing = openRuns.filter(
-    ({ frozen: { mode } }) => mode !== 'test' && mode !== 'cleanup' && mode !== 'device',
+    ({ frozen: { mode } }) => mode !== 'cleanup' && mode !== 'device',
   );
   checkInUse(intentAt(siteId), touched, changing, findings);
 };

@@ -35,7 +35,8 @@ const isMove = ({ workgroups }: FrozenRun): boolean => workgroups[0]?.unit === '
 
 /**
  * A device run whose only step changes no role is in nobody's way. A storage migration is not in
- * the way of a test, which chooses among what has arrived, nor of a disaster, which cannot wait.
+ * the way of a test that begins after it, which chooses among what has arrived, nor of a disaster,
+ * which cannot wait.
  */
 const isHarmless = (frozen: FrozenRun, intent: Intent): boolean => {
   const { mode, steps } = frozen;

@@ -65,3 +65,16 @@ test('undo: the record at the destination is torn → the run is stuck, and both
   t.deepEqual(await made.lab.effects('removeDisks'), []);
   t.is(await recordAt(made, 'from'), 'in-progress');
 });
+
+test('start: a test of the same VM is parked → refused, and naming the run', async (t) => {
+  const { engine, lab } = await rig({ groups: 2, vms: 1 });
+  await engine.createPlan(planFor(2, 1));
+  await lab.failNext({ verb: 'testFailoverStart', kind: 'refused' });
+  const asked = { planId: planFor(2, 1).id, mode: 'test', requester, requestKey: '' } as const;
+  const { runId } = await engine.startRun({ ...asked, policies: {} });
+  await untilRest(engine, runId);
+  const moves = [{ vmId, fromDatastoreId: '', toDatastoreId: ends.to }];
+  const move = { computeId: 'lab-compute-a', moves, requester, requestKey: '' };
+  const error = await t.throwsAsync(engine.startStorageMigration(move));
+  t.regex(error.message, new RegExp(`in the hands of run ${runId} \\(test`));
+});
