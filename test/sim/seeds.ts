@@ -38,6 +38,11 @@ export const seedsKept: readonly KeptSeed[] = [
     found: 'a start that was judged long ago cancelled the run that its own request had opened',
   },
   {
+    seed: 190,
+    members: 3,
+    found: 'a decision was refused while the entry that parked the run was on its way',
+  },
+  {
     seed: 318,
     members: 3,
     found: 'a watch had read of a run that was just taken over what its member was yet to tell',
