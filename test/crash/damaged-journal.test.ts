@@ -18,7 +18,7 @@ import { tempDir } from '../_support/temp.ts';
 import { Chance } from '../sim/chance.ts';
 
 const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
-const damages = Number(process.env.DAMAGES ?? 150);
+const damages = Number(process.env.DAMAGES ?? 60);
 
 interface Killed {
   readonly daemon: TestDaemon;
