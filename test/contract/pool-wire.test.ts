@@ -74,7 +74,7 @@ test('latency beyond the deadline → time-outs; switched off in the middle → 
   t.is(await ask('lab-a'), 'answered');
   const latency = rule({ toxic: { toxic: 'latency', latencyMs: 3_600_000 } });
   await pool.setWire([latency]);
-  t.deepEqual(await askMany('lab-a', 200), all('timeout'));
+  t.deepEqual(await askMany('lab-a', 2_000), all('timeout'));
   const waiting = askMany('lab-a');
   await pool.setWire([]);
   t.deepEqual(await waiting, all('answered'));

@@ -85,8 +85,8 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         module: 'daemon/core/engine/claims',
-        find: "return { kind: 'claimed' };",
-        put: "return { kind: 'released' };",
+        find: "if (run.result === undefined)\n        return { kind: 'claimed' };",
+        put: "if (run.result === undefined)\n        return { kind: 'released' };",
       },
     ],
     caughtBy: 'no-operation-twice',
