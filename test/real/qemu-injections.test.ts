@@ -112,13 +112,13 @@ const wellAgain = async (client: SiteswapClient): Promise<string> => {
 
 /** Every toxic: what QEMU's array is then said to be, and how long it takes at the least. */
 const wires = [
-  ['latency', { type: ToxicType.LATENCY, latencyMs: 150 }, 'true', 150],
+  ['latency', { type: ToxicType.LATENCY, latencyMs: 150 }, 'true', 140],
   ['bandwidth', { type: ToxicType.BANDWIDTH, bytes: 1_000 }, 'true', 250],
-  ['slicer', { type: ToxicType.SLICER, bytes: 50, variationBytes: 20, delayMs: 5 }, 'true', 50],
+  ['slicer', { type: ToxicType.SLICER, bytes: 50, variationBytes: 20, delayMs: 5 }, 'true', 20],
   ['slow-close', { type: ToxicType.SLOW_CLOSE, delayMs: 300 }, 'true', 0],
   ['down', { type: ToxicType.DOWN }, 'REMOTE_UNREACHABLE', 0],
-  ['timeout', { type: ToxicType.TIMEOUT, timeoutMs: 200 }, 'REMOTE_UNREACHABLE', 200],
-  ['reset-peer', { type: ToxicType.RESET_PEER, timeoutMs: 20 }, 'REMOTE_UNREACHABLE', 20],
+  ['timeout', { type: ToxicType.TIMEOUT, timeoutMs: 200 }, 'REMOTE_UNREACHABLE', 190],
+  ['reset-peer', { type: ToxicType.RESET_PEER, timeoutMs: 20 }, 'REMOTE_UNREACHABLE', 15],
   ['limit-data', { type: ToxicType.LIMIT_DATA, bytes: 30 }, 'REMOTE_UNREACHABLE', 0],
 ] as const;
 
