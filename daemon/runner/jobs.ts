@@ -72,8 +72,9 @@ export const coordinatesOf = (
 /** What the phase has to know of how things were, as text: most do not, and it may be long. */
 const beforeOf = ({ group, step }: Errand, phase: TaskJob['phase']): string | undefined => {
   if (phase === 'undo') return JSON.stringify(group.completed.at(-1)?.before ?? {});
-  const proves = phase !== 'before' && steps.get(step.name)?.prove !== undefined;
-  return proves ? JSON.stringify(group.task.before) : undefined;
+  const { before } = group.task;
+  const asks = phase === 'before' ? Object.keys(before).length > 0 : steps.get(step.name)?.prove;
+  return asks ? JSON.stringify(before) : undefined;
 };
 
 /** What the jobs of one step of a run have in common, at one remote, in one phase. */

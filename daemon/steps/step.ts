@@ -41,7 +41,7 @@ export interface StepCall<Item> {
   readonly args?: Readonly<Record<string, unknown>>;
 }
 
-/** A call that knows what `before` found: an undo, or a proof. */
+/** A call that knows what `before` found: an undo, a proof, or `before` itself in a later attempt. */
 export interface UndoCall<Item> extends StepCall<Item> {
   /** Item id → what `before` found. */
   readonly before: Readonly<Record<string, unknown>>;
@@ -81,7 +81,8 @@ export interface StepDefinition<Item> {
   /** VM dependencies hold here. */
   readonly dependencies?: true;
 
-  readonly before?: (call: StepCall<Item>) => Promise<readonly Found[]>;
+  /** The first finding is kept: what an earlier attempt changed is not how things were. */
+  readonly before?: (call: UndoCall<Item>) => Promise<readonly Found[]>;
   readonly run: (call: StepCall<Item>) => Promise<readonly Answer[]>;
   /**
    * Whether what the remote says it did has done what the step is for: asked of the items that

@@ -20,9 +20,18 @@ const target = ({ items }: StepCall<StorageItem>) => ({
   siteId: items[0]?.preference?.to ?? '',
 });
 
-/** Some of a group may be switched already, by an attempt that failed at the others. */
-const judge = (id: string, from: string, devices: readonly DeviceStatus[]): Found => {
-  if (devices.some(({ preferredSiteId }) => preferredSiteId === from)) return { id, value: from };
+/** Some of a group may be switched already, or all of it, by an attempt that failed. */
+const judge = (
+  { id, preference }: StorageItem,
+  earlier: unknown,
+  devices: readonly DeviceStatus[],
+): Found => {
+  const from = preference?.from ?? '';
+  const prefer = (siteId: string) => (device: DeviceStatus) => device.preferredSiteId === siteId;
+  if (devices.some(prefer(from))) return { id, value: from };
+  if (earlier !== undefined && devices.every(prefer(preference?.to ?? ''))) {
+    return { id, value: earlier };
+  }
   const odd = devices[0];
   const prefers = odd?.preferredSiteId ?? 'no site that it tells of';
   return {
@@ -35,11 +44,13 @@ const judge = (id: string, from: string, devices: readonly DeviceStatus[]): Foun
   };
 };
 
-const findPreferences = async (call: StepCall<StorageItem>): Promise<readonly Found[]> => {
-  const from = new Map(call.items.map((item) => [item.id, item.preference?.from ?? '']));
-  return (await statusOfGroups(call)).map((answer) =>
-    'fault' in answer ? answer : judge(answer.id, from.get(answer.id) ?? '', answer.value),
-  );
+const findPreferences = async (call: UndoCall<StorageItem>): Promise<readonly Found[]> => {
+  const items = new Map(call.items.map((item) => [item.id, item]));
+  return (await statusOfGroups(call)).map((answer) => {
+    const item = items.get(answer.id);
+    if ('fault' in answer || item === undefined) return answer as Found;
+    return judge(item, call.before[answer.id], answer.value);
+  });
 };
 
 /** Items of which nothing was found were not changed. */

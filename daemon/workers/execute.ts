@@ -240,7 +240,7 @@ const settle = async (scene: Scene): Promise<TaskResult> => {
 const phases: Record<TaskJob['phase'], (scene: Scene) => Promise<TaskResult>> = {
   before: async (scene) => {
     const { step, asked } = scene;
-    const found = await step.before?.(callOf(scene));
+    const found = await step.before?.({ ...callOf(scene), before: beforeById(scene) });
     return foldFound(asked, found ?? asked.ids.map((id) => ({ id, value: null })));
   },
   run,

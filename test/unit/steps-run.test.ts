@@ -86,7 +86,7 @@ test('undo: demote-source and promote-target → the directions found before', a
         value: [{ id: `${id}-dev`, direction: 'outgoing', access: 'read-write' }],
       }),
     });
-    const found = await step.before(call);
+    const found = await step.before({ ...call, before: {} });
     const before = Object.fromEntries(
       found.map((each) => [each.id, 'value' in each ? each.value : undefined]),
     );

@@ -33,11 +33,18 @@ const preferring = (...sites: (string | undefined)[]) => ({
 const kindOf = (answer: Answer | undefined): string =>
   answer !== undefined && 'fault' in answer ? answer.fault.kind : 'done';
 
-const found = async (...sites: (string | undefined)[]) => {
+const found = (...sites: (string | undefined)[]) => foundAfter({}, ...sites);
+
+/** `before`: what an earlier attempt found. */
+const foundAfter = async (
+  before: Readonly<Record<string, unknown>>,
+  ...sites: (string | undefined)[]
+) => {
   const { call } = callOf(storageStep('switch-site-preference'), [stretchedItem('g')], {
     ...preferring(...sites),
   });
-  const [answer] = (await storageStep('switch-site-preference').before?.(call)) ?? [];
+  const [answer] =
+    (await storageStep('switch-site-preference').before?.({ ...call, before })) ?? [];
   return answer;
 };
 
@@ -47,6 +54,13 @@ test('switch-site-preference: the protected site is preferred → found, and kep
 
 test('switch-site-preference: an attempt that changed half of a group → goes on', async (t) => {
   t.deepEqual(await found('site-r', 'site-p'), { id: 'ap/g', value: 'site-p' });
+});
+
+test('switch-site-preference: an attempt that changed all and failed → what it had found', async (t) => {
+  const before = { 'ap/g': 'site-p' };
+  t.deepEqual(await foundAfter(before, 'site-r', 'site-r'), { id: 'ap/g', value: 'site-p' });
+  const elsewhere = await foundAfter(before, 'site-r', 'site-x');
+  t.true(elsewhere !== undefined && 'fault' in elsewhere);
 });
 
 test('switch-site-preference: another site, or none → a conflict that says what to do', async (t) => {
