@@ -54,8 +54,8 @@ export class Agent {
   /** Faults of `before`, kept until the outcome of the change is known. */
   readonly #early = new Map<number, ItemFaults[]>();
   #atRest: (() => void)[] = [];
-  #appending = false;
-  readonly #atLanding: (() => void)[] = [];
+  /** What is being appended and folded now. */
+  #landing: Promise<void> = Promise.resolve();
   #broken: Error | undefined;
   readonly #over = Promise.withResolvers<void>();
   readonly #sender: Sender;
@@ -132,7 +132,7 @@ export class Agent {
 
   /** Resolves when what is on its way to the journal now is folded. */
   async landed(): Promise<void> {
-    if (this.#appending) await new Promise<void>((resolve) => this.#atLanding.push(resolve));
+    await this.#landing.catch(() => {});
   }
 
   /** Resolves when the run is parked or has ended: no call of it is in flight then. */
@@ -151,10 +151,11 @@ export class Agent {
   /** Decides nothing more; resolves when what is in flight has been answered and is durable. */
   async rest(): Promise<void> {
     this.#resting = true;
-    while (this.#inFlight.size > 0 && !this.#killed) {
+    // What is on its way to the journal now may begin a call.
+    while ((this.#turning || this.#inFlight.size > 0) && !this.#killed) {
       await new Promise<void>((resolve) => this.#atRest.push(resolve));
     }
-    await this.settled();
+    if (this.#broken !== undefined) throw this.#broken;
   }
 
   /** Lets go of the run, as a crash would: late answers are ignored. */
@@ -181,12 +182,9 @@ export class Agent {
   async #turns(): Promise<void> {
     try {
       while (!this.#killed) {
-        const batch = this.#nextBatch();
-        this.#appending = batch.length > 0;
-        if (batch.length > 0) await this.#append(batch);
+        this.#landing = this.#land(this.#nextBatch());
+        await this.#landing;
         if (this.#killed) break;
-        for (const entry of batch) this.#absorb(entry);
-        this.#finishLanding();
         if (this.state.result !== undefined) this.#outbox = [];
         this.#withdraw();
         if (!this.#resting) this.#decide();
@@ -196,9 +194,14 @@ export class Agent {
       this.#break(error as Error);
     }
     this.#turning = false;
-    this.#finishLanding();
     if (this.state.result !== undefined) this.#over.resolve();
     this.#finishRest();
+  }
+
+  async #land(batch: readonly Entry[]): Promise<void> {
+    if (batch.length > 0) await this.#append(batch);
+    if (this.#killed) return;
+    for (const entry of batch) this.#absorb(entry);
   }
 
   #break(error: Error): void {
@@ -222,11 +225,6 @@ export class Agent {
     const { clock, slots } = this.#parts;
     const batch = withIntents(this.state, told, clock.now(), slots, this.#claims);
     return this.#parts.draws.on ? batch.map((entry) => this.#withDraws(entry)) : batch;
-  }
-
-  #finishLanding(): void {
-    this.#appending = false;
-    for (const resolve of this.#atLanding.splice(0)) resolve();
   }
 
   #finishRest(): void {

@@ -73,6 +73,8 @@ export type What =
       readonly what: 'starts' | 'stands' | 'freezes' | 'thaws' | 'dies';
       readonly life: string;
     }
+  /** A member leaves in order, and any other may take this run of it. */
+  | { readonly kind: 'handed-over'; readonly runId: string }
   /** What a person asked for, and what became of it. */
   | { readonly kind: 'person'; readonly what: string; readonly said: string }
   /** A watcher got these events. */

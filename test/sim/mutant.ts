@@ -31,10 +31,12 @@ const { simulate } = await import('./simulate.ts');
 if (left.size > 0) throw new Error(`never loaded: ${[...left].map((p) => p.module).join(', ')}`);
 
 const accusers = new Set<string>();
-const { members } = mutant;
-let seed = 1;
-for (; seed <= seedsMax && !accusers.has(mutant.caughtBy); seed++) {
-  const { accusations } = await simulate(seed, members === undefined ? {} : { members });
-  for (const { checker } of accusations) accusers.add(checker);
+const { members, shownBy = 1, caughtBy } = mutant;
+const variant = members === undefined ? {} : { members };
+const tried = new Set<number>();
+for (const seed of [shownBy, ...Array.from({ length: seedsMax }, (_, at) => at + 1)]) {
+  if (tried.has(seed) || accusers.has(caughtBy)) continue;
+  tried.add(seed);
+  for (const { checker } of (await simulate(seed, variant)).accusations) accusers.add(checker);
 }
-process.stdout.write(JSON.stringify({ accusers: [...accusers], seeds: seed - 1 }));
+process.stdout.write(JSON.stringify({ accusers: [...accusers], seeds: [...tried] }));

@@ -20,6 +20,8 @@ export interface Mutant {
   readonly patches: readonly Patch[];
   /** Who must accuse, within `seedsMax`. */
   readonly caughtBy: CheckerName;
+  /** Tried first: it showed the defect once, and still does unless the seeds have changed. */
+  readonly shownBy?: number;
 }
 
 /** Seeds that a defect may survive. */
@@ -79,6 +81,7 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     caughtBy: 'no-operation-twice',
+    shownBy: 20,
   },
   {
     defect: 'what another run has in its hands is not waited for',
@@ -90,6 +93,7 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     caughtBy: 'no-operation-twice',
+    shownBy: 20,
   },
   {
     defect: 'what another run has done is done once more',
@@ -101,6 +105,7 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     caughtBy: 'no-operation-twice',
+    shownBy: 20,
   },
   {
     defect: 'a VM whose placeholder stands at its destination counts as migrated',
@@ -123,6 +128,7 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     caughtBy: 'right-copy',
+    shownBy: 56,
   },
   {
     defect: 'the record of a shared device does not turn with its preference',
@@ -193,6 +199,7 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     caughtBy: 'done-once',
+    shownBy: 31,
   },
   {
     defect: 'VMs do not wait for those that they depend on',
@@ -220,6 +227,7 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     caughtBy: 'no-call-to-lost-site',
+    shownBy: 67,
   },
   {
     defect: 'VMs count as off that nobody stopped',
@@ -259,6 +267,7 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     caughtBy: 'not-built-upon',
+    shownBy: 33,
   },
   {
     defect: 'a rollback starts VMs that were not on',
@@ -325,6 +334,7 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     caughtBy: 'calm-succeeds',
+    shownBy: 21,
   },
   {
     defect: 'the transition table lacks an answer',

@@ -40,6 +40,8 @@ const words = (moment: Moment): string => {
       return `WORLD     ${moment.what}`;
     case 'daemon':
       return `DAEMON    ${moment.life} ${moment.what}`;
+    case 'handed-over':
+      return `HANDED    ${moment.runId.slice(0, 6)}`;
     case 'person':
       return `PERSON    ${moment.what} → ${moment.said}`;
     case 'events':

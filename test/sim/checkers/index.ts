@@ -8,6 +8,7 @@ import { doneOnce } from './done-once.ts';
 import { noGapInEvents } from './events.ts';
 import { everyVmOnceOrReported } from './every-vm.ts';
 import { noWriterAtFinalSync } from './final-sync.ts';
+import { handedOverAtRest } from './handed-over.ts';
 import { noHeartbeatLost } from './heartbeats.ts';
 import { intentsFirst } from './intents.ts';
 import { notBuiltUpon } from './late-effects.ts';
@@ -48,6 +49,7 @@ export const checkers = {
   'run-again-converges': runAgainConverges,
   'one-run-per-request': oneRunPerRequest,
   'only-owners-dispatch': ownersDispatch,
+  'handed-over-at-rest': handedOverAtRest,
   'no-gap-in-events': noGapInEvents,
   'right-copy': rightCopy,
   'migrated-is-migrated': migratedIsMigrated,

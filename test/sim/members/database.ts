@@ -163,7 +163,9 @@ export class Database {
   /** `to`: see `Title`. */
   giveUp(writer: string, stream: string, to: '' | undefined): void {
     const title = this.#titles.get(stream);
-    if (title?.owner === writer) title.owner = to;
+    if (title?.owner !== writer) return;
+    title.owner = to;
+    if (to === '') this.#history.note({ kind: 'handed-over', runId: stream });
   }
 
   #lives({ untilMs }: Seat): boolean {

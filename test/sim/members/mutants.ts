@@ -39,6 +39,19 @@ export const mutantsOfMembers: readonly Mutant[] = [
     caughtBy: 'parked-is-at-rest',
   },
   {
+    defect: 'a run is handed over with an intent on its way to the journal',
+    members: 3,
+    patches: [
+      {
+        module: 'daemon/runner/agent',
+        find: '(this.#turning || this.#inFlight.size > 0) && !this.#killed',
+        put: 'this.#inFlight.size > 0 && !this.#killed',
+      },
+    ],
+    caughtBy: 'handed-over-at-rest',
+    shownBy: 30,
+  },
+  {
     defect: 'what others have appended meanwhile is not asked about',
     members: 3,
     patches: [{ module: 'daemon/runner/catalog', find: 'if (!still())', put: 'if (false)' }],

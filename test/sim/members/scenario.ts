@@ -32,15 +32,26 @@ const drawEffect = (chance: Chance): MemberEffect | { readonly do: 'crash' } => 
   return what === 'crash' ? { do: 'crash' } : { do: what as MemberEffect['do'], forMs };
 };
 
+/** Members only leave, in order, while entries are on their way for long. */
+const drawLeave = (chance: Chance): Omit<MembersOrder, 'count'> => ({
+  lostRate: 0,
+  latencyMsMax: chance.pick([80, 400, 1_000]),
+  troubles: Array.from({ length: chance.between(1, 3) }, () => ({
+    on: { kind: 'landed' as const, of: 'task-outcome', nth: chance.spread(1, 60) },
+    effect: { do: 'drain' as const, forMs: drawForMs(chance) },
+  })),
+});
+
 export const drawMembers = (chance: Chance, count: number, calm: boolean): MembersOrder => {
   const troubles = Array.from({ length: chance.between(1, 5) }, () => ({
     on: drawTrigger(chance),
     effect: drawEffect(chance),
   }));
-  return {
+  const order = {
     count,
     lostRate: calm || chance.hit(0.5) ? 0 : chance.fraction() * 0.03,
     latencyMsMax: chance.pick([2, 10, 80]),
     troubles: calm ? [] : troubles,
   };
+  return !calm && chance.hit(0.2) ? { ...order, ...drawLeave(chance) } : order;
 };
