@@ -1,15 +1,29 @@
 /** What the programs of the launcher have in common: how they refuse, and how they end. */
+import { Command } from 'commander';
 import { ConfigError } from './config.ts';
 import { SiteswapError } from './core/errors.ts';
 import { JournalError } from './journal/journal.ts';
 import { withSources } from './stack.ts';
+import { version } from './version.ts';
 
 /** As in sysexits.h: the caller's configuration, or something that is needed is not to be had. */
-const exitConfig = 78;
-const exitUnavailable = 69;
+export const exitConfig = 78;
+export const exitUnavailable = 69;
 
 /** Wrong usage, as for every other command. */
-export const exitUsage = 2;
+const exitUsage = 2;
+
+/** A command line that refuses wrong usage in one line, and says where help is. */
+export const programNamed = (name: string, description: string): Command =>
+  new Command(name)
+    .description(description)
+    .version(version)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitUsage))
+    .configureOutput({
+      outputError: (text, write) => {
+        write(`${name}: ${text.replace(/^error: /, '')}See \`${name} --help\`.\n`);
+      },
+    });
 
 const stackOf = (error: unknown): string =>
   (error instanceof Error && error.stack) || String(error);

@@ -1,9 +1,7 @@
 /** The program `siteswap front`: from its command line to a front, and from a signal to its end. */
-import { Command } from 'commander';
-import { endBySignal, exitUsage, refusalOf } from './command.ts';
+import { endBySignal, programNamed, refusalOf } from './command.ts';
 import { loadConfig } from './config.ts';
 import { createFront } from './front.ts';
-import { version } from './version.ts';
 
 interface Options {
   readonly config: string;
@@ -19,18 +17,11 @@ const run = async ({ config, ...overrides }: Options): Promise<void> => {
   endBySignal(() => front.stop(), refuse);
 };
 
-await new Command('siteswap front')
-  .description(
-    'Speaks for the members of a cluster: takes every request of the contract and passes it on ' +
-      'to them through their database. It drives nothing, and keeps nothing.',
-  )
-  .version(version)
-  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitUsage))
-  .configureOutput({
-    outputError: (text, write) => {
-      write(`siteswap front: ${text.replace(/^error: /, '')}See \`siteswap front --help\`.\n`);
-    },
-  })
+await programNamed(
+  'siteswap front',
+  'Speaks for the members of a cluster: takes every request of the contract and passes it on ' +
+    'to them through their database. It drives nothing, and keeps nothing.',
+)
   .requiredOption('--config <file>', 'configuration (YAML) of the members')
   .option('--state <dir>', 'in place of the one in the configuration')
   .option('--listen <address...>', 'unix:PATH or HOST:PORT (loopback), in place of the configured')

@@ -1,5 +1,6 @@
 /** The command line of `siteswap journal`, which needs the stores and no daemon. */
-import { Command, Option } from 'commander';
+import { Option } from 'commander';
+import { exitConfig, exitUnavailable, programNamed } from './command.ts';
 import { ConfigError, type DaemonConfig, loadConfig } from './config.ts';
 import type { Entry } from './core/entries.ts';
 import { decode } from './core/entry-text.ts';
@@ -9,10 +10,6 @@ import { type Journal, JournalError } from './journal/journal.ts';
 import { readMark } from './journal/mark.ts';
 import { systemStream } from './runner/streams.ts';
 import { fileIn, openJournal } from './stores.ts';
-import { version } from './version.ts';
-
-/** As of `siteswap daemon`. */
-const exits = { config: 78, unavailable: 69, usage: 2 };
 
 interface Options {
   readonly config: string;
@@ -97,18 +94,10 @@ const refuse = (error: unknown): never => {
   const known = [ConfigError, JournalError, SiteswapError].some((type) => error instanceof type);
   if (!(known && error instanceof Error)) throw error;
   process.stderr.write(`siteswap journal: ${error.message}\n`);
-  process.exit(error instanceof ConfigError ? exits.config : exits.unavailable);
+  process.exit(error instanceof ConfigError ? exitConfig : exitUnavailable);
 };
 
-const program = new Command('siteswap journal')
-  .description('Looks after journals while no daemon uses them.')
-  .version(version)
-  .configureOutput({
-    outputError: (text, write) => {
-      write(`siteswap journal: ${text.replace(/^error: /, '')}See \`siteswap journal --help\`.\n`);
-    },
-  })
-  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exits.usage));
+const program = programNamed('siteswap journal', 'Looks after journals while no daemon uses them.');
 
 program
   .command('copy')

@@ -1,10 +1,8 @@
 /** From the command line of `siteswap daemon` to a running daemon, and from a signal to its end. */
-import { Command } from 'commander';
-import { endBySignal, exitUsage, refusalOf } from './command.ts';
+import { endBySignal, programNamed, refusalOf } from './command.ts';
 import { loadConfig } from './config.ts';
 import type { JournalThread } from './journal/sqlite.ts';
 import { openJournal } from './stores.ts';
-import { version } from './version.ts';
 
 /**
  * For tests of crashes, and off unless it is set: SIGKILL from inside when this many more entries
@@ -35,15 +33,10 @@ const run = async ({ config, ...overrides }: Options, thread: JournalThread): Pr
 
 /** Reads the command line of this process. `thread`: for its journal. Ends the process itself. */
 export const runProcess = (thread: JournalThread): Promise<unknown> =>
-  new Command('siteswap daemon')
-    .description('Hosts storage-replication plugins and moves VMs between sites; serves gRPC.')
-    .version(version)
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitUsage))
-    .configureOutput({
-      outputError: (text, write) => {
-        write(`siteswap daemon: ${text.replace(/^error: /, '')}See \`siteswap daemon --help\`.\n`);
-      },
-    })
+  programNamed(
+    'siteswap daemon',
+    'Hosts storage-replication plugins and moves VMs between sites; serves gRPC.',
+  )
     .requiredOption('--config <file>', 'configuration (YAML)')
     .option('--state <dir>', 'state directory, in place of the one in the configuration')
     .option(

@@ -25,6 +25,12 @@ export const codes = {
   openDeadline: 'OPEN_DEADLINE',
 } as const;
 
+/** The same fault; its hint goes on with `more`. */
+export const withMoreHint = (fault: Fault, more: string): Fault => ({
+  ...fault,
+  hint: fault.hint === undefined ? more : `${fault.hint} ${more}`,
+});
+
 const kinds: ReadonlySet<unknown> = new Set(faultKinds);
 const owners: ReadonlySet<unknown> = new Set(faultOwners);
 

@@ -7,7 +7,7 @@ import type { PluginDefinition } from '../../sdk/plugin/define.ts';
 import type { Fault } from '../../sdk/plugin/fault.ts';
 import type { Clock } from '../core/clock.ts';
 import { readConfig } from './config.ts';
-import { carriedFault, codes, parseFault, unnamedFault } from './faults.ts';
+import { carriedFault, codes, parseFault, unnamedFault, withMoreHint } from './faults.ts';
 import { openMsMax, reopenDelayMs } from './limits.ts';
 import type { Loaded } from './load.ts';
 import type { RemoteConfig } from './remote.ts';
@@ -141,8 +141,7 @@ export class Session {
 /** A login that fails is often one that was configured wrong. */
 const placed = (fault: Fault, { written }: RemoteConfig): Fault => {
   if (written === undefined) return fault;
-  const where = `It is configured at ${written.places['']} (${written.entry}).`;
-  return { ...fault, hint: fault.hint === undefined ? where : `${fault.hint} ${where}` };
+  return withMoreHint(fault, `It is configured at ${written.places['']} (${written.entry}).`);
 };
 
 const openDeadline = (remote: RemoteConfig): Fault =>

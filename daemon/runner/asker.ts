@@ -3,6 +3,7 @@
  * nothing, so it needs no intent; only its answers are journaled. All waiting is bounded.
  */
 import type { Fault } from '../../sdk/plugin/fault.ts';
+import { pause } from '../cluster/pause.ts';
 import type { Clock } from '../core/clock.ts';
 import { retryDelayMs } from '../core/engine/retry.ts';
 import { type Group, itemId, type RunState } from '../core/engine/state.ts';
@@ -115,7 +116,7 @@ export class Asker {
         return;
       }
       doubtful = answer.open;
-      await this.#pause(retryDelayMs(tries, settleDelay, `${group.id}/settle`));
+      await pause(this.#parts.clock, retryDelayMs(tries, settleDelay, `${group.id}/settle`));
       if (this.#over(question, group, 'doubt')) return;
     }
   }
@@ -183,7 +184,7 @@ export class Asker {
     const errand = this.#errand(group);
     const watch = new StallWatch(this.#parts.clock);
     for (let tries = 1; group.task.accepted.size > 0; tries++) {
-      await this.#pause(retryDelayMs(tries, pollDelay, `${group.id}/poll`));
+      await pause(this.#parts.clock, retryDelayMs(tries, pollDelay, `${group.id}/poll`));
       if (this.#over(question, group, 'accepted') || this.#parts.state.cancelling) return;
       const operations = [...group.task.accepted].map(([item, operation]) => ({ item, operation }));
       const result = await this.#run(this.#pollJob(errand, operations), errand);
@@ -225,7 +226,7 @@ export class Asker {
     let faults = [...first.faults];
     let operations = first.accepted ?? [];
     for (let tries = 1; operations.length > 0 && !this.#stopped; tries++) {
-      await this.#pause(retryDelayMs(tries, pollDelay, `${errand.group.id}/undo`));
+      await pause(this.#parts.clock, retryDelayMs(tries, pollDelay, `${errand.group.id}/undo`));
       const result = await this.#run(this.#pollJob(errand, operations), errand);
       const ended = watch.judge(result, operations, errand.remoteId);
       const named = new Set([
@@ -254,13 +255,6 @@ export class Asker {
 
   #over(question: Question, group: Group, standing: Group['standing']): boolean {
     return this.#stopped || question.answered || group.standing !== standing;
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { clock } = this.#parts;
-    return new Promise((resolve) => {
-      clock.wakeAt(clock.now() + ms, resolve);
-    });
   }
 }
 

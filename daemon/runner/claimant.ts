@@ -6,6 +6,7 @@
  * Only one thing needs the order of the system stream: that a run is not undoing what another one
  * counts as done. Both say so there, ahead of acting on it, and whoever comes second gives way.
  */
+import { pause } from '../cluster/pause.ts';
 import { objectOf } from '../core/claims.ts';
 import type { Clock } from '../core/clock.ts';
 import {
@@ -122,16 +123,9 @@ export class Claimant implements Claims {
       if (this.#fresh) continue;
       const open = [...this.#asked.values()];
       if (open.every((claim) => claim !== undefined && claim.kind !== 'waits')) break;
-      await this.#pause();
+      await pause(this.#parts.clock, claimLookMs);
     }
     this.#looking = false;
-  }
-
-  #pause(): Promise<void> {
-    const { clock } = this.#parts;
-    return new Promise((resolve) => {
-      clock.wakeAt(clock.now() + claimLookMs, resolve);
-    });
   }
 
   /** True: something is to be decided anew. */
@@ -216,7 +210,7 @@ export class Claimant implements Claims {
         state.agenda.add(index);
       }
     } catch {
-      await this.#pause();
+      await pause(this.#parts.clock, claimLookMs);
     }
     this.#clearing = false;
     if (!this.#stopped) wake();

@@ -1,6 +1,6 @@
 /** The faults that a pool answers with by itself, when no answer came out of a thread. */
 import type { Fault } from '../../sdk/plugin/fault.ts';
-import { badAnswer, codes } from '../host/faults.ts';
+import { badAnswer, codes, withMoreHint } from '../host/faults.ts';
 import type { JobFault } from './pool.ts';
 
 const jobFault = (fault: Fault): JobFault => ({ kind: 'fault', fault });
@@ -19,9 +19,7 @@ export const workerLost = (why: string): JobFault =>
 
 /** The fault of a plugin as a whole, with the place of its entry in the configuration. */
 export const atEntry = (fault: Fault, place: string | undefined): Fault =>
-  place === undefined
-    ? fault
-    : { ...fault, hint: `${fault.hint ?? ''} It is configured as ${place}.`.trimStart() };
+  place === undefined ? fault : withMoreHint(fault, `It is configured as ${place}.`);
 
 /** A module that waits at import holds up nobody but its own remotes. */
 const loadsForEver =
