@@ -18,9 +18,6 @@ const vmWorkgroupMax = 20;
 /** Between two questions: often enough for a p99, seldom enough not to be the load. */
 const pauseMs = 10;
 const watchersPerChannel = 50;
-/** Enough for a p99. */
-const idleAsked = 300;
-
 interface Load {
   readonly watchers: number;
   readonly syncDelayMs: number;
@@ -60,9 +57,13 @@ const askUntil = async (
   return heard;
 };
 
-const askIdle = async (daemon: Caller, runId: string): Promise<readonly number[]> => {
+const askIdle = async (
+  daemon: Caller,
+  runId: string,
+  times: number,
+): Promise<readonly number[]> => {
   const heard: number[] = [];
-  for (let asked = 0; asked < idleAsked; asked++) {
+  for (let asked = 0; asked < times; asked++) {
     heard.push(await daemon.getRun(runId));
     await pause(pauseMs);
   }
@@ -82,7 +83,7 @@ const listen = async (scale: Scale, { watchers, syncDelayMs }: Load): Promise<He
   const echoCaller = new Caller(echo.ready);
   try {
     const { runId: before } = await world.failOver({ groups, vmWorkgroupMax });
-    const idle = await askIdle(callers[channels] as Caller, before);
+    const idle = await askIdle(callers[channels] as Caller, before, scale.idleAsked);
     const begunMs = performance.now();
     const runId = await world.start(Mode.REPROTECT);
     const watched = Array.from({ length: Math.max(watchers, 1) }, (_, at) =>

@@ -7,6 +7,8 @@ export interface Scale {
   readonly loadMs: number;
   readonly watchers: number;
   readonly starts: number;
+  /** Questions to a daemon that has nothing else to do: enough for a p99. */
+  readonly idleAsked: number;
   /** At one array. */
   readonly devices: number;
   /** Of the largest run. */
@@ -28,6 +30,7 @@ export const fullScale: Scale = {
   loadMs: 30_000,
   watchers: 1_000,
   starts: 9,
+  idleAsked: 300,
   devices: 100_000,
   groupsMax: 1_000,
   tasks: [1_000, 10_000, 100_000, 1_000_000],
@@ -43,6 +46,7 @@ export const smokeScale: Scale = {
   loadMs: 300,
   watchers: 5,
   starts: 1,
+  idleAsked: 10,
   devices: 1_000,
   groupsMax: 2,
   tasks: [500, 5_000],

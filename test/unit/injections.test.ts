@@ -125,19 +125,23 @@ test('toggled 100 times under load: no call lost or doubled, none modified once 
   const load = (async () => {
     while (!over) for (const mode of modes) await run(made, mode);
   })();
+  const turn = () => new Promise(setImmediate);
+  const drawnYet = () => injections.status().rules[0]?.drawn ?? 0;
   let drawn = 0;
   for (let toggles = 0; toggles < 100; toggles++) {
     await injections.enable('tester', 'on', 0, 0);
-    for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate);
+    for (let turns = 0; turns < toggles % 10; turns++) await turn();
+    // Now and then until the load has met it, however slow this machine is.
+    while (toggles % 10 === 9 && drawnYet() === drawn) await turn();
     await injections.disable('tester', 'off');
-    drawn = injections.status().rules[0]?.drawn ?? 0;
+    drawn = drawnYet();
     t.is(injections.status().carrying, 0);
-    for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate);
-    t.is(injections.status().rules[0]?.drawn, drawn);
+    for (let turns = 0; turns < 5; turns++) await turn();
+    t.is(drawnYet(), drawn);
   }
   over = true;
   await load;
-  t.true(drawn > 20, `${drawn}`);
+  t.true(drawn >= 10, `${drawn}`);
   t.deepEqual(await made.lab.verify(), []);
   t.true(made.engine.listRuns({ openOnly: false }).every(({ result }) => result === 'succeeded'));
   // Each went through as many runs as its neighbours: had one call been lost or doubled, not so.
