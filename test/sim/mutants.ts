@@ -183,8 +183,8 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         module: 'daemon/runner/agent',
-        find: 'if (batch.length > 0)\n                    await this.#append(batch);',
-        put: 'if (batch.length > 0)\n                    void this.#append(batch);',
+        find: 'if (batch.length > 0)\n            await this.#append(batch);',
+        put: 'if (batch.length > 0)\n            void this.#append(batch);',
       },
     ],
     caughtBy: 'intent-before-call',
