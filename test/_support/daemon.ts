@@ -70,10 +70,13 @@ export interface FilesDaemon {
   readonly sites: Sites;
 }
 
-/** Sites with their VMs running, and daemons that share a database; the first knows the plan. */
+/**
+ * Sites with their VMs running, and daemons that share a database; the first knows the plan.
+ * `postgres`: its URL, for each of them or for all.
+ */
 export const startMembers = async (
   t: ExecutionContext,
-  postgres: string,
+  postgres: string | readonly string[],
   names: readonly string[],
   more: Partial<DaemonConfig> = {},
   planId = 'move',
@@ -83,8 +86,9 @@ export const startMembers = async (
   const { directory, compute } = sites;
   await startVms({ directory: compute.a, arrays: { a: directory.a }, heartbeatMs });
   const members: TestDaemon[] = [];
-  for (const member of names) {
-    const config = { ...filesConfig(sites), journal: { postgres }, member, ...more };
+  for (const [at, member] of names.entries()) {
+    const url = typeof postgres === 'string' ? postgres : (postgres[at] as string);
+    const config = { ...filesConfig(sites), journal: { postgres: url }, member, ...more };
     const daemon = await startDaemon({ config });
     t.teardown(() => daemon.stop());
     members.push(daemon);

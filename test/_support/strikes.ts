@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CallError } from '../../sdk/client/index.ts';
 import type { TestDaemon } from '../../sdk/testing/index.ts';
+import type { DatabaseLine } from './database-line.ts';
 import type { PostgresServer } from './postgres.ts';
 
 /** Mulberry32: small, and the same everywhere. */
@@ -35,38 +36,66 @@ export const ask = async <T>(
   }
 };
 
+export interface Struck {
+  readonly members: readonly TestDaemon[];
+  readonly server: PostgresServer;
+  /** The member's name and its line to the database, where these may be struck too. */
+  readonly lines?: readonly DatabaseLine[];
+  readonly names?: readonly string[];
+}
+
 const strikesOn = (
-  members: readonly TestDaemon[],
-  server: PostgresServer,
+  { members, server, lines = [], names = [] }: Struck,
   draw: () => number,
-): Record<string, () => Promise<void>> => ({
-  'a member is killed and started again': async () => {
-    const member = members[Math.floor(draw() * members.length)] as TestDaemon;
-    await member.kill();
-    await member.restart();
-  },
-  'a member is frozen and wakes': async () => {
-    const { pid } = members[Math.floor(draw() * members.length)] as TestDaemon;
-    process.kill(pid, 'SIGSTOP');
-    await delay(2_000 + draw() * 4_000);
-    process.kill(pid, 'SIGCONT');
-  },
-  'the database is killed and started again': async () => {
-    await server.kill();
-    await delay(draw() * 4_000);
-    await server.start();
-  },
-  'the database is frozen and wakes': async () => {
-    server.freeze();
-    await delay(1_000 + draw() * 3_000);
-    server.thaw();
-  },
-});
+): Record<string, () => Promise<void>> => {
+  const one = <T>(list: readonly T[]): T => list[Math.floor(draw() * list.length)] as T;
+  /** Of less than a lease, and now and then of several. */
+  const lapse = () => delay(1_000 + draw() * (draw() < 0.1 ? 30_000 : 6_000));
+  return {
+    'a member is killed and started again': async () => {
+      const member = one(members);
+      await member.kill();
+      await member.restart();
+    },
+    'a member is frozen and wakes': async () => {
+      const { pid } = one(members);
+      process.kill(pid, 'SIGSTOP');
+      await lapse();
+      process.kill(pid, 'SIGCONT');
+    },
+    'the database is killed and started again': async () => {
+      await server.kill();
+      await delay(draw() * 4_000);
+      await server.start();
+    },
+    'the database is frozen and wakes': async () => {
+      server.freeze();
+      await delay(1_000 + draw() * 3_000);
+      server.thaw();
+    },
+    ...(lines.length > 0 && {
+      'a member is cut off from the database': async () => {
+        const line = one(lines);
+        line.cut();
+        await lapse();
+        line.mend();
+      },
+    }),
+    ...(names.length > 0 && {
+      'a member leaves in order and comes back': async () => {
+        const at = Math.floor(draw() * names.length);
+        await ask(members, at + 1, (other) => other.client.cluster.drain(names[at] as string));
+        await lapse();
+        await members[at]?.kill();
+        await members[at]?.restart();
+      },
+    }),
+  };
+};
 
 /** Strikes one after the other until `end` is called; that answers how many there were of each. */
 export const strikeAt = (
-  members: readonly TestDaemon[],
-  server: PostgresServer,
+  struck: Struck,
   seed: number,
 ): { end(): Promise<Readonly<Record<string, number>>> } => {
   const draw = drawsOf(seed);
@@ -75,7 +104,7 @@ export const strikeAt = (
   const striking = (async () => {
     while (!over) {
       await delay(500 + draw() * 3_000);
-      const all = Object.entries(strikesOn(members, server, draw));
+      const all = Object.entries(strikesOn(struck, draw));
       const [name, strike] = all[Math.floor(draw() * all.length)] as (typeof all)[number];
       counts[name] = (counts[name] ?? 0) + 1;
       await strike();

@@ -246,7 +246,7 @@ test.serial('claims: two plans under strikes at 3 members → each VM once', asy
     await start(members[0] as TestDaemon, 'east'),
     await start(members[1] as TestDaemon, 'west'),
   ];
-  const strikes = strikeAt(members, own, seed);
+  const strikes = strikeAt({ members, server: own }, seed);
   for (const runId of [first, later]) {
     await ask(members, 2, (member) => eventsAt(member, runId));
   }
