@@ -130,6 +130,36 @@ promise('what changes something is done by one member, once', ['a', 'b', 'c'], a
   t.is(new Set(ids).size, 30);
 });
 
+/** Requests go to one member in turn, as through a balancer that knows nothing of runs. */
+const inTurn = (queues: Queues, names: readonly string[]): Queues => {
+  let turn = 0;
+  return new Proxy(queues, {
+    get: (target, name: keyof Queues) => {
+      if (name !== 'put') return target[name].bind(target);
+      return (request: Request) =>
+        target.put(request, { kind: 'member', memberId: names[turn++ % names.length] as string });
+    },
+  });
+};
+
+const four = ['a', 'b', 'c', 'd'];
+
+promise('control: put to one member in turn → one in four is answered', four, async (t, world) => {
+  const [first, owner] = world.rigs as [Rig, Rig];
+  await world.store.own('r', 'b');
+  owner.runs.add('r');
+  const asker = new Asker({ queues: inTurn(first.seat.queues, four), clock: systemClock() });
+  t.teardown(() => asker.close());
+  const { signal } = new AbortController();
+  const question = { method: getRun, runId: 'r', body: Buffer.from('?'), waitMs: 5_000, signal };
+  const asked = Array.from({ length: 16 }, () => asker.one(question).then(String));
+  const answers = (await Promise.allSettled(asked)).map((one) =>
+    one.status === 'fulfilled' ? one.value : (one.reason as SiteswapError).reason,
+  );
+  t.is(answers.filter((answer) => answer === 'b').length, 4);
+  t.is(answers.filter((answer) => answer === 'RUN_UNAVAILABLE').length, 12);
+});
+
 promise('a member asks itself when it is alone', ['a'], async (t, world) => {
   await world.store.own('r', 'a');
   world.rigs[0]?.runs.add('r');
