@@ -7,6 +7,7 @@ import { parseConfig } from '../daemon/config.ts';
 import { createDaemon } from '../daemon/daemon.ts';
 import { openSqliteJournal } from '../daemon/journal/sqlite.ts';
 import { modeSteps } from '../daemon/steps/registry.ts';
+import { openJournal } from '../daemon/stores.ts';
 
 export interface BenchDaemon {
   readonly state: string;
@@ -24,6 +25,10 @@ export interface BenchDaemon {
    * steps: then a failover is what is measured.
    */
   readonly stretched?: boolean;
+  /** True: every verb takes `latencyMs`, and every mode takes its real steps. */
+  readonly everyStep?: boolean;
+  /** The URL of a database in which the journal is, in place of a file. */
+  readonly postgres?: string;
   /** True: looks take as long as at real systems, a few very long (`plugins/slow-lab.ts`). */
   readonly tailed?: boolean;
 }
@@ -33,7 +38,7 @@ const bench = JSON.parse(process.argv[2] ?? '{}') as BenchDaemon;
 const configOf = (bench: BenchDaemon): string => {
   const { state, groups, vmsPerGroup, singles = 0, faultRate, latencyMs, stretched } = bench;
   const remoteId = 'lab-compute-b';
-  const slow = stretched ? {} : { remoteId, verb: 'vmStatus' };
+  const slow = stretched || bench.everyStep ? {} : { remoteId, verb: 'vmStatus' };
   const spec = {
     ...(stretched ? { groups: 0, stretched: groups } : { groups }),
     vmsPerGroup,
@@ -61,6 +66,7 @@ const configOf = (bench: BenchDaemon): string => {
       { id: 'lab-compute-b', site: 'site-b', plugin, config },
     ],
     log: { level: 'error' },
+    ...(bench.postgres && { journal: { postgres: bench.postgres }, member: 'm1' }),
   });
 };
 
@@ -69,10 +75,11 @@ process.env.SITESWAP_BENCH_STATE = bench.state;
 const config = parseConfig(configOf(bench), join(bench.state, 'bench.yaml'));
 const looking = Array.from({ length: bench.steps }, () => 'verify');
 const { syncDelayMs } = bench;
+const file = { path: join(config.state, 'journal.db'), syncDelayMs };
 const daemon = await createDaemon(config, {
   // After a real failover the VMs run at the recovery side, where `verify` looks.
-  modeSteps: bench.stretched ? modeSteps : { ...modeSteps, reprotect: looking },
-  journal: await openSqliteJournal({ path: join(config.state, 'journal.db'), syncDelayMs }),
+  modeSteps: bench.stretched || bench.everyStep ? modeSteps : { ...modeSteps, reprotect: looking },
+  journal: bench.postgres ? await openJournal(config) : await openSqliteJournal(file),
 });
 process.stdout.write(`ready ${daemon.addresses[0]} ${process.uptime()}\n`);
 process.once('SIGTERM', () => void daemon.stop());

@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { answers } from './answers.ts';
+import { cluster } from './cluster.ts';
 import { discovery } from './discovery.ts';
 import { type Figure, holds, ratioOf, tableOf } from './figures.ts';
 import { gateway } from './gateway.ts';
@@ -32,6 +33,7 @@ const measures: Readonly<Record<string, (scale: Scale) => Promise<readonly Figur
   tails,
   growth,
   monitoring,
+  cluster,
   qemu,
 };
 

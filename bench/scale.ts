@@ -20,6 +20,10 @@ export interface Scale {
   readonly watchersFew: number;
   /** Times that calls through the door and around it take turns. */
   readonly doorLots: number;
+  /** Groups of each plan that has some in common with others. */
+  readonly groupsOfPlan: number;
+  /** How many such plans run at once. */
+  readonly plansAtOnce: readonly number[];
   /** Daemons that share a database. */
   readonly members: number;
 }
@@ -37,6 +41,8 @@ export const fullScale: Scale = {
   singles: 200,
   watchersFew: 200,
   doorLots: 100,
+  groupsOfPlan: 10,
+  plansAtOnce: [1, 2, 4, 8],
   members: 8,
 };
 
@@ -53,5 +59,7 @@ export const smokeScale: Scale = {
   singles: 3,
   watchersFew: 5,
   doorLots: 2,
+  groupsOfPlan: 4,
+  plansAtOnce: [2],
   members: 2,
 };
