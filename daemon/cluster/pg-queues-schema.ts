@@ -128,6 +128,13 @@ export const clearTasksSql = `
       AND j.task_identifier <> 'request'
       AND NOT EXISTS (SELECT 1 FROM siteswap_queue.pool p WHERE p.task = j.task_identifier)))`;
 
+/**
+ * Rows of the queues live for a moment, and each look into a queue passes what is left of the dead
+ * ones: the server's own housekeeping comes once a minute. Where somebody is at it, nothing is done.
+ */
+export const vacuumSql = `VACUUM (SKIP_LOCKED, TRUNCATE OFF)
+  graphile_worker._private_jobs, siteswap_queue.report, siteswap_queue.waiting`;
+
 /** What was left lying: old reports, streams without a reader, jobs of pools that nobody knows. */
 export const sweepSql = `
   WITH reports AS (

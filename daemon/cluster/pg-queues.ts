@@ -25,6 +25,9 @@ const lookMs = 1_000;
 /** What was left lying is swept this often. */
 const looksPerSweep = 25;
 
+/** Requests taken, after which the queues are cleared of what is left of them. */
+const takenPerVacuum = 250;
+
 const sharedTask = 'request';
 
 /** Names of tasks are short. */
@@ -95,6 +98,7 @@ class PgQueues implements Queues {
   #workers: KeptWorkers | undefined;
   #ticking: Promise<void> = Promise.resolve();
   #looks = 0;
+  #taken = 0;
   /** Requests in hand whose answer is a stream. */
   readonly #streams = new Set<string>();
 
@@ -248,6 +252,7 @@ class PgQueues implements Queues {
     const { streams } = methodOf(request.method);
     if (streams) this.#streams.add(request.id);
     this.#inHand++;
+    this.#taken++;
     await take(request).finally(() => {
       this.#inHand--;
       this.#streams.delete(request.id);
@@ -284,6 +289,9 @@ class PgQueues implements Queues {
     await this.#keep(memberId);
     await this.#free();
     if (this.#looks++ % looksPerSweep === 0) await this.#line.ask(sql.sweepSql);
+    if (this.#taken < takenPerVacuum) return;
+    this.#taken = 0;
+    await this.#line.ask(sql.vacuumSql);
   }
 }
 
