@@ -140,10 +140,10 @@ export const requestsAtOnceMax = 96;
 export const sharedAtOnceMax = 48;
 
 /**
- * Requests that come within so long travel in one statement: each such statement has every member
- * look into its queues. Reports wait less, because only their asker looks for them.
+ * Requests, and reports, that come within so long travel in one statement: each one of requests has
+ * every member look into its queues.
  */
-export const putGatherMs = 12;
+export const putGatherMs = 4;
 export const reportGatherMs = 4;
 
 /** How often a member looks for runs whose owner is gone. */
