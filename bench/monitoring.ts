@@ -95,6 +95,17 @@ const openLoop = async ({ front, runIds }: Cluster, loadMs: number): Promise<num
   return took;
 };
 
+/** The same while one member stands still: its own run is not asked for. */
+const withOneFrozen = async (cluster: Cluster, loadMs: number): Promise<number[]> => {
+  const { pid } = cluster.daemons.at(-1) as TestDaemon;
+  process.kill(pid, 'SIGSTOP');
+  try {
+    return await openLoop({ ...cluster, runIds: cluster.runIds.slice(0, -1) }, loadMs);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+};
+
 /** Answers a second when nobody waits between two questions. */
 const saturation = async ({ front, runIds }: Cluster, loadMs: number): Promise<number> => {
   const caller = new Caller(front.address);
@@ -124,11 +135,18 @@ export const monitoring = async ({ loadMs, members }: Scale): Promise<readonly F
     const answered = took.filter((ms) => !Number.isNaN(ms));
     const lost = took.length - answered.length;
     const rate = await saturation(cluster, loadMs / 2);
+    const beside = (await withOneFrozen(cluster, 2 * loadMs)).filter((ms) => !Number.isNaN(ms));
     const asked = `GetRun through a front, ${members} members, ${ratePerSecond}/s`;
     const wanted = { of: 'value', is: '≤', than: 100 } as const;
     return [
       { name: `${asked}: p50`, value: median(answered), unit: 'ms' },
       { name: `${asked}: p99`, value: quantile(answered, 0.99), unit: 'ms', wanted },
+      {
+        name: `${asked}, one of them frozen all the time: p99`,
+        value: quantile(beside, 0.99),
+        unit: 'ms',
+        limit: { name: 'none frozen', value: quantile(answered, 0.99) },
+      },
       { name: `${asked}: not answered, of ${took.length}`, value: lost, unit: 'requests' },
       { name: `${asked}: processor time of front and members`, value: costMs, unit: 'ms each' },
       { name: `${callersAtOnce} callers who never pause`, value: rate, unit: 'answers/s' },
