@@ -11,15 +11,20 @@ export interface DatabaseLine {
   /** Every connection breaks, and no other one comes about. */
   cut(): void;
   mend(): void;
+  /** From now on it leads to another server: connections that stand break. */
+  pointAt(url: string): void;
   close(): Promise<void>;
 }
 
 /** The name that PostgreSQL gives to its socket, and its clients look for. */
 const socketIn = (directory: string): string => join(directory, '.s.PGSQL.5432');
 
+const hostOf = (url: string): string => new URLSearchParams(url.split('?')[1]).get('host') ?? '';
+
 /** `url`: of a database behind a unix socket. */
 export const lineTo = async (url: string): Promise<DatabaseLine> => {
-  const host = new URLSearchParams(url.split('?')[1]).get('host') ?? '';
+  const first = hostOf(url);
+  let host = first;
   const directory = await mkdtemp(join(tmpdir(), 'sw-line-'));
   const open = new Set<Socket>();
   let isCut = false;
@@ -46,8 +51,13 @@ export const lineTo = async (url: string): Promise<DatabaseLine> => {
     for (const socket of open) socket.destroy();
   };
   return {
-    url: url.replace(encodeURIComponent(host), encodeURIComponent(directory)),
+    url: url.replace(encodeURIComponent(first), encodeURIComponent(directory)),
     cut,
+    pointAt: (other) => {
+      cut();
+      host = hostOf(other);
+      isCut = false;
+    },
     mend: () => {
       isCut = false;
     },

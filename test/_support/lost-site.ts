@@ -13,7 +13,10 @@ export interface LostSite {
 }
 
 /** Pulls the plug of the whole of `site-a`; it is put back when the test ends, at the latest. */
-export const lose = async (t: ExecutionContext, { sites }: FilesDaemon): Promise<LostSite> => {
+export const lose = async (
+  t: ExecutionContext,
+  { sites }: Pick<FilesDaemon, 'sites'>,
+): Promise<LostSite> => {
   await stopVms(sites.compute.a);
   // The processes that replicate are part of the array, and go with it.
   for (const pid of moversOf(sites.directory.a)) process.kill(pid, 'SIGKILL');

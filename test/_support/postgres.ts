@@ -32,6 +32,8 @@ const asPostgres = (): SpawnOptions => {
 export interface PostgresServer {
   /** A new, empty database: its URL. */
   database(): Promise<string>;
+  /** Another server that has every commit of this one before it is acknowledged. */
+  standby(): Promise<Standby>;
   /** SIGKILL to the whole server, as when its machine dies. */
   kill(): Promise<void>;
   /** Starts it again on the same data. */
@@ -43,12 +45,16 @@ export interface PostgresServer {
   stop(): Promise<void>;
 }
 
+export interface Standby extends PostgresServer {
+  /** It is the primary from now on. */
+  promote(): Promise<void>;
+  /** The same database here. */
+  urlOf(url: string): string;
+}
+
 export const startPostgres = async (): Promise<PostgresServer> => {
   const user = asPostgres();
-  // A socket's path is short.
-  const dir = await mkdtemp(join(tmpdir(), 'sw-pg-'));
-  if (user.uid !== undefined) await chown(dir, user.uid, user.gid as number);
-  const data = join(dir, 'data');
+  const [dir, data] = await placeFor(user);
   const init = ['-D', data, '-U', 'siteswap', '-A', 'trust', '-E', 'UTF8', '--no-locale', '-N'];
   execFileSync(join(binOf(), 'initdb'), init, { ...user, stdio: 'pipe', cwd: dir });
   const server = new Server(dir, data, user);
@@ -56,7 +62,14 @@ export const startPostgres = async (): Promise<PostgresServer> => {
   return server;
 };
 
-class Server implements PostgresServer {
+/** A socket's path is short. */
+const placeFor = async ({ uid, gid }: SpawnOptions): Promise<[dir: string, data: string]> => {
+  const dir = await mkdtemp(join(tmpdir(), 'sw-pg-'));
+  if (uid !== undefined) await chown(dir, uid, gid as number);
+  return [dir, join(dir, 'data')];
+};
+
+class Server implements Standby {
   readonly #dir: string;
   readonly #data: string;
   readonly #user: SpawnOptions;
@@ -74,6 +87,25 @@ class Server implements PostgresServer {
     const name = `d${++this.#databases}`;
     await this.#ask(`CREATE DATABASE ${name}`);
     return this.#url(name);
+  }
+
+  async standby(): Promise<Standby> {
+    const [dir, data] = await placeFor(this.#user);
+    const copy = ['-h', this.#dir, '-U', 'siteswap', '-D', data, '-R', '-c', 'fast'];
+    execFileSync(join(binOf(), 'pg_basebackup'), copy, { ...this.#user, stdio: 'pipe', cwd: dir });
+    const standby = new Server(dir, data, this.#user);
+    await standby.start();
+    await this.#ask("ALTER SYSTEM SET synchronous_standby_names = '*'");
+    await this.#ask('SELECT pg_reload_conf()');
+    return standby;
+  }
+
+  async promote(): Promise<void> {
+    await this.#ask('SELECT pg_promote(true)');
+  }
+
+  urlOf(url: string): string {
+    return this.#url(new URL(url.replace('@/', '@h/')).pathname.slice(1));
   }
 
   async start(): Promise<void> {
