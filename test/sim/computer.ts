@@ -67,6 +67,7 @@ export interface ComputerParts {
   readonly history: History;
   /** Its daemon's name, among several. */
   readonly name: string;
+  readonly siteId: string;
   /** The journal as one life of the daemon has it. */
   readonly journal: (life: Mortal) => Journal;
   /** What the journal stands on may be away; then a daemon that starts ends, and starts again. */
@@ -89,8 +90,10 @@ export class Computer {
   #life = new Mortal('no daemon yet');
   #pool: SimPool | undefined;
   #stands = false;
+  #burnt = false;
   #engine: RunningEngine | undefined;
-  #standing = Promise.withResolvers<RunningEngine>();
+  /** Undefined: it went with its site. */
+  #standing = Promise.withResolvers<RunningEngine | undefined>();
 
   constructor(parts: ComputerParts) {
     this.#parts = parts;
@@ -104,6 +107,15 @@ export class Computer {
     return this.#life;
   }
 
+  get siteId(): string {
+    return this.#parts.siteId;
+  }
+
+  /** It went with its site. */
+  get burnt(): boolean {
+    return this.#burnt;
+  }
+
   /** Its daemon is there to be asked. */
   get stands(): boolean {
     return this.#stands;
@@ -112,6 +124,7 @@ export class Computer {
   /** Of the daemon, once one stands. */
   async ask<T>(act: Act<T>): Promise<T | Error> {
     const engine = await this.#standing.promise;
+    if (engine === undefined) return new NoAnswer();
     const asked = act(engine).catch((error: Error) => error);
     return Promise.race([asked, this.#life.died.then(() => new NoAnswer())]);
   }
@@ -126,7 +139,7 @@ export class Computer {
     const offsetMs = epochMs + chance.between(-jump, jump);
     const pool = new SimPool(life, { remotes, farEnd, history, time, offsetMs, threads });
     this.#pool = pool;
-    const started = createDaemon(configOf(name, injections, remotes), {
+    const started = createDaemon(configOf(this.#parts, injections, remotes), {
       journal: journal(life),
       pool,
       clock: life.clock(time, offsetMs),
@@ -175,11 +188,27 @@ export class Computer {
     const { history, time, chance, restartMsMax } = this.#parts;
     if (this.#life.dead) return;
     // Who waits for a daemon that died while it started waits for the next one.
-    if (this.#stands) this.#standing = Promise.withResolvers<RunningEngine>();
+    if (this.#stands) this.#standing = Promise.withResolvers();
     this.#stands = false;
     this.#life.die();
     history.note({ kind: 'daemon', what: 'dies', life: this.#life.name });
-    time.at(time.now() + chance.spread(1, restartMsMax), () => void this.start());
+    time.at(time.now() + chance.spread(1, restartMsMax), () => {
+      if (!this.#burnt && this.#life.dead) void this.start();
+    });
+  }
+
+  /** It goes with its site, and no daemon starts there until it is rebuilt. */
+  burn(): void {
+    this.#burnt = true;
+    this.crash();
+    this.#standing.resolve(undefined);
+  }
+
+  rebuild(): void {
+    if (!this.#burnt) return;
+    this.#burnt = false;
+    this.#standing = Promise.withResolvers();
+    void this.start();
   }
 
   killThread(): void {
@@ -188,12 +217,12 @@ export class Computer {
 }
 
 const configOf = (
-  member: string,
+  { name: member, siteId: site }: Pick<ComputerParts, 'name' | 'siteId'>,
   injections: readonly CallRule[],
   remotes: readonly RemoteConfig[],
 ): DaemonConfig => ({
   file: '/simulated/siteswap.yaml',
-  site: 'site-b',
+  site,
   listen: [],
   state: '/simulated/state',
   member,

@@ -44,7 +44,7 @@ const workMsMaxOfMembers = 24 * 3_600_000;
 /** A defect that shows at every moment is told so often. */
 const accusationsMax = 10;
 
-type Alike = Omit<ComputerParts, 'name' | 'journal' | 'chance' | 'startMayFail'>;
+type Alike = Omit<ComputerParts, 'name' | 'siteId' | 'journal' | 'chance' | 'startMayFail'>;
 
 /** Where daemons keep their journals, and the daemons. */
 interface Cluster {
@@ -59,6 +59,7 @@ const alone = (scenario: Scenario, chance: Chance, alike: Alike): Cluster => {
   const computer = new Computer({
     ...alike,
     name: 'daemon',
+    siteId: 'site-b',
     journal: (life) => new DiskJournal(disk, life),
     chance: chance.fork('computer'),
   });
@@ -75,6 +76,8 @@ const together = (order: MembersOrder, chance: Chance, alike: Alike): Cluster =>
     const computer: Computer = new Computer({
       ...alike,
       name: `member ${at + 1}`,
+      // The first stands where VMs are recovered: never all of them burn.
+      siteId: at % 2 === 0 ? 'site-b' : 'site-a',
       startMayFail: true,
       chance: own,
       journal: (life) => {

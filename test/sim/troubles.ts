@@ -89,6 +89,7 @@ export class Troubles {
   bringBack(): void {
     const { history, farEnd } = this.#parts;
     this.#lost.clear();
+    this.#parts.daemons.rebuild();
     commands.returnSite(farEnd.lab, 'site-a');
     history.note({ kind: 'world', what: siteIsBack });
   }
@@ -149,6 +150,10 @@ export class Troubles {
     if (vms !== 'alive') {
       for (const remoteId of ['lab-a', 'lab-compute-a']) this.#lost.add(remoteId);
       commands.loseSite(farEnd.lab, 'site-a', { vms });
+      const { daemons, scenario } = this.#parts;
+      daemons.burn('site-a');
+      const { promoteMs = 0 } = scenario.members ?? {};
+      if (promoteMs > 0) this.#away(promoteMs);
     }
     this.#soon(() => person().loseSite('site-a'));
   }

@@ -25,6 +25,16 @@ export class SimMembers {
     return said as T | Error;
   }
 
+  /** Those who stand at a site go with it. */
+  burn(siteId: string): void {
+    if (this.computers.length === 1) return;
+    for (const one of this.computers) if (one.siteId === siteId) one.burn();
+  }
+
+  rebuild(): void {
+    for (const one of this.computers) one.rebuild();
+  }
+
   /** Somebody whom a trouble befalls: mostly one who has something to do. */
   victim(): Computer {
     const [first, ...others] = this.computers;
@@ -40,7 +50,8 @@ export class SimMembers {
     if (length === 1) return this.computers;
     const from = this.#chance.between(0, length - 1);
     const turned = [...this.computers.slice(from), ...this.computers.slice(0, from)];
-    return turned.sort((one, other) => Number(other.stands) - Number(one.stands));
+    const left = turned.filter(({ burnt }) => !burnt);
+    return left.sort((one, other) => Number(other.stands) - Number(one.stands));
   }
 }
 

@@ -7,6 +7,8 @@ export interface MembersOrder {
   /** Share of ways to or from the database on which the connection is lost. */
   readonly lostRate: number;
   readonly latencyMsMax: number;
+  /** The database's primary goes with site-a, and its standby is promoted after so long; 0: not. */
+  readonly promoteMs: number;
   readonly troubles: readonly Trouble[];
 }
 
@@ -33,7 +35,7 @@ const drawEffect = (chance: Chance): MemberEffect | { readonly do: 'crash' } => 
 };
 
 /** Members only leave, in order, while entries are on their way for long. */
-const drawLeave = (chance: Chance): Omit<MembersOrder, 'count'> => ({
+const drawLeave = (chance: Chance): Omit<MembersOrder, 'count' | 'promoteMs'> => ({
   lostRate: 0,
   latencyMsMax: chance.pick([80, 400, 1_000]),
   troubles: Array.from({ length: chance.between(1, 3) }, () => ({
@@ -53,5 +55,6 @@ export const drawMembers = (chance: Chance, count: number, calm: boolean): Membe
     latencyMsMax: chance.pick([2, 10, 80]),
     troubles: calm ? [] : troubles,
   };
-  return !calm && chance.hit(0.2) ? { ...order, ...drawLeave(chance) } : order;
+  const drawn = !calm && chance.hit(0.2) ? { ...order, ...drawLeave(chance) } : order;
+  return { ...drawn, promoteMs: chance.hit(0.5) ? chance.spread(1_000, 30_000) : 0 };
 };
