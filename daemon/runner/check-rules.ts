@@ -1,13 +1,13 @@
 /** Checks rules of injections against what there is: every problem at once, at its place. */
-import { listingVerbs, targetVerbs } from '../../sdk/plugin/verbs.ts';
-import { isToxicRule, type Rule, rulesMax } from '../../sdk/scenario/rule.ts';
+import { computeVerbs, listingVerbs, storageVerbs, targetVerbs } from '../../sdk/plugin/verbs.ts';
+import { type CallRule, isToxicRule, type Rule, rulesMax } from '../../sdk/scenario/rule.ts';
 import { unknownWord } from '../../sdk/scenario/words.ts';
 import { SiteswapError, type Violation } from '../core/errors.ts';
 import { modes } from '../core/plan.ts';
 import { steps } from '../steps/registry.ts';
 import type { RemoteConfig } from '../workers/pool.ts';
 import { wireBytesMax, wireRulesMax } from '../workers/wire-board.ts';
-import { senselessIn } from './rule-sense.ts';
+import { senselessIn, unitOf } from './rule-sense.ts';
 
 export interface Known {
   readonly remotes: readonly Pick<RemoteConfig, 'id' | 'kind' | 'siteId'>[];
@@ -42,9 +42,26 @@ const checkRemote = (rule: Rule, say: Say, { remotes }: Known): void => {
   if (siteId !== undefined && siteId !== remote.siteId) {
     say('remoteId', `${remoteId} is at site ${remote.siteId}, not at ${siteId}`);
   }
-  const step = isToxicRule(rule) ? undefined : steps.get(rule.step ?? '');
-  if (step !== undefined && step.remote !== remote.kind) {
-    say('remoteId', `${remoteId} is an ${remote.kind}, step ${step.name} calls ${step.remote}s`);
+  if (!isToxicRule(rule)) checkKind(rule, remote, say);
+};
+
+const verbsOf: Readonly<Record<RemoteConfig['kind'], readonly string[]>> = {
+  array: storageVerbs,
+  compute: computeVerbs,
+};
+
+/** What an array can do a compute cannot, and the other way round. */
+const checkKind = (rule: CallRule, { id, kind }: Known['remotes'][number], say: Say): void => {
+  const [is, other] =
+    kind === 'array' ? (['an array', 'compute'] as const) : (['a compute', 'array'] as const);
+  const { verb = '', workgroup = '' } = rule;
+  const step = steps.get(rule.step ?? '');
+  if (step !== undefined && step.remote !== kind) {
+    say('remoteId', `${id} is ${is}, step ${step.name} calls ${step.remote}s`);
+  } else if (verbsOf[other].includes(verb)) {
+    say('remoteId', `${id} is ${is}, ${verb} is a verb of ${other}s`);
+  } else if (kind === 'array' && unitOf(workgroup) === 'vm') {
+    say('remoteId', `${id} is ${is}, workgroups of VMs call computes`);
   }
 };
 

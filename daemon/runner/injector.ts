@@ -3,7 +3,7 @@
  * change is journaled; none outlives the daemon. Switching off is a barrier (decision 0033).
  * Source: US 9,658,934.
  */
-import { isToxicRule, type Rule, type ToxicRule } from '../../sdk/scenario/rule.ts';
+import { type CallRule, isToxicRule, type Rule, type ToxicRule } from '../../sdk/scenario/rule.ts';
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
 import type { PlacedRule } from '../gateway/wire.ts';
@@ -191,7 +191,18 @@ export class Injector {
     }
     const counts = this.#parts.draws.counts(name);
     const { matched, drawn, hits } = counts;
-    return { name, ...counts, note: noteOf(matched, drawn, hits) };
+    const unmet = matched === 0 ? this.#unmetBy(rule) : '';
+    return { name, ...counts, note: noteOf(matched, drawn, hits) + unmet };
+  }
+
+  /** Plans come later, and other members open runs: what is not known is told, not refused. */
+  #unmetBy({ planId, runId }: CallRule): string {
+    const { plans, runs } = this.#parts.catalog.state;
+    if (planId !== undefined && !plans.has(planId)) return `: there is no plan ${planId} by now`;
+    if (runId === undefined) return '';
+    const run = runs.get(runId);
+    if (run === undefined) return `: no run ${runId} is known here`;
+    return run.closed === undefined ? '' : `: run ${runId} has ended`;
   }
 
   /** One after the other, each from what the one before it left. */

@@ -7,6 +7,7 @@ import type { CallRule } from '../../sdk/scenario/rule.ts';
 import { modes } from '../core/plan.ts';
 import { modeSteps, steps } from '../steps/registry.ts';
 import type { Step } from '../steps/step.ts';
+import { nothingToSettle } from '../steps/targets.ts';
 
 /** Of a rule: which field, and why not. */
 export interface Senseless {
@@ -74,6 +75,42 @@ const nowhere: Check = ({ mode, step: name, verb }, step) => {
   ];
 };
 
+/** How the planner names workgroups, and what becomes of a name where items leave one. */
+const workgroupForm = /^([sv])[1-9]\d*(\.[1-9]\d*)*$/;
+
+const units = { s: 'storage', v: 'vm' } as const;
+
+/** What the workgroup is of, by its name; undefined: no workgroup is called so. */
+export const unitOf = (workgroup: string): Step['unit'] | undefined =>
+  units[workgroupForm.exec(workgroup)?.[1] as 's' | 'v'];
+
+/** What moves there must meet the step, or one that the rest of the rule leaves. */
+const strange: Check = ({ mode, step: name, verb, workgroup }, step) => {
+  if (workgroup === undefined) return [];
+  const unit = unitOf(workgroup);
+  const ofMode = stepsOf(mode);
+  const left = [...steps.values()].filter(
+    (one) =>
+      (step ?? one) === one &&
+      ofMode?.includes(one.name) !== false &&
+      (verb === undefined || callsOf(one).includes(verb)),
+  );
+  const what = name === undefined ? (verb ?? `mode ${mode}`) : `step ${name}`;
+  const other = unit === 'vm' ? 'of storage: s1, s2, …' : 'of VMs: v1, v2, …';
+  return [
+    unit === undefined && {
+      field: 'workgroup',
+      message: 'no workgroup is called so: s1, s2, … are of storage, v1, v2, … of VMs',
+    },
+    unit !== undefined &&
+      left.length > 0 &&
+      left.every((one) => one.unit !== unit) && {
+        field: 'workgroup',
+        message: `${what} is for workgroups ${other}`,
+      },
+  ];
+};
+
 /** A listing belongs to no run. */
 const noRun: Check = (rule) => {
   const { verb = '', planId, direction, attempt = 1, phase = 'run' } = rule;
@@ -93,7 +130,7 @@ const noRun: Check = (rule) => {
 };
 
 /** When in a task it is for. */
-const never: Check = ({ direction, phase, step: name }, step) => {
+const never: Check = ({ direction, phase, step: name, verb }, step) => {
   const undoes = direction === 'undo' || phase === 'undo';
   return [
     direction === 'run' &&
@@ -116,6 +153,40 @@ const never: Check = ({ direction, phase, step: name }, step) => {
       step.before === undefined && {
         field: 'phase',
         message: `step ${name} looks at nothing before it runs`,
+      },
+    phase === 'settle' &&
+      step?.settle === nothingToSettle && {
+        field: 'phase',
+        message: `step ${name} asks nobody what became of its calls`,
+      },
+    phase === 'poll' &&
+      (verb === undefined ? step?.verbs : [verb])?.every((one) => reading.has(one)) === true && {
+        field: 'phase',
+        message: `${verb ?? `step ${name}`} only looks: nothing of it goes on for long`,
+      },
+  ];
+};
+
+/** Of the verbs of a step some are called to run it, and some to undo it. */
+const turned: Check = ({ direction, phase, step: name, verb }, step) => {
+  const { verbs, undoVerbs } = step ?? {};
+  if (verb === undefined || undoVerbs === undefined) return [];
+  const runs = direction === 'run' || phase === 'run' || phase === 'before';
+  const undoes = direction === 'undo' || phase === 'undo';
+  const ofUndo = (undoVerbs as readonly string[]).includes(verb);
+  const ofRun = (verbs as readonly string[]).includes(verb);
+  const changes = phase !== 'settle' && phase !== 'poll';
+  return [
+    runs &&
+      changes &&
+      ofUndo &&
+      !ofRun && { field: 'verb', message: `step ${name} calls ${verb} only to undo it` },
+    undoes &&
+      changes &&
+      !ofUndo &&
+      !reading.has(verb) && {
+        field: 'verb',
+        message: `to undo it step ${name} calls ${undoVerbs.join(', ')}, never ${verb}`,
       },
   ];
 };
@@ -150,7 +221,7 @@ const nothing: Check = ({ phase, verb, effect }, step) => {
   ];
 };
 
-const checks: readonly Check[] = [nowhere, noRun, never, nothing];
+const checks: readonly Check[] = [nowhere, strange, noRun, never, turned, nothing];
 
 /** Everything about it that can never be. */
 export const senselessIn = (rule: CallRule): readonly Senseless[] => {

@@ -45,6 +45,7 @@ export const beginStorageMigration = defineVmStep({
   timeoutMs: changeMsMax,
   verbs: ['writeFile'],
   helpers: ['removeDisks', 'removeFile', 'readFile'],
+  undoVerbs: ['readFile', 'writeFile', 'removeDisks', 'removeFile'],
 
   run: (call) =>
     inTurn(call, [

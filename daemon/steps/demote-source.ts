@@ -22,6 +22,7 @@ export const demoteSource = defineStorageStep({
   timeoutMs: changeMsMax,
   verbs: ['prepareFailover', 'deviceStatus'],
   helpers: ['restoreReplication'],
+  undoVerbs: ['restoreReplication'],
 
   before: findUnlessOver(findRoles),
   run: runUnlessOver((call) => changeGroups(call, 'prepareFailover')),

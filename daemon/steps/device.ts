@@ -36,6 +36,7 @@ const deviceStep = (verb: DeviceVerb, undo: { by: DeviceVerb } | 'nothing-to-und
     timeoutMs: changeMsMax,
     verbs: [verb],
     helpers: typeof undo === 'string' ? [] : [undo.by],
+    ...(typeof undo !== 'string' && { undoVerbs: [undo.by] }),
 
     run: (call) => changeGroups(call, verb, argsOf(verb, call)),
     settle: (call) => settleGroups(call, verb, argsOf(verb, call)),

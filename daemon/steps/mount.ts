@@ -19,6 +19,7 @@ export const mount = defineStorageStep({
   timeoutMs: changeMsMax,
   verbs: ['mount'],
   helpers: ['unmount'],
+  undoVerbs: ['unmount'],
 
   run: (call) => changeDatastores(call, 'mount'),
   settle: (call) => settleDatastores(call, 'mount'),

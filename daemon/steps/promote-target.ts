@@ -44,6 +44,7 @@ export const promoteTarget = defineStorageStep({
   timeoutMs: changeMsMax,
   verbs: ['failover', 'deviceStatus'],
   helpers: ['restoreReplication'],
+  undoVerbs: ['restoreReplication'],
 
   before: findUnlessOver(findRoles),
   run: runUnlessOver(promote),

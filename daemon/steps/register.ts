@@ -23,6 +23,7 @@ export const register = defineVmStep({
   timeoutMs: changeMsMax,
   verbs: ['register'],
   helpers: ['unregister'],
+  undoVerbs: ['unregister'],
 
   run: (call) => changeVms(call, 'register'),
   settle: (call) => settleVms(call, 'register'),

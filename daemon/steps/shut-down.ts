@@ -92,6 +92,7 @@ export const shutDown = defineVmStep({
   timeoutMs: shutDownMsMax,
   verbs: ['shutDown', 'vmStatus'],
   helpers: ['powerOff', 'powerOn'],
+  undoVerbs: ['powerOn', 'vmStatus'],
   gate: 'priority-reversed',
 
   before: async (call) =>

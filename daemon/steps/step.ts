@@ -41,7 +41,7 @@ export interface StepCall<Item> {
   readonly args?: Readonly<Record<string, unknown>>;
 }
 
-/** A call that knows what `before` found: an undo, a proof, or `before` itself in a later attempt. */
+/** Knows what `before` found: an undo, a proof, or `before` itself in a later attempt. */
 export interface UndoCall<Item> extends StepCall<Item> {
   /** Item id → what `before` found. */
   readonly before: Readonly<Record<string, unknown>>;
@@ -58,8 +58,20 @@ export type Done = Extract<Answer, { ok: true }>;
 /** An item that came out with a fault. */
 export type Failed = Extract<Answer, { fault: unknown }>;
 
+/** What a step asks of a plugin. */
+interface StepVerbs {
+  /** Without these the plugin cannot do the step. The first is the one that changes something. */
+  readonly verbs: readonly [TargetVerb, ...TargetVerb[]];
+  /** Where a plugin does not offer them the step has nothing to do, and is left out. */
+  readonly optional?: true;
+  /** Used for undo or as a way out; a plugin without them gets a warning. */
+  readonly helpers?: readonly TargetVerb[];
+  /** What its undo calls; a helper among them is called by nothing else. */
+  readonly undoVerbs?: readonly TargetVerb[];
+}
+
 /** Answers and settlements name items by id. */
-export interface StepDefinition<Item> {
+export interface StepDefinition<Item> extends StepVerbs {
   readonly name: string;
   readonly unit: Unit;
   /** The workgroups that it is for, by their path; absent: for all. */
@@ -70,12 +82,6 @@ export interface StepDefinition<Item> {
   readonly remote: 'array' | 'compute';
   /** Deadline of one phase (before, run, settle, undo) with all its calls. */
   readonly timeoutMs: number;
-  /** Without these the plugin cannot do the step. The first is the one that changes something. */
-  readonly verbs: readonly [TargetVerb, ...TargetVerb[]];
-  /** Where a plugin does not offer them the step has nothing to do, and is left out. */
-  readonly optional?: true;
-  /** Used for undo or as a way out; a plugin without them gets a warning. */
-  readonly helpers?: readonly TargetVerb[];
   /** Priorities wait for each other here, in or against their order. */
   readonly gate?: 'priority' | 'priority-reversed';
   /** VM dependencies hold here. */

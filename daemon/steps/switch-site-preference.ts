@@ -77,6 +77,7 @@ export const switchSitePreference = defineStorageStep({
   remote: 'array',
   timeoutMs: changeMsMax,
   verbs: ['setSitePreference', 'deviceStatus'],
+  undoVerbs: ['setSitePreference'],
 
   before: findPreferences,
   run: (call) => changeGroups(call, 'setSitePreference', target(call)),

@@ -11,6 +11,7 @@ export const testCopy = defineStorageStep({
   timeoutMs: changeMsMax,
   verbs: ['testFailoverStart'],
   helpers: ['testFailoverStop'],
+  undoVerbs: ['testFailoverStop'],
 
   run: (call) => changeGroups(call, 'testFailoverStart'),
   settle: (call) => settleGroups(call, 'testFailoverStart'),

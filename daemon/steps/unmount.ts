@@ -13,6 +13,7 @@ export const unmount = defineStorageStep({
   timeoutMs: changeMsMax,
   verbs: ['unmount'],
   helpers: ['mount'],
+  undoVerbs: ['mount'],
 
   run: (call) => changeDatastores(call, 'unmount'),
   settle: (call) => settleDatastores(call, 'unmount'),

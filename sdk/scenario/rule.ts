@@ -81,7 +81,7 @@ export interface Scope {
 export interface Bounds {
   /** Only the nth attempt in scope (1: the first). */
   readonly nth?: number;
-  /** The share of attempts in scope, 0 to 1: drawn by the seed. */
+  /** The share of attempts in scope, above 0 and up to 1: drawn by the seed. */
   readonly probability?: number;
   /** How often it is used at the most; absent: without bound. */
   readonly budget?: number;

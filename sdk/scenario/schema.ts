@@ -29,6 +29,8 @@ const idLengthMax = 256;
 const id = z.string().min(1).max(idLengthMax).describe(`text of 1 to ${idLengthMax} characters`);
 const text = z.string().min(1).describe('text that is not empty');
 const ms = z.int().min(0).max(delayMsMax);
+/** Of none, a rule would be for nothing. */
+const share = z.number().gt(0).max(1).describe('a number above 0, up to 1');
 const facts = z.record(z.string(), z.unknown());
 
 const fault = z.strictObject({
@@ -112,7 +114,7 @@ export const callRuleSchema = z
     call: z.int().min(1).optional(),
     targets: z.array(text).min(1).max(targetsMax).optional(),
     nth: z.int().min(1).optional(),
-    probability: z.number().min(0).max(1).optional(),
+    probability: share.optional(),
     budget: z.int().min(1).optional(),
     until,
     effect: effect.describe(
@@ -134,7 +136,7 @@ export const toxicRuleSchema = z
     remote: id.optional(),
     until,
     stream: z.enum(['upstream', 'downstream']).default('downstream'),
-    toxicity: z.number().min(0).max(1).default(1),
+    toxicity: share.default(1),
     toxic: toxic.describe('a mapping such as { toxic: latency, latencyMs: 100 }'),
   })
   .transform(({ site, remote, until: untilMs, toxic: wanted, ...rule }) => {

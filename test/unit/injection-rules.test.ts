@@ -62,6 +62,21 @@ for (const [yaml, problem] of [
   ['verb: vmStatus, effect: { effect: fail-later, fault: { kind: busy } }', /only looks/],
   ['verb: vmStatus, effect: { effect: wrong-result }', /without `set`/],
   ['verb: mount, effect: { effect: parameter }', /without `args` or `target`/],
+  [`step: verify, phase: settle, ${hang}`, /phase: step verify asks nobody what became/],
+  [`step: verify, phase: poll, ${hang}`, /phase: step verify only looks/],
+  [`verb: vmStatus, phase: poll, ${hang}`, /phase: vmStatus only looks/],
+  [`step: mount, verb: unmount, direction: run, ${hang}`, /verb: .* calls unmount only to undo/],
+  [`step: mount, verb: unmount, phase: run, ${hang}`, /verb: .* calls unmount only to undo/],
+  [`step: mount, verb: mount, direction: undo, ${hang}`, /verb: .* calls unmount, never mount/],
+  [`verb: powerOn, remote: lab-a, ${hang}`, /remoteId: lab-a is an array, powerOn .* computes/],
+  [`verb: listVms, remote: lab-a, ${hang}`, /remoteId: lab-a is an array, listVms .* computes/],
+  [`verb: sync, remote: compute-a, ${hang}`, /remoteId: compute-a is a compute, sync .* arrays/],
+  [`step: sync, remote: compute-a, ${hang}`, /remoteId: compute-a is a compute, step sync calls/],
+  [`workgroup: v1, remote: lab-a, ${hang}`, /remoteId: lab-a is an array, .* call computes/],
+  [`step: test-copy, workgroup: v1, ${hang}`, /workgroup: step test-copy .* of storage: s1/],
+  [`step: power-on, workgroup: s1.2, ${hang}`, /workgroup: step power-on .* of VMs: v1/],
+  [`verb: powerOn, workgroup: s1, ${hang}`, /workgroup: powerOn is for workgroups of VMs/],
+  [`workgroup: web, ${hang}`, /workgroup: no workgroup is called so: s1/],
 ] as const) {
   test(`impossible: ${yaml} → refused, with what is possible`, (t) => {
     const found = problemsOf(rulesOf(yaml));
@@ -82,8 +97,27 @@ test('possible: what each step calls by docs/steps.md, in each mode that takes i
       const rule = { name: 'r', step, verb, effect: { effect: 'hang' } } as const;
       t.deepEqual(senselessIn(rule), [], `${step} ${verb}`);
     }
+    const { unit } = steps.get(step) ?? {};
+    for (const [cell, scope] of [
+      [5, { phase: 'before' }],
+      [6, { direction: 'run' }],
+      [7, { phase: 'settle' }],
+      [8, { direction: 'undo' }],
+    ] as const) {
+      for (const [, verb = ''] of (line.split(' | ')[cell] ?? '').matchAll(/`(\w+)`/g)) {
+        const where = { step, verb, workgroup: unit === 'vm' ? 'v1.2' : 's12' };
+        const rule = { name: 'r', ...where, ...scope, effect: { effect: 'hang' } } as const;
+        t.deepEqual(senselessIn(rule), [], `${step} ${verb} ${JSON.stringify(scope)}`);
+      }
+    }
   }
   t.true(rules > 50, `${rules}`);
+});
+
+test('steps: what can be undone → says by which verbs, as docs/steps.md does', (t) => {
+  for (const { name, undo, undoVerbs } of steps.values()) {
+    t.is(typeof undo === 'function', undoVerbs !== undefined, name);
+  }
 });
 
 test('too many for the threads, with those that are there → refused before anything is on', (t) => {
@@ -96,6 +130,8 @@ test('too many for the threads, with those that are there → refused before any
 for (const [yaml, line, expected] of [
   ['name: x\nsed: 7\nrules: [{ name: r, effect: { effect: hang } }]', 2, /did you mean "seed"/],
   ['name: x\nrules: [{ name: r, targets: [], effect: { effect: hang } }]', 2, /targets/],
+  ['name: x\nrules: [{ name: r, probability: 0, effect: { effect: hang } }]', 2, /above 0/],
+  ['name: x\nrules: [{ name: r, toxicity: 0, toxic: { toxic: down } }]', 2, /above 0/],
 ] as const) {
   test(`a scenario file: ${JSON.stringify(yaml)} → told at line ${line}`, (t) => {
     const read = parseScenario(yaml, 'x.yaml');

@@ -481,7 +481,7 @@ export interface Toxic {
   bytes: number;
   variationBytes: number;
   stream: WireStream;
-  /** The share of connections that have it, 0 to 1; absent: all. */
+  /** The share of connections that have it, above 0 and up to 1; absent: all. */
   toxicity?: number | undefined;
 }
 
@@ -510,7 +510,7 @@ export interface InjectionRule {
   targets: string[];
   /** Only the nth attempt in scope. */
   nth: number;
-  /** The share of attempts in scope, 0 to 1, drawn by the seed. */
+  /** The share of attempts in scope, above 0 and up to 1, drawn by the seed. */
   probability?:
     | number
     | undefined;
