@@ -2,7 +2,7 @@
  * What a rule makes of a task attempt: a pure function of the rule, its seed and the attempt's
  * coordinates. How often a rule was used is counted elsewhere, in the order of dispatch.
  */
-import type { CallRule, Effect } from '../../sdk/scenario/rule.ts';
+import type { CallRule, Effect, Phase } from '../../sdk/scenario/rule.ts';
 import type { Injection, InjectionEffect } from './injection.ts';
 import { fractionOf } from './prints.ts';
 
@@ -17,8 +17,12 @@ export interface Coordinates {
   readonly attempt: number;
   readonly remoteId: string;
   readonly siteId: string;
-  /** What the attempt may call; absent: nobody knows. */
-  readonly verbs?: readonly string[];
+  /** Phase → verbs that the attempt may call in it; absent: nobody knows. */
+  readonly calls?: Readonly<Partial<Record<Phase, readonly string[]>>>;
+  /** The targets that it would call, each with the names that a rule may give it. */
+  readonly targets?: () => readonly { readonly id: string; readonly names: readonly string[] }[];
+  /** It belongs to no run: it has a remote and verbs, and no place in any plan. */
+  readonly outside?: true;
 }
 
 const scoped = [
@@ -33,9 +37,35 @@ const scoped = [
   'siteId',
 ] as const satisfies readonly (keyof Coordinates & keyof CallRule)[];
 
+/** What only tasks of runs have. */
+const ofTasks = ['direction', 'attempt', 'phase', 'workgroup'] as const;
+
+/** Phases that a rule is for that names none: the change; by a verb also the look ahead of it. */
+const phasesOf = ({ phase, verb }: CallRule): readonly Phase[] => {
+  if (phase !== undefined) return [phase];
+  return verb === undefined ? ['run', 'undo'] : ['before', 'run', 'undo'];
+};
+
+/** In one of the rule's phases it may call what the rule is for. */
+const mayCall = (rule: CallRule, { calls }: Coordinates): boolean =>
+  calls === undefined ||
+  phasesOf(rule).some((phase) => {
+    const verbs = calls[phase] ?? [];
+    return rule.verb === undefined ? verbs.length > 0 : verbs.includes(rule.verb);
+  });
+
+/** Of the rule's targets those that the attempt would call, by the ids of its calls. */
+const targetsOf = ({ targets }: CallRule, at: Coordinates): readonly string[] | undefined => {
+  if (targets === undefined || at.targets === undefined) return targets;
+  const wanted = new Set(targets);
+  return at.targets().flatMap(({ id, names }) => (names.some((one) => wanted.has(one)) ? id : []));
+};
+
 export const inScope = (rule: CallRule, at: Coordinates): boolean =>
-  (rule.verb === undefined || at.verbs === undefined || at.verbs.includes(rule.verb)) &&
-  scoped.every((field) => rule[field] === undefined || rule[field] === at[field]);
+  scoped.every((field) => rule[field] === undefined || rule[field] === at[field]) &&
+  (at.outside !== true || ofTasks.every((field) => rule[field] === undefined)) &&
+  mayCall(rule, at) &&
+  targetsOf(rule, at)?.length !== 0;
 
 /** Uniform in [0, 1): of the rule's seed, the coordinates, the verb and the ordinal of its call. */
 const chance = (seed: number, rule: CallRule, at: Coordinates, what: string): number => {
@@ -68,7 +98,8 @@ const effectOf = (effect: Effect, fraction: (what: string) => number): Injection
 
 /** The injection as it travels, with what chance had to say said. */
 export const injectionFrom = (seed: number, rule: CallRule, at: Coordinates): Injection => {
-  const { name, phase, verb, call, targets } = rule;
+  const { name, phase, verb, call } = rule;
+  const targets = targetsOf(rule, at);
   return {
     ...effectOf(rule.effect, (what) => chance(seed, rule, at, what)),
     rule: name,

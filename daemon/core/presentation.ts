@@ -48,3 +48,9 @@ export const presentationsOf = (remotes: readonly Configured[]): Presentations =
 /** The array that stands opposite. */
 export const otherArray = ({ first, second }: Presentation, arrayId: string): PresentedArray =>
   arrayId === first.id ? second : first;
+
+/** The array's pairs are shown under other ids than it knows. */
+export const renamesAt = (presentations: Presentations, arrayId: string): boolean => {
+  const presentation = presentations.get(arrayId);
+  return presentation?.as === 'pair-as-stretched' && presentation.second.id === arrayId;
+};

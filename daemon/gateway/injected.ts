@@ -38,7 +38,7 @@ export class Injected {
     const own = (this.#own.get(verb) ?? 0) + 1;
     this.#own.set(verb, own);
     this.#all += 1;
-    const injections = injectionsFor(this.#parts.injections, verb, { all: this.#all, own });
+    const injections = injectionsFor(this.#parts.injections, passing, { all: this.#all, own });
     const next: Scene['next'] = async (some, more) =>
       this.#kept(verb, await passing.next(some, more));
     if (injections.length === 0) return next(targets, args);

@@ -289,10 +289,10 @@ export class Agent {
   }
 
   #withDraws(entry: Entry): Entry {
-    const { draws, clock } = this.#parts;
+    const { draws, clock, presentations } = this.#parts;
     if (entry.type !== 'task-started' || !draws.on) return entry;
     const group = this.state.groups[entry.group] as Group;
-    const at = coordinatesOf(this.state, group, entry);
+    const at = coordinatesOf(this.state, group, entry, presentations);
     const injections = draws.draw(at, entry.group, clock.now());
     return injections.length === 0 ? entry : { ...entry, injections };
   }

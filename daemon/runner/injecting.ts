@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../core/clock.ts';
 import type { Coordinates } from '../core/draw.ts';
+import { type Presentations, presentationsOf, renamesAt } from '../core/presentation.ts';
 import type { Job, ListingJob, Pool, QueryJob, RemoteConfig, ResultOf } from '../workers/pool.ts';
 import type { Catalog } from './catalog.ts';
 import type { Draws } from './draws.ts';
@@ -23,11 +24,13 @@ const oneByOne = <J extends ListingJob | QueryJob>(job: J): J =>
 
 export class InjectingPool extends PoolLayer {
   readonly #parts: InjectingParts;
+  readonly #presentations: Presentations;
   #requests = 0;
 
   constructor(parts: InjectingParts) {
     super(parts.pool);
     this.#parts = parts;
+    this.#presentations = presentationsOf(parts.remotes);
   }
 
   run<J extends Job>(job: J): Promise<ResultOf<J>> {
@@ -60,10 +63,15 @@ export class InjectingPool extends PoolLayer {
     }
   }
 
-  #coordinates(runId: string, { remoteId, kind, verb }: ListingJob | QueryJob): Coordinates {
+  /** What such a call has: no place in a plan, and targets if it is no listing. */
+  #coordinates(runId: string, job: ListingJob | QueryJob): Coordinates {
+    const { remoteId, kind, verb } = job;
     const siteId = this.#parts.remotes.find(({ id }) => id === remoteId)?.siteId ?? '';
-    const nothing = { planId: '', mode: '', workgroup: '' };
-    const where = { remoteId, siteId, verbs: [verb] };
+    const nothing = { planId: '', mode: '', workgroup: '', outside: true } as const;
+    const asked = job.kind === 'query' ? job.targets : [];
+    const targets = () => asked.map(({ id }) => ({ id, names: [id, `${remoteId}/${id}`] }));
+    const isShownSo = !renamesAt(this.#presentations, remoteId);
+    const where = { remoteId, siteId, calls: { run: [verb] }, ...(isShownSo && { targets }) };
     return { runId, ...nothing, step: kind, direction: 'run', attempt: 1, ...where };
   }
 }

@@ -8,7 +8,10 @@ import { type Group, type RunState, siteOf, stepAt } from '../core/engine/state.
 import type { Entry, ItemFaults, TaskStarted } from '../core/entries.ts';
 import { type FrozenStep, remoteOf } from '../core/frozen.ts';
 import { type Injection, injectionsOf } from '../core/injection.ts';
-import { encodeRanges } from '../core/ranges.ts';
+import { type Presentations, renamesAt } from '../core/presentation.ts';
+import { decodeRanges, encodeRanges } from '../core/ranges.ts';
+import { callsOf } from '../steps/calls.ts';
+import { namedOf } from '../steps/named.ts';
 import { steps } from '../steps/registry.ts';
 import type { JobFault, TaskJob, TaskResult } from '../workers/pool.ts';
 
@@ -42,19 +45,22 @@ export const errandOf = (
   };
 };
 
-const verbsOf = (name: string): Pick<Coordinates, 'verbs'> => {
+const callsBy = (name: string, direction: OperationDirection): Pick<Coordinates, 'calls'> => {
   const step = steps.get(name);
-  return step === undefined ? {} : { verbs: [...step.verbs, ...(step.helpers ?? [])] };
+  return step === undefined ? {} : { calls: callsOf(step, direction) };
 };
 
 /** Where an attempt stands, for what is drawn for it. */
 export const coordinatesOf = (
   state: RunState,
   group: Group,
-  { direction, attempt, step: at }: Pick<TaskStarted, 'direction' | 'attempt' | 'step'>,
+  { direction, attempt, step: at, items }: Omit<TaskStarted, 'type' | 'at' | 'group'>,
+  presentations: Presentations = new Map(),
 ): Coordinates => {
   const step = state.steps[at] as FrozenStep;
   const { planId, mode } = state.frozen;
+  const remoteId = remoteOf(step, group.frozen);
+  const due = () => (items === undefined ? [...group.frozen.items.keys()] : decodeRanges(items));
   return {
     runId: state.started.runId,
     planId,
@@ -63,9 +69,13 @@ export const coordinatesOf = (
     workgroup: group.id,
     direction,
     attempt,
-    remoteId: remoteOf(step, group.frozen),
+    remoteId,
     siteId: siteOf(state, step),
-    ...verbsOf(step.name),
+    ...callsBy(step.name, direction),
+    // By which ids it is called where these are not the ones shown is found out with the call.
+    ...(!renamesAt(presentations, remoteId) && {
+      targets: () => namedOf(group.frozen, due(), step),
+    }),
   };
 };
 

@@ -10,7 +10,12 @@
 import type { Datastore, Device } from '../../sdk/plugin/model.ts';
 import type { Clock } from '../core/clock.ts';
 import type { StorageItem } from '../core/frozen.ts';
-import { type Presentation, type Presentations, presentationsOf } from '../core/presentation.ts';
+import {
+  type Presentation,
+  type Presentations,
+  presentationsOf,
+  renamesAt,
+} from '../core/presentation.ts';
 import { type End, type Ends, presentPaired } from '../present/ends.ts';
 import { presentShared } from '../present/shared.ts';
 import { packed } from '../workers/listing.ts';
@@ -107,7 +112,7 @@ class PresentingPool extends PoolLayer {
     const arrays = new Map<string, Ends>();
     for (const { devices } of datastores) {
       for (const { arrayId } of devices) {
-        if (arrays.has(arrayId) || !this.#renames(arrayId)) continue;
+        if (arrays.has(arrayId) || !renamesAt(this.#presentations, arrayId)) continue;
         const found = await this.#lookups.ends(arrayId, job.timeoutMs);
         if ('fault' in found) return { kind: 'fault', ...found };
         arrays.set(arrayId, found.ends);
@@ -149,12 +154,6 @@ class PresentingPool extends PoolLayer {
     return pool.run({ ...job, timeoutMs, shown: { arrayIds: [...named.keys()], ends } });
   }
 
-  /** The array's pairs are shown under other ids than it knows. */
-  #renames(arrayId: string): boolean {
-    const presentation = this.#presentations.get(arrayId);
-    return presentation?.as === 'pair-as-stretched' && presentation.second.id === arrayId;
-  }
-
   #named(job: TaskJob | QueryJob): Named {
     const { remoteId } = job;
     const isCompute = this.#remotes.get(remoteId)?.kind === 'compute';
@@ -168,7 +167,7 @@ class PresentingPool extends PoolLayer {
       // Most steps at computes are on VMs: their items need not be read.
       if (job.kind === 'query' || !job.items.includes('"datastores"')) return named;
       for (const { arrayId, deviceId } of mountedBy(job)) {
-        if (this.#renames(arrayId)) add(arrayId, [deviceId]);
+        if (renamesAt(this.#presentations, arrayId)) add(arrayId, [deviceId]);
       }
     } else if (this.#presentations.has(remoteId)) {
       for (const { id, devices = [] } of groupsOf(job)) add(remoteId, [id, ...devices]);

@@ -105,6 +105,10 @@ export const adoptMigrated = defineVmStep({
   timeoutMs: changeMsMax,
   verbs: ['powerOn', 'vmStatus'],
   helpers: ['migrationStatus', 'cancelMigration'],
+  calls: {
+    run: ['migrationStatus', 'powerOn', 'cancelMigration', 'vmStatus'],
+    settle: ['powerOn', 'cancelMigration', 'migrationStatus'],
+  },
 
   run,
   settle,

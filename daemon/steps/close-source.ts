@@ -38,6 +38,7 @@ export const closeSource = defineVmStep({
   remote: 'compute',
   timeoutMs: changeMsMax,
   verbs: ['writeFile', 'readFile'],
+  calls: { run: ['readFile', 'writeFile'], settle: [] },
 
   run,
   // Written again it is the same record: a write that arrives late changes nothing.

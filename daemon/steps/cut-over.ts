@@ -38,6 +38,7 @@ export const cutOver = defineVmStep({
   remote: 'compute',
   timeoutMs: moveMsMax,
   verbs: ['cutOver', 'readFile'],
+  calls: { run: ['cutOver', 'readFile'] },
 
   run: (call) => change(call, withRecords(call), 'cutOver'),
   judge,

@@ -23,6 +23,7 @@ export const demoteSource = defineStorageStep({
   verbs: ['prepareFailover', 'deviceStatus'],
   helpers: ['restoreReplication'],
   undoVerbs: ['restoreReplication'],
+  calls: { before: ['deviceStatus'] },
 
   before: findUnlessOver(findRoles),
   run: runUnlessOver((call) => changeGroups(call, 'prepareFailover')),

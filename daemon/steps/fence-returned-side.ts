@@ -58,6 +58,7 @@ export const fenceReturnedSide = defineStorageStep({
   remote: 'array',
   timeoutMs: changeMsMax,
   verbs: ['fence', 'deviceStatus'],
+  calls: { run: ['fence', 'deviceStatus'], settle: ['fence', 'deviceStatus'] },
 
   run: runUnlessFree(fence),
   settle: settleUnlessFree(settleFence),

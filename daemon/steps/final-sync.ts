@@ -11,6 +11,7 @@ import { syncStep } from './syncing.ts';
 export const finalSync = {
   ...syncStep('final-sync', 'protected'),
   helpers: ['syncStatus'],
+  calls: { before: ['syncStatus'], run: ['sync', 'syncStatus'], settle: ['sync', 'syncStatus'] },
   before: findUnlessOver(lookBeforeSync),
   prove: proveSync,
 } as const satisfies StorageStep;

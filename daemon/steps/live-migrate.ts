@@ -140,6 +140,10 @@ export const liveMigrate = defineVmStep({
   timeoutMs: migrateMsMax,
   verbs: ['migrateLive', 'vmStatus', 'migrationStatus'],
   helpers: ['cancelMigration'],
+  calls: {
+    run: ['vmStatus', 'migrationStatus', 'migrateLive', 'cancelMigration'],
+    settle: ['migrateLive', 'migrationStatus'],
+  },
 
   run: runLiveMigrate,
   judge,

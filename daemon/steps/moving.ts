@@ -9,7 +9,9 @@ import {
   encodeRecord,
   type MigrationRecord,
   type MigrationRole,
+  migrationRoles,
   recordPathOf,
+  recordStates,
 } from '../../sdk/plugin/migration-record.ts';
 import type { Answer, FileTarget, MoveTarget, Settlement } from '../../sdk/plugin/verbs.ts';
 import type { DiskMove, VmItem } from '../core/frozen.ts';
@@ -67,6 +69,13 @@ export const recordFile = (
   const id = `${item.id}:${role}:${record.state}`;
   return { id, ...file, content: encodeRecord(record) };
 };
+
+/** Every id under which files of the item's records are read and written. */
+export const recordIds = ({ id }: VmItem): readonly string[] =>
+  migrationRoles.flatMap((role) => [
+    `${id}:${role}`,
+    ...recordStates.map((state) => `${id}:${role}:${state}`),
+  ]);
 
 type Records = (item: VmItem) => readonly MigrationRecord[];
 

@@ -19,6 +19,7 @@ export const powerOffReturned = defineVmStep({
   timeoutMs: changeMsMax,
   verbs: ['powerOff'],
   helpers: ['vmStatus'],
+  calls: { run: ['powerOff', 'vmStatus'] },
 
   run: runUnlessFree((call: StepCall<VmItem>) => changeUnlessGone(call, 'powerOff')),
   settle: settleUnlessFree((call: StepCall<VmItem>) => settleVms(call, 'powerOff')),

@@ -15,6 +15,7 @@ export const powerOffTest = defineVmStep({
   timeoutMs: changeMsMax,
   verbs: ['powerOff'],
   helpers: ['vmStatus'],
+  calls: { run: ['powerOff', 'vmStatus'] },
 
   run: (call) => changeUnlessGone(call, 'powerOff'),
   settle: (call) => settleVms(call, 'powerOff'),

@@ -24,6 +24,7 @@ export const powerOn = defineVmStep({
   timeoutMs: changeMsMax,
   verbs: ['powerOn'],
   helpers: ['vmStatus'],
+  calls: { run: ['powerOn', 'vmStatus'] },
   gate: 'priority',
   dependencies: true,
 

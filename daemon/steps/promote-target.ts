@@ -45,6 +45,7 @@ export const promoteTarget = defineStorageStep({
   verbs: ['failover', 'deviceStatus'],
   helpers: ['restoreReplication'],
   undoVerbs: ['restoreReplication'],
+  calls: { before: ['deviceStatus'], run: ['failover', 'deviceStatus'] },
 
   before: findUnlessOver(findRoles),
   run: runUnlessOver(promote),

@@ -43,6 +43,7 @@ export const registerProtection = defineStorageStep({
   remote: 'array',
   timeoutMs: lookMsMax,
   verbs: ['deviceStatus'],
+  calls: { settle: [] },
 
   run: async (call) =>
     (await statusOfGroups(call)).map((answer, at) =>

@@ -118,6 +118,7 @@ export const resolveInstances = defineVmStep({
   remote: 'compute',
   timeoutMs: changeMsMax,
   verbs: ['findInstances', 'chooseInstance'],
+  calls: { run: ['findInstances', 'chooseInstance'], settle: [] },
   optional: true,
 
   run,

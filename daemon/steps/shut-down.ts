@@ -93,6 +93,11 @@ export const shutDown = defineVmStep({
   verbs: ['shutDown', 'vmStatus'],
   helpers: ['powerOff', 'powerOn'],
   undoVerbs: ['powerOn', 'vmStatus'],
+  calls: {
+    before: ['vmStatus'],
+    run: ['shutDown', 'powerOff'],
+    settle: ['vmStatus', 'shutDown', 'powerOff'],
+  },
   gate: 'priority-reversed',
 
   before: async (call) =>

@@ -68,6 +68,8 @@ interface StepVerbs {
   readonly helpers?: readonly TargetVerb[];
   /** What its undo calls; a helper among them is called by nothing else. */
   readonly undoVerbs?: readonly TargetVerb[];
+  /** What other phases may call; absent: in run and settle the first verb, before it nothing. */
+  readonly calls?: { readonly [P in 'before' | 'run' | 'settle']?: readonly TargetVerb[] };
 }
 
 /** Answers and settlements name items by id. */

@@ -78,6 +78,7 @@ export const switchSitePreference = defineStorageStep({
   timeoutMs: changeMsMax,
   verbs: ['setSitePreference', 'deviceStatus'],
   undoVerbs: ['setSitePreference'],
+  calls: { before: ['deviceStatus'] },
 
   before: findPreferences,
   run: (call) => changeGroups(call, 'setSitePreference', target(call)),

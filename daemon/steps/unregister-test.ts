@@ -12,6 +12,7 @@ export const unregisterTest = defineVmStep({
   timeoutMs: changeMsMax,
   verbs: ['unregister'],
   helpers: ['vmStatus'],
+  calls: { run: ['unregister', 'vmStatus'] },
 
   run: (call) => changeUnlessGone(call, 'unregister'),
   settle: (call) => settleVms(call, 'unregister'),

@@ -31,6 +31,7 @@ export const verify = defineVmStep({
   remote: 'compute',
   timeoutMs: lookMsMax,
   verbs: ['vmStatus'],
+  calls: { settle: [] },
 
   run: async (call) => {
     const found = await statusOfVms(call);

@@ -6,21 +6,8 @@ import type { Mode } from '../../daemon/core/plan.ts';
 import { replayOf } from '../../daemon/core/replay.ts';
 import type { Fault } from '../../sdk/plugin/fault.ts';
 import { type CallRule, isToxicRule, type Rule } from '../../sdk/scenario/rule.ts';
-import { planFor, type Rig, rig, untilRest } from '../_support/engine-on-lab.ts';
-
-const start = async ({ engine }: Rig, mode: Mode = 'planned'): Promise<string> => {
-  const asked = { planId: 'payroll', mode, requester: 'tester', requestKey: '', policies: {} };
-  return (await engine.startRun(asked)).runId;
-};
-
-const run = async (made: Rig, mode?: Mode): Promise<string> => {
-  const runId = await start(made, mode);
-  await untilRest(made.engine, runId);
-  return runId;
-};
-
-const entriesOf = async ({ journal }: Rig, runId: string): Promise<Entry[]> =>
-  (await journal.read(runId, 1, 100_000)).map(({ body }) => JSON.parse(body) as Entry);
+import { type Rig, untilRest } from '../_support/engine-on-lab.ts';
+import { entriesOf, on, ready, run, start } from '../_support/injected-runs.ts';
 
 /** Every attempt that carries injections, by its coordinates. */
 const drawnIn = async (made: Rig, runId: string): Promise<string[]> => {
@@ -40,17 +27,6 @@ const often: CallRule = {
   verb: 'powerOn',
   probability: 0.5,
   effect: { effect: 'error', fault: busy },
-};
-
-const ready = async (options: Parameters<typeof rig>[0] = {}): Promise<Rig> => {
-  const made = await rig(options);
-  await made.engine.createPlan(planFor(options.groups ?? 2, options.vms ?? 3));
-  return made;
-};
-
-const on = async ({ engine }: Rig, rules: readonly Rule[], seed = 1) => {
-  await engine.injections.add('tester', rules);
-  return engine.injections.enable('tester', 'a test', seed, 0);
 };
 
 test('off: nothing is drawn; on: what is drawn is journaled, counted and told', async (t) => {

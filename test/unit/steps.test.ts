@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { modes } from '../../daemon/core/plan.ts';
 import { actionFor } from '../../daemon/core/policy.ts';
+import { callsOf } from '../../daemon/steps/calls.ts';
 import { stepsPage } from '../../daemon/steps/docs.ts';
 import { modeSteps, steps } from '../../daemon/steps/registry.ts';
 import type { Step } from '../../daemon/steps/step.ts';
@@ -71,9 +72,10 @@ const migrated = encodeRecord({
 });
 const copies = [{ datastoreId: 'ds-2', disks: ['disk-0'], record: migrated }];
 
-test('steps: every verb that a step calls is declared by it', async (t) => {
+test('steps: every verb that a step calls is declared by it, in its phase', async (t) => {
   for (const [name, step] of steps) {
     const script: Script = {
+      'settle:migrateLive': (id) => ({ id, verdict: 'absent' }),
       shutDown: failing('refused'),
       powerOff: failing('missing'),
       unregister: failing('missing'),
@@ -94,13 +96,36 @@ test('steps: every verb that a step calls is declared by it', async (t) => {
     const { far, call } = callOf(step, [item as never, ...(unseen(step) as never[])], script, {
       before: { 'ap/g': changesSites ? 'site-p' : { 'g-p': 'outgoing' }, v: 'on' },
     });
-    await step.before?.(call);
-    await step.run(call);
-    await step.prove?.(call as never, [{ id: item.id, ok: true }]);
-    await step.judge?.(call as never, [{ id: item.id, fault: fault('refused', '') }]);
-    await step.settle(call);
-    if (typeof step.undo === 'function') await step.undo(call);
-    const called = new Set(far.verbs().map((verb) => verb.replace('settle:', '')));
+    // Forced over, an array is looked at first.
+    const forced = { ...call, mode: 'disaster' } as typeof call;
+    const done: string[] = [];
+    const calledIn = async (...acts: readonly (() => unknown)[]): Promise<string[]> => {
+      const from = done.length;
+      for (const act of acts) await act();
+      done.push(...far.verbs().slice(from));
+      return [...new Set(done.slice(from).map((verb) => verb.replace('settle:', '')))].sort();
+    };
+    const prove = () => step.prove?.(call as never, [{ id: item.id, ok: true }]);
+    const judge = () => step.judge?.(call as never, [{ id: item.id, fault: fault('refused', '') }]);
+    const undo = () => typeof step.undo === 'function' && step.undo(call);
+    const found = {
+      before: await calledIn(() => step.before?.(call)),
+      run: await calledIn(
+        () => step.run(call),
+        () => step.run(forced),
+        prove,
+        judge,
+      ),
+      settle: await calledIn(() => step.settle(call), prove),
+      undo: await calledIn(undo),
+    };
+    const { before = [], run = [], settle = [] } = callsOf(step, 'run');
+    const { undo: undone = [] } = callsOf(step, 'undo');
+    const told = { before, run, settle, undo: undone };
+    for (const phase of ['before', 'run', 'settle', 'undo'] as const) {
+      t.deepEqual(found[phase], [...told[phase]].sort(), `${name} ${phase}`);
+    }
+    const called = new Set(Object.values(found).flat());
     t.deepEqual([...called].sort(), [...new Set(declared)].sort(), name);
   }
 });

@@ -9,7 +9,7 @@ import { lostReply } from './lost-reply.ts';
 import { parameter } from './parameter.ts';
 import { partial } from './partial.ts';
 import { refuse } from './refuse.ts';
-import type { Answers, Apply, Scene } from './scene.ts';
+import { type Answers, type Apply, choosing, type Scene } from './scene.ts';
 import { staleRead } from './stale-read.ts';
 import { workerCrash } from './worker-crash.ts';
 import { workerOutOfMemory } from './worker-out-of-memory.ts';
@@ -41,13 +41,15 @@ export interface Ordinals {
   readonly own: number;
 }
 
-/** Those that are for this call. */
+/** Those that are for this call: of its verb and ordinal, with one of their targets in it. */
 export const injectionsFor = (
   injections: readonly Injection[],
-  verb: string,
+  { verb, targets }: Pick<Scene, 'verb' | 'targets'>,
   { all, own }: Ordinals,
 ): readonly Injection[] =>
   injections.filter((injection) => {
+    const isChosen = choosing(injection.targets);
+    if (!targets.some(({ id }) => isChosen(id))) return false;
     if (injection.verb === undefined) return all === (injection.call ?? 1);
     if (injection.verb !== verb) return false;
     return injection.call === undefined || own === injection.call;
