@@ -3,6 +3,7 @@
  * change is journaled; none outlives the daemon. Switching off is a barrier (decision 0033).
  * Source: US 9,658,934.
  */
+import { briefOf } from '../../sdk/scenario/brief.ts';
 import { type CallRule, isToxicRule, type Rule, type ToxicRule } from '../../sdk/scenario/rule.ts';
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
@@ -21,6 +22,10 @@ export interface InjectionRuleStatus {
   readonly drawn: number;
   readonly hits: number;
   readonly note: string;
+  /** What it is for and what happens, in short. */
+  readonly about: string;
+  /** Its time is over. */
+  readonly over: boolean;
 }
 
 export interface InjectionStatus {
@@ -48,6 +53,7 @@ interface Switched {
 interface Changed {
   readonly switched: Switched;
   readonly rules: readonly Rule[];
+  readonly over: readonly Rule[];
 }
 
 interface InjectorParts {
@@ -64,6 +70,9 @@ interface InjectorParts {
   readonly holdsSecret?: (text: string) => boolean;
 }
 
+/** Rules whose time is over that are kept for whoever looks afterwards. */
+const overMax = 64;
+
 /** Who acts when nobody does. */
 const itself = 'siteswap';
 
@@ -71,6 +80,8 @@ export class Injector {
   readonly #parts: InjectorParts;
   readonly #lines = new Lines();
   #rules: readonly Rule[];
+  /** Nothing is drawn from these any more; what they did is told. */
+  #over: readonly Rule[] = [];
   #switched: Switched;
   readonly #wireHits = new Map<string, number>();
   #cancelExpiry: () => void = () => {};
@@ -113,8 +124,11 @@ export class Injector {
     this.#expectNoSecret({ requester, reason });
     return this.#change(requester, () => {
       const atMs = this.#parts.clock.now();
-      const until = forMs === 0 ? {} : { untilMs: atMs + forMs };
-      const seeded = seed === 0 ? this.#switched.seed : seed;
+      const { on, seed: seedNow, untilMs: untilNow } = this.#switched;
+      // Who only says "on" does not mean to take away the end that somebody has set.
+      const untilMs = forMs > 0 ? atMs + forMs : on ? untilNow : undefined;
+      const until = untilMs === undefined ? {} : { untilMs };
+      const seeded = seed === 0 ? seedNow : seed;
       return { switched: { on: true, seed: seeded, atMs, requester, reason, ...until } };
     });
   }
@@ -140,21 +154,32 @@ export class Injector {
       const fits = fitsTheWire(all.filter(isToxicRule).map((rule) => this.#placed(rule)));
       checkRules(rules, { ...this.#parts, nowMs: this.#parts.clock.now(), all, fits });
       for (const name of names) this.#wireHits.delete(name);
-      return { rules: all };
+      return { rules: all, over: this.#over.filter(({ name }) => !names.has(name)) };
     });
   }
 
   /** Of no name: all. Throws RULE_NOT_FOUND. */
   remove(requester: string, names: readonly string[]): Promise<InjectionStatus> {
     return this.#change(requester, () => {
-      const known = new Set(this.#rules.map(({ name }) => name));
+      const known = new Set([...this.#rules, ...this.#over].map(nameOf));
       const unknown = names.find((name) => !known.has(name));
       if (unknown !== undefined) {
         const message = `no rule has the name "${unknown}"`;
         throw new SiteswapError('RULE_NOT_FOUND', message, { subject: unknown });
       }
-      const gone = new Set(names);
-      return { rules: names.length === 0 ? [] : this.#rules.filter(({ name }) => !gone.has(name)) };
+      const gone = new Set(names.length === 0 ? known : names);
+      const left = (all: readonly Rule[]) => all.filter(({ name }) => !gone.has(name));
+      return { rules: left(this.#rules), over: left(this.#over) };
+    });
+  }
+
+  /** Those whose time is over are drawn from no more. */
+  #retire(): Promise<InjectionStatus> {
+    return this.#change(itself, () => {
+      const now = this.#parts.clock.now();
+      const isOver = ({ untilMs }: Rule) => untilMs !== undefined && untilMs <= now;
+      const over = [...this.#over, ...this.#rules.filter(isOver)].slice(-overMax);
+      return { rules: this.#rules.filter((rule) => !isOver(rule)), over };
     });
   }
 
@@ -164,7 +189,10 @@ export class Injector {
     return {
       ...switched,
       sinceMs: atMs,
-      rules: this.#rules.map((rule) => this.#statusOf(rule, wire)),
+      rules: [
+        ...this.#rules.map((rule) => this.#statusOf(rule, wire)),
+        ...this.#over.map((rule) => this.#statusOf(rule, wire, true)),
+      ],
       carrying: this.#parts.draws.carrying,
     };
   }
@@ -182,17 +210,20 @@ export class Injector {
     throw new SiteswapError('INVALID_REQUEST', `${field} ${message}`, { violations });
   }
 
-  #statusOf(rule: Rule, wire: ReadonlyMap<string, number>): InjectionRuleStatus {
+  #statusOf(rule: Rule, wire: ReadonlyMap<string, number>, over = false): InjectionRuleStatus {
     const { name } = rule;
+    const about = briefOf(rule);
+    const ended = over ? ['its time is over'] : [];
     if (isToxicRule(rule)) {
       const hits = (this.#wireHits.get(name) ?? 0) + (wire.get(name) ?? 0);
-      const note = hits === 0 ? 'no connection has passed it so far' : '';
-      return { name, matched: 0, drawn: 0, hits, note };
+      const notes = hits === 0 ? [...ended, 'no connection has passed it so far'] : ended;
+      return { name, matched: 0, drawn: 0, hits, note: notes.join('; '), about, over };
     }
     const counts = this.#parts.draws.counts(name);
     const { matched, drawn, hits } = counts;
     const unmet = matched === 0 ? this.#unmetBy(rule) : '';
-    return { name, ...counts, note: noteOf(matched, drawn, hits) + unmet };
+    const notes = [...ended, noteOf(matched, drawn, hits) + unmet].filter((one) => one !== '');
+    return { name, ...counts, note: notes.join('; '), about, over };
   }
 
   /** Plans come later, and other members open runs: what is not known is told, not refused. */
@@ -209,7 +240,7 @@ export class Injector {
   #change(requester: string, to: () => Partial<Changed>): Promise<InjectionStatus> {
     const { catalog, clock, lease, log } = this.#parts;
     return this.#lines.run('injections', async () => {
-      const { switched = this.#switched, rules = this.#rules } = to();
+      const { switched = this.#switched, rules = this.#rules, over = this.#over } = to();
       const { atMs: _, ...said } = switched;
       const by = lease === undefined ? {} : { member: lease.memberId };
       const at = clock.now();
@@ -219,6 +250,7 @@ export class Injector {
         await catalog.append([entry]);
       }
       this.#rules = rules;
+      this.#over = over;
       this.#switched = switched;
       await this.#apply();
       if (!switched.on && !catalog.held) await catalog.append([entry]);
@@ -233,7 +265,9 @@ export class Injector {
     const { on, seed } = this.#switched;
     const now = clock.now();
     const live = this.#rules.filter(({ untilMs }) => untilMs === undefined || untilMs > now);
-    const calls = live.flatMap((rule) => (isToxicRule(rule) ? [] : [rule]));
+    // What is over is drawn from no more, and its counts go on: a call may still carry its draw.
+    const known = [...this.#over, ...this.#rules];
+    const calls = known.flatMap((rule) => (isToxicRule(rule) ? [] : [rule]));
     draws.set(on, calls, seed);
     const wire = on ? live.filter(isToxicRule).map((rule) => this.#placed(rule)) : [];
     // The pool counts anew from here on.
@@ -272,12 +306,7 @@ export class Injector {
     );
     this.#cancelExpiry = clock.wakeAt(nextMs, () => {
       const over = untilMs !== undefined && nextMs >= untilMs;
-      const expired = over
-        ? this.disable(itself, 'its time was over')
-        : this.remove(
-            itself,
-            this.#rules.filter((rule) => (rule.untilMs ?? nextMs + 1) <= nextMs).map(nameOf),
-          );
+      const expired = over ? this.disable(itself, 'its time was over') : this.#retire();
       expired.catch(() => {});
     });
   }

@@ -105,7 +105,7 @@ const waitFor = async (client: SiteswapClient, runId: string, request: GameDayRe
 /** What somebody else fails on purpose would be drawn too, and be off at the end. */
 const expectNobodyElse = async ({ injections }: SiteswapClient): Promise<void> => {
   const { on, rules, requester } = await injections.status();
-  if (!on && rules.length === 0) return;
+  if (!on && rules.every(({ over }) => over)) return;
   const message = on
     ? `injections are on already, by ${requester}: a game day has its own`
     : 'there are rules of injections already: a game day has its own';

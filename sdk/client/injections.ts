@@ -1,4 +1,5 @@
 /** Failures on purpose: rules, switched on and off, and what came of them. */
+import { ErrorDetail } from '../../proto/gen/siteswap/v1/error.ts';
 import {
   AddInjectionRulesRequest,
   type DeepPartial,
@@ -14,6 +15,15 @@ import {
   type ReplayRunResponse,
 } from '../../proto/gen/siteswap/v1/injection.ts';
 import { type CallOptions, type Channel, present } from './channel.ts';
+import { CallError } from './errors.ts';
+
+/** Past its deadline: what the general hint says of requests that start runs is no help here. */
+const waitsOn = (error: CallError): CallError => {
+  const { code, message, reason, owner, subject, callId } = error;
+  const hint = 'Call it again: it waits on. The status tells what is on, and how many calls carry.';
+  const detail = ErrorDetail.fromPartial({ reason, owner, subject, callId, hint });
+  return new CallError(code, message, detail, error);
+};
 
 /** `client.injections`; all but `status` needs `connect`'s `injectorToken`. */
 export class Injections {
@@ -24,7 +34,8 @@ export class Injections {
   }
 
   /**
-   * Lets rules be drawn from. Say `forMs`, and it goes off by itself.
+   * Lets rules be drawn from. Say `forMs`, and it goes off by itself. Repeated without, it keeps the
+   * end that is set.
    *
    * @example
    * ```ts
@@ -55,8 +66,12 @@ export class Injections {
     options?: CallOptions,
   ): Promise<InjectionStatus> {
     const wanted = DisableInjectionsRequest.fromPartial(request);
-    const answer = await this.#channel.unary(methods.disableInjections, wanted, options);
-    return present(answer.status, 'status');
+    try {
+      const answer = await this.#channel.unary(methods.disableInjections, wanted, options);
+      return present(answer.status, 'status');
+    } catch (error) {
+      throw error instanceof CallError && error.reason === 'DEADLINE' ? waitsOn(error) : error;
+    }
   }
 
   /**

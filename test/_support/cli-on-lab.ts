@@ -55,9 +55,9 @@ export const cliOnLab = async (t: ExecutionContext): Promise<CliRig> => {
   return Object.assign(made, {
     address,
     client,
-    type: (...args: readonly string[]) => siteswap(...args, '--address', address, '--as', 'ann'),
+    type: (...args: readonly string[]) => siteswap('--as', 'ann', ...args, '--address', address),
     ask: (answer: string, ...args: readonly string[]) =>
-      answering(answer, ...args, '--address', address, '--as', 'ann'),
+      answering(answer, '--as', 'ann', ...args, '--address', address),
     write: async (name: string, text: string) => {
       const path = join(directory, name);
       await writeFile(path, text);

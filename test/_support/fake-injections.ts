@@ -21,7 +21,9 @@ export class FakeInjections implements Injections {
       sinceMs: 0,
       requester: this.#requester,
       reason: this.#reason,
-      rules: this.kept.map(({ name }) => ({ name, matched: 0, drawn: 0, hits: 0, note: '' })),
+      rules: this.kept.map(({ name }) => ({
+        ...{ name, matched: 0, drawn: 0, hits: 0, note: '', about: '', over: false },
+      })),
       carrying: 0,
     };
   }

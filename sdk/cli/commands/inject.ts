@@ -2,43 +2,50 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { InjectionRule, InjectionStatus } from '../../../proto/gen/siteswap/v1/injection.ts';
+import { CallError } from '../../client/index.ts';
 import { writeScenario } from '../../scenario/file.ts';
 import { isToxicRule, type Rule } from '../../scenario/rule.ts';
 import { onMinutesMax, seedMax } from '../../scenario/schema.ts';
 import { ruleFrom, ruleMessage } from '../../scenario/translate.ts';
 import { numberTo, readScenario, wholeNumber, writtenIn } from '../arguments.ts';
 import type { Cli } from '../cli.ts';
-import { usageError } from '../exit.ts';
+import { CommandError, exits, usageError } from '../exit.ts';
 import { withLines } from '../file-lines.ts';
 import { table } from '../terminal.ts';
 import { ago, count, dateTime } from '../words.ts';
 
+const underWay = (carrying: number): string =>
+  `${count(carrying, 'call')} under way still ${carrying === 1 ? 'carries' : 'carry'} a draw`;
+
+const endText = (until: Date | undefined): string =>
+  until === undefined ? '' : `, until ${dateTime(until.getTime())}`;
+
 const headline = (status: InjectionStatus, { terminal }: Cli): string => {
   const { on, seed, requester, reason, since, until, carrying } = status;
-  if (!on) {
-    const left = carrying === 0 ? '' : `; ${count(carrying, 'call')} with a draw still on the way`;
-    return `injections are off${left}`;
-  }
-  const by = `by ${requester}${reason === '' ? '' : ` (${reason})`}`;
+  const by = ` by ${requester}${reason === '' ? '' : ` (${reason})`}`;
   const when = since === undefined ? '' : `, ${ago(since.getTime(), terminal.now())}`;
-  const end = until === undefined ? '' : `, until ${dateTime(until.getTime())}`;
-  return terminal.tone('bad', `INJECTIONS ARE ON ${by}${when}${end}, seed ${seed}`);
+  if (!on) {
+    const left = carrying === 0 ? '' : `; draining: ${underWay(carrying)}`;
+    return `injections are off${requester === '' ? '' : `${by}${when}`}${left}`;
+  }
+  return terminal.tone('bad', `INJECTIONS ARE ON${by}${when}${endText(until)}, seed ${seed}`);
 };
 
 export const statusText = (status: InjectionStatus, cli: Cli): string => {
   const { terminal } = cli;
-  const rows = status.rules.map(({ name, matched, drawn, hits, note }) => [
+  const rows = status.rules.map(({ name, matched, drawn, hits, about, note }) => [
     name,
     String(matched),
     String(drawn),
     String(hits),
+    about,
     terminal.tone('warn', note),
   ]);
   return [
     headline(status, cli),
     ...(rows.length === 0
       ? ['there are no rules']
-      : [table(terminal, ['rule', 'matched', 'drawn', 'hits', 'note'], rows)]),
+      : [table(terminal, ['rule', 'matched', 'drawn', 'hits', 'for and what', 'note'], rows)]),
     ...(status.available ? [] : ['nobody has the role: set injector.token in the configuration']),
   ].join('\n');
 };
@@ -69,6 +76,48 @@ const give = async (cli: Cli, yaml: string, file: string | undefined): Promise<v
 const answer = (cli: Cli, status: InjectionStatus): void =>
   cli.answer(status, () => statusText(status, cli));
 
+/** What was on already is told: two people may switch, and neither is to wonder. */
+const switchOn = async (cli: Cli, reason: string, seed: number, minutes: number): Promise<void> => {
+  const before = await cli.client.injections.status();
+  const request = { requester: cli.requester, reason, seed, forMs: minutes * 60_000 };
+  const status = await cli.client.injections.enable(request);
+  answer(cli, status);
+  if (!before.on) return;
+  const was = `by ${before.requester} (${before.reason})${endText(before.until)}`;
+  cli.terminal.note(`they were on already, ${was}, seed ${before.seed}: yours is in its place`);
+  if (minutes > 0 || status.until === undefined) return;
+  cli.terminal.note(
+    'their end stays as it was; --minutes sets another, `inject off` ends them now',
+  );
+};
+
+/** A daemon must hear of it, even where nobody waits for what is under way. */
+const heardSecondsMin = 1;
+
+const switchOff = async (cli: Cli, reason: string, wait: number): Promise<void> => {
+  const { injections } = cli.client;
+  const seconds = Math.max(heardSecondsMin, wait);
+  const request = { requester: cli.requester, reason };
+  try {
+    answer(cli, await injections.disable(request, { deadlineMs: seconds * 1_000 }));
+  } catch (error) {
+    if (!(error instanceof CallError) || error.reason !== 'DEADLINE') throw error;
+    const { on, carrying } = await injections.status();
+    const late = carrying === 0 ? 'not every thread has said so' : underWay(carrying);
+    const what = on
+      ? `injections are not off yet after ${seconds} s: the daemon has not come to it`
+      : `injections are off and nothing new is drawn, but after ${seconds} s ${late}`;
+    const next =
+      '`siteswap inject off` again waits on; `siteswap inject status` says what is left.';
+    const { reason: word, callId } = error;
+    throw new CommandError(exits.unavailable, what, next, {
+      owner: 'engine',
+      reason: word,
+      callId,
+    });
+  }
+};
+
 const addSwitches = (inject: Command, cli: Cli): void => {
   inject
     .command('status')
@@ -84,15 +133,12 @@ const addSwitches = (inject: Command, cli: Cli): void => {
     .option('--seed <number>', 'of every draw by chance; 0: as it is', numberTo(seedMax), 0)
     .option(
       '--minutes <number>',
-      'off by itself after so long; 0: not by itself',
+      'off by itself after so long; 0: at the end that is set, if there is one',
       numberTo(onMinutesMax),
       0,
     )
     .addHelpText('after', '\nExamples:\n  siteswap inject on --reason "game day" --minutes 60')
-    .action(async ({ reason, seed, minutes }) => {
-      const request = { requester: cli.requester, reason, seed, forMs: minutes * 60_000 };
-      answer(cli, await cli.client.injections.enable(request));
-    });
+    .action(({ reason, seed, minutes }) => switchOn(cli, reason, seed, minutes));
   inject
     .command('off')
     .summary('switch off, and wait until nothing is modified any more')
@@ -101,12 +147,9 @@ const addSwitches = (inject: Command, cli: Cli): void => {
         'draw; until then nothing new is drawn.',
     )
     .option('--reason <text>', 'why; journaled', '')
-    .option('--wait <seconds>', 'how long', wholeNumber, 900)
+    .option('--wait <seconds>', 'how long, 1 at least', wholeNumber, 900)
     .addHelpText('after', '\nExamples:\n  siteswap inject off')
-    .action(async ({ reason, wait }) => {
-      const request = { requester: cli.requester, reason };
-      answer(cli, await cli.client.injections.disable(request, { deadlineMs: wait * 1_000 }));
-    });
+    .action(({ reason, wait }) => switchOff(cli, reason, wait));
 };
 
 const addFrom = async (cli: Cli, file: string): Promise<void> => {

@@ -532,6 +532,10 @@ export interface InjectionRuleStatus {
   hits: number;
   /** It matched nothing so far, or did nothing: for people, empty when all is well. */
   note: string;
+  /** What it is for and what happens, in short: for people. */
+  about: string;
+  /** Its time (`until`) is over: it is kept here alone, for who looks afterwards. */
+  over: boolean;
 }
 
 /** Whether injections are on, and what came of them. */
@@ -543,7 +547,10 @@ export interface InjectionStatus {
   requester: string;
   reason: string;
   /** When it goes off by itself; absent: never. */
-  until: Date | undefined;
+  until:
+    | Date
+    | undefined;
+  /** Those whose time is over stand last; the newest 64 of these are kept until they are removed. */
   rules: InjectionRuleStatus[];
   /** Attempts and calls that carry a draw now. */
   carrying: number;
@@ -559,7 +566,7 @@ export interface EnableInjectionsRequest {
   reason: string;
   /** Of every draw by chance; 0: as it is (1 at first). */
   seed: number;
-  /** Off by itself after so long; 0: never. */
+  /** Off by itself after so long; 0: at the end that is set already, never if there is none. */
   forMs: number;
 }
 
@@ -1279,7 +1286,7 @@ export const InjectionRule: MessageFns<InjectionRule> = {
 };
 
 function createBaseInjectionRuleStatus(): InjectionRuleStatus {
-  return { name: "", matched: 0, drawn: 0, hits: 0, note: "" };
+  return { name: "", matched: 0, drawn: 0, hits: 0, note: "", about: "", over: false };
 }
 
 export const InjectionRuleStatus: MessageFns<InjectionRuleStatus> = {
@@ -1298,6 +1305,12 @@ export const InjectionRuleStatus: MessageFns<InjectionRuleStatus> = {
     }
     if (message.note !== "") {
       writer.uint32(42).string(message.note);
+    }
+    if (message.about !== "") {
+      writer.uint32(50).string(message.about);
+    }
+    if (message.over !== false) {
+      writer.uint32(56).bool(message.over);
     }
     return writer;
   },
@@ -1355,6 +1368,22 @@ export const InjectionRuleStatus: MessageFns<InjectionRuleStatus> = {
             message.note = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.about = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.over = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1377,6 +1406,8 @@ export const InjectionRuleStatus: MessageFns<InjectionRuleStatus> = {
     message.drawn = object.drawn ?? 0;
     message.hits = object.hits ?? 0;
     message.note = object.note ?? "";
+    message.about = object.about ?? "";
+    message.over = object.over ?? false;
     return message;
   },
 };
@@ -2402,7 +2433,8 @@ export const ReplayRunResponse: MessageFns<ReplayRunResponse> = {
 export type InjectionServiceService = typeof InjectionServiceService;
 export const InjectionServiceService = {
   /**
-   * Lets rules be drawn from. Repeating it changes the seed, the reason and the time that is left.
+   * Lets rules be drawn from. Repeating it changes who and why, and the seed and the time that is left
+   * where these are given.
    *
    * Errors: INVALID_REQUEST, ROLE_MISSING, JOURNAL_HELD.
    */
@@ -2419,7 +2451,8 @@ export const InjectionServiceService = {
   },
   /**
    * Switches off, and answers when nothing is modified any more: every thread has said so, and no
-   * call carries a draw. Past the caller's deadline nothing new is drawn, and the same call waits on.
+   * call carries a draw. Past the caller's deadline nothing new is drawn: the status has `on` false
+   * and counts in `carrying` what is still under way, and the same call waits on.
    *
    * Errors: INVALID_REQUEST, ROLE_MISSING, DEADLINE, JOURNAL_HELD.
    */
@@ -2512,14 +2545,16 @@ export const InjectionServiceService = {
 
 export interface InjectionServiceServer extends UntypedServiceImplementation {
   /**
-   * Lets rules be drawn from. Repeating it changes the seed, the reason and the time that is left.
+   * Lets rules be drawn from. Repeating it changes who and why, and the seed and the time that is left
+   * where these are given.
    *
    * Errors: INVALID_REQUEST, ROLE_MISSING, JOURNAL_HELD.
    */
   enableInjections: handleUnaryCall<EnableInjectionsRequest, EnableInjectionsResponse>;
   /**
    * Switches off, and answers when nothing is modified any more: every thread has said so, and no
-   * call carries a draw. Past the caller's deadline nothing new is drawn, and the same call waits on.
+   * call carries a draw. Past the caller's deadline nothing new is drawn: the status has `on` false
+   * and counts in `carrying` what is still under way, and the same call waits on.
    *
    * Errors: INVALID_REQUEST, ROLE_MISSING, DEADLINE, JOURNAL_HELD.
    */
@@ -2554,7 +2589,8 @@ export interface InjectionServiceServer extends UntypedServiceImplementation {
 
 export interface InjectionServiceClient extends Client {
   /**
-   * Lets rules be drawn from. Repeating it changes the seed, the reason and the time that is left.
+   * Lets rules be drawn from. Repeating it changes who and why, and the seed and the time that is left
+   * where these are given.
    *
    * Errors: INVALID_REQUEST, ROLE_MISSING, JOURNAL_HELD.
    */
@@ -2575,7 +2611,8 @@ export interface InjectionServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Switches off, and answers when nothing is modified any more: every thread has said so, and no
-   * call carries a draw. Past the caller's deadline nothing new is drawn, and the same call waits on.
+   * call carries a draw. Past the caller's deadline nothing new is drawn: the status has `on` false
+   * and counts in `carrying` what is still under way, and the same call waits on.
    *
    * Errors: INVALID_REQUEST, ROLE_MISSING, DEADLINE, JOURNAL_HELD.
    */
