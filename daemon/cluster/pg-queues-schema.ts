@@ -130,7 +130,8 @@ export const clearTasksSql = `
 
 /**
  * Rows of the queues live for a moment, and each look into a queue passes what is left of the dead
- * ones: the server's own housekeeping comes once a minute. Where somebody is at it, nothing is done.
+ * ones: the server's own housekeeping comes once a minute. Where somebody is at it, nothing is
+ * done.
  */
 export const vacuumSql = `VACUUM (SKIP_LOCKED, TRUNCATE OFF)
   graphile_worker._private_jobs, siteswap_queue.report, siteswap_queue.waiting`;
