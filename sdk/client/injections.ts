@@ -20,7 +20,7 @@ import { CallError } from './errors.ts';
 /** Past its deadline: what the general hint says of requests that start runs is no help here. */
 const waitsOn = (error: CallError): CallError => {
   const { code, message, reason, owner, subject, callId } = error;
-  const hint = 'Call it again: it waits on. The status tells what is on, and how many calls carry.';
+  const hint = 'Call it again: it waits on. The status tells what is on, and what is under way.';
   const detail = ErrorDetail.fromPartial({ reason, owner, subject, callId, hint });
   return new CallError(code, message, detail, error);
 };
@@ -34,8 +34,8 @@ export class Injections {
   }
 
   /**
-   * Lets rules be drawn from. Say `forMs`, and it goes off by itself. Repeated without, it keeps the
-   * end that is set.
+   * Lets rules be drawn from. Say `forMs`, and it goes off by itself. Repeated without, it keeps
+   * the end that is set.
    *
    * @example
    * ```ts

@@ -31,6 +31,7 @@ export const briefOf = (rule: Rule): string => {
   const where = Object.entries(scope).map(fieldText).join(', ');
   const done: object = isToxicRule(rule) ? rule.toxic : rule.effect;
   const [[, what] = ['', ''], ...fields] = Object.entries(done);
-  const text = `${where === '' ? 'everything' : where}: ${[what, ...fields.map(fieldText)].join(' ')}`;
+  const how = [what, ...fields.map(fieldText)].join(' ');
+  const text = `${where === '' ? 'everything' : where}: ${how}`;
   return text.length > briefLengthMax ? `${text.slice(0, briefLengthMax - 1)}…` : text;
 };
