@@ -109,7 +109,9 @@ export const errorTable = {
     code: 'PERMISSION_DENIED',
     owner: 'engine',
     meaning: 'The call needs the role `injector`, and its caller has not shown that it has it.',
-    next: 'Send the token of `injector` in the configuration; set one first if there is none.',
+    next:
+      'Send the token of `injector` in the configuration, from SITESWAP_INJECTOR_TOKEN for ' +
+      '`siteswap inject`; set one first if there is none.',
   },
   INJECTIONS_IN_USE: {
     code: 'FAILED_PRECONDITION',
@@ -127,7 +129,7 @@ export const errorTable = {
     code: 'NOT_FOUND',
     owner: 'engine',
     meaning: 'No rule of injections has this name.',
-    next: 'List the rules; correct the name.',
+    next: 'Correct the name: `siteswap inject status` has those of all rules.',
   },
   RUN_NOT_FOUND: {
     code: 'NOT_FOUND',

@@ -3,7 +3,6 @@ import { computeVerbs, listingVerbs, storageVerbs, targetVerbs } from '../../sdk
 import { type CallRule, isToxicRule, type Rule, rulesMax } from '../../sdk/scenario/rule.ts';
 import { unknownWord } from '../../sdk/scenario/words.ts';
 import { SiteswapError, type Violation } from '../core/errors.ts';
-import { modes } from '../core/plan.ts';
 import { steps } from '../steps/registry.ts';
 import type { RemoteConfig } from '../workers/pool.ts';
 import { wireBytesMax, wireRulesMax } from '../workers/wire-board.ts';
@@ -22,10 +21,9 @@ export interface Known {
 }
 
 /** What a rule may be for, by the words of the engine; named as people write it. */
-export const ruleWords: Readonly<Record<'step' | 'verb' | 'mode', readonly string[]>> = {
+export const ruleWords: Readonly<Record<'step' | 'verb', readonly string[]>> = {
   step: [...steps.keys()],
   verb: [...targetVerbs, ...listingVerbs],
-  mode: [...modes, 'device'],
 };
 
 type Say = (field: string, message: string) => void;
@@ -74,7 +72,7 @@ const checkRule = (rule: Rule, say: Say, known: Known): void => {
   if (rule.untilMs !== undefined && rule.untilMs <= nowMs) say('untilMs', 'is over already');
   if (holdsSecret?.(JSON.stringify(rule))) say('', 'holds a secret of the configuration');
   if (isToxicRule(rule)) return;
-  for (const key of ['step', 'verb', 'mode'] as const) oneOf(say, key, rule[key], ruleWords[key]);
+  for (const key of ['step', 'verb'] as const) oneOf(say, key, rule[key], ruleWords[key]);
   for (const { field, message } of senselessIn(rule)) say(field, message);
 };
 

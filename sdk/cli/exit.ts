@@ -121,6 +121,10 @@ export const failureOf = (error: unknown, address: string): Failure => {
   }).failure;
 };
 
+/** A daemon's message begins with the first of what it found: `field problem, and 2 more`. */
+const says = (what: string, detail: string): boolean =>
+  [detail, detail.replace(': ', ' ')].includes(what.replace(/( \(|, )and \d+ more\)?$/, ''));
+
 const failureLines = (failure: Failure, terminal: Pick<Terminal, 'tone'>): string[] => {
   const rows: [string, string][] = [
     ['whose', failure.owner === 'you' ? '' : failure.owner],
@@ -131,7 +135,7 @@ const failureLines = (failure: Failure, terminal: Pick<Terminal, 'tone'>): strin
   return [
     `${terminal.tone('bad', '✗')} ${failure.what}`,
     ...failure.details
-      .filter((detail) => detail !== failure.what)
+      .filter((detail) => !says(failure.what, detail))
       .flatMap((detail) => detail.split('\n').map((line) => `  ${line}`)),
     ...rows
       .filter(([, value]) => value !== '')

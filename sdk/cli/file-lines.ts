@@ -29,6 +29,7 @@ export const withLines = async <T>(written: Written, call: Promise<T>): Promise<
     if (!(error instanceof CallError) || error.violations.length === 0) throw error;
     const { holds = () => true } = written;
     if (!error.violations.every(({ field }) => holds(field))) throw error;
-    throw usageError(error.message, error.hint, atLines(written, error.violations));
+    const what = `the daemon does not take ${written.file}`;
+    throw usageError(what, error.hint, atLines(written, error.violations));
   }
 };

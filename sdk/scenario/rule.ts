@@ -56,6 +56,17 @@ export type Effect =
 export const phases = ['before', 'run', 'undo', 'settle', 'poll'] as const;
 export type Phase = (typeof phases)[number];
 
+/** Of runs: of plans, and `device` for those of ReplicationService and storage migrations. */
+export const ruleModes = [
+  'test',
+  'cleanup',
+  'planned',
+  'disaster',
+  'fence',
+  'reprotect',
+  'device',
+] as const;
+
 /** What a rule is for; every field that is given must match. */
 export interface Scope {
   readonly siteId?: string;

@@ -8,6 +8,7 @@ import {
   type Effect,
   phases,
   type Rule,
+  ruleModes,
   rulesMax,
   type ToxicRule,
 } from './rule.ts';
@@ -104,7 +105,7 @@ export const callRuleSchema = z
     remote: id.optional(),
     plan: id.optional(),
     run: id.optional(),
-    mode: text.optional(),
+    mode: z.enum(ruleModes).optional(),
     step: text.optional(),
     workgroup: text.optional(),
     direction: z.enum(['run', 'undo']).optional(),

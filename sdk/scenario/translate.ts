@@ -6,19 +6,18 @@ import { Fault as FaultMessage } from '../../proto/gen/siteswap/v1/common.ts';
 import { InjectionRule as RuleMessage } from '../../proto/gen/siteswap/v1/injection.ts';
 import type { Fault } from '../plugin/fault.ts';
 import type { Toxic } from '../plugin/wire/toxic.ts';
+import { pathText, toldOf } from '../yaml/issues.ts';
 import { type CallRule, type Effect, isToxicRule, type Rule, type ToxicRule } from './rule.ts';
 import { callRuleSchema, toxicRuleSchema } from './schema.ts';
 
 type Form = Record<string, unknown>;
 
-/** An enum's value as a word; undefined for "unspecified". */
-const word = (prefix: string, value: string): string | undefined =>
-  value === `${prefix}_UNSPECIFIED`
-    ? undefined
-    : value
-        .slice(prefix.length + 1)
-        .toLowerCase()
-        .replaceAll('_', '-');
+/** An enum's value as a word; undefined for "unspecified". A number that is none has no prefix. */
+const word = (prefix: string, value: string): string | undefined => {
+  if (value === `${prefix}_UNSPECIFIED`) return undefined;
+  const name = value.startsWith(`${prefix}_`) ? value.slice(prefix.length + 1) : value;
+  return name.toLowerCase().replaceAll('_', '-');
+};
 
 const enumOf = (prefix: string, said: string | undefined): string =>
   `${prefix}_${(said ?? 'unspecified').toUpperCase().replaceAll('-', '_')}`;
@@ -122,12 +121,15 @@ export interface Problem {
 /** The rule that a form or a message says, or everything that is wrong with it. */
 const checked = (form: Form): { readonly rule: Rule } | { readonly problems: Problem[] } => {
   const schema = 'toxic' in form ? toxicRuleSchema : callRuleSchema;
-  const read = schema.safeParse(left(form));
+  const root = left(form);
+  const read = schema.safeParse(root);
   if (read.success) return { rule: read.data };
-  const problems = read.error.issues.map(({ path, message }) => ({
-    field: path.join('.'),
-    message,
-  }));
+  const problems = read.error.issues
+    .flatMap((issue) => toldOf(issue, { schema, root }))
+    .map(({ path, key, message, expected }) => ({
+      field: pathText(key === undefined ? path : [...path, key]),
+      message: expected === '' ? message : `${message}: expected ${expected}`,
+    }));
   return { problems };
 };
 

@@ -15,6 +15,7 @@ type Definition = {
   readonly valueType?: Schema;
   readonly keyType?: Schema;
   readonly options?: readonly Schema[];
+  readonly discriminator?: string;
   readonly entries?: Readonly<Record<string, string | number>>;
   readonly values?: readonly unknown[];
 };
@@ -124,4 +125,20 @@ export const wordsOf = (given: Schema): readonly string[] => {
   const definition = definitionOf(through(given));
   if (definition.type === 'union') return (definition.options ?? []).flatMap(wordsOf);
   return [...Object.values(definition.entries ?? {}), ...(definition.values ?? [])].map(String);
+};
+
+/** A form of a mapping that is said by a word at one key. */
+interface FormByWord {
+  readonly key: string;
+  readonly word: string;
+  readonly keys: readonly string[];
+}
+
+/** Of a mapping whose forms differ by what stands at one key, the form that `value` says. */
+export const formByWord = (given: Schema, value: unknown): FormByWord | undefined => {
+  const { discriminator: key, options = [] } = definitionOf(through(given));
+  if (key === undefined || typeof value !== 'object' || value === null) return undefined;
+  const word = String((value as Record<string, unknown>)[key]);
+  const option = options.find((one) => step(one, key).flatMap(wordsOf).includes(word));
+  return option && { key, word, keys: formsOf(option).flat() };
 };

@@ -3,7 +3,7 @@
  * right word. Without the text: it knows paths, and others know where these stand.
  */
 import type { z } from 'zod';
-import { expectedOf, formsOf, schemasAt, wordsOf } from './expected.ts';
+import { expectedOf, formByWord, formsOf, schemasAt, wordsOf } from './expected.ts';
 import { nearest } from './nearest.ts';
 import type { Path } from './prune.ts';
 
@@ -84,8 +84,9 @@ const suggested = (word: string, known: readonly string[]): { suggestion?: strin
   return suggestion === undefined ? {} : { suggestion };
 };
 
-const quoted = (words: readonly string[]): string =>
-  words.map((word) => JSON.stringify(word)).join(', ');
+const inQuotes = (word: string): string => JSON.stringify(word);
+
+const quoted = (words: readonly string[]): string => words.map(inQuotes).join(', ');
 
 /** Unknown, or known in another form of the mapping than the one that the rest is written in. */
 const wrongKey = (
@@ -106,6 +107,34 @@ const wrongKey = (
   return { message: `unknown key ${quoted([key])}`, expected, ...suggested(key, known) };
 };
 
+/** A key of another form, where the form is said in so many words. */
+const strayKey = (
+  key: string,
+  schemas: readonly z.core.$ZodType[],
+  value: unknown,
+): Pick<Told, 'message' | 'expected'> | undefined => {
+  const said = schemas.map((schema) => formByWord(schema, value)).find((form) => form);
+  if (said === undefined || !schemas.some((one) => formsOf(one).flat().includes(key))) return;
+  const message = `${quoted([key])} does not go with ${said.key}: ${said.word}`;
+  return {
+    message,
+    expected: `${said.keys.length > 1 ? 'one of' : 'only'} ${said.keys.join(', ')}`,
+  };
+};
+
+/** What each form of a mapping lacks, where one key each is all that its author has to choose. */
+const lackedBy = (issue: Issue, value: unknown): readonly string[] => {
+  if (issue.code !== 'invalid_union' || foundKind(value) !== 'a mapping') return [];
+  const lacking = issue.errors.map((branch) =>
+    branch.flatMap(({ path: [key, ...deeper] }) =>
+      typeof key === 'string' && deeper.length === 0 && !Object.hasOwn(value as object, key)
+        ? [key]
+        : [],
+    ),
+  );
+  return lacking.every(({ length }) => length === 1) ? [...new Set(lacking.flat())] : [];
+};
+
 /** `say`: what a message tells of a value that is not right. */
 export const toldOf = (
   issue: Issue,
@@ -114,10 +143,22 @@ export const toldOf = (
   const schemas = schemasAt(schema, issue.path);
   if (issue.code === 'unrecognized_keys') {
     const forms = schemas.flatMap(formsOf);
-    const written = Object.keys(valueAt(root, issue.path) ?? {});
-    return issue.keys.map((key) => ({ path: issue.path, key, ...wrongKey(key, written, forms) }));
+    const mapping = valueAt(root, issue.path);
+    const written = Object.keys(mapping ?? {});
+    return issue.keys.map((key) => {
+      const wrong = strayKey(key, schemas, mapping) ?? wrongKey(key, written, forms);
+      return { path: issue.path, key, ...wrong };
+    });
   }
   const value = valueAt(root, issue.path);
+  const lacked = lackedBy(issue, value);
+  if (lacked.length > 1) {
+    const all = lacked.flatMap((name) => schemas.flatMap((one) => schemasAt(one, [name])));
+    const expected = [...new Set(all.map(expectedOf))].join('; or ');
+    return [
+      { path: issue.path, message: `${lacked.map(inQuotes).join(' or ')} is missing`, expected },
+    ];
+  }
   const key = issue.path.at(-1);
   const missing = value === undefined && typeof key === 'string';
   const expected = [...new Set(schemas.map(expectedOf))].join('; or ');

@@ -1,6 +1,6 @@
 /** Switching injections from the command line: by two people, and while calls are under way. */
 import test from 'ava';
-import { CallError, connect } from '../../sdk/client/index.ts';
+import { CallError, connect, InjectionEffectType } from '../../sdk/client/index.ts';
 import { cliOnLab, injectorToken, plan } from '../_support/cli-on-lab.ts';
 
 const withRole = async <T>(body: () => Promise<T>): Promise<T> => {
@@ -71,3 +71,53 @@ test.serial(
     });
   },
 );
+
+test.serial('refusals → told once, with what helps', async (t) => {
+  const { type, write, address } = await cliOnLab(t);
+  const file = await write(
+    'a.yaml',
+    'name: x\nrules: [{ name: a, step: mout, effect: { effect: hang } }]',
+  );
+  const without = await type('inject', 'add', file);
+  t.regex(without.err, /ROLE_MISSING/);
+  t.regex(without.err, /next .*SITESWAP_INJECTOR_TOKEN/);
+  await withRole(async () => {
+    const refused = await type('inject', 'add', file);
+    t.regex(refused.err, /the daemon does not take .*a\.yaml\n/);
+    t.is(refused.err.split('there is no "mout"').length, 2, refused.err);
+    const unknown = await type('inject', 'remove', 'nonesuch');
+    t.regex(unknown.err, /next +Correct the name: `siteswap inject status` has those of all rules/);
+    const secret = await type('inject', 'on', '--reason', '');
+    t.is(secret.err.split('is missing').length, 2, secret.err);
+  });
+  const client = connect(address, { injectorToken });
+  t.teardown(() => client.close());
+  const effect = { type: InjectionEffectType.HANG };
+  const rules = [{ name: 'a', mode: 'MODE_TST' as never, effect }];
+  const error = await t.throwsAsync(client.injections.add({ requester: 'me', rules }), {
+    instanceOf: CallError,
+  });
+  const [violation] = error?.violations ?? [];
+  t.is(violation?.field, 'rules[0].mode');
+  t.regex(violation?.message ?? '', /^found "unrecognized": expected one of test, cleanup/);
+});
+
+for (const [rule, drawn] of [
+  ['toxic: { toxic: down }', false],
+  ['toxic: { toxic: down }, toxicity: 0.5', true],
+  ['toxic: { toxic: latency, latencyMs: 5 }', false],
+  ['toxic: { toxic: latency, latencyMs: 5, jitterMs: 1 }', true],
+  ['probability: 1, effect: { effect: hang }', false],
+  ['effect: { effect: delay, delayMs: 5 }', false],
+  ['effect: { effect: delay, delayMs: 5, distribution: exponential }', true],
+] as const) {
+  test.serial(`cli: a file with a seed and ${rule} → by chance: ${drawn}`, async (t) => {
+    const { type, write } = await cliOnLab(t);
+    await withRole(async () => {
+      const file = await write('s.yaml', `name: x\nseed: 7\nrules: [{ name: a, ${rule} }]`);
+      const added = await type('inject', 'add', file);
+      t.is(added.exit, 0);
+      t.is(/inject on --seed 7/.test(added.err), drawn);
+    });
+  });
+}

@@ -130,6 +130,18 @@ test('too many for the threads, with those that are there → refused before any
 for (const [yaml, line, expected] of [
   ['name: x\nsed: 7\nrules: [{ name: r, effect: { effect: hang } }]', 2, /did you mean "seed"/],
   ['name: x\nrules: [{ name: r, targets: [], effect: { effect: hang } }]', 2, /targets/],
+  ['name: x\nrules: [{ name: r, mode: tst, effect: { effect: hang } }]', 2, /did you mean "test"/],
+  [
+    'name: x\nrules: [{ name: r, effect: { effect: refuse, fault: { kind: busy } } }]',
+    2,
+    /\\"fault\\" does not go with effect: refuse","expected":"only effect"/,
+  ],
+  [
+    'name: x\nrules: [{ name: r }]',
+    2,
+    /\\"effect\\" or \\"toxic\\" is missing.*lost-reply.*latency/,
+  ],
+  ['name: x\nrules: [{ name: r, step: mount }]', 2, /\\"effect\\" is missing/],
   ['name: x\nrules: [{ name: r, probability: 0, effect: { effect: hang } }]', 2, /above 0/],
   ['name: x\nrules: [{ name: r, toxicity: 0, toxic: { toxic: down } }]', 2, /above 0/],
 ] as const) {

@@ -161,3 +161,30 @@ test('yaml: a key of another form of the mapping → what it does not go with', 
     'f:2:1: nt: unknown key "nt"\n  did you mean "nth"?\n  expected one of name, nth, effect',
   );
 });
+
+test('yaml: forms that differ by a word → what does not go with it, and what is missing', (t) => {
+  const one = z.discriminatedUnion('do', [
+    z.strictObject({ do: z.literal('stop') }),
+    z.strictObject({ do: z.literal('wait'), ms: z.int() }),
+  ]);
+  const told = (text: string, schema: z.ZodType) => {
+    const result = parseYaml(text, schema, { file: 'f' });
+    return 'problems' in result ? formatProblems(result.problems) : 'none';
+  };
+  t.is(
+    told('do: stop\nms: 1\n', one),
+    'f:2:1: ms: "ms" does not go with do: stop\n  expected only do',
+  );
+  t.is(
+    told('do: wait\nms: 1\nmz: 1\n', one),
+    'f:3:1: mz: unknown key "mz"\n  did you mean "ms"?\n  expected one of do, ms',
+  );
+  const either = z.union([
+    z.strictObject({ id: z.int(), a: z.int() }),
+    z.strictObject({ id: z.int(), b: z.boolean() }),
+  ]);
+  t.is(
+    told('id: 1\n', either),
+    'f:1:1: "a" or "b" is missing\n  expected a whole number; or true or false',
+  );
+});

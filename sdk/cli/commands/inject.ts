@@ -50,11 +50,16 @@ export const statusText = (status: InjectionStatus, cli: Cli): string => {
   ].join('\n');
 };
 
+const varies = ({ jitterMs = 0, variationBytes = 0 }: Partial<Record<string, unknown>>): boolean =>
+  jitterMs !== 0 || variationBytes !== 0;
+
 /** A seed matters to it. */
-const isByChance = (rule: Rule): boolean =>
-  isToxicRule(rule) ||
-  rule.probability !== undefined ||
-  (rule.effect.effect === 'delay' && rule.effect.jitterMs !== undefined);
+const isByChance = (rule: Rule): boolean => {
+  if (isToxicRule(rule)) return rule.toxicity < 1 || varies({ ...rule.toxic });
+  const { probability = 1, effect } = rule;
+  const exponential = effect.effect === 'delay' && effect.distribution === 'exponential';
+  return probability < 1 || exponential || varies({ ...effect });
+};
 
 /** Rules of the daemon as a scenario file. */
 const yamlOf = (name: string, about: string, seed: number, rules: readonly InjectionRule[]) =>
@@ -205,7 +210,7 @@ const addRules = (inject: Command, cli: Cli): void => {
     )
     .argument('<run>', 'its id')
     .option('--out <file>', 'in place of standard output')
-    .addHelpText('after', '\nExamples:\n  siteswap inject replay 4f1c --out field-failure.yaml')
+    .addHelpText('after', '\nExamples:\n  siteswap inject replay RUN --out field-failure.yaml')
     .action(async (runId: string, { out }: { out?: string }) => {
       const { rules, notes } = await cli.client.injections.replay(runId);
       for (const note of notes) cli.terminal.note(`note: ${note}`);
