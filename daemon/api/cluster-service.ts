@@ -14,6 +14,7 @@ const memberTo = (member: MemberState): Member => ({
   joined: new Date(member.sinceMs),
   runs: member.owned,
   lag: member.lag,
+  ownedRuns: member.licences.map(({ stream, epoch }) => ({ runId: stream, epoch })),
 });
 
 export const clusterService = (engine: Engine, calls: Calls): Service =>

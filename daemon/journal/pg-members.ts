@@ -3,7 +3,7 @@
  * entries: leases by the database's clock, and who has the licence to a stream. One statement each.
  */
 import type { Line, Row } from './pg-line.ts';
-import type { Lease, Licence, Member, Members } from './shared.ts';
+import { type Lease, type Licence, licencesToldMax, type Member, type Members } from './shared.ts';
 
 /** Streams that one statement takes over: its rows are locked no longer than that. */
 const takenAtOnceMax = 50;
@@ -26,7 +26,9 @@ const membersSql = `
   SELECT m.id, m.site, m.addresses, m.draining, ${alive} AS live,
     (extract(epoch FROM m.lease_until - clock_timestamp()) * 1000)::float8 AS left_ms,
     m.system_seq::float8 AS system_seq, (extract(epoch FROM m.since) * 1000)::float8 AS since_ms,
-    (SELECT count(*)::int FROM siteswap.stream s WHERE s.owner = m.writer) AS owned
+    (SELECT count(*)::int FROM siteswap.stream s WHERE s.owner = m.writer) AS owned,
+    ARRAY(SELECT json_build_object('name', s.name, 'epoch', s.epoch) FROM siteswap.stream s
+      WHERE s.owner = m.writer ORDER BY s.id LIMIT ${licencesToldMax}) AS licences
   FROM siteswap.member m ORDER BY m.id`;
 
 const takeSql = `
@@ -86,6 +88,7 @@ export class PgMembers implements Members {
       systemSeq: row.system_seq as number,
       sinceMs: row.since_ms as number,
       owned: row.owned as number,
+      licences: (row.licences as Row[]).map(licenceOf),
     }));
   }
 

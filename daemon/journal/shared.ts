@@ -17,6 +17,8 @@ export interface Member {
   readonly sinceMs: number;
   /** Streams that it has. */
   readonly owned: number;
+  /** Of these the oldest, as many as are told. */
+  readonly licences: readonly Licence[];
 }
 
 /** The licence to append to a stream. */
@@ -24,6 +26,9 @@ export interface Licence {
   readonly stream: string;
   readonly epoch: number;
 }
+
+/** So many of a member's licences are told. */
+export const licencesToldMax = 100;
 
 export interface Lease {
   readonly memberId: string;

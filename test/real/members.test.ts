@@ -170,9 +170,12 @@ test.serial(
     const { members } = await startMembers(t, await server.database(), ['m1', 'm2'], slow);
     const [first, second] = members as [TestDaemon, TestDaemon];
     const { runId } = await start(first);
+    const runsOf = async (at: number) => (await second.client.cluster.members())[at]?.ownedRuns;
+    t.deepEqual(await runsOf(0), [{ runId, epoch: 1 }]);
     const events = await watchAt(second, runId, 8, () => second.client.cluster.drain('m1'));
     expectWhole(t, events);
-    t.is(events.find(({ type }) => type === RunEventType.RUN_TAKEN_OVER)?.memberId, 'm2');
+    const taken = events.find(({ type }) => type === RunEventType.RUN_TAKEN_OVER);
+    t.like(taken, { memberId: 'm2', epoch: 2 });
     t.deepEqual(
       events.filter(({ type }) => type === RunEventType.TASK_INTERRUPTED),
       [],

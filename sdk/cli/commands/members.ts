@@ -6,6 +6,15 @@ import { table } from '../terminal.ts';
 
 const headings = ['member', 'site', 'state', 'lease', 'runs', 'lag', 'address'];
 
+const runHeadings = ['member', 'run', 'epoch'];
+
+/** What is beyond those that are told is counted. */
+const runRowsOf = ({ id, runs, ownedRuns }: Member): string[][] => {
+  const rows = ownedRuns.map(({ runId, epoch }) => [id, runId, `${epoch}`]);
+  const more = runs - ownedRuns.length;
+  return more > 0 ? [...rows, [id, `and ${more} more`, '']] : rows;
+};
+
 const stateOf = ({ alive, draining }: Member): string =>
   alive ? (draining ? 'draining' : 'alive') : 'gone';
 
@@ -32,11 +41,13 @@ export const addMembers = (program: Command, cli: Cli): void => {
       'Lists the members of the cluster: whether each is alive, what is left of its lease, how ' +
         'many runs it has, and how many entries of the catalog it does not act on yet.',
     )
-    .addHelpText('after', '\nExamples:\n  siteswap members')
-    .action(async () => {
+    .option('--runs', 'which runs each has, and under which epoch')
+    .addHelpText('after', '\nExamples:\n  siteswap members\n  siteswap members --runs')
+    .action(async ({ runs = false }: { readonly runs?: boolean }) => {
       const members = await cli.client.cluster.members();
       cli.answer(members, () => {
         if (members.length === 0) return 'this daemon is alone: its journal is a file';
+        if (runs) return table(cli.terminal, runHeadings, members.flatMap(runRowsOf));
         const rows = members.map((member) => rowOf(member, cli));
         return table(cli.terminal, headings, rows);
       });

@@ -128,6 +128,7 @@ export class Database {
       systemSeq: seat.systemSeq,
       sinceMs: seat.sinceMs,
       owned: owners.filter((owner) => owner === seat.writer).length,
+      licences: this.owned(seat.writer),
     }));
   }
 

@@ -55,6 +55,15 @@ export interface Member {
   runs: number;
   /** Entries of the catalog that it does not act on yet. */
   lag: number;
+  /** Which they are: at most 100, oldest first. */
+  ownedRuns: OwnedRun[];
+}
+
+/** A run that a member has. */
+export interface OwnedRun {
+  runId: string;
+  /** Grows each time that the run goes to another member; plugins that fence refuse older ones. */
+  epoch: number;
 }
 
 /** Asks a member to hand over what it has. */
@@ -175,6 +184,7 @@ function createBaseMember(): Member {
     joined: undefined,
     runs: 0,
     lag: 0,
+    ownedRuns: [],
   };
 }
 
@@ -206,6 +216,9 @@ export const Member: MessageFns<Member> = {
     }
     if (message.lag !== 0) {
       writer.uint32(72).uint64(message.lag);
+    }
+    for (const v of message.ownedRuns) {
+      OwnedRun.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -295,6 +308,14 @@ export const Member: MessageFns<Member> = {
             message.lag = longToNumber(reader.uint64());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.ownedRuns.push(OwnedRun.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -321,6 +342,74 @@ export const Member: MessageFns<Member> = {
     message.joined = object.joined ?? undefined;
     message.runs = object.runs ?? 0;
     message.lag = object.lag ?? 0;
+    message.ownedRuns = object.ownedRuns?.map((e) => OwnedRun.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseOwnedRun(): OwnedRun {
+  return { runId: "", epoch: 0 };
+}
+
+export const OwnedRun: MessageFns<OwnedRun> = {
+  encode(message: OwnedRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(16).uint64(message.epoch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OwnedRun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOwnedRun();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OwnedRun>): OwnedRun {
+    return OwnedRun.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OwnedRun>): OwnedRun {
+    const message = createBaseOwnedRun();
+    message.runId = object.runId ?? "";
+    message.epoch = object.epoch ?? 0;
     return message;
   },
 };
