@@ -136,7 +136,7 @@ export const runLogOf = ({ logger }: DaemonLog): RunLog => ({
     logger.warn({ err: error }, 'old runs could not be forgotten; it is tried again');
   },
   begun() {
-    logger.warn('the journal is a new one: no plan, run or declared loss is known');
+    logger.warn('the journal is empty: no plan, run or declared loss is known');
   },
   remote(remote, message) {
     if (message === '') logger.info({ remote }, 'answers again');

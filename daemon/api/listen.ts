@@ -2,8 +2,9 @@
  * Where the daemon listens. There is no authentication yet, so it listens only where the operating
  * system decides who comes in: a unix socket of its owner, or loopback TCP.
  */
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { type Server, ServerCredentials } from '@grpc/grpc-js';
 import { SiteswapError } from '../core/errors.ts';
 import { probeMsMax } from './limits.ts';
@@ -34,6 +35,8 @@ const answers = (path: string): Promise<boolean> =>
   });
 
 const makeWay = async (path: string): Promise<void> => {
+  const folder = dirname(path);
+  if (!existsSync(folder)) throw invalid(`unix:${path}`, `there is no folder ${folder}`);
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket()) throw invalid(`unix:${path}`, 'a file that is no socket stands there');

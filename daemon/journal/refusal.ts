@@ -9,7 +9,9 @@ import { JournalError } from './journal.ts';
 export const refusalOf = (error: unknown, path: string): JournalError => {
   if (error instanceof JournalError) return error;
   const code = codeOf(error);
-  const said = `${code}: ${error instanceof Error ? error.message : String(error)}`;
+  const words = error instanceof Error ? error.message : String(error);
+  // The file system's own begin with it.
+  const said = words.startsWith(code) ? words : `${code}: ${words}`;
   if (code === 'SQLITE_BUSY' || code === 'SQLITE_LOCKED') {
     return inUse(path, said);
   }

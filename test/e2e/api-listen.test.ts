@@ -118,6 +118,13 @@ test('listen: a folder that stands in the socket’s place is refused', async (t
   t.is((await failure(t, start(`unix:${path}`), SiteswapError)).reason, 'ADDRESS_INVALID');
 });
 
+test('listen: a socket in a folder that is not there → refused, and names the folder', async (t) => {
+  const folder = join(await tempDir(t), 'nowhere');
+  const error = await failure(t, start(`unix:${join(folder, 'api.sock')}`), SiteswapError);
+  t.is(error.reason, 'ADDRESS_INVALID');
+  t.true(error.message.endsWith(`there is no folder ${folder}`));
+});
+
 test('listen: where nobody may → refused with the cause, said once', async (t) => {
   const error = await failure(t, start('unix:/proc/api.sock'), SiteswapError);
   t.is(error.reason, 'ADDRESS_INVALID');

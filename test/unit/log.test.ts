@@ -154,7 +154,7 @@ test('log: a new journal, a plugin that cannot be used, a remote that is away an
     2: { level: 'warn', remote: 'west', msg: 'the array does not answer' },
     3: { level: 'info', remote: 'west', msg: 'answers again' },
   });
-  t.regex(lines()[0].msg, /the journal is a new one/);
+  t.regex(lines()[0].msg, /the journal is empty/);
 });
 
 test('journal: an entry that nobody can have written → JOURNAL_DAMAGED, without its text', (t) => {
