@@ -41,7 +41,7 @@ const scoped = [
 const ofTasks = ['direction', 'attempt', 'phase', 'workgroup'] as const;
 
 /** Phases that a rule is for that names none: the change; by a verb also the look ahead of it. */
-const phasesOf = ({ phase, verb }: CallRule): readonly Phase[] => {
+export const phasesOf = ({ phase, verb }: CallRule): readonly Phase[] => {
   if (phase !== undefined) return [phase];
   return verb === undefined ? ['run', 'undo'] : ['before', 'run', 'undo'];
 };

@@ -4,10 +4,11 @@
  */
 import { listingVerbs, readingVerbs } from '../../sdk/plugin/verbs.ts';
 import type { CallRule } from '../../sdk/scenario/rule.ts';
+import { phasesOf } from '../core/draw.ts';
 import { modes } from '../core/plan.ts';
+import { callsOf as callsIn } from '../steps/calls.ts';
 import { modeSteps, steps } from '../steps/registry.ts';
 import type { Step } from '../steps/step.ts';
-import { nothingToSettle } from '../steps/targets.ts';
 
 /** Of a rule: which field, and why not. */
 export interface Senseless {
@@ -84,17 +85,25 @@ const units = { s: 'storage', v: 'vm' } as const;
 export const unitOf = (workgroup: string): Step['unit'] | undefined =>
   units[workgroupForm.exec(workgroup)?.[1] as 's' | 'v'];
 
-/** What moves there must meet the step, or one that the rest of the rule leaves. */
-const strange: Check = ({ mode, step: name, verb, workgroup }, step) => {
-  if (workgroup === undefined) return [];
-  const unit = unitOf(workgroup);
+/** Those that mode, step, verb and workgroup leave; a listing leaves none. */
+const stepsLeft = (rule: Pick<CallRule, 'mode' | 'step' | 'verb' | 'workgroup'>): Step[] => {
+  const { mode, step: name, verb, workgroup } = rule;
   const ofMode = stepsOf(mode);
-  const left = [...steps.values()].filter(
+  return [...steps.values()].filter(
     (one) =>
-      (step ?? one) === one &&
+      (name ?? one.name) === one.name &&
       ofMode?.includes(one.name) !== false &&
-      (verb === undefined || callsOf(one).includes(verb)),
+      (verb === undefined || callsOf(one).includes(verb)) &&
+      (workgroup === undefined || unitOf(workgroup) === one.unit),
   );
+};
+
+/** What moves there must meet the step, or one that the rest of the rule leaves. */
+const strange: Check = ({ workgroup, ...rest }) => {
+  if (workgroup === undefined) return [];
+  const { mode, step: name, verb } = rest;
+  const unit = unitOf(workgroup);
+  const left = stepsLeft(rest);
   const what = name === undefined ? (verb ?? `mode ${mode}`) : `step ${name}`;
   const other = unit === 'vm' ? 'of storage: s1, s2, …' : 'of VMs: v1, v2, …';
   return [
@@ -130,7 +139,7 @@ const noRun: Check = (rule) => {
 };
 
 /** When in a task it is for. */
-const never: Check = ({ direction, phase, step: name, verb }, step) => {
+const never: Check = ({ direction, phase, step: name }, step) => {
   const undoes = direction === 'undo' || phase === 'undo';
   return [
     direction === 'run' &&
@@ -154,41 +163,31 @@ const never: Check = ({ direction, phase, step: name, verb }, step) => {
         field: 'phase',
         message: `step ${name} looks at nothing before it runs`,
       },
-    phase === 'settle' &&
-      step?.settle === nothingToSettle && {
-        field: 'phase',
-        message: `step ${name} asks nobody what became of its calls`,
-      },
-    phase === 'poll' &&
-      (verb === undefined ? step?.verbs : [verb])?.every((one) => reading.has(one)) === true && {
-        field: 'phase',
-        message: `${verb ?? `step ${name}`} only looks: nothing of it goes on for long`,
-      },
   ];
 };
 
-/** Of the verbs of a step some are called to run it, and some to undo it. */
-const turned: Check = ({ direction, phase, step: name, verb }, step) => {
-  const { verbs, undoVerbs } = step ?? {};
-  if (verb === undefined || undoVerbs === undefined) return [];
-  const runs = direction === 'run' || phase === 'run' || phase === 'before';
-  const undoes = direction === 'undo' || phase === 'undo';
-  const ofUndo = (undoVerbs as readonly string[]).includes(verb);
-  const ofRun = (verbs as readonly string[]).includes(verb);
-  const changes = phase !== 'settle' && phase !== 'poll';
-  return [
-    runs &&
-      changes &&
-      ofUndo &&
-      !ofRun && { field: 'verb', message: `step ${name} calls ${verb} only to undo it` },
-    undoes &&
-      changes &&
-      !ofUndo &&
-      !reading.has(verb) && {
-        field: 'verb',
-        message: `to undo it step ${name} calls ${undoVerbs.join(', ')}, never ${verb}`,
-      },
-  ];
+const directions = ['run', 'undo'] as const;
+
+/** By what its steps may call in each phase, which is what injections are drawn for. */
+const uncalled: Check = (rule, step) => {
+  const { direction, phase, verb, mode, workgroup } = rule;
+  const called = (one: Step): readonly string[] =>
+    (direction === undefined ? directions : [direction]).flatMap((way) =>
+      phasesOf(rule).flatMap((each) => callsIn(one, way)[each] ?? []),
+    );
+  const meets = (one: Step): boolean =>
+    verb === undefined ? called(one).length > 0 : called(one).includes(verb);
+  const ofTasks = [direction, phase, mode, workgroup].some((one) => one !== undefined);
+  const left = step === undefined ? stepsLeft(rule) : [step];
+  if (listings.has(verb ?? '') || (step === undefined && !ofTasks) || left.some(meets)) return [];
+  const way = direction === undefined ? '' : ` in direction ${direction}`;
+  const when = `${way}${phase === undefined ? '' : ` in phase ${phase}`}`;
+  const others = [...new Set(left.flatMap(called))].join(', ');
+  const who = step === undefined ? 'no step' : `step ${step.name}`;
+  const field = verb === undefined ? 'phase' : 'verb';
+  if (step === undefined) return [{ field, message: `${who} calls ${verb ?? 'anything'}${when}` }];
+  const what = others === '' ? 'nothing' : `${others}, never ${verb}`;
+  return [{ field, message: `${who} calls${when} ${what}` }];
 };
 
 /** What it does to the call that it is for. */
@@ -221,10 +220,11 @@ const nothing: Check = ({ phase, verb, effect }, step) => {
   ];
 };
 
-const checks: readonly Check[] = [nowhere, strange, noRun, never, turned, nothing];
+const checks: readonly Check[] = [nowhere, strange, noRun, never, nothing];
 
 /** Everything about it that can never be. */
 export const senselessIn = (rule: CallRule): readonly Senseless[] => {
   const step = rule.step === undefined ? undefined : steps.get(rule.step);
-  return checks.flatMap((check) => check(rule, step).filter((one) => one !== false));
+  const found = checks.flatMap((check) => check(rule, step).filter((one) => one !== false));
+  return found.length > 0 ? found : uncalled(rule, step).filter((one) => one !== false);
 };
