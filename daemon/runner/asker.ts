@@ -109,7 +109,9 @@ export class Asker {
       const running = new Set(
         result.kind === 'task' ? (result.running ?? []).map(({ item }) => item) : [],
       );
-      const giveUp = outOfTime || (running.size === 0 && tries >= settleAttemptsMax);
+      // Who cancels does not wait for what goes on and on at the remote.
+      const unhurried = running.size > 0 && !this.#parts.state.cancelling;
+      const giveUp = outOfTime || (!unhurried && tries >= settleAttemptsMax);
       const answer = this.#settlement(errand, result, doubtful, giveUp);
       if (answer.entry !== undefined) {
         this.#answer(question, [answer.entry]);

@@ -1,6 +1,6 @@
 /** Plugins that throw, talk nonsense, never answer or exit: typed, named, and their own affair. */
 import test, { type ExecutionContext } from 'ava';
-import { CallError, ItemOutcome, Mode, RunResult } from '../../sdk/client/index.ts';
+import { CallError, ItemOutcome, Mode, RunResult, RunStatus } from '../../sdk/client/index.ts';
 import { failure } from '../_support/api.ts';
 import { type LabDaemon, labPlan, startOnLab } from '../_support/daemon-on-lab.ts';
 
@@ -11,6 +11,8 @@ test.before(async () => {
     misdeeds: [
       { id: 'throws', deed: 'throw', at: 'sync' },
       { id: 'talks', deed: 'nonsense', at: 'sync' },
+      { id: 'talks-again', module: 'repeats', deed: 'nonsense', at: 'sync' },
+      { id: 'endless', module: 'endless', deed: 'throw', at: 'sync' },
       { id: 'keeps-silent', deed: 'silent', at: 'sync' },
       { id: 'exits', deed: 'exit', at: 'sync' },
       { id: 'throws-early', deed: 'throw', at: 'open' },
@@ -34,6 +36,7 @@ const sync = (arrayId: string, deadlineMs = 60_000) =>
 for (const [id, says] of [
   ['throws', /TypeError: the vendor library has a bug/],
   ['talks', /sync of cg-0001: the plugin answered string/],
+  ['talks-again', /sync of cg-0001: the plugin answered string/],
 ] as const) {
   test(`a plugin that ${id} in a verb → the target is in doubt, the plugin is named`, async (t) => {
     const { runId, results } = await sync(id);
@@ -66,6 +69,20 @@ test.serial('a plugin that keeps silent → the caller’s deadline, naming the 
   const run = await on.daemon.client.runs.get(error.subject);
   t.is(run.mode, Mode.DEVICE);
 });
+
+test.serial(
+  'a plugin that says running without end → a cancel parks the run all the same',
+  async (t) => {
+    const { subject: runId } = await refused(t, sync('endless', 5_000));
+    const { runs } = on.daemon.client;
+    await runs.cancel({ runId, requester: 'ann', reason: 'enough' });
+    const run = await on.daemon.client.waitForRun(runId, { deadlineMs: 60_000 });
+    t.is(run.status, RunStatus.PARKED);
+    const [item] = (await runs.report(runId)).items;
+    t.is(item?.outcome, ItemOutcome.IN_DOUBT);
+    t.regex(JSON.stringify(item), /it is still under way/);
+  },
+);
 
 for (const [id, says] of [
   ['throws-early', /throws-early.*vendor library has a bug/],

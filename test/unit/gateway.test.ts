@@ -248,6 +248,16 @@ test('settle of a repeatable verb: what repeating it says becomes the verdict', 
   ]);
 });
 
+for (const nonsense of [42, undefined, [{ id: 'g1' }]]) {
+  const title = JSON.stringify(nonsense) ?? 'undefined';
+  test(`settle of a repeatable verb that answers ${title} → unknowable, not under way`, async (t) => {
+    const { door } = scene(() => nonsense as never);
+    const [settled] = await verbsOf(door()).settle('failover', [group('g1')]);
+    t.is(settled?.verdict, 'unknowable');
+    t.regex(JSON.stringify(settled), /failover of g1: the plugin (answered|gave)/);
+  });
+}
+
 test('settle: what the plugin does not offer, or only reads, left nothing behind', async (t) => {
   const { door, arrived } = scene();
   const verbs = verbsOf(door());
