@@ -4,8 +4,9 @@ import {
   PlanServiceService,
   type ValidatePlanResponse,
 } from '../../proto/gen/siteswap/v1/plan.ts';
+import { SiteswapError } from '../core/errors.ts';
 import type { Plan } from '../core/plan.ts';
-import type { Engine } from '../runner/service.ts';
+import type { Engine, PlanFindings } from '../runner/service.ts';
 import type { Calls, Service } from './calls.ts';
 import { Problems, required } from './check.ts';
 import { pageOf, sortedBy } from './pages.ts';
@@ -24,6 +25,17 @@ const readPlan = async (engine: Engine, message: PlanMessage | undefined): Promi
   return plan as Plan;
 };
 
+/** Of a plan that cannot be read whole, what else stands in its way does not hide that. */
+const judgedWith = async (engine: Engine, plan: Plan, unread: number): Promise<PlanFindings> => {
+  try {
+    return await engine.validatePlan(plan);
+  } catch (error) {
+    if (!(error instanceof SiteswapError) || unread === 0) throw error;
+    const told = { field: '', message: `${error.message}. ${error.hint}` };
+    return { problems: [], obstacles: [told], warnings: [] };
+  }
+};
+
 const validate = async (
   engine: Engine,
   message: PlanMessage | undefined,
@@ -32,7 +44,7 @@ const validate = async (
   const plan = planFrom(message, problems);
   if (plan === undefined)
     return { problems: [...problems.violations], obstacles: [], warnings: [] };
-  const judged = await engine.validatePlan(plan);
+  const judged = await judgedWith(engine, plan, problems.violations.length);
   // Of a field that cannot be read, nothing more is worth saying.
   const unread = new Set(problems.violations.map(({ field }) => field));
   const more = judged.problems.filter(({ field }) => !unread.has(field));

@@ -133,7 +133,10 @@ export class Plans {
     return [...this.#parts.catalog.state.plans.keys()].sort().map((planId) => this.get(planId));
   }
 
-  /** Every finding at once. A plan that has failed over is checked as far as its state allows. */
+  /**
+   * Every finding at once. A plan that has failed over is checked as far as its state allows.
+   * Throws, as storing it would, what is no fault of the plan.
+   */
   async validate(plan: Plan): Promise<PlanFindings> {
     const warnings: Violation[] = [];
     if (plan.protectedSiteId === this.#parts.ownSiteId) {
@@ -148,12 +151,9 @@ export class Plans {
       const found = await this.#findingsOf(plan, this.#modeOf(plan));
       return { ...found, warnings: [...warnings, ...found.warnings] };
     } catch (error) {
-      if (!(error instanceof SiteswapError)) throw error;
-      const told = [toldOf(error)];
-      // A site that is away is no fault of the plan.
-      return error.reason === 'SITE_LOST'
-        ? { problems: [], obstacles: told, warnings }
-        : { problems: told, obstacles: [], warnings };
+      // A plan over a site that is declared lost can be stored.
+      if (!(error instanceof SiteswapError) || error.reason !== 'SITE_LOST') throw error;
+      return { problems: [], obstacles: [toldOf(error)], warnings };
     }
   }
 

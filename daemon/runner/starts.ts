@@ -152,8 +152,13 @@ export class Starts {
     });
   }
 
-  preview(planId: string, mode: Mode): Promise<FrozenFound> {
-    return this.look(this.plan(planId), mode).then((made) => this.#expectFrozen(made, planId));
+  /** A mode that the plan's history does not lead to is no fault of the plan. */
+  async preview(planId: string, mode: Mode): Promise<FrozenFound> {
+    const stored = this.plan(planId);
+    const plan = this.#facing(stored, mode);
+    this.#expectSites(plan, mode);
+    this.#expectMode(plan, mode, plan !== stored);
+    return this.#expectFrozen(await this.look(stored, mode), planId);
   }
 
   /** As a start would find it, of which nobody has said yet what becomes of diverged data. */
@@ -310,8 +315,13 @@ export class Starts {
       throw new SiteswapError('SITE_NOT_LOST', message, { subject: plan.protectedSiteId, hint });
     }
     this.#expectSites(plan, mode);
+    this.#expectMode(plan, mode, isTurned);
+  }
+
+  #expectMode(plan: Plan, mode: Mode, isTurned: boolean): void {
+    const { state } = this.#parts.catalog;
     const modes = modesOf(state, plan.id);
-    if (open === undefined && !modes.includes(mode) && !isTurned) {
+    if (openRunOf(state, plan.id) === undefined && !modes.includes(mode) && !isTurned) {
       throw wrongMode(plan, planStateOf(state, plan.id), modes, state.lostSites);
     }
   }

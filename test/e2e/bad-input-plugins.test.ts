@@ -116,8 +116,9 @@ test('plugins: those that do not work are listed with why; the others with their
     ...labPlan('on-no-module', ['cg-0001']),
     protectionGroups: [{ id: 'all', groups: [{ arrayId: 'no-module', id: 'cg-0001' }] }],
   };
-  const { problems } = await on.daemon.client.plans.validate(plan);
-  t.regex(JSON.stringify(problems), /no-module.*is-not-there.*Check the module/);
+  const error = await refused(t, on.daemon.client.plans.validate(plan));
+  t.like(error, { reason: 'PLUGIN_FAILED', subject: 'no-module' });
+  t.regex(`${error.message} ${error.hint}`, /no-module.*is-not-there.*Check the module/);
 });
 
 test('beside all of them a plan over sound arrays runs', async (t) => {

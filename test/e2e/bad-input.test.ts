@@ -188,6 +188,8 @@ test.serial(
     t.regex(stored.message, /lab-a/);
     const made = await refused(t, on.daemon.client.plans.create(labPlan('p', ['cg-0002'])));
     t.like(made, { reason: 'REMOTE_UNREACHABLE', subject: 'lab-a' });
+    const judged = await refused(t, on.daemon.client.plans.validate(labPlan('p', ['cg-0002'])));
+    t.like(judged, { reason: made.reason, subject: 'lab-a', message: made.message });
     await expectUntouched(t);
     await on.lab.setDown('lab-a', false);
     const { problems } = await on.daemon.client.plans.validate(labPlan('p', ['cg-0002']));

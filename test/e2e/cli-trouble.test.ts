@@ -110,6 +110,35 @@ test('plan validate: a mistyped key, wrong sites and arrays → all in one pass,
   t.regex(err, /p\.yaml:6:\d+: policies\.synk: no step is called "synk"/);
 });
 
+test('plan validate: an array down → what apply says, and no place in the file', async (t) => {
+  const { type, write, lab } = await cliOnLab(t);
+  const file = await write('plan.yaml', plan);
+  await lab.setDown('lab-b', true);
+  const validated = await type('plan', 'validate', file);
+  const applied = await type('plan', 'apply', file);
+  t.is(validated.exit, 4);
+  t.regex(validated.err, /array "lab-b": lab-b does not answer/);
+  t.regex(validated.err, /why +REMOTE_UNREACHABLE/);
+  t.notRegex(validated.err, /plan\.yaml:\d|Correct the places/);
+  const bare = (err: string) => err.replace(/^ +call .*$/m, '');
+  t.is(bare(validated.err), bare(applied.err));
+  // What is wrong with the plan is told all the same, whoever else does not answer.
+  const wrong = await write('wrong.yaml', plan.replace('site-b', 'site-x'));
+  t.is((await type('plan', 'validate', wrong)).exit, 2);
+});
+
+test('plan preview of a mode that the plan cannot run now → PLAN_STATE, as run says', async (t) => {
+  const { type, write } = await cliOnLab(t);
+  await type('plan', 'apply', await write('plan.yaml', plan));
+  for (const mode of ['reprotect', 'cleanup', 'fence']) {
+    const previewed = await type('plan', 'preview', 'shop', '--mode', mode);
+    t.is(previewed.exit, 5, mode);
+    t.regex(previewed.err, /plan "shop" is ready: it can run test, planned, disaster/);
+    t.regex(previewed.err, /why +PLAN_STATE/);
+    t.is((await type('run', 'shop', '--mode', mode)).exit, 5);
+  }
+});
+
 test('device verbs on a device of a group → which group, and that it is done as a whole', async (t) => {
   const { type } = await cliOnLab(t);
   const { exit, err } = await type('device', 'sync', 'lun-a-0001-1', '--array', 'lab-a');

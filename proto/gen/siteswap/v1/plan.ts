@@ -3237,7 +3237,9 @@ export const PlanServiceService = {
   },
   /**
    * Every problem of a plan at once, and warnings. The plan need not be stored; nothing is touched
-   * but discovery.
+   * but discovery. What is no fault of the plan is an error, unless the plan has problems too.
+   *
+   * Errors: REMOTE_UNREACHABLE, PLUGIN_FAILED.
    */
   validatePlan: {
     path: "/siteswap.v1.PlanService/ValidatePlan" as const,
@@ -3298,7 +3300,9 @@ export interface PlanServiceServer extends UntypedServiceImplementation {
   deletePlan: handleUnaryCall<DeletePlanRequest, DeletePlanResponse>;
   /**
    * Every problem of a plan at once, and warnings. The plan need not be stored; nothing is touched
-   * but discovery.
+   * but discovery. What is no fault of the plan is an error, unless the plan has problems too.
+   *
+   * Errors: REMOTE_UNREACHABLE, PLUGIN_FAILED.
    */
   validatePlan: handleUnaryCall<ValidatePlanRequest, ValidatePlanResponse>;
   /**
@@ -3412,7 +3416,9 @@ export interface PlanServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Every problem of a plan at once, and warnings. The plan need not be stored; nothing is touched
-   * but discovery.
+   * but discovery. What is no fault of the plan is an error, unless the plan has problems too.
+   *
+   * Errors: REMOTE_UNREACHABLE, PLUGIN_FAILED.
    */
   validatePlan(
     request: ValidatePlanRequest,
