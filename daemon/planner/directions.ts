@@ -83,8 +83,8 @@ const checkForward = (plan: Plan, all: readonly Flowing[], findings: Findings): 
         group.field,
         mixed
           ? `${way}, other groups of the plan the other way: put it in a plan of its own`
-          : `${way}: run reprotect if the plan was failed over, or exchange the plan's sites; ` +
-              `if no run turned them: siteswap repair ${plan.id}`,
+          : `${way}: exchange the plan's sites in its file; if the plan is stored, run reprotect ` +
+              `if it was failed over, or, if no run turned them: siteswap repair ${plan.id}`,
       );
     } else if (flow === 'none') {
       findings.problem(

@@ -1,6 +1,8 @@
 /** What a start is refused for, as one error. */
 import { SiteswapError, type Violation } from '../core/errors.ts';
 import type { Mode, Plan } from '../core/plan.ts';
+import { modesOf, openRunOf, planStateOf } from '../core/plan-state.ts';
+import type { SystemState } from '../core/system.ts';
 import type { Found } from '../planner/freeze.ts';
 
 /** What cannot be run, by whose word it was asked for. */
@@ -24,7 +26,7 @@ export const expectNoObstacle = ({ obstacles }: Found, subject: string): void =>
 };
 
 /** What a plan can run instead; with a site that is lost, that comes first. */
-export const wrongMode = (
+const wrongMode = (
   { id, protectedSiteId, recoverySiteId }: Plan,
   stands: string,
   modes: readonly Mode[],
@@ -36,4 +38,11 @@ export const wrongMode = (
   const once = `${message}, once site "${away}" is declared reachable`;
   const hint = `siteswap site reachable ${away} --reason …, once it is back.`;
   return new SiteswapError('PLAN_STATE', once, { subject: id, hint });
+};
+
+/** Throws where the plan's history does not lead to the mode, and no run of it is under way. */
+export const expectMode = (state: SystemState, plan: Plan, mode: Mode, isTurned: boolean): void => {
+  const modes = modesOf(state, plan.id);
+  if (isTurned || modes.includes(mode) || openRunOf(state, plan.id) !== undefined) return;
+  throw wrongMode(plan, planStateOf(state, plan.id), modes, state.lostSites);
 };

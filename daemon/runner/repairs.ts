@@ -109,7 +109,7 @@ export class Repairs {
     if (this.#parts.catalog.state.plans.has(planId)) return this.#parts.starts.plan(planId);
     const message = `no plan has the id "${planId}", so nothing is believed of it`;
     const then = `siteswap plan apply FILE; then siteswap repair ${planId}.`;
-    const hint = `Store it first, however it stands: ${then}`;
+    const hint = `Store it first, with its sites exchanged if it is refused for them: ${then}`;
     throw new SiteswapError('PLAN_NOT_FOUND', message, { subject: planId, hint });
   }
 

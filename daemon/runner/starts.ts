@@ -8,7 +8,7 @@ import type { Clock } from '../core/clock.ts';
 import type { RunStarted } from '../core/entries.ts';
 import { SiteswapError } from '../core/errors.ts';
 import { arraysOf, type Mode, type Plan } from '../core/plan.ts';
-import { facing, goesOn, modesOf, openRunOf, planStateOf } from '../core/plan-state.ts';
+import { facing, goesOn, openRunOf } from '../core/plan-state.ts';
 import type { Random } from '../core/random.ts';
 import type { DivergedChoice } from '../core/recovery.ts';
 import { expectFresh } from '../core/retention.ts';
@@ -23,7 +23,7 @@ import { RunElsewhere } from './elsewhere.ts';
 import { foundOf, movesIn } from './instances.ts';
 import { Lines } from './lines.ts';
 import type { Recoveries } from './recoveries.ts';
-import { expectNoObstacle, type Refused, refusal, wrongMode } from './refusals.ts';
+import { expectMode, expectNoObstacle, type Refused, refusal } from './refusals.ts';
 import { remembered } from './remembered.ts';
 import type { Runs } from './runs.ts';
 import type { Scout } from './scout.ts';
@@ -157,7 +157,7 @@ export class Starts {
     const stored = this.plan(planId);
     const plan = this.#facing(stored, mode);
     this.#expectSites(plan, mode);
-    this.#expectMode(plan, mode, plan !== stored);
+    expectMode(this.#parts.catalog.state, plan, mode, plan !== stored);
     return this.#expectFrozen(await this.look(stored, mode), planId);
   }
 
@@ -315,15 +315,7 @@ export class Starts {
       throw new SiteswapError('SITE_NOT_LOST', message, { subject: plan.protectedSiteId, hint });
     }
     this.#expectSites(plan, mode);
-    this.#expectMode(plan, mode, isTurned);
-  }
-
-  #expectMode(plan: Plan, mode: Mode, isTurned: boolean): void {
-    const { state } = this.#parts.catalog;
-    const modes = modesOf(state, plan.id);
-    if (openRunOf(state, plan.id) === undefined && !modes.includes(mode) && !isTurned) {
-      throw wrongMode(plan, planStateOf(state, plan.id), modes, state.lostSites);
-    }
+    expectMode(state, plan, mode, isTurned);
   }
 
   /** What a mode needs must not be declared lost: that is no fault of the plan. */

@@ -154,6 +154,33 @@ test('repair of a plan that this journal does not know → its file is stored fi
   t.regex(err, /next +Store it first, .*: siteswap plan apply FILE; then siteswap repair shop\./);
 });
 
+test('the file of a plan that was turned, to a journal that forgot it → the advice leads on', async (t) => {
+  const { type, write } = await cliOnLab(t);
+  const file = await write('plan.yaml', plan);
+  await type('plan', 'apply', file);
+  for (const mode of ['planned', 'reprotect']) {
+    t.is((await type('run', 'shop', '--mode', mode)).exit, 0);
+  }
+  await type('plan', 'delete', 'shop');
+  const refused = await type('plan', 'apply', file);
+  t.is(refused.exit, 2);
+  t.regex(
+    refused.err,
+    /exchange the plan's sites in its file; if the plan is stored, run reprotect/,
+  );
+  const { err } = await type('repair', 'shop');
+  t.regex(err, /next +Store it first, with its sites exchanged if it is refused for them: /);
+  const turned = plan.replace('Site: site-a', 'Site: site-x').replace('site-b', 'site-a');
+  const applied = await type(
+    'plan',
+    'apply',
+    await write('turned.yaml', turned.replace('site-x', 'site-b')),
+  );
+  t.is(applied.exit, 0, applied.err);
+  t.regex((await type('repair', 'shop')).out, /there is nothing to adopt/);
+  t.is((await type('run', 'shop', '--mode', 'planned')).exit, 0);
+});
+
 test('a mode that the plan cannot run now, its old site lost → once that site is back', async (t) => {
   const { type, write } = await cliOnLab(t);
   await type('plan', 'apply', await write('plan.yaml', plan));

@@ -181,8 +181,8 @@ test('refused: modes planned and test over a plan that flows back → reprotect 
     t.is(
       problems[1]?.message,
       'device "b-d0p" of array "ap" is replicated from "r" to "p": ' +
-        "run reprotect if the plan was failed over, or exchange the plan's sites; " +
-        `if no run turned them: siteswap repair ${plan().id}`,
+        "exchange the plan's sites in its file; if the plan is stored, run reprotect " +
+        `if it was failed over, or, if no run turned them: siteswap repair ${plan().id}`,
     );
   }
 });
