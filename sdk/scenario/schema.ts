@@ -15,8 +15,9 @@ import {
 
 const targetsMax = 1_000;
 
-/** As the contract carries it. */
-export const seedMax = 2 ** 32 - 1;
+/** As the contract carries whole numbers. */
+const numberMax = 2 ** 32 - 1;
+export const seedMax = numberMax;
 
 /** Longest time for which injections are on: a year. Who wants more says that it has no end. */
 export const onMinutesMax = 366 * 24 * 60;
@@ -30,6 +31,8 @@ const idLengthMax = 256;
 const id = z.string().min(1).max(idLengthMax).describe(`text of 1 to ${idLengthMax} characters`);
 const text = z.string().min(1).describe('text that is not empty');
 const ms = z.int().min(0).max(delayMsMax);
+const ordinal = z.int().min(1).max(numberMax);
+const amount = z.int().min(0).max(numberMax);
 /** Of none, a rule would be for nothing. */
 const share = z.number().gt(0).max(1).describe('a number above 0, up to 1');
 const facts = z.record(z.string(), z.unknown());
@@ -63,25 +66,25 @@ const effect = z.discriminatedUnion('effect', [
     target: facts.optional(),
   }),
   z.strictObject({ effect: z.literal('fail-later'), fault }),
-  z.strictObject({ effect: z.literal('partial'), done: z.int().min(0), fault }),
+  z.strictObject({ effect: z.literal('partial'), done: amount, fault }),
   z.strictObject({ effect: z.literal('worker-crash'), after: z.boolean().default(false) }),
   z.strictObject({ effect: z.literal('worker-out-of-memory') }),
 ]);
 
 const toxic = z.discriminatedUnion('toxic', [
   z.strictObject({ toxic: z.literal('latency'), latencyMs: ms, jitterMs: ms.optional() }),
-  z.strictObject({ toxic: z.literal('bandwidth'), bytesPerSecond: z.int().min(1) }),
+  z.strictObject({ toxic: z.literal('bandwidth'), bytesPerSecond: ordinal }),
   z.strictObject({ toxic: z.literal('down') }),
   z.strictObject({ toxic: z.literal('timeout'), timeoutMs: ms }),
   z.strictObject({ toxic: z.literal('reset-peer'), timeoutMs: ms }),
   z.strictObject({ toxic: z.literal('slow-close'), delayMs: ms }),
   z.strictObject({
     toxic: z.literal('slicer'),
-    averageBytes: z.int().min(1),
-    variationBytes: z.int().min(0).optional(),
+    averageBytes: ordinal,
+    variationBytes: amount.optional(),
     delayMs: ms.optional(),
   }),
-  z.strictObject({ toxic: z.literal('limit-data'), bytes: z.int().min(0) }),
+  z.strictObject({ toxic: z.literal('limit-data'), bytes: amount }),
 ]);
 
 const until = z.iso
@@ -109,14 +112,14 @@ export const callRuleSchema = z
     step: text.optional(),
     workgroup: text.optional(),
     direction: z.enum(['run', 'undo']).optional(),
-    attempt: z.int().min(1).optional(),
+    attempt: ordinal.optional(),
     phase: z.enum(phases).optional(),
     verb: text.optional(),
-    call: z.int().min(1).optional(),
+    call: ordinal.optional(),
     targets: z.array(text).min(1).max(targetsMax).optional(),
-    nth: z.int().min(1).optional(),
+    nth: ordinal.optional(),
     probability: share.optional(),
-    budget: z.int().min(1).optional(),
+    budget: ordinal.optional(),
     until,
     effect: effect.describe(
       'a mapping such as { effect: lost-reply }; effects: error (with fault, after), refuse, ' +
@@ -160,6 +163,4 @@ export const scenarioSchema = z.strictObject({
   about: z.string().default(''),
   seed: z.int().min(0).max(seedMax).default(1),
   rules: z.array(ruleSchema).min(1).max(rulesMax),
-  // What a test expects of it stands beside it, and is read by nobody else.
-  expect: z.unknown().optional(),
 });

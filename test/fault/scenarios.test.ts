@@ -10,7 +10,7 @@ import { decisions, type Entry } from '../../daemon/core/entries.ts';
 import type { Mode, Plan } from '../../daemon/core/plan.ts';
 import type { PolicyAction } from '../../daemon/core/policy.ts';
 import { defaultOptions } from '../../daemon/planner/defaults.ts';
-import { parseScenario } from '../../sdk/scenario/file.ts';
+import { scenarioSchema } from '../../sdk/scenario/schema.ts';
 import { formatProblems, parseYaml } from '../../sdk/yaml/index.ts';
 import { planFor, type Rig, rig, untilRest } from '../_support/engine-on-lab.ts';
 import { JumpingTime } from '../_support/jumping-time.ts';
@@ -20,7 +20,7 @@ import { paths } from './paths.ts';
 const known = Object.keys(paths) as [string, ...string[]];
 
 /** Beside the rules: what is run under them, and how it must end. */
-const expectation = z.looseObject({
+const expecting = scenarioSchema.extend({
   expect: z.strictObject({
     /** Two stretched devices in place of two pairs; their VMs go live. */
     stretched: z.boolean().default(false),
@@ -41,22 +41,17 @@ const expectation = z.looseObject({
   }),
 });
 
-type Expectation = z.output<typeof expectation>['expect'];
+type Expectation = z.output<typeof expecting>['expect'];
 
 const folder = join(repoRoot, 'test/fault/scenarios');
 const files = readdirSync(folder);
 
 const readOf = (file: string) => {
   const text = readFileSync(join(folder, file), 'utf8');
-  const scenario = parseScenario(text, file);
-  const more = parseYaml(text, expectation, { file });
-  for (const one of [scenario, more]) {
-    if ('problems' in one) throw new Error(formatProblems(one.problems));
-  }
-  return {
-    scenario: (scenario as Exclude<typeof scenario, { problems: unknown }>).value,
-    expect: (more as Exclude<typeof more, { problems: unknown }>).value.expect,
-  };
+  const read = parseYaml(text, expecting, { file });
+  if ('problems' in read) throw new Error(formatProblems(read.problems));
+  const { expect, ...scenario } = read.value;
+  return { scenario, expect };
 };
 
 const worldOf = ({ stretched }: Expectation) =>

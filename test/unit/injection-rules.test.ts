@@ -133,6 +133,7 @@ test('too many for the threads, with those that are there → refused before any
 
 for (const [yaml, line, expected] of [
   ['name: x\nsed: 7\nrules: [{ name: r, effect: { effect: hang } }]', 2, /did you mean "seed"/],
+  ['name: x\nexpect: foo\nrules: [{ name: r, effect: { effect: hang } }]', 2, /unknown key/],
   ['name: x\nrules: [{ name: r, targets: [], effect: { effect: hang } }]', 2, /targets/],
   ['name: x\nrules: [{ name: r, mode: tst, effect: { effect: hang } }]', 2, /did you mean "test"/],
   [

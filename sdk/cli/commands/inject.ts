@@ -172,7 +172,9 @@ const addRules = (inject: Command, cli: Cli): void => {
   inject
     .command('add')
     .summary('add the rules of a scenario file')
-    .description('Adds the rules of a scenario file. Those with a known name replace it.')
+    .description(
+      'Adds the rules of a file to those that are there, or in place of one of that name.',
+    )
     .argument('<file>', 'YAML; - is standard input')
     .addHelpText('after', '\nExamples:\n  siteswap inject add lost-reply.yaml')
     .action((file: string) => addFrom(cli, file));
