@@ -186,8 +186,8 @@ const uncalled: Check = (rule, step) => {
   const who = step === undefined ? 'no step' : `step ${step.name}`;
   const field = verb === undefined ? 'phase' : 'verb';
   if (step === undefined) return [{ field, message: `${who} calls ${verb ?? 'anything'}${when}` }];
-  const what = others === '' ? 'nothing' : `${others}, never ${verb}`;
-  return [{ field, message: `${who} calls${when} ${what}` }];
+  const what = others === '' ? `nothing${when}` : `${others}${when}, never ${verb}`;
+  return [{ field, message: `${who} calls ${what}` }];
 };
 
 /** What it does to the call that it is for. */

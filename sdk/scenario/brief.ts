@@ -9,6 +9,9 @@ const briefLengthMax = 160;
 /** Of a list, which may be long. */
 const shownMax = 3;
 
+/** What says nothing of a toxic: every one has it. */
+const usual: Readonly<Record<string, unknown>> = { stream: 'downstream', toxicity: 1 };
+
 const textOf = (value: unknown): string => {
   if (Array.isArray(value)) {
     const more = value.length > shownMax ? ' …' : '';
@@ -28,7 +31,10 @@ const fieldText = ([name, value]: readonly [string, unknown]): string => {
 /** `step power-on, nth 1: error timeout [E1]`; at most 160 characters. */
 export const briefOf = (rule: Rule): string => {
   const { name: _, effect: __, toxic: ___, ...scope } = formOf(rule);
-  const where = Object.entries(scope).map(fieldText).join(', ');
+  const where = Object.entries(scope)
+    .filter(([key, value]) => value !== usual[key])
+    .map(fieldText)
+    .join(', ');
   const done: object = isToxicRule(rule) ? rule.toxic : rule.effect;
   const [[, what] = ['', ''], ...fields] = Object.entries(done);
   const how = [what, ...fields.map(fieldText)].join(' ');

@@ -108,10 +108,7 @@ for (const [yaml, brief] of [
     'remote: lab-a, targets: [a, b, c, d], effect: { effect: delay, delayMs: 5 }',
     'remote lab-a, targets a b c …: delay delayMs 5',
   ],
-  [
-    'site: a, toxic: { toxic: latency, latencyMs: 5 }',
-    'site a, stream downstream, toxicity 1: latency latencyMs 5',
-  ],
+  ['site: a, toxic: { toxic: latency, latencyMs: 5 }', 'site a: latency latencyMs 5'],
 ] as const) {
   test(`brief: ${yaml} → ${brief}`, (t) => {
     const read = parseScenario(`name: x\nrules: [{ name: r, ${yaml} }]`, 'x.yaml');
