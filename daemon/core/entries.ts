@@ -65,6 +65,12 @@ export interface TaskAccepted extends TaskEntry {
   readonly operations: readonly { readonly item: number; readonly operation: string }[];
 }
 
+/**
+ * Rules whose injections have changed something of the attempt by now. Absent: it carries none, or
+ * (journals of 0.1.0) nobody knows.
+ */
+type Struck = readonly string[];
+
 /** The answers that came back. Items named nowhere in it are still under way (accepted). */
 export interface TaskOutcome extends TaskEntry {
   readonly type: 'task-outcome';
@@ -72,6 +78,7 @@ export interface TaskOutcome extends TaskEntry {
   readonly faults: readonly ItemFaults[];
   /** Position → evidence of success, where a plugin gave any. */
   readonly evidence?: Readonly<Record<string, Evidence>>;
+  readonly struck?: Struck;
 }
 
 /** What asking the remote said of items in doubt. Items that still run are not named. */
@@ -82,6 +89,7 @@ export interface TaskSettled extends TaskEntry {
   readonly absent: readonly ItemFaults[];
   readonly unknowable: readonly { readonly items: string; readonly why: string }[];
   readonly evidence?: Readonly<Record<string, Evidence>>;
+  readonly struck?: Struck;
 }
 
 /** What the policy made of faults: one entry per distinct action. */

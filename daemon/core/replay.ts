@@ -26,16 +26,28 @@ export interface Replay {
 /** One attempt of the run, as far as it has come. */
 interface Attempt {
   readonly started: TaskStarted;
+  /** Rules that changed something of it; undefined: nobody knows, so all that it carries. */
+  struck: ReadonlySet<string> | undefined;
   prepared: boolean;
   readonly accepted: Set<number>;
   /** Faults that left their items in doubt: what became of these is settled later. */
   readonly doubts: { readonly positions: readonly number[]; readonly fault: Fault }[];
 }
 
+/** A rule, and of what it comes, which decides in the end whether it is needed. */
+interface Wanted {
+  readonly rule: CallRule;
+  readonly attempt: Attempt;
+  /** As drawn, by the name of the rule that it is from; absent: of a fault that came by itself. */
+  readonly drawn?: string;
+}
+
 const workerLost = 'WORKER_LOST';
 
+const deadly: ReadonlySet<string> = new Set(['worker-crash', 'worker-out-of-memory']);
+
 class Replaying {
-  readonly rules: (CallRule | ToxicRule)[] = [];
+  readonly #wanted: Wanted[] = [];
   readonly notes: string[] = [];
   readonly #state: RunState;
   readonly #attempts = new Map<number, Attempt>();
@@ -47,6 +59,7 @@ class Replaying {
   take(entry: Entry): void {
     if (entry.type === 'task-started') this.#begin(entry);
     else if (entry.type === 'task-outcome') this.#outcome(entry);
+    else if (entry.type === 'task-withdrawn') this.#strikes(entry.group, []);
     else if (entry.type === 'task-settled') this.#settled(entry);
     else if (entry.type === 'task-prepared')
       this.#attempt(entry.group, (one) => {
@@ -58,6 +71,31 @@ class Replaying {
       });
     else if (entry.type === 'task-interrupted') this.#note(entry, 'was cut short: end the daemon');
     else if (entry.type === 'call-refused') this.#note(entry, `met the lost site ${entry.siteId}`);
+  }
+
+  /** What the run met, each once. */
+  rules(): readonly CallRule[] {
+    const met = this.#wanted.filter(
+      ({ attempt, drawn }) => drawn === undefined || attempt.struck?.has(drawn) !== false,
+    );
+    // A thread that is ended on purpose takes along what else it does: that is no crash of its own.
+    const isEnded = met.some(
+      ({ rule, drawn }) => drawn !== undefined && deadly.has(rule.effect.effect),
+    );
+    const needed = met.filter(
+      ({ rule, drawn }) => drawn !== undefined || !isEnded || !deadly.has(rule.effect.effect),
+    );
+    return needed.map(({ rule }, at) => ({
+      ...rule,
+      name: `${at + 1} ${rule.name}`.slice(0, 256),
+    }));
+  }
+
+  #strikes(group: number, struck: readonly string[] | undefined): void {
+    if (struck === undefined) return;
+    this.#attempt(group, (attempt) => {
+      attempt.struck = new Set(struck);
+    });
   }
 
   #attempt(group: number, use: (attempt: Attempt) => void): void {
@@ -74,7 +112,13 @@ class Replaying {
   }
 
   #begin(started: TaskStarted): void {
-    const attempt = { started, prepared: false, accepted: new Set<number>(), doubts: [] };
+    const attempt: Attempt = {
+      started,
+      struck: undefined,
+      prepared: false,
+      accepted: new Set<number>(),
+      doubts: [],
+    };
     this.#attempts.set(started.group, attempt);
     for (const injection of (started.injections ?? []) as readonly Injection[]) {
       const { rule, phase, verb, call, targets, ...effect } = injection;
@@ -84,16 +128,18 @@ class Replaying {
         ...(call !== undefined && { call }),
         ...(targets !== undefined && { targets }),
       };
-      this.#add(started, rule, effect as Effect, scope);
+      this.#add(attempt, rule, effect as Effect, scope, rule);
     }
   }
 
   #outcome(outcome: TaskOutcome): void {
+    this.#strikes(outcome.group, outcome.struck);
     this.#attempt(outcome.group, (attempt) => {
       // What was injected is made again as it was injected, not as it ended.
       const injected = (attempt.started.injections ?? []) as readonly Injection[];
       const natural = outcome.faults.filter(
-        ({ fault }) => !injected.some((injection) => explains(injection, fault)),
+        ({ fault }) =>
+          !injected.some((one) => attempt.struck?.has(one.rule) !== false && explains(one, fault)),
       );
       for (const { positions, fault } of alike(natural)) {
         const later = positions.filter((position) => attempt.accepted.has(position));
@@ -107,6 +153,7 @@ class Replaying {
   }
 
   #settled(settled: TaskSettled): void {
+    this.#strikes(settled.group, settled.struck);
     this.#attempt(settled.group, (attempt) => {
       const done = new Set(decodeRanges(settled.done));
       const unknown = new Set(settled.unknowable.flatMap(({ items }) => decodeRanges(items)));
@@ -131,7 +178,7 @@ class Replaying {
     const own = started.direction === 'undo' ? 'undo' : this.#phaseOf(attempt, step);
     const whole = effect.effect === 'worker-crash';
     const targets = positions.flatMap((position) => this.#targetsOf(started, step, position));
-    this.#add(started, step.name, effect, {
+    this.#add(attempt, step.name, effect, {
       phase: phase ?? own,
       ...(!whole && { targets }),
     });
@@ -148,17 +195,18 @@ class Replaying {
     return step.remote === 'array' ? [item[step.side].id] : item.datastores.map(({ id }) => id);
   }
 
-  #add(started: TaskStarted, name: string, effect: Effect, scope: Partial<CallRule>): void {
-    const { direction, attempt } = started;
-    this.rules.push({
-      name: `${this.rules.length + 1} ${name}`.slice(0, 256),
-      step: this.#step(started.step).name,
-      workgroup: this.#group(started.group).id,
+  #add(of: Attempt, name: string, effect: Effect, scope: Partial<CallRule>, drawn?: string): void {
+    const { direction, attempt, step, group } = of.started;
+    const rule = {
+      name,
+      step: this.#step(step).name,
+      workgroup: this.#group(group).id,
       direction,
       attempt,
       ...scope,
       effect,
-    });
+    };
+    this.#wanted.push({ rule, attempt: of, ...(drawn !== undefined && { drawn }) });
   }
 
   #step(at: number): FrozenStep {
@@ -229,15 +277,16 @@ export const replayOf = (
   const replaying = new Replaying(state);
   for (const entry of entries) replaying.take(entry);
   const { started, endedAtMs = Number.POSITIVE_INFINITY } = state;
+  const rules: (CallRule | ToxicRule)[] = [...replaying.rules()];
   for (const { rule, fromMs, toMs = Number.POSITIVE_INFINITY } of intervals) {
     if (fromMs > endedAtMs || toMs < started.at) continue;
-    replaying.rules.push({ ...rule, name: `wire ${rule.name}`.slice(0, 256) });
+    rules.push({ ...rule, name: `wire ${rule.name}`.slice(0, 256) });
     replaying.notes.push(
       `${rule.name} was on at the wire: when bytes pass is never the same twice, ` +
         'so its replay is approximate',
     );
   }
-  const { rules, notes } = replaying;
+  const { notes } = replaying;
   const over = rules.length - rulesMax;
   if (over > 0) notes.push(`${over} faults more than a daemon takes rules for: they are left out`);
   return { rules: rules.slice(0, rulesMax), notes };

@@ -48,6 +48,8 @@ export interface Errand {
   readonly remembers?: boolean;
   /** Ends the thread, for the injections of that name. */
   readonly crash: Scene['crash'];
+  /** Hears at once of each rule that changed something. */
+  readonly struck?: (rule: string) => void;
 }
 
 /** What is done through a door: what stands before it offers the same. */
@@ -96,14 +98,14 @@ export class Door {
     this.#leave = leave;
     this.siteId = parts.siteOf(errand.remoteId) ?? '';
     this.#limit = new Limit(parts.clock, errand.deadlineMs);
-    const { remoteId, injections } = errand;
+    const { remoteId, injections, struck = () => {} } = errand;
     const crash: Scene['crash'] = (how) => {
       const gone = errand.crash(how);
       this.end();
       return gone;
     };
     if (injections.length > 0 || memory !== undefined) {
-      this.#injected = new Injected({ remoteId, injections, memory, crash });
+      this.#injected = new Injected({ remoteId, injections, memory, crash, struck });
     }
   }
 
@@ -197,7 +199,7 @@ export class Door {
   #disguise(id: string, { fault, operation, evidence }: Disguised): OperationStatus | undefined {
     const drawn = this.#errand.injections.find(({ effect }) => effect === 'fail-later');
     if (drawn !== undefined) {
-      this.#injected?.used.add(drawn.rule);
+      this.#injected?.struck(drawn.rule);
       return { id, state: 'failed', fault };
     }
     if (operation !== undefined) return undefined;

@@ -2,7 +2,7 @@
 import type { Fault } from '../../sdk/plugin/fault.ts';
 import type { Injection } from '../core/injection.ts';
 import { valueShapes } from '../host/shapes.ts';
-import { applyAll, injectionsFor } from './injections/apply.ts';
+import { applyAll, injectionsFor, type Struck } from './injections/apply.ts';
 import { type Memory, questionOf } from './injections/memory.ts';
 import type { Said, Scene } from './injections/scene.ts';
 import type { Limit } from './limit.ts';
@@ -13,6 +13,7 @@ export interface InjectedParts {
   /** Answers are to be remembered, for reads that will be stale. */
   readonly memory: Memory | undefined;
   readonly crash: Scene['crash'];
+  readonly struck: Struck;
 }
 
 /** A call on its way. */
@@ -23,7 +24,7 @@ export interface Passing extends Pick<Scene, 'verb' | 'asks' | 'targets' | 'args
 }
 
 export class Injected {
-  /** Names of the rules that were used. */
+  /** Names of the rules that changed something. */
   readonly used = new Set<string>();
   readonly #parts: InjectedParts;
   readonly #own = new Map<string, number>();
@@ -44,13 +45,19 @@ export class Injected {
     if (injections.length === 0) return next(targets, args);
     const refusal = passing.admit();
     if (refusal !== undefined) return targets.map(({ id }) => ({ id, fault: refusal }));
-    // The failure of an operation shows when it is asked about.
-    for (const { rule } of injections) this.used.add(rule);
     const { asks } = passing;
     const sleep = (delayMs: number) => limit.sleep(delayMs);
     const { crash } = this.#parts;
     const earlier = (id: string) => this.#earlier(verb, id);
-    return applyAll(injections, { verb, asks, targets, args, next, sleep, crash, earlier });
+    const scene = { verb, asks, targets, args, next, sleep, crash, earlier };
+    return applyAll(injections, scene, (rule) => this.struck(rule));
+  }
+
+  /** Told at once: the call may hang, or take its thread along. */
+  struck(rule: string): void {
+    if (this.used.has(rule)) return;
+    this.used.add(rule);
+    this.#parts.struck(rule);
   }
 
   #earlier(verb: string, id: string): Said | undefined {

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { departures, executions, migrationStates } from '../../sdk/plugin/migration.ts';
 import { pairStates } from '../../sdk/plugin/model.ts';
-import type { ListingVerb, TargetVerb } from '../../sdk/plugin/verbs.ts';
+import type { ListingVerb, TargetVerb, TargetVerbs } from '../../sdk/plugin/verbs.ts';
 
 const id = z.string().min(1);
 const peer = z.object({ arrayId: id, deviceId: id });
@@ -117,6 +117,37 @@ export const itemShapes: { readonly [V in ListingVerb]: z.ZodType } = {
     instance,
   }),
 };
+
+/** Verb → what its arguments are called, where it takes any. */
+export const argNames: {
+  readonly [V in TargetVerb]?: readonly (keyof TargetVerbs[V]['args'])[];
+} = {
+  snapshot: ['name'],
+  removeSnapshot: ['name'],
+  failover: ['force'],
+  resync: ['changes'],
+  restoreReplication: ['to'],
+  setSitePreference: ['siteId'],
+  migrateLive: ['toComputeId'],
+  findInstances: ['digests'],
+  removeDisks: ['end'],
+};
+
+/** What is told of a target, whatever it is. */
+export const targetNames: readonly string[] = [
+  'id',
+  'devices',
+  'peers',
+  'instance',
+  'datastoreIds',
+  'datastoreId',
+  'path',
+  'content',
+  'migrationId',
+  'fromDatastoreId',
+  'toDatastoreId',
+  'record',
+];
 
 /** The first thing that is wrong, with its place: `sizeBytes: expected number`. */
 export const firstProblem = (error: z.ZodError): string => {

@@ -23,14 +23,8 @@ import { Asker } from './asker.ts';
 import { Claimant } from './claimant.ts';
 import { RunElsewhere } from './elsewhere.ts';
 import { Flight, type Heard, type Sender } from './flight.ts';
-import {
-  coordinatesOf,
-  type Errand,
-  errandOf,
-  JobMaker,
-  outcomeEntries,
-  refusalEntries,
-} from './jobs.ts';
+import { withInjections } from './injected-entries.ts';
+import { type Errand, errandOf, JobMaker, outcomeEntries, refusalEntries } from './jobs.ts';
 import { foundPositions, interrupted, upToEnd } from './outbox.ts';
 
 export class Agent {
@@ -221,10 +215,11 @@ export class Agent {
     const told = upToEnd(this.#outbox);
     this.#outbox = [];
     if (told.length === 0) return told;
-    if (this.#resting) return told;
-    const { clock, slots } = this.#parts;
-    const batch = withIntents(this.state, told, clock.now(), slots, this.#claims);
-    return this.#parts.draws.on ? batch.map((entry) => this.#withDraws(entry)) : batch;
+    const { clock, slots, draws } = this.#parts;
+    const now = clock.now();
+    const batch = this.#resting ? told : withIntents(this.state, told, now, slots, this.#claims);
+    if (!draws.on && draws.carrying === 0) return batch;
+    return batch.map((entry) => withInjections(entry, this.state, now, this.#parts));
   }
 
   #finishRest(): void {
@@ -286,15 +281,6 @@ export class Agent {
     if (decisions.wakeAtMs !== undefined) {
       this.#cancelWake = this.#parts.clock.wakeAt(decisions.wakeAtMs, () => this.wake());
     }
-  }
-
-  #withDraws(entry: Entry): Entry {
-    const { draws, clock, presentations } = this.#parts;
-    if (entry.type !== 'task-started' || !draws.on) return entry;
-    const group = this.state.groups[entry.group] as Group;
-    const at = coordinatesOf(this.state, group, entry, presentations);
-    const injections = draws.draw(at, entry.group, clock.now());
-    return injections.length === 0 ? entry : { ...entry, injections };
   }
 
   /** An intent is durable: its call is made when a slot is free. */

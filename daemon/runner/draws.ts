@@ -3,29 +3,31 @@
  * dispatch order, so that what was drawn is journaled with the intent and travels with the job.
  * It is known here for as long as it can have an effect, so that switching off can wait for it.
  */
-import type { Fault } from '../../sdk/plugin/fault.ts';
 import type { CallRule } from '../../sdk/scenario/rule.ts';
 import { type Coordinates, injectionFrom, inScope, isDrawn } from '../core/draw.ts';
 import type { Group } from '../core/engine/state.ts';
 import type { Injection } from '../core/injection.ts';
-import { workerLostCode } from '../workers/faults.ts';
+import type { Struck } from '../workers/pool.ts';
 
 export interface RuleCounts {
   /** Attempts and calls in its scope. */
   matched: number;
   /** For how many of these it was drawn. */
   drawn: number;
-  /** In how many of these it did something: the verb was called. */
+  /** In how many of these it changed something. */
   hits: number;
 }
 
 /** Of a job's result, what matters here. */
 interface Came {
   readonly injected?: readonly string[];
-  readonly fault?: Fault;
 }
 
-const deadly: ReadonlySet<string> = new Set(['worker-crash', 'worker-out-of-memory']);
+/** What an attempt, or a call outside runs, carries, and which of it has changed something. */
+interface Load {
+  readonly injections: readonly Injection[];
+  readonly struck: Set<string>;
+}
 
 const underWay: ReadonlySet<Group['standing']> = new Set([
   'started',
@@ -46,7 +48,9 @@ export class Draws {
   #seed = 1;
   #remembers = false;
   readonly #counts = new Map<string, RuleCounts>();
-  readonly #carried = new Map<string, readonly Injection[]>();
+  readonly #carried = new Map<string, Load>();
+  /** By what it consists of: jobs take along parts of it. */
+  readonly #loads = new WeakMap<Injection, Load>();
   #idle: (() => void)[] = [];
 
   /** Rules that are on from the start. */
@@ -128,19 +132,40 @@ export class Draws {
 
   /** The attempt carries these from now on. */
   carry(runId: string, group: number | string, injections: readonly Injection[]): void {
-    this.#carried.set(keyOf(runId, group), injections);
+    const key = keyOf(runId, group);
+    if (this.#carried.get(key)?.injections === injections) return;
+    const load: Load = { injections, struck: new Set() };
+    this.#carried.set(key, load);
+    for (const injection of injections) this.#loads.set(injection, load);
   }
 
   /** What an attempt carries that is not over. */
   carriedBy(runId: string, group: number | string): readonly Injection[] {
-    return this.#carried.get(keyOf(runId, group)) ?? none;
+    return this.#carried.get(keyOf(runId, group))?.injections ?? none;
   }
 
-  /** Counts the rules that did something, by what came of a job; a dead thread cannot say. */
-  heard({ injected, fault }: Came, carried: readonly Injection[]): void {
-    for (const rule of injected ?? []) this.#hit(rule);
-    if (fault?.code !== workerLostCode) return;
-    for (const { effect, rule } of carried) if (deadly.has(effect)) this.#hit(rule);
+  /** Rules that have changed something of an attempt by now; undefined: it carries none. */
+  struckBy(runId: string, group: number): readonly string[] | undefined {
+    const load = this.#carried.get(keyOf(runId, group));
+    return load && [...load.struck];
+  }
+
+  /** Counts the rules that changed something, by what came of a job. */
+  heard({ injected = [] }: Came, carried: readonly Injection[]): void {
+    if (injected.length > 0) this.look([[carried, injected]]);
+  }
+
+  /** The same, of jobs that are still under way. However often it is told, a hit is one. */
+  look(struck: readonly Struck[]): void {
+    for (const [carried, rules] of struck) {
+      for (const rule of rules) {
+        const one = carried.find((injection) => injection.rule === rule);
+        const load = one && this.#loads.get(one);
+        if (load === undefined || load.struck.has(rule)) continue;
+        load.struck.add(rule);
+        this.#hit(rule);
+      }
+    }
   }
 
   /** A rule that is gone by now is not counted any more. */

@@ -185,7 +185,9 @@ export class Injector {
 
   status(): InjectionStatus {
     const { atMs, ...switched } = this.#switched;
-    const wire = this.#parts.pool.wireHits();
+    const { draws, pool } = this.#parts;
+    const wire = pool.wireHits();
+    draws.look(pool.struck());
     return {
       ...switched,
       sinceMs: atMs,
@@ -193,7 +195,7 @@ export class Injector {
         ...this.#rules.map((rule) => this.#statusOf(rule, wire)),
         ...this.#over.map((rule) => this.#statusOf(rule, wire, true)),
       ],
-      carrying: this.#parts.draws.carrying,
+      carrying: draws.carrying,
     };
   }
 
@@ -317,5 +319,5 @@ const nameOf = ({ name }: Rule): string => name;
 const noteOf = (matched: number, drawn: number, hits: number): string => {
   if (matched === 0) return 'it has matched nothing so far';
   if (drawn === 0) return 'in scope, and never drawn so far';
-  return hits === 0 ? 'drawn, and no such call was made so far' : '';
+  return hits === 0 ? 'drawn, and it has changed no call so far' : '';
 };

@@ -1,6 +1,6 @@
 /** A pool around another one, which passes on whatever it does not do in its own way. */
 import type { PlacedRule } from '../gateway/wire.ts';
-import type { Job, Pool, PoolHealth, ResultOf, Staged, TaskJob } from '../workers/pool.ts';
+import type { Job, Pool, PoolHealth, ResultOf, Staged, Struck, TaskJob } from '../workers/pool.ts';
 
 export abstract class PoolLayer implements Pool {
   protected readonly pool: Pool;
@@ -25,6 +25,10 @@ export abstract class PoolLayer implements Pool {
 
   wireHits(): ReadonlyMap<string, number> {
     return this.pool.wireHits();
+  }
+
+  struck(): readonly Struck[] {
+    return this.pool.struck();
   }
 
   health(): PoolHealth {

@@ -45,6 +45,8 @@ export interface Dispatch {
   /** Milliseconds since the Unix epoch. */
   readonly dueMs: number;
   readonly crash: Errand['crash'];
+  /** Hears at once of each rule that changed something. */
+  readonly struck: (rule: string) => void;
 }
 
 const jobFault = (fault: Fault, door?: Door): JobFault => ({
@@ -284,9 +286,9 @@ export const createExecutor = ({ gateway, present, stepNamed, clock }: ExecutePa
     return door.refused.size + door.injected.length === 0 ? result : { ...result, ...more(door) };
   };
 
-  return async (job: RemoteJob, { dueMs, crash }: Dispatch): Promise<RemoteResult> => {
-    if (clock.now() >= dueMs) return jobFault(expired(job));
-    const door = gateway.door(errandOf(job, dueMs, crash));
+  return async (job: RemoteJob, dispatch: Dispatch): Promise<RemoteResult> => {
+    if (clock.now() >= dispatch.dueMs) return jobFault(expired(job));
+    const door = gateway.door(errandOf(job, dispatch));
     try {
       return await execute(job, door);
     } catch (error) {
@@ -300,27 +302,13 @@ export const createExecutor = ({ gateway, present, stepNamed, clock }: ExecutePa
 };
 
 /** What the door is told of the job; a job that only looks changes nothing under any key. */
-const errandOf = (job: RemoteJob, deadlineMs: number, crash: Errand['crash']): Errand =>
-  job.kind === 'task'
-    ? {
-        remoteId: job.remoteId,
-        key: job.key,
-        attempt: job.attempt,
-        epoch: job.epoch,
-        deadlineMs,
-        injections: job.injections ?? none,
-        ...(job.remembers && { remembers: true }),
-        crash,
-      }
-    : {
-        remoteId: job.remoteId,
-        key: job.kind,
-        attempt: 1,
-        epoch: 0,
-        deadlineMs,
-        injections: job.injections ?? none,
-        ...(job.remembers && { remembers: true }),
-        crash,
-      };
+const errandOf = (job: RemoteJob, { dueMs, crash, struck }: Dispatch): Errand => {
+  const { remoteId, injections = none, remembers } = job;
+  const more = { remoteId, deadlineMs: dueMs, injections, crash, struck };
+  const carried = remembers ? { ...more, remembers: true } : more;
+  if (job.kind !== 'task') return { ...carried, key: job.kind, attempt: 1, epoch: 0 };
+  const { key, attempt, epoch } = job;
+  return { ...carried, key, attempt, epoch };
+};
 
 const none: readonly Injection[] = [];

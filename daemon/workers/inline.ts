@@ -9,6 +9,7 @@ import type { RemoteConfig } from '../host/remote.ts';
 import { steps } from '../steps/registry.ts';
 import { poolClosed, workerLost } from './faults.ts';
 import type { DescribeJob, Job, JobFault, PluginDescription, Pool, ResultOf } from './pool.ts';
+import { OpenJobs, withStrikes } from './strikes.ts';
 import { createWorld } from './world.ts';
 
 export interface InlinePoolOptions {
@@ -18,8 +19,7 @@ export interface InlinePoolOptions {
   readonly clock: Clock;
 }
 
-export const createInlinePool = (options: InlinePoolOptions): Pool => {
-  const { remotes, plugins, clock } = options;
+export const createInlinePool = ({ remotes, plugins, clock }: InlinePoolOptions): Pool => {
   const lost = new Set<string>();
   const loaded = (pluginId: string) => checkLoaded(pluginId, plugins.get(pluginId));
   const wireHits = new Map<string, number>();
@@ -31,7 +31,7 @@ export const createInlinePool = (options: InlinePoolOptions): Pool => {
     stepNamed: (name) => steps.get(name),
     wireHit: (rule) => wireHits.set(rule, (wireHits.get(rule) ?? 0) + 1),
   });
-  let inFlight = 0;
+  const open = new OpenJobs();
   let closed = false;
 
   const described = ({ pluginId }: DescribeJob): PluginDescription | JobFault => {
@@ -42,16 +42,16 @@ export const createInlinePool = (options: InlinePoolOptions): Pool => {
   const run = async (job: Job): Promise<ResultOf<Job>> => {
     if (closed) return poolClosed;
     if (job.kind === 'describe') return described(job);
-    const crashed = Promise.withResolvers<JobFault>();
-    const crash = (): Promise<never> => {
-      crashed.resolve(workerLost('injected'));
-      return new Promise(() => {});
-    };
-    inFlight++;
-    const dueMs = clock.now() + job.timeoutMs;
-    const result = await Promise.race([execute(job, { dueMs, crash }), crashed.promise]);
-    inFlight--;
-    return result;
+    return open.during(job, (strikes) => {
+      const crashed = Promise.withResolvers<JobFault>();
+      const crash = (): Promise<never> => {
+        crashed.resolve(withStrikes(workerLost('injected'), strikes));
+        return new Promise(() => {});
+      };
+      const struck = (rule: string) => void strikes.add(rule);
+      const dispatch = { dueMs: clock.now() + job.timeoutMs, crash, struck };
+      return Promise.race([execute(job, dispatch), crashed.promise]);
+    });
   };
 
   return {
@@ -71,7 +71,8 @@ export const createInlinePool = (options: InlinePoolOptions): Pool => {
       wire.set(rules);
     },
     wireHits: () => new Map(wireHits),
-    health: () => ({ threads: 0, inFlight, blocked: {} }),
+    struck: () => open.struck(),
+    health: () => ({ threads: 0, inFlight: open.size, blocked: {} }),
     close: () => {
       closed = true;
       return host.close();

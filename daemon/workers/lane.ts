@@ -2,9 +2,9 @@
  * The pool's end of one thread's port. Whatever is asked in one turn of the event loop is one
  * message, and so are the answers that are ready together.
  */
-import type { MessagePort } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { itemsCacheCharsMax } from './limits.ts';
-import type { Answers, Batch, Delivery, ThreadMessage } from './messages.ts';
+import type { Answers, Batch, Delivery, Strike, ThreadMessage } from './messages.ts';
 import { hasSameHead, headOf, restOf } from './parcel.ts';
 import type { TaskJob } from './pool.ts';
 
@@ -12,9 +12,13 @@ import type { TaskJob } from './pool.ts';
 export interface Asker {
   /** The JSON of the answer; `bytes`: what is to be added to it. */
   answered(text: string, bytes?: Uint8Array<ArrayBuffer>): void;
+  /** Ahead of that: an injection that it carries has changed something. */
+  struck?(rule: string): void;
   /** The thread ended before. */
   failed(error: unknown): void;
 }
+
+type FromThread = Answers | Delivery | Strike;
 
 export class Lane {
   readonly #port: MessagePort;
@@ -34,9 +38,8 @@ export class Lane {
   /** `answered` is called when there may be room for more. */
   constructor(port: MessagePort, answered: () => void) {
     this.#port = port;
-    port.on('message', (answers: Answers | Delivery) => {
-      if (typeof answers === 'string') this.#take(answers);
-      else this.#hand(answers.id, answers.text, answers.bytes);
+    port.on('message', (message: FromThread) => {
+      this.#hear(message);
       answered();
     });
   }
@@ -71,6 +74,11 @@ export class Lane {
 
   /** The thread has ended: whatever it was asked is answered by that. */
   end(error: unknown): void {
+    // Its last words may not have been heard yet.
+    for (let last = receiveMessageOnPort(this.#port); last; ) {
+      this.#hear(last.message as FromThread);
+      last = receiveMessageOnPort(this.#port);
+    }
     this.#port.close();
     for (const asker of this.#waiting.splice(1)) asker?.failed(error);
     this.#free.length = 0;
@@ -132,6 +140,12 @@ export class Lane {
     this.#heads = [];
     this.#sent = [];
     this.#port.postMessage(batch);
+  }
+
+  #hear(message: FromThread): void {
+    if (typeof message === 'string') this.#take(message);
+    else if ('struck' in message) this.#waiting[message.id]?.struck?.(message.struck);
+    else this.#hand(message.id, message.text, message.bytes);
   }
 
   #take(answers: Answers): void {

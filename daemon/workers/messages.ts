@@ -110,6 +110,12 @@ export interface Parcel {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** From a thread, at once: the job of this number met a rule that changed something. */
+export interface Strike {
+  readonly id: number;
+  readonly struck: string;
+}
+
 /** From a thread: the parcel that answers the message of this number. */
 export interface Delivery extends Parcel {
   readonly id: number;

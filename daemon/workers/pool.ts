@@ -158,6 +158,8 @@ export interface PoolHealth {
   readonly blocked: Readonly<Record<string, string>>;
 }
 
+export type Struck = readonly [carried: readonly Injection[], rules: readonly string[]];
+
 /** A staged job that was recalled before it began: nothing was done. */
 export interface Recalled {
   readonly kind: 'recalled';
@@ -196,6 +198,8 @@ export interface Pool {
   setWire(rules: readonly PlacedRule[]): Promise<void>;
   /** What each rule did since then: connections begun or pieces touched. */
   wireHits(): ReadonlyMap<string, number>;
+  /** Jobs under way of which a rule has changed something: what they carry, and which rules. */
+  struck(): readonly Struck[];
   health(): PoolHealth;
   /** Ends threads and sessions. No job may be given afterwards. */
   close(): Promise<void>;

@@ -12,12 +12,13 @@ import type {
   Parcel,
   Sent,
   ServeTask,
+  Strike,
   ThreadMessage,
 } from './messages.ts';
 import { type Head, readHead } from './parcel.ts';
 import type { Recalled, TaskJob } from './pool.ts';
 
-type Handle = (message: ThreadMessage) => Promise<string | Parcel>;
+type Handle = (message: ThreadMessage, struck: (rule: string) => void) => Promise<string | Parcel>;
 
 /** A message that may begin. */
 interface Due {
@@ -144,7 +145,8 @@ export class Server {
   }
 
   #serve({ id, message }: Due): void {
-    void this.#handle(message).then((answer) => {
+    const struck = (rule: string) => this.#port.postMessage({ id, struck: rule } satisfies Strike);
+    void this.#handle(message, struck).then((answer) => {
       this.#open.delete(id);
       if (typeof answer === 'string') this.#say(id, answer);
       else this.#deliver({ id, ...answer });

@@ -109,8 +109,10 @@ const parcelOf = (result: RemoteResult): string | Parcel => {
   return { text: JSON.stringify({ ...result, packed }), bytes };
 };
 
-const runJob = async ({ job, dueMs }: JobMessage): Promise<string | Parcel> => {
-  const result = await execute(job, { dueMs, crash });
+type Struck = (rule: string) => void;
+
+const runJob = async ({ job, dueMs }: JobMessage, struck: Struck): Promise<string | Parcel> => {
+  const result = await execute(job, { dueMs, crash, struck });
   try {
     return parcelOf(result);
   } catch (error) {
@@ -120,8 +122,8 @@ const runJob = async ({ job, dueMs }: JobMessage): Promise<string | Parcel> => {
 };
 
 /** Answers in JSON: a ProbeResult, or the result of the job. */
-const handle = async (message: ThreadMessage): Promise<string | Parcel> =>
-  message.kind === 'job' ? runJob(message) : JSON.stringify(await probeInTime(message));
+const handle = async (message: ThreadMessage, struck: Struck): Promise<string | Parcel> =>
+  message.kind === 'job' ? runJob(message, struck) : JSON.stringify(await probeInTime(message));
 
 /** The thread's one task, which lasts as long as the thread. */
 export const serve = (task: ServeTask): Promise<never> => {

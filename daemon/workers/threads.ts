@@ -33,9 +33,11 @@ import type {
   Recalled,
   ResultOf,
   Staged,
+  Struck,
   TaskJob,
 } from './pool.ts';
 import { SiteFlags } from './site-flags.ts';
+import { struckOf, withStrikes } from './strikes.ts';
 import { clockOffsetMs, systemClock } from './system-clock.ts';
 import { lookEveryMs, type Place, ThreadGroup } from './thread-group.ts';
 import { WireBoard } from './wire-board.ts';
@@ -86,6 +88,8 @@ class Flight implements Asker, Staged {
   place: Place | undefined;
   /** Of the kind that its job's is. */
   readonly result: Promise<never>;
+  /** Rules that are known to have changed something of it. */
+  readonly strikes = new Set<string>();
   readonly #tower: Tower;
   #resolve: (result: AnyResult | Recalled) => void = () => {};
 
@@ -112,9 +116,13 @@ class Flight implements Asker, Staged {
     this.place?.lane.recall(this.place.id, this);
   }
 
+  struck(rule: string): void {
+    this.strikes.add(rule);
+  }
+
   answer(result: AnyResult | Recalled): void {
     this.#tower.landed(this);
-    this.#resolve(result);
+    this.#resolve(withStrikes(result, this.strikes));
   }
 
   answered(text: string, bytes?: Uint8Array<ArrayBuffer>): void {
@@ -230,6 +238,12 @@ class ThreadPool implements Pool {
   wireHits(): ReadonlyMap<string, number> {
     const hits = this.#wire.hits(this.#wireRules.length);
     return new Map(this.#wireRules.map(({ name }, at) => [name, hits[at] as number]));
+  }
+
+  struck(): readonly Struck[] {
+    return [...this.#flights.values()].flatMap(({ job, strikes }) =>
+      strikes.size === 0 ? [] : [struckOf(job, strikes)],
+    );
   }
 
   health() {

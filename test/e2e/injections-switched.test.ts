@@ -59,7 +59,7 @@ test.serial(
       t.notRegex(off.err, /request key/);
       const status = await type('inject', 'status');
       t.regex(status.out, /are off by ann, .*; draining: 1 call under way still carries a draw/);
-      t.regex(status.out, /slow +\d +1 +0 +step mount, nth 1: delay delayMs 8000/);
+      t.regex(status.out, /slow +\d +1 +1 +step mount, nth 1: delay delayMs 8000/);
       const client = connect(address, { injectorToken });
       t.teardown(() => client.close());
       const late = client.injections.disable({ requester: 'me' }, { deadlineMs: 200 });

@@ -5,7 +5,7 @@
 import type { RemoteConfig } from '../../daemon/host/remote.ts';
 import { workerLost, workerLostCode } from '../../daemon/workers/faults.ts';
 import { createInlinePool } from '../../daemon/workers/inline.ts';
-import type { Job, JobFault, Pool, ResultOf } from '../../daemon/workers/pool.ts';
+import type { Job, JobFault, Pool, ResultOf, Struck } from '../../daemon/workers/pool.ts';
 import type { FarEnd } from './far-end.ts';
 import type { History } from './history.ts';
 import { Mortal } from './mortal.ts';
@@ -82,6 +82,10 @@ export class SimPool implements Pool {
 
   wireHits(): ReadonlyMap<string, number> {
     return new Map();
+  }
+
+  struck(): readonly Struck[] {
+    return this.#threads.flatMap(({ pool }) => pool.struck());
   }
 
   health() {

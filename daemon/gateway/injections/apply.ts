@@ -35,6 +35,9 @@ const appliers: { readonly [E in Injection['effect']]: Apply<E> } = {
 const applyOne = (injection: Injection, scene: Scene): Answers =>
   (appliers[injection.effect] as (one: Injection, scene: Scene) => Answers)(injection, scene);
 
+/** Of a call that several may change. */
+export type Struck = (rule: string) => void;
+
 /** How many calls a job has made: of all verbs, and of this one; this call included. */
 export interface Ordinals {
   readonly all: number;
@@ -56,9 +59,14 @@ export const injectionsFor = (
   });
 
 /** Wraps the call in them, the first outermost. */
-export const applyAll = (injections: readonly Injection[], scene: Scene): Answers => {
+export const applyAll = (
+  injections: readonly Injection[],
+  scene: Omit<Scene, 'struck'>,
+  struck: Struck,
+): Answers => {
   const [injection, ...inner] = injections;
   if (injection === undefined) return scene.next(scene.targets, scene.args);
-  const next: Scene['next'] = (targets, args) => applyAll(inner, { ...scene, targets, args });
-  return applyOne(injection, { ...scene, next });
+  const next: Scene['next'] = (targets, args) =>
+    applyAll(inner, { ...scene, targets, args }, struck);
+  return applyOne(injection, { ...scene, next, struck: () => struck(injection.rule) });
 };

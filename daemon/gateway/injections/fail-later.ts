@@ -32,8 +32,16 @@ const disguise = (answer: Said, fault: Fault): Said => {
   return as({ fault, ...(evidence !== undefined && { evidence }) });
 };
 
-export const failLater: Apply<'fail-later'> = async (injection, { targets, args, next }) => {
+export const failLater: Apply<'fail-later'> = async (
+  injection,
+  { targets, args, next, struck },
+) => {
   const isChosen = choosing(injection.targets);
   const answers = await next(targets, args);
-  return answers.map((one) => (isChosen(one.id) ? disguise(one, injection.fault) : one));
+  return answers.map((one) => {
+    if (!isChosen(one.id)) return one;
+    const told = disguise(one, injection.fault);
+    if (told !== one) struck();
+    return told;
+  });
 };

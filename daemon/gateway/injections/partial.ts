@@ -4,5 +4,8 @@ import { type Apply, choosing, harming } from './scene.ts';
 export const partial: Apply<'partial'> = ({ done, fault, targets: chosen }, scene) => {
   const batch = scene.targets.filter(({ id }) => choosing(chosen)(id));
   const failed = batch.slice(done).map(({ id }) => id);
-  return harming(scene, choosing(failed), (harmed) => harmed.map(({ id }) => ({ id, fault })));
+  return harming(scene, choosing(failed), (harmed) => {
+    scene.struck();
+    return harmed.map(({ id }) => ({ id, fault }));
+  });
 };

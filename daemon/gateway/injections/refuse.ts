@@ -3,5 +3,8 @@ import { type Apply, choosing, harming, refusalBy } from './scene.ts';
 
 export const refuse: Apply<'refuse'> = ({ rule, targets: chosen }, scene) => {
   const fault = refusalBy(scene.verb, rule);
-  return harming(scene, choosing(chosen), (harmed) => harmed.map(({ id }) => ({ id, fault })));
+  return harming(scene, choosing(chosen), (harmed) => {
+    scene.struck();
+    return harmed.map(({ id }) => ({ id, fault }));
+  });
 };

@@ -22,6 +22,8 @@ export interface Scene {
   readonly sleep: (delayMs: number) => Promise<void>;
   /** The thread ends; the promise never settles. */
   readonly crash: (how: 'exit' | 'memory') => Promise<never>;
+  /** Says that the injection has changed something, at once. */
+  readonly struck: () => void;
   /** What the target was answered the last time, as far as anybody remembers. */
   readonly earlier: (id: string) => Said | undefined;
 }

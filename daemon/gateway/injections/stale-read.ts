@@ -7,5 +7,8 @@ import { type Apply, choosing, harming } from './scene.ts';
 export const staleRead: Apply<'stale-read'> = ({ targets: chosen }, scene) => {
   const isChosen = choosing(chosen);
   const isStale = (id: string) => isChosen(id) && scene.earlier(id) !== undefined;
-  return harming(scene, isStale, (harmed) => harmed.flatMap(({ id }) => scene.earlier(id) ?? []));
+  return harming(scene, isStale, (harmed) => {
+    scene.struck();
+    return harmed.flatMap(({ id }) => scene.earlier(id) ?? []);
+  });
 };
