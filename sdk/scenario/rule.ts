@@ -84,7 +84,7 @@ export interface Scope {
   readonly verb?: string;
   /** The nth call of the phase (of the verb, if one is named); absent with a verb: each. */
   readonly call?: number;
-  /** Ids at the array: the effect is for these targets of a call; absent: for all. */
+  /** Ids at the remote, or as reports print them: for calls with one of these; absent: for all. */
   readonly targets?: readonly string[];
 }
 
