@@ -41,6 +41,8 @@ export interface Call {
   readonly signal: AbortSignal;
   /** Under which what it changes is done once, wherever else it comes; absent: it comes nowhere. */
   readonly requestId?: string | undefined;
+  /** Tells the caller ahead of the answer which run it waits for; absent: it cannot be told. */
+  readonly began?: (runId: string) => void;
 }
 
 export type Unary<Q, A> = (request: Q, call: Call) => A | Promise<A>;
@@ -87,6 +89,8 @@ export interface CallsParts {
   readonly version: string;
   /** Failures on purpose are on, which every answer says. */
   readonly injecting?: () => boolean;
+  /** The journal takes no entry, which every answer says. */
+  readonly held?: () => boolean;
   /** Where several members share a journal. */
   readonly passOn?: PassOn | undefined;
 }
@@ -96,16 +100,18 @@ export class Calls {
   readonly #log: Logger;
   readonly #version: string;
   readonly #injecting: () => boolean;
+  readonly #held: () => boolean;
   readonly #passOn: PassOn | undefined;
   readonly #served = new Map<string, Served>();
   readonly #prefix = randomBytes(3).toString('hex');
   readonly #open = new Set<OpenCall>();
   #count = 0;
 
-  constructor({ log, version, injecting = () => false, passOn }: CallsParts) {
+  constructor({ log, version, injecting = no, held = no, passOn }: CallsParts) {
     this.#log = log;
     this.#version = version;
     this.#injecting = injecting;
+    this.#held = held;
     this.#passOn = passOn;
   }
 
@@ -175,7 +181,7 @@ export class Calls {
         const encoded = encode(method, await within(answer, patience, method.path));
         this.#closed(call);
         // With the answer, not ahead of it: one write to the connection instead of two.
-        grpc.sendMetadata(this.#head(call));
+        if (!call.isTold) grpc.sendMetadata(this.#head(call));
         respond(null, encoded);
       } catch (thrown) {
         respond(this.#failed(call, thrown));
@@ -221,7 +227,10 @@ export class Calls {
 
   #opened(method: AnyMethod, grpc: AnyCall): OpenCall {
     const id = `${this.#prefix}-${(++this.#count).toString(36)}`;
-    const call = new OpenCall(id, method.path, grpc, this.#passOn !== undefined);
+    const call: OpenCall = new OpenCall(id, method.path, grpc, {
+      isMarked: this.#passOn !== undefined,
+      head: () => this.#head(call),
+    });
     this.#open.add(call);
     // It is emitted after a good end too, and then nobody listens any more.
     grpc.on('cancelled', () => {
@@ -236,6 +245,7 @@ export class Calls {
     head.set('siteswap-call-id', call.id);
     head.set('siteswap-version', this.#version);
     if (this.#injecting()) head.set('siteswap-injections', 'on');
+    if (this.#held()) head.set('siteswap-journal', 'held');
     return head;
   }
 
@@ -254,15 +264,22 @@ export class Calls {
   }
 }
 
+const no = (): boolean => false;
+
 type AnyCall = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
+
+interface Opening {
+  /** It may be passed on. */
+  readonly isMarked: boolean;
+  readonly head: () => Metadata;
+}
 
 class OpenCall implements Call {
   readonly id: string;
   readonly path: string;
   readonly deadlineMs: number | undefined;
   readonly #grpc: AnyCall;
-  /** It may be passed on. */
-  readonly #isMarked: boolean;
+  readonly #opening: Opening;
   #requestId: string | undefined;
   /** Made when somebody asks for it: most calls are over before anybody does. */
   #aborted: AbortController | undefined;
@@ -270,9 +287,11 @@ class OpenCall implements Call {
   #error: SiteswapError | undefined;
   /** The caller hung up: there is nobody to tell. */
   gone = false;
+  /** What stands ahead of the answer was sent. */
+  isTold = false;
 
-  constructor(id: string, path: string, grpc: AnyCall, isMarked: boolean) {
-    this.#isMarked = isMarked;
+  constructor(id: string, path: string, grpc: AnyCall, opening: Opening) {
+    this.#opening = opening;
     this.id = id;
     this.path = path;
     this.#grpc = grpc;
@@ -281,7 +300,7 @@ class OpenCall implements Call {
   }
 
   get requestId(): string | undefined {
-    if (this.#isMarked) this.#requestId ??= randomUUID();
+    if (this.#opening.isMarked) this.#requestId ??= randomUUID();
     return this.#requestId;
   }
 
@@ -300,6 +319,14 @@ class OpenCall implements Call {
       if (this.#ended) this.#aborted.abort(this.#error);
     }
     return this.#aborted.signal;
+  }
+
+  began(runId: string): void {
+    if (this.isTold || this.#ended) return;
+    this.isTold = true;
+    const head = this.#opening.head();
+    head.set('siteswap-run-id', runId);
+    this.#grpc.sendMetadata(head);
   }
 
   end(error: SiteswapError | undefined): void {

@@ -145,6 +145,7 @@ const operate = async (
     requestKey,
     initiatorId,
   });
+  call.began?.(started.runId);
   const run = await untilSettled(engine, started.runId, call);
   const { items } = await engine.reportRun(started.runId);
   const byId = new Map(items.map((item) => [item.itemId, item]));

@@ -65,7 +65,7 @@ export const createServer = (parts: ServerParts): Api => {
   // What the transport has to say belongs into the log, not onto the daemon's stderr.
   setLogger({ error: (...words) => log.warn({ words: words.map(String) }, 'transport') });
   const server = new Server({ 'grpc.max_receive_message_length': transportBytesMax });
-  const calls = new Calls({ log, version, injecting: asked.injecting, passOn });
+  const calls = new Calls({ log, version, ...asked, passOn });
   const names = new Set<string>();
   for (const { definition, implementation } of parts.services(calls)) {
     server.addService(definition, implementation);

@@ -14,6 +14,10 @@ export const addressDefault =
   process.env.SITESWAP_ADDRESS ??
   `unix:${process.env.XDG_RUNTIME_DIR ?? '/run'}/siteswap/siteswap.sock`;
 
+const heldText =
+  '! THE JOURNAL IS HELD: it takes no entry, so nothing new is started (disk full, or its server ' +
+  'away: the log of the daemon says why)';
+
 export interface GlobalOptions {
   readonly address: string;
   readonly json?: true;
@@ -30,6 +34,7 @@ export class Cli {
   /** How the command ended; see `exits`. */
   exitCode: number = exits.done;
   #client: SiteswapClient | undefined;
+  #heldTold = false;
   #options: GlobalOptions | undefined;
 
   constructor(terminal: Terminal) {
@@ -71,8 +76,17 @@ export class Cli {
     this.terminal.print(jsonLine(value));
   }
 
-  /** Whoever looks at a daemon that fails on purpose is told so. */
+  /** Once for each time that the journal becomes held, and once when it goes on. */
+  noteHeld(): void {
+    const held = this.#client?.held === true;
+    if (held === this.#heldTold || this.json) return;
+    this.#heldTold = held;
+    this.terminal.note(held ? heldText : '! the journal takes entries again: the daemon goes on');
+  }
+
+  /** Whoever looks at a daemon that does not work as ever, or fails on purpose, is told so. */
   close(): void {
+    this.noteHeld();
     if (this.#client?.injecting && !this.json) {
       this.terminal.note('! INJECTIONS ARE ON: calls fail on purpose (siteswap inject status)');
     }

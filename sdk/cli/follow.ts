@@ -170,6 +170,7 @@ const drawUntilSettled = async (
     for (;;) {
       // The last picture waits for the events behind it: they say why it looks so.
       const last = signal.aborted || (settled(run) && (news.cursor >= run.cursor || news.over));
+      cli.noteHeld();
       const lines = tellingLines(news.tellings.splice(0), cli.terminal);
       draw({ before, run, lines, doneMs: news.doneMs, last });
       if (last) return run;

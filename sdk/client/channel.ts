@@ -20,6 +20,8 @@ export interface CallOptions {
   readonly deadlineMs?: number;
   /** Gives the call up. What was started in the daemon goes on. */
   readonly signal?: AbortSignal;
+  /** Called ahead of the answer with the id of the run that the call waits for, if it does. */
+  readonly began?: (runId: string) => void;
 }
 
 /** A method of a generated service definition. */
@@ -36,6 +38,8 @@ export interface Channel {
   ready(options?: CallOptions): Promise<void>;
   /** The last answer said that injections are on. */
   injecting(): boolean;
+  /** The last answer said that the journal is held. */
+  held(): boolean;
   close(): void;
 }
 
@@ -126,12 +130,22 @@ const metadataOf = (injectorToken: string | undefined): Metadata => {
   return metadata;
 };
 
+/** What the answers say beside themselves. */
+interface Said {
+  injecting: boolean;
+  held: boolean;
+}
+
+const hear = (head: Metadata, said: Said, { began }: CallOptions): void => {
+  said.injecting = head.get('siteswap-injections')[0] === 'on';
+  said.held = head.get('siteswap-journal')[0] === 'held';
+  const [runId] = head.get('siteswap-run-id');
+  if (runId !== undefined) began?.(String(runId));
+};
+
 export const openChannel = (address: string, given: ChannelOptions = {}): Channel => {
   const { deadlineMs = deadlineMsDefault, injectorToken } = given;
-  let injecting = false;
-  const heard = (head: Metadata): void => {
-    injecting = head.get('siteswap-injections')[0] === 'on';
-  };
+  const said = { injecting: false, held: false };
   expectAddress(address);
   expectToken(injectorToken);
   const client = new Client(address, credentials.createInsecure(), {
@@ -160,7 +174,7 @@ export const openChannel = (address: string, given: ChannelOptions = {}): Channe
           else resolve(answer as A);
         },
       );
-      call.on('metadata', heard);
+      call.on('metadata', (head) => hear(head, said, options));
       const release = cancelOn(options.signal, call);
     });
 
@@ -182,7 +196,8 @@ export const openChannel = (address: string, given: ChannelOptions = {}): Channe
     stream: (method, request, options = {}) =>
       streamOf({ client, address }, method, request, options),
     ready,
-    injecting: () => injecting,
+    injecting: () => said.injecting,
+    held: () => said.held,
     close: () => client.close(),
   };
 };

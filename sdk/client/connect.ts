@@ -88,6 +88,20 @@ export class SiteswapClient {
   }
 
   /**
+   * Whether the last answer said that the journal is held: nothing new is started until it takes
+   * entries again.
+   *
+   * @example
+   * ```ts
+   * await client.inventory.sites();
+   * if (client.held) console.log('make room where the journal is');
+   * ```
+   */
+  get held(): boolean {
+    return this.#channel.held();
+  }
+
+  /**
    * Whether the daemon takes work: `NOT_SERVING` while its journal is held or it is ending.
    *
    * @example

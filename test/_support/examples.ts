@@ -14,7 +14,7 @@ interface Example {
 /** Documentation comment, then the line that it documents. */
 const documented = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n(.*)/g;
 const fenced = /```ts\n([\s\S]*?)```/;
-const declared = /^(?:export )?(?:async )?(?:const |class )?\*?(\w+)/;
+const declared = /^(?:export )?(?:async )?(?:const |class |get )?\*?(\w+)/;
 
 /** Examples of one source file, in order. */
 export const examplesOf = (file: string, source: string): Example[] =>

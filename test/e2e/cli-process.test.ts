@@ -64,6 +64,31 @@ test('run: Ctrl-C → exit 130, says how to watch again, and the run goes on', a
   t.is(run.result, RunResult.SUCCEEDED);
 });
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test(`device verb: the run is named at once; ${signal} → exit 130, and it goes on`, async (t) => {
+    const latencies = [{ verb: 'sync', ms: 3_000 }];
+    const daemon = await started(t, { world: { groups: 1, vmsPerGroup: 1, latencies } });
+    const child = siteswap(daemon, 'device', 'sync', 'cg-0001', '--array', 'lab-a');
+    const err = text(child.stderr as NodeJS.ReadableStream);
+    const out = text(child.stdout as NodeJS.ReadableStream);
+    let begun = false;
+    child.stderr?.on('data', (said) => {
+      if (begun || !/run \S+ has begun/.test(String(said))) return;
+      begun = true;
+      child.kill(signal);
+    });
+    await once(child, 'close');
+    t.is(child.exitCode, 130);
+    t.is(await out, '');
+    const runId = /has begun: siteswap watch (\S+)/.exec(await err)?.[1] ?? '';
+    t.regex(
+      await err,
+      new RegExp(`goes on: siteswap watch ${runId}; .* siteswap cancel ${runId} `),
+    );
+    t.is((await untilRun(daemon.client, runId, 'ended')).result, RunResult.SUCCEEDED);
+  });
+}
+
 const goesOn = test.macro(async (t, flags: readonly string[], begun: string) => {
   // The world must outlive the daemon: it is a process of its own.
   const socket = join(await tempDir(t), 'lab.sock');

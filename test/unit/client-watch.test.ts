@@ -26,6 +26,7 @@ const channelOf = (turns: readonly Turn[]) => {
     unary: () => Promise.reject(new Error('not here')),
     ready: async () => {},
     injecting: () => false,
+    held: () => false,
     close: () => {},
   };
   return { channel, asked };

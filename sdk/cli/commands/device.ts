@@ -7,7 +7,7 @@ import {
   type TargetResult,
   type TargetSuccess,
 } from '../../../proto/gen/siteswap/v1/replication.ts';
-import type { Replication } from '../../client/index.ts';
+import type { CallOptions, Replication } from '../../client/index.ts';
 import type { Cli } from '../cli.ts';
 import { wordOf } from '../enums.ts';
 import { exits } from '../exit.ts';
@@ -35,50 +35,54 @@ interface Verb {
   readonly summary: string;
   /** The site that it is about. */
   readonly needsSite?: true;
-  readonly perform: (replication: Replication, request: Request) => Promise<Answer>;
+  readonly perform: (
+    replication: Replication,
+    request: Request,
+    options: CallOptions,
+  ) => Promise<Answer>;
 }
 
 const verbs: readonly Verb[] = [
   {
     name: 'sync',
     summary: 'copy what changed; called at the source',
-    perform: (replication, request) => replication.sync(request),
+    perform: (replication, ...asked) => replication.sync(...asked),
   },
   {
     name: 'prepare-failover',
     summary: 'demote the source: it refuses writers',
-    perform: (replication, request) => replication.prepareFailover(request),
+    perform: (replication, ...asked) => replication.prepareFailover(...asked),
   },
   {
     name: 'failover',
     summary: 'promote the target: it accepts writers',
-    perform: (replication, request) => replication.failover(request),
+    perform: (replication, ...asked) => replication.failover(...asked),
   },
   {
     name: 'test-failover-start',
     summary: 'make a writable copy of the replica; called at the target',
-    perform: (replication, request) => replication.testFailoverStart(request),
+    perform: (replication, ...asked) => replication.testFailoverStart(...asked),
   },
   {
     name: 'test-failover-stop',
     summary: 'take the test copy away; called at the target',
-    perform: (replication, request) => replication.testFailoverStop(request),
+    perform: (replication, ...asked) => replication.testFailoverStop(...asked),
   },
   {
     name: 'reverse',
     summary: 'let replication flow back; called at the promoted side',
-    perform: (replication, request) => replication.reverse(request),
+    perform: (replication, ...asked) => replication.reverse(...asked),
   },
   {
     name: 'restore',
     summary: 'give devices the roles back that they had',
-    perform: (replication, request) => replication.restore(request),
+    perform: (replication, ...asked) => replication.restore(...asked),
   },
   {
     name: 'set-site-preference',
     summary: 'which site keeps serving stretched devices when the sites lose each other',
     needsSite: true,
-    perform: (replication, request) => replication.setSitePreference(request),
+    perform: (replication, ...asked) => replication.setSitePreference(...asked),
   },
 ];
 
@@ -136,7 +140,7 @@ interface Options {
 }
 
 /** One row per target; exit code 1 when one of them did not succeed. */
-export const answerResults = (cli: Cli, answer: Answer): void => {
+const answerResults = (cli: Cli, answer: Answer): void => {
   cli.answer(answer, () =>
     [
       cli.terminal.tone('quiet', `run ${answer.runId}`),
@@ -151,8 +155,39 @@ export const answerResults = (cli: Cli, answer: Answer): void => {
   if (!well) cli.exitCode = exits.notWell;
 };
 
+/**
+ * Waits for a verb, and says ahead of its answer which run that is. Ended by a signal, it says how
+ * to go on; the run does.
+ */
+export const waitFor = async (
+  cli: Cli,
+  verb: (options: CallOptions) => Promise<Answer>,
+): Promise<void> => {
+  const stop = new AbortController();
+  const onStop = () => stop.abort();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onStop);
+  let run: string | undefined;
+  const began = (runId: string): void => {
+    run = runId;
+    if (!cli.json) cli.terminal.note(`run ${runId} has begun: siteswap watch ${runId}`);
+  };
+  try {
+    answerResults(cli, await verb({ signal: stop.signal, began }));
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    cli.exitCode = exits.interrupted;
+    cli.terminal.note(
+      run === undefined
+        ? 'what was asked for may have begun: siteswap runs --open'
+        : `the run goes on: siteswap watch ${run}; to stop it: siteswap cancel ${run} --reason …`,
+    );
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, onStop);
+  }
+};
+
 const perform = async (cli: Cli, verb: Verb, ids: string[], options: Options): Promise<void> => {
-  const answer = await verb.perform(cli.client.replication, {
+  const request = {
     arrayId: options.array,
     targets: ids.map((id) => ({ id })),
     requester: cli.requester,
@@ -160,8 +195,8 @@ const perform = async (cli: Cli, verb: Verb, ids: string[], options: Options): P
     initiatorId: options.initiator ?? '',
     force: options.force === true,
     siteId: options.site ?? '',
-  });
-  answerResults(cli, answer);
+  };
+  await waitFor(cli, (more) => verb.perform(cli.client.replication, request, more));
 };
 
 const syncRow = ({ targetId, outcome }: SyncResult, { terminal }: Cli): string[] => {

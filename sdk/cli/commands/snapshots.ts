@@ -6,7 +6,7 @@ import { exits } from '../exit.ts';
 import { table } from '../terminal.ts';
 import { faultText } from '../views/run.ts';
 import { ago } from '../words.ts';
-import { answerResults } from './device.ts';
+import { waitFor } from './device.ts';
 
 const rowsOf = ({ targetId, outcome }: SnapshotsResult, { terminal }: Cli): string[][] => {
   if (outcome?.$case !== 'snapshots') {
@@ -40,7 +40,7 @@ interface Removal {
 const remove = async (cli: Cli, ids: string[], { array, name, key = '' }: Removal) => {
   const targets = ids.map((id) => ({ id }));
   const request = { arrayId: array, targets, name, requester: cli.requester, requestKey: key };
-  answerResults(cli, await cli.client.replication.removeSnapshot(request));
+  await waitFor(cli, (options) => cli.client.replication.removeSnapshot(request, options));
 };
 
 /** Adds the commands. */

@@ -30,9 +30,13 @@ export const examples: Readonly<Record<string, (client: SiteswapClient) => Promi
   'connect.ts ready': async (client) => {
     await client.ready({ deadlineMs: 5_000 });
   },
-  'connect.ts get': async (client) => {
+  'connect.ts injecting': async (client) => {
     await client.inventory.sites();
     if (client.injecting) console.log('somebody fails calls on purpose');
+  },
+  'connect.ts held': async (client) => {
+    await client.inventory.sites();
+    if (client.held) console.log('make room where the journal is');
   },
   'connect.ts health': async (client) => {
     if ((await client.health()) !== Serving.SERVING) console.log('it takes no new work now');

@@ -3223,6 +3223,7 @@ export const RemoveSnapshotResponse: MessageFns<RemoveSnapshotResponse> = {
  * Each changing call is a run of one step in mode DEVICE: journaled, deduplicated by requester and
  * request key, going on over a restart. Many targets go in, one result per target comes out, and
  * one bad target never fails its neighbours. The call answers when the run has ended or parked;
+ * its initial metadata has the id of the run in `siteswap-run-id` as soon as that has begun;
  * when the deadline passes first it ends with DEADLINE and the run goes on: its id is the error's
  * subject, and the same request key asks for its results again.
  *
