@@ -31,6 +31,9 @@ export interface HealthParts {
 
 const injections = 'siteswap.v1.InjectionService';
 
+const unnamed = (service: string, services: readonly string[]): string =>
+  `no service is named "${service}": there are "" (the daemon), ${services.join(', ')}`;
+
 /** The parts are asked again and again, because watchers are told of changes. */
 export const addHealth = (
   server: Server,
@@ -56,7 +59,7 @@ export const addHealth = (
   };
   const check: handleUnaryCall<HealthCheckRequest, HealthCheckResponse> = ({ request }, answer) => {
     if (names.has(request.service)) answer(null, { status: now(request.service) });
-    else answer({ code: status.NOT_FOUND, details: `no service is named ${request.service}` });
+    else answer({ code: status.NOT_FOUND, details: unnamed(request.service, services) });
   };
   server.addService(HealthService, {
     check,

@@ -46,6 +46,16 @@ const rowOtherwise: Row = {
   hint: 'Report it with the call id; nothing journaled is lost.',
 };
 
+/** A service that is not of this contract, such as health, says no more than its code. */
+const rowOf = (code: number): Row => {
+  const isVague = code === status.UNKNOWN || code === status.INTERNAL;
+  const said = {
+    reason: status[code] ?? '',
+    hint: 'Correct the request by what the message says.',
+  };
+  return rowsWithoutDetail[code] ?? (isVague ? rowOtherwise : said);
+};
+
 /** The call that failed. */
 export interface Asked {
   readonly address: string;
@@ -83,7 +93,10 @@ const toldOf = (code: number, reset: boolean, asked: Asked): string | undefined 
  * ```
  */
 export class CallError extends Error {
-  /** A word of the error table in `proto/README.md`: decide by this one. */
+  /**
+   * A word of the error table in `proto/README.md`: decide by this one. Of a service that is not of
+   * this contract: its gRPC code.
+   */
   readonly reason: string;
   readonly code: StatusName;
   /** Whom to call. */
@@ -153,7 +166,7 @@ export const callErrorOf = (error: unknown, givenUp: boolean, asked?: Asked): Ca
     status[code] as StatusName,
     told ?? text,
     ErrorDetail.fromPartial({
-      ...(rowsWithoutDetail[code] ?? rowOtherwise),
+      ...rowOf(code),
       owner: FaultOwner.ENGINE,
     }),
     told === undefined ? undefined : error,

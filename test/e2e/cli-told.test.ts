@@ -1,4 +1,4 @@
-/** What is told beside an answer, or ahead of it: a journal that is held, the run of a verb. */
+/** What is told beside an answer, ahead of it, or in its place by a service that is not ours. */
 import test from 'ava';
 import { runCommandLine } from '../../sdk/cli/command-line.ts';
 import { serve } from '../_support/api.ts';
@@ -28,6 +28,20 @@ test('a held journal → runs says so, to people; the client knows it', async (t
   t.is((await siteswap('runs', '--json', '--address', address)).err, '');
   await client.inventory.sites();
   t.true(client.held);
+});
+
+test('call: a service that is not ours says its code alone → that code is told', async (t) => {
+  const { address } = await serve(t);
+  const check = 'grpc.health.v1.Health/Check';
+  const asked = await siteswap('call', check, '{"service":"nope"}', '--address', address);
+  t.is(asked.exit, 3);
+  t.regex(asked.err, /no service is named "nope": there are .*siteswap\.v1\.RunService/);
+  t.regex(asked.err, /why +NOT_FOUND\n +next +Correct the request/);
+  t.notRegex(asked.err, /call id/);
+  const reflection = 'grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
+  const unknown = await siteswap('call', reflection, '--address', address);
+  t.is(unknown.exit, 2);
+  t.regex(unknown.err, /has no method .*\n +next +Services .*RunService.*grpc\.health\.v1\.Health/);
 });
 
 test('the journal becomes held in mid-run → who follows is told, and told of its end', async (t) => {

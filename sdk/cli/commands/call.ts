@@ -78,6 +78,12 @@ const plain = (value: unknown): unknown => {
 /** `RunService/GetRun` for `siteswap.v1.RunService/GetRun`. */
 const shortName = (name: string): string => name.replace(/^siteswap\.v1\./, '');
 
+/** Reflection is none of them: it is a stream of questions, which generic tools ask. */
+const servicesText = (methods: ReadonlyMap<string, Method>): string => {
+  const services = new Set([...methods.keys()].map((name) => shortName(name).split('/')[0]));
+  return `Services that can be called: ${[...services].join(', ')}`;
+};
+
 const findMethod = (methods: ReadonlyMap<string, Method>, asked: string): Method => {
   const name = asked.replace(/\.([^./]+)$/, '/$1');
   const found = methods.get(name) ?? methods.get(`siteswap.v1.${name}`);
@@ -86,7 +92,9 @@ const findMethod = (methods: ReadonlyMap<string, Method>, asked: string): Method
   const meant = nearest(shortName(name), names);
   throw usageError(
     `the contract has no method ${asked}`,
-    meant === undefined ? 'See `siteswap call --list`.' : `Did you mean ${meant}?`,
+    meant === undefined
+      ? `${servicesText(methods)}: see \`siteswap call --list\`.`
+      : `Did you mean ${meant}?`,
   );
 };
 
