@@ -1,6 +1,13 @@
 /** Plugins that throw, talk nonsense, never answer or exit: typed, named, and their own affair. */
 import test, { type ExecutionContext } from 'ava';
-import { CallError, ItemOutcome, Mode, RunResult, RunStatus } from '../../sdk/client/index.ts';
+import {
+  CallError,
+  ItemOutcome,
+  Mode,
+  RunEventType,
+  RunResult,
+  RunStatus,
+} from '../../sdk/client/index.ts';
 import { failure } from '../_support/api.ts';
 import { type LabDaemon, labPlan, startOnLab } from '../_support/daemon-on-lab.ts';
 
@@ -64,7 +71,7 @@ test('a plugin that exits in a verb → a crash of that plugin by name, in doubt
 
 // Ahead of the others: one that exits takes its thread's calls along.
 test.serial('a plugin that keeps silent → the caller’s deadline, naming the run', async (t) => {
-  const error = await refused(t, sync('keeps-silent', 5_000));
+  const error = await refused(t, sync('keeps-silent', 10_000));
   t.is(error.reason, 'DEADLINE');
   const run = await on.daemon.client.runs.get(error.subject);
   t.is(run.mode, Mode.DEVICE);
@@ -73,8 +80,14 @@ test.serial('a plugin that keeps silent → the caller’s deadline, naming the 
 test.serial(
   'a plugin that says running without end → a cancel parks the run all the same',
   async (t) => {
-    const { subject: runId } = await refused(t, sync('endless', 5_000));
+    const request = { arrayId: 'endless', targets: [{ id: 'cg-0001' }], requester: 'ann' };
+    const runId = await new Promise<string>((began, failed) => {
+      on.daemon.client.replication.sync(request, { began }).catch(failed);
+    });
     const { runs } = on.daemon.client;
+    for await (const { type } of runs.watch(runId)) {
+      if (type === RunEventType.TASK_OUTCOME) break;
+    }
     await runs.cancel({ runId, requester: 'ann', reason: 'enough' });
     const run = await on.daemon.client.waitForRun(runId, { deadlineMs: 60_000 });
     t.is(run.status, RunStatus.PARKED);
