@@ -64,7 +64,7 @@ const spentOver = async (
   const groupsEach = Math.ceil((groups * (1 + contested)) / 2);
   const plans = plansOf(2, groupsEach, vmWorkgroupMax);
   const none = { faultRate: 0, latencyMs: 0, syncDelayMs: 0, steps: 0, everyStep: true };
-  const world = await World.open({ groups: 2 * groups, ...none, ...(postgres && { postgres }) });
+  const world = await World.open({ groups: groups + 1, ...none, ...(postgres && { postgres }) });
   try {
     for (const plan of plans) await world.client.plans.create(plan);
     const planIds = plans.map(({ id }) => id);
