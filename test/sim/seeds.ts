@@ -28,6 +28,7 @@ export const seedsKept: readonly KeptSeed[] = [
   { seed: 73280, found: 'a test started the copy that a storage migration had left behind' },
   { seed: 1890, found: 'a VM came home to a copy that only the compute there remembered' },
   { seed: 3306, found: 'what was undone was taken while an earlier try to undo it could land' },
+  { seed: 401053, found: 'a checker did not hear what somebody else’s run had said of a VM' },
   { seed: 201464, found: 'a preference that a failed attempt had switched was refused ever after' },
   {
     seed: 104080,

@@ -14,6 +14,11 @@ export const everyVmOnceOrReported: Checker = ({ lab, scenario }) => {
     ).length;
   return (moment) => {
     if (moment.kind === 'world' && moment.what.includes('lose-site')) siteGone = true;
+    // Somebody else's run may have been the only one that ever came to it.
+    const others = moment.kind === 'told' ? moment.report.items : [];
+    for (const { itemId, outcome } of others) {
+      if (outcome !== 'done' && !reported.has(itemId)) reported.set(itemId, outcome);
+    }
     // Whoever took over speaks for the VMs from then on; a test speaks for its copies.
     const still: readonly string[] = ['test', 'cleanup', 'fence', 'reprotect'];
     const moves = moment.kind === 'rest' && !still.includes(moment.view.mode);
