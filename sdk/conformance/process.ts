@@ -9,7 +9,9 @@ import type { Fixture, FixtureModule } from './fixture.ts';
 import { type Result, runConformance } from './index.ts';
 import { beatMs } from './limits.ts';
 
-const usage = `Usage: siteswap-conformance <fixture module>
+const usage = `Usage: siteswap-conformance <fixture module> [--quiet]
+
+--quiet: claims that are skipped are only counted.
 
 The module's default export is a Fixture, or a function that makes one
 (see docs/plugin-authors.md, "Prove it"). Exit code: 0 all claims that
@@ -28,7 +30,9 @@ const lineOf = (result: Result): string => {
   return `skipped  ${result.title}\n         needs ${result.missing.join(', ')}`;
 };
 
-const main = async (path: string | undefined): Promise<number> => {
+const main = async (words: readonly string[]): Promise<number> => {
+  const quiet = words.includes('--quiet');
+  const [path] = words.filter((word) => word !== '--quiet');
   if (path === undefined || path === '--help') {
     process.stdout.write(`${usage}\n`);
     return path === undefined ? 2 : 0;
@@ -37,6 +41,7 @@ const main = async (path: string | undefined): Promise<number> => {
   try {
     for await (const result of runConformance(await load(path))) {
       counts[result.outcome]++;
+      if (quiet && result.outcome === 'skipped') continue;
       process.stdout.write(`${lineOf(result)}\n`);
     }
   } catch (error) {
@@ -50,4 +55,4 @@ const main = async (path: string | undefined): Promise<number> => {
 
 watchDoing((news) => process.send?.(news));
 setInterval(() => process.send?.({}), beatMs).unref();
-process.exitCode = await main(process.argv[2]);
+process.exitCode = await main(process.argv.slice(2));

@@ -97,10 +97,10 @@ for (const defect of defects) {
   });
 }
 
-const run = async (fixture: string) => {
+const run = async (fixture: string, ...words: string[]) => {
   const bin = fileURLToPath(import.meta.resolve('../../sdk/conformance/main.js'));
   const module = fileURLToPath(import.meta.resolve(fixture));
-  return promisify(execFile)(process.execPath, [bin, module]).then(
+  return promisify(execFile)(process.execPath, [bin, module, ...words]).then(
     ({ stdout }) => ({ code: 0, stdout, stderr: '' }),
     (error: { code: number; stdout: string; stderr: string }) => error,
   );
@@ -112,6 +112,14 @@ test('the command prints a line per claim, the lack of each skip, and the counts
   t.regex(stdout, /^passed {3}works: failover \(forced\) → the target is writable/m);
   t.regex(stdout, /^skipped {2}works: snapshot .*\n {9}needs verb snapshot, verb listSnapshots,/m);
   t.regex(stdout, /\n\d+ passed, 0 failed, \d+ skipped\n$/);
+});
+
+test('the command, told to be quiet → skipped claims are counted, and not listed', async (t) => {
+  const { code, stdout } = await run('../_support/toy/sound.js', '--quiet');
+  t.is(code, 0, stdout);
+  t.notRegex(stdout, /^skipped/m);
+  t.regex(stdout, /^passed {3}works: failover/m);
+  t.regex(stdout, /\n\d+ passed, 0 failed, [1-9]\d* skipped\n$/);
 });
 
 test('the command ends with 1 and the reason when a claim fails', async (t) => {
