@@ -126,9 +126,12 @@ const callOf = ({ job, items, door }: Scene): StepCall<never> => ({
   ...(job.args !== undefined && { args: job.args }),
 });
 
+const nothing: Readonly<Record<string, unknown>> = {};
+
 /** Position → found, as journaled, to item id → found, as the step knows it. */
-const beforeById = ({ job, asked }: Scene): Record<string, unknown> => {
-  const found = JSON.parse(job.before ?? '{}') as Record<string, unknown>;
+const beforeById = ({ job, asked }: Scene): Readonly<Record<string, unknown>> => {
+  if (job.before === undefined) return nothing;
+  const found = JSON.parse(job.before) as Record<string, unknown>;
   const byId: Record<string, unknown> = {};
   asked.positions.forEach((position, at) => {
     if (position in found) byId[asked.ids[at] as string] = found[position];
@@ -301,14 +304,15 @@ export const createExecutor = ({ gateway, present, stepNamed, clock }: ExecutePa
   };
 };
 
-/** What the door is told of the job; a job that only looks changes nothing under any key. */
+/** A job that only looks changes nothing under any key. */
+const lookOf = (kind: string) => ({ key: kind, attempt: 1, epoch: 0 });
+
+/** What the door is told of the job. */
 const errandOf = (job: RemoteJob, { dueMs, crash, struck }: Dispatch): Errand => {
   const { remoteId, injections = none, remembers } = job;
-  const more = { remoteId, deadlineMs: dueMs, injections, crash, struck };
-  const carried = remembers ? { ...more, remembers: true } : more;
-  if (job.kind !== 'task') return { ...carried, key: job.kind, attempt: 1, epoch: 0 };
-  const { key, attempt, epoch } = job;
-  return { ...carried, key, attempt, epoch };
+  const { key, attempt, epoch } = job.kind === 'task' ? job : lookOf(job.kind);
+  const more = remembers ? { remembers } : undefined;
+  return { remoteId, key, attempt, epoch, deadlineMs: dueMs, injections, crash, struck, ...more };
 };
 
 const none: readonly Injection[] = [];

@@ -9,32 +9,37 @@ export const withStrikes = <A extends Answer>(answer: A, strikes: ReadonlySet<st
     ? { ...answer, injected: [...strikes] }
     : answer;
 
-export const struckOf = (job: Job, strikes: ReadonlySet<string>): Struck => [
-  job.kind === 'describe' ? [] : (job.injections ?? []),
-  [...strikes],
-];
+export interface OpenJob {
+  readonly job: Job;
+  /** Rules that are known to have changed something of it. */
+  readonly strikes: ReadonlySet<string>;
+}
+
+/** Of jobs under way those of which something was changed. */
+export const struckIn = (open: Iterable<OpenJob>): readonly Struck[] =>
+  [...open].flatMap(({ job, strikes }): Struck[] => {
+    if (strikes.size === 0 || job.kind === 'describe') return [];
+    return [[job.injections ?? [], [...strikes]]];
+  });
 
 /** The jobs of a pool that are under way. */
 export class OpenJobs {
-  readonly #strikes = new Map<Job, Set<string>>();
+  readonly #open = new Set<OpenJob>();
 
   get size(): number {
-    return this.#strikes.size;
+    return this.#open.size;
   }
 
   struck(): readonly Struck[] {
-    return [...this.#strikes].flatMap(([job, strikes]) =>
-      strikes.size > 0 ? [struckOf(job, strikes)] : [],
-    );
+    return struckIn(this.#open);
   }
 
   async during<T>(job: Job, work: (strikes: Set<string>) => Promise<T>): Promise<T> {
-    // One that is asked for twice at once is two.
-    const own = { ...job };
     const strikes = new Set<string>();
-    this.#strikes.set(own, strikes);
+    const own = { job, strikes };
+    this.#open.add(own);
     const came = await work(strikes);
-    this.#strikes.delete(own);
+    this.#open.delete(own);
     return came;
   }
 }

@@ -37,7 +37,7 @@ import type {
   TaskJob,
 } from './pool.ts';
 import { SiteFlags } from './site-flags.ts';
-import { struckOf, withStrikes } from './strikes.ts';
+import { struckIn, withStrikes } from './strikes.ts';
 import { clockOffsetMs, systemClock } from './system-clock.ts';
 import { lookEveryMs, type Place, ThreadGroup } from './thread-group.ts';
 import { WireBoard } from './wire-board.ts';
@@ -78,6 +78,9 @@ interface Tower {
 }
 
 /** A job whose answer somebody waits for; it may be staged. */
+/** Of nearly every job: one for all of them. */
+const none: ReadonlySet<string> = new Set();
+
 class Flight implements Asker, Staged {
   readonly job: Job;
   readonly pluginId: string;
@@ -89,7 +92,7 @@ class Flight implements Asker, Staged {
   /** Of the kind that its job's is. */
   readonly result: Promise<never>;
   /** Rules that are known to have changed something of it. */
-  readonly strikes = new Set<string>();
+  strikes: ReadonlySet<string> = none;
   readonly #tower: Tower;
   #resolve: (result: AnyResult | Recalled) => void = () => {};
 
@@ -117,7 +120,7 @@ class Flight implements Asker, Staged {
   }
 
   struck(rule: string): void {
-    this.strikes.add(rule);
+    this.strikes = new Set([...this.strikes, rule]);
   }
 
   answer(result: AnyResult | Recalled): void {
@@ -241,9 +244,7 @@ class ThreadPool implements Pool {
   }
 
   struck(): readonly Struck[] {
-    return [...this.#flights.values()].flatMap(({ job, strikes }) =>
-      strikes.size === 0 ? [] : [struckOf(job, strikes)],
-    );
+    return struckIn(this.#flights.values());
   }
 
   health() {

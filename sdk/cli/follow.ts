@@ -10,6 +10,7 @@ import { type Run, RunEventType, RunResult, RunStatus } from '../../proto/gen/si
 import { CallError } from '../client/index.ts';
 import type { Cli } from './cli.ts';
 import { exits } from './exit.ts';
+import { whileStoppable } from './stop.ts';
 import { type Telling, tellingLines, tellingOf } from './views/event.ts';
 import {
   attentionLines,
@@ -225,27 +226,23 @@ const printEvents = async (
  * ends only the following. Events behind `cursor` are told; without one, for people: those from
  * now on.
  */
-export const follow = async (
+export const follow = (
   cli: Cli,
   runId: string,
   cursor?: number,
   ended: AbortSignal = new AbortController().signal,
-): Promise<number> => {
-  const interrupt = new AbortController();
-  const onInterrupt = () => interrupt.abort();
-  process.once('SIGINT', onInterrupt);
-  try {
-    const signal = AbortSignal.any([interrupt.signal, ended]);
-    const run = cli.json
-      ? await printEvents(cli, runId, cursor ?? 0, signal)
-      : await drawUntilSettled(cli, runId, cursor, signal);
-    if (!signal.aborted) return exitOfRun(run);
-    cli.terminal.note(`the run goes on (${outcomeOf(run)}): siteswap watch ${runId}`);
-    return exits.interrupted;
-  } catch (error) {
-    if (!interrupt.signal.aborted && !ended.aborted) throw error;
-    return exits.interrupted;
-  } finally {
-    process.removeListener('SIGINT', onInterrupt);
-  }
-};
+): Promise<number> =>
+  whileStoppable(['SIGINT'], async (interrupt) => {
+    const signal = AbortSignal.any([interrupt, ended]);
+    try {
+      const run = cli.json
+        ? await printEvents(cli, runId, cursor ?? 0, signal)
+        : await drawUntilSettled(cli, runId, cursor, signal);
+      if (!signal.aborted) return exitOfRun(run);
+      cli.terminal.note(`the run goes on (${outcomeOf(run)}): siteswap watch ${runId}`);
+      return exits.interrupted;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      return exits.interrupted;
+    }
+  });

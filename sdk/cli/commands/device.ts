@@ -11,6 +11,7 @@ import type { CallOptions, Replication } from '../../client/index.ts';
 import type { Cli } from '../cli.ts';
 import { wordOf } from '../enums.ts';
 import { exits } from '../exit.ts';
+import { whileStoppable } from '../stop.ts';
 import { table } from '../terminal.ts';
 import { faultText } from '../views/run.ts';
 import { ago, dateTime } from '../words.ts';
@@ -159,32 +160,25 @@ const answerResults = (cli: Cli, answer: Answer): void => {
  * Waits for a verb, and says ahead of its answer which run that is. Ended by a signal, it says how
  * to go on; the run does.
  */
-export const waitFor = async (
-  cli: Cli,
-  verb: (options: CallOptions) => Promise<Answer>,
-): Promise<void> => {
-  const stop = new AbortController();
-  const onStop = () => stop.abort();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, onStop);
-  let run: string | undefined;
-  const began = (runId: string): void => {
-    run = runId;
-    if (!cli.json) cli.terminal.note(`run ${runId} has begun: siteswap watch ${runId}`);
-  };
-  try {
-    answerResults(cli, await verb({ signal: stop.signal, began }));
-  } catch (error) {
-    if (!stop.signal.aborted) throw error;
-    cli.exitCode = exits.interrupted;
-    cli.terminal.note(
-      run === undefined
-        ? 'what was asked for may have begun: siteswap runs --open'
-        : `the run goes on: siteswap watch ${run}; to stop it: siteswap cancel ${run} --reason …`,
-    );
-  } finally {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, onStop);
-  }
-};
+export const waitFor = (cli: Cli, verb: (options: CallOptions) => Promise<Answer>): Promise<void> =>
+  whileStoppable(['SIGINT', 'SIGTERM'], async (signal) => {
+    let run: string | undefined;
+    const began = (runId: string): void => {
+      run = runId;
+      if (!cli.json) cli.terminal.note(`run ${runId} has begun: siteswap watch ${runId}`);
+    };
+    try {
+      answerResults(cli, await verb({ signal, began }));
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      cli.exitCode = exits.interrupted;
+      cli.terminal.note(
+        run === undefined
+          ? 'what was asked for may have begun: siteswap runs --open'
+          : `the run goes on: siteswap watch ${run}; to stop it: siteswap cancel ${run} --reason …`,
+      );
+    }
+  });
 
 const perform = async (cli: Cli, verb: Verb, ids: string[], options: Options): Promise<void> => {
   const request = {
