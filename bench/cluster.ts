@@ -9,32 +9,20 @@ import { startPostgres } from '../test/_support/postgres.ts';
 import { Caller } from './callers.ts';
 import type { Figure } from './figures.ts';
 import { median, sum } from './numbers.ts';
+import { namesOf, planOver } from './plans.ts';
 import type { Scale } from './scale.ts';
 import { type Timed, World } from './world.ts';
 
 /** Share of the objects that both plans have. */
 const contested = 0.3;
 
-const names = (from: number, to: number): string[] =>
-  Array.from({ length: to - from + 1 }, (_, n) => String(from + n).padStart(4, '0'));
-
-const planOver = (id: string, groups: readonly string[], vmWorkgroupMax = 20) => ({
-  id,
-  protectedSiteId: 'site-a',
-  recoverySiteId: 'site-b',
-  protectionGroups: groups.map((name) => ({
-    id: `pg-${name}`,
-    groups: [{ arrayId: 'lab-a', id: `cg-${name}` }],
-  })),
-  options: { vmWorkgroupMax },
-});
-
 /** `count` plans over as many groups each, of which each has a share in common with the next. */
-const plansOf = (count: number, groupsEach: number, vmWorkgroupMax?: number) => {
+const plansOf = (count: number, groupsEach: number, vmWorkgroupMax = 20) => {
   const apart = Math.max(1, Math.round((groupsEach * (1 - contested)) / (1 + contested)));
-  return Array.from({ length: count }, (_, n) =>
-    planOver(`plan-${n}`, names(1 + n * apart, n * apart + groupsEach), vmWorkgroupMax),
-  );
+  return Array.from({ length: count }, (_, n) => ({
+    ...planOver(`plan-${n}`, namesOf(1 + n * apart, n * apart + groupsEach)),
+    options: { vmWorkgroupMax },
+  }));
 };
 
 interface Spent {
@@ -113,7 +101,7 @@ const runsPerSecond = async (members: number, loadMs: number): Promise<number> =
       const config = { member: `m${n + 1}`, workers: 1, journal: { postgres } };
       const daemon = await startDaemon({ world, config });
       daemons.push(daemon);
-      const own = names(n * plansPerMember + 1, (n + 1) * plansPerMember);
+      const own = namesOf(n * plansPerMember + 1, (n + 1) * plansPerMember);
       for (const name of own) await daemon.client.plans.create(planOver(`plan-${name}`, [name]));
     }
     const endMs = performance.now() + loadMs;
@@ -132,7 +120,7 @@ const runsPerSecond = async (members: number, loadMs: number): Promise<number> =
     };
     await Promise.all(
       daemons.flatMap((daemon, n) =>
-        names(n * plansPerMember + 1, (n + 1) * plansPerMember).map((name) =>
+        namesOf(n * plansPerMember + 1, (n + 1) * plansPerMember).map((name) =>
           drive(daemon, `plan-${name}`),
         ),
       ),

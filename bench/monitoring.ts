@@ -11,6 +11,7 @@ import { type PostgresServer, startPostgres } from '../test/_support/postgres.ts
 import { Caller } from './callers.ts';
 import type { Figure } from './figures.ts';
 import { median, quantile } from './numbers.ts';
+import { namesOf, planOver } from './plans.ts';
 import type { Scale } from './scale.ts';
 
 const ratePerSecond = 150;
@@ -25,15 +26,6 @@ interface Cluster {
   /** One for each member, which drives it all the time. */
   readonly runIds: readonly string[];
 }
-
-const planOf = (n: number) => ({
-  id: `plan-${n}`,
-  protectedSiteId: 'site-a',
-  recoverySiteId: 'site-b',
-  protectionGroups: [
-    { id: 'all', groups: [{ arrayId: 'lab-a', id: `cg-${String(n).padStart(4, '0')}` }] },
-  ],
-});
 
 /** Each run is in the middle of a call for as long as the bench takes. */
 const busy = {
@@ -52,7 +44,7 @@ const build = async (members: number): Promise<Cluster> => {
     const own = { member: `m${n}`, workers: 1, journal: { postgres }, ...busy };
     const daemon = await startDaemon({ world, config: own });
     daemons.push(daemon);
-    await daemon.client.plans.create(planOf(n));
+    await daemon.client.plans.create(planOver(`plan-${n}`, namesOf(n, n)));
     const order = { planId: `plan-${n}`, mode: Mode.TEST, requester: 'bench' };
     runIds.push((await daemon.client.runs.start(order)).runId);
   }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { connect, Mode, RunDetail, type SiteswapClient } from '../sdk/client/index.ts';
 import { Caller } from './callers.ts';
 import type { BenchDaemon } from './daemon.ts';
+import { namesOf, planOver } from './plans.ts';
 import { BenchProcess } from './process.ts';
 
 const planId = 'bench';
@@ -54,18 +55,8 @@ export class World {
 
   /** Makes the plan and fails over, in ten real steps. */
   async failOver({ groups, releaseBatchSize = 0, ...options }: Sizes): Promise<Timed> {
-    const names = Array.from({ length: groups }, (_, at) => String(at + 1).padStart(4, '0'));
-    await this.client.plans.create({
-      id: planId,
-      name: planId,
-      protectedSiteId: 'site-a',
-      recoverySiteId: 'site-b',
-      protectionGroups: names.map((name) => ({
-        id: `pg-${name}`,
-        groups: [{ arrayId: 'lab-a', id: `cg-${name}` }],
-      })),
-      options: { ...options, releaseBatchSize },
-    });
+    const plan = planOver(planId, namesOf(1, groups));
+    await this.client.plans.create({ ...plan, options: { ...options, releaseBatchSize } });
     return this.run(Mode.PLANNED);
   }
 

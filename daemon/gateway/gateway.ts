@@ -73,6 +73,11 @@ export class Gateway {
     return door;
   }
 
+  /** Nobody waits any more for what is under way: no deadline of it will come. */
+  close(): void {
+    for (const door of this.#open) door.end();
+  }
+
   /** The site was just declared lost: what is under way there is cut off. */
   siteLost(siteId: string): void {
     for (const door of this.#open) if (door.siteId === siteId) door.cutOff();

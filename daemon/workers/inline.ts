@@ -19,6 +19,16 @@ export interface InlinePoolOptions {
   readonly clock: Clock;
 }
 
+/** There is no thread that could end: the job is answered as if one had. */
+const crashing = (strikes: ReadonlySet<string>) => {
+  const { promise: crashed, resolve } = Promise.withResolvers<JobFault>();
+  const crash = (): Promise<never> => {
+    resolve(withStrikes(workerLost('injected'), strikes));
+    return new Promise(() => {});
+  };
+  return { crash, crashed };
+};
+
 export const createInlinePool = ({ remotes, plugins, clock }: InlinePoolOptions): Pool => {
   const lost = new Set<string>();
   const loaded = (pluginId: string) => checkLoaded(pluginId, plugins.get(pluginId));
@@ -43,14 +53,10 @@ export const createInlinePool = ({ remotes, plugins, clock }: InlinePoolOptions)
     if (closed) return poolClosed;
     if (job.kind === 'describe') return described(job);
     return open.during(job, (strikes) => {
-      const crashed = Promise.withResolvers<JobFault>();
-      const crash = (): Promise<never> => {
-        crashed.resolve(withStrikes(workerLost('injected'), strikes));
-        return new Promise(() => {});
-      };
+      const { crash, crashed } = crashing(strikes);
       const struck = (rule: string) => void strikes.add(rule);
       const dispatch = { dueMs: clock.now() + job.timeoutMs, crash, struck };
-      return Promise.race([execute(job, dispatch), crashed.promise]);
+      return Promise.race([execute(job, dispatch), crashed]);
     });
   };
 
@@ -75,6 +81,7 @@ export const createInlinePool = ({ remotes, plugins, clock }: InlinePoolOptions)
     health: () => ({ threads: 0, inFlight: open.size, blocked: {} }),
     close: () => {
       closed = true;
+      gateway.close();
       return host.close();
     },
   };

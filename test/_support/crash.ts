@@ -22,7 +22,8 @@ const tryToStart = async (daemon: TestDaemon, order: RunOrder): Promise<string |
   }
 };
 
-const watched = async (daemon: TestDaemon, runId: string): Promise<RunEvent[]> => {
+/** Everything that a watcher sees of a run, to its end. */
+export const watched = async (daemon: TestDaemon, runId: string): Promise<RunEvent[]> => {
   const events: RunEvent[] = [];
   for await (const event of daemon.client.runs.watch(runId)) events.push(event);
   return events;

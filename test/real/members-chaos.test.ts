@@ -9,15 +9,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import {
-  CallError,
-  Decision,
-  Mode,
-  type RunEvent,
-  RunResult,
-  RunStatus,
-} from '../../sdk/client/index.ts';
+import { CallError, Decision, Mode, RunResult, RunStatus } from '../../sdk/client/index.ts';
 import type { TestDaemon } from '../../sdk/testing/index.ts';
+import { watched } from '../_support/crash.ts';
 import {
   countVms,
   groups,
@@ -48,12 +42,6 @@ const slow = {
   })),
 };
 
-const eventsOf = async (member: TestDaemon, runId: string): Promise<RunEvent[]> => {
-  const events: RunEvent[] = [];
-  for await (const event of member.client.runs.watch(runId)) events.push(event);
-  return events;
-};
-
 /** Watched at two members, a run is the same, whole, done once, and well. */
 const expectWhole = async (
   t: ExecutionContext,
@@ -61,7 +49,7 @@ const expectWhole = async (
   runId: string,
 ): Promise<void> => {
   const [one = [], other] = await Promise.all(
-    members.slice(0, 2).map((member) => ask([member], 0, () => eventsOf(member, runId))),
+    members.slice(0, 2).map((member) => ask([member], 0, () => watched(member, runId))),
   );
   t.deepEqual(one, other);
   t.deepEqual(

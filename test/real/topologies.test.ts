@@ -8,6 +8,7 @@ import { startVms } from '@siteswap/plugin-files/provision';
 import test from 'ava';
 import { Mode, type RunEvent, RunEventType, RunResult } from '../../sdk/client/index.ts';
 import { startDaemon } from '../../sdk/testing/index.ts';
+import { watched } from '../_support/crash.ts';
 import {
   countVms,
   filesConfig,
@@ -73,8 +74,7 @@ for (const primaryAt of ['the recovery site', 'the site that burns'] as const) {
       t.is(run.result, RunResult.SUCCEEDED, run.attention);
       t.false(site.touched());
 
-      const whole: RunEvent[] = [];
-      for await (const event of there.client.runs.watch(runId)) whole.push(event);
+      const whole = await watched(there, runId);
       t.deepEqual(whole.slice(0, seen.length), seen, 'what was told is there');
       t.deepEqual(repeatedTasks(whole), []);
       t.is(whole.at(-1)?.result, RunResult.SUPERSEDED);

@@ -27,7 +27,7 @@ test('fail-later: drawn once → one hit, though it shows when the operation is 
     (entry) => entry.type === 'task-outcome' && entry.faults.some(({ fault }) => fault.code),
   );
   t.is(faults.length, 1, 'the operation failed');
-  made.engine.close();
+  await made.close();
 });
 
 for (const effect of ['hang', 'lost-reply'] as const) {
@@ -37,7 +37,7 @@ for (const effect of ['hang', 'lost-reply'] as const) {
     await start(made);
     while (statusOf(made)?.hits !== 1) await turn();
     t.like(statusOf(made), { drawn: 1, hits: 1, note: '' });
-    made.engine.close();
+    await made.close();
   });
 }
 
@@ -65,7 +65,7 @@ test('replay: a rule that was drawn and changed nothing → not in it; of an old
     ['not called', 'no change', 'refused'].filter((name) => !names.includes(name)),
     [],
   );
-  made.engine.close();
+  await made.close();
 });
 
 test('replay: a crash that took a neighbour along → one crash, where it was made', async (t) => {

@@ -2,11 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { modes } from '../../daemon/core/plan.ts';
 import { checkRules } from '../../daemon/runner/check-rules.ts';
 import { senselessIn } from '../../daemon/runner/rule-sense.ts';
 import { steps } from '../../daemon/steps/registry.ts';
 import { parseScenario } from '../../sdk/scenario/file.ts';
-import type { Rule } from '../../sdk/scenario/rule.ts';
+import { type Rule, ruleModes } from '../../sdk/scenario/rule.ts';
 import { repoRoot } from '../_support/root.ts';
 
 const known = {
@@ -24,6 +25,10 @@ const rulesOf = (yaml: string): readonly Rule[] => {
   if ('problems' in read) throw new Error(JSON.stringify(read.problems));
   return read.value.rules;
 };
+
+test('a rule may be for each mode of plans, and for device runs', (t) => {
+  t.deepEqual(ruleModes, [...modes, 'device']);
+});
 
 const problemsOf = (rules: readonly Rule[], more: Partial<typeof known> = {}): string[] => {
   try {
