@@ -47,7 +47,11 @@ export class Membership {
     const { lease } = this.#parts;
     await this.#catchUp();
     await lease.keep({ systemSeq: () => this.#actedOn, confirm: () => this.#confirm() });
-    this.#loops = Promise.all([this.#follow(), this.#every(catchUpMs, () => this.#look())]);
+    this.#loops = Promise.all([
+      this.#follow(),
+      this.#every(catchUpMs, () => this.#look()),
+      this.#every(takeOverLookMs, () => this.#handOver()),
+    ]);
     void this.#every(takeOverLookMs, () => this.#takeOver());
   }
 
@@ -132,8 +136,7 @@ export class Membership {
     for (const runId of feed.watched()) {
       if (runs.epochOf(runId) === undefined) await feed.refresh(runId);
     }
-    if (lease.draining) await this.#handOver();
-    else if (lease.mayTake) await this.#readopt();
+    if (lease.mayTake) await this.#readopt();
   }
 
   /** After a lapse of the lease: who has what? Nothing is dispatched until this has ended. */
@@ -183,7 +186,8 @@ export class Membership {
 
   /** A run goes when its calls have ended, or when that takes too long: then they are in doubt. */
   async #handOver(): Promise<void> {
-    const { runs, shared } = this.#parts;
+    const { lease, runs, shared } = this.#parts;
+    if (!lease.draining) return;
     await Promise.all(
       runs.drivenHere().map(async (runId) => {
         await Promise.race([runs.atRest(runId), this.#pause(drainMsMax)]);

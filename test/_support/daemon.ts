@@ -163,9 +163,12 @@ export const untilAllWrite = async ({ compute }: Sites): Promise<void> => {
 export const unharmed = (boots: number): VmCount[] =>
   vmIds.map((vmId) => ({ vmId, boots, lost: 0, duplicates: 0, missing: 0, doubleWriters: 0 }));
 
-/** Who runs and who is registered at a site. */
+/** Who runs and who is registered at a site; a process that has said its end runs no VM. */
 export const placesOf = async (sites: Sites, at: 'a' | 'b') => ({
-  running: (await runningVms(sites.compute[at])).map(({ vmId }) => vmId).sort(),
+  running: (await runningVms(sites.compute[at]))
+    .filter(({ phase }) => phase !== 'ended')
+    .map(({ vmId }) => vmId)
+    .sort(),
   registered: (await registeredVms(sites.compute[at])).sort(),
 });
 

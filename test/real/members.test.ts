@@ -23,11 +23,18 @@ test.after.always(() => server?.stop());
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1);
 
-/** Each sync takes this long: there is time to strike. */
+/** Each sync and promotion takes this long: there is time to strike. */
 const slow = {
   injections: [
     { name: 'slow', step: 'sync', effect: { effect: 'delay', delayMs: 1_500 } },
     { name: 'slow too', step: 'promote-target', effect: { effect: 'delay', delayMs: 1_500 } },
+  ],
+};
+
+/** A member learns of its drain when it renews its lease: no run must end before it has. */
+const verySlow = {
+  injections: [
+    { name: 'slow', step: 'promote-target', effect: { effect: 'delay', delayMs: 8_000 } },
   ],
 };
 
@@ -167,7 +174,7 @@ test.serial('members: 20 starts of one key at both, at once → one run', async 
 test.serial(
   'members: drained → its run goes over with its calls ended, and it begins nothing',
   async (t) => {
-    const { members } = await startMembers(t, await server.database(), ['m1', 'm2'], slow);
+    const { members } = await startMembers(t, await server.database(), ['m1', 'm2'], verySlow);
     const [first, second] = members as [TestDaemon, TestDaemon];
     const { runId } = await start(first);
     const runsOf = async (at: number) => (await second.client.cluster.members())[at]?.ownedRuns;
