@@ -145,6 +145,9 @@ export const runLogOf = ({ logger }: DaemonLog): RunLog => ({
   plugin(plugin, problem) {
     logger.error({ plugin }, problem);
   },
+  misconfigured(remote, problem) {
+    logger.error({ remote }, problem);
+  },
   injections(on, requester, reason, rules) {
     const said = on ? 'INJECTIONS ARE ON: calls fail on purpose' : 'injections are off';
     logger.warn({ requester, reason, rules }, said);

@@ -28,6 +28,9 @@ const run = async ({ config, ...overrides }: Options, thread: JournalThread): Pr
   ]);
   const daemon = await createDaemon(known, { journal });
   process.stdout.write(`ready ${daemon.addresses.join(' ')}\n`);
+  // What is wrong with a plugin, or in a configuration that only it can read, is found out now and
+  // not in the middle of a run; nobody waits for it.
+  void daemon.engine.listPlugins();
   endBySignal(() => daemon.stop(), refuse);
 };
 

@@ -31,9 +31,8 @@ import {
 export const momentTo = (atMs: number | undefined): Date | undefined =>
   atMs ? new Date(atMs) : undefined;
 
-export const pluginTo = ({ id, module, description, problem }: PluginState): Plugin => ({
-  id,
-  module,
+export const pluginTo = ({ description, misconfigured, ...state }: PluginState): Plugin => ({
+  ...state,
   name: description?.name ?? '',
   version: description?.version ?? '',
   contract: description?.contract ?? 0,
@@ -42,7 +41,7 @@ export const pluginTo = ({ id, module, description, problem }: PluginState): Plu
     ...description.properties,
     updateModes: description.properties.updateModes.map(updateModeTo),
   },
-  problem,
+  misconfigured: [...misconfigured],
 });
 
 /** A plugin written in plain JavaScript may name a mode that nobody knows. */

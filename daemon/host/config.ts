@@ -72,7 +72,7 @@ const problemsOf = (schema: ConfigSchema, remote: RemoteConfig, hide: Hide) => {
 };
 
 /** The instance that the plugin declares, for this configuration. */
-export const instanceOf = (
+const instanceOf = (
   definition: PluginDefinition,
   config: Record<string, unknown>,
 ): 'single' | 'per-thread' => {
@@ -101,4 +101,26 @@ export const readConfig = (
   } catch (error) {
     return refused(`its schema failed: ${hide(unnamedFault(error).message)}`);
   }
+};
+
+/** What a plugin's schema says of the configuration of each of its remotes. */
+export interface ConfigsRead {
+  /** Ids of remotes that want the whole daemon's only instance. */
+  readonly singles: readonly string[];
+  /** Remote id → what is wrong. */
+  readonly misconfigured: Readonly<Record<string, Fault>>;
+}
+
+export const readConfigs = (
+  definition: PluginDefinition,
+  remotes: readonly RemoteConfig[],
+): ConfigsRead => {
+  const singles: string[] = [];
+  const misconfigured: Record<string, Fault> = {};
+  for (const remote of remotes) {
+    const read = readConfig(definition, remote);
+    if ('fault' in read) misconfigured[remote.id] = read.fault;
+    else if (instanceOf(definition, read.config) === 'single') singles.push(remote.id);
+  }
+  return { singles, misconfigured };
 };

@@ -15,6 +15,8 @@ export interface RunLog {
   remote(remoteId: string, message: string): void;
   /** A plugin cannot be used, and why. */
   plugin(pluginId: string, problem: string): void;
+  /** The configuration of a remote is not what its plugin wants, and why. */
+  misconfigured(remoteId: string, problem: string): void;
   /** Failures on purpose are on, or off again. */
   injections(on: boolean, requester: string, reason: string, rules: number): void;
 }
@@ -26,5 +28,6 @@ export const silentLog: RunLog = {
   begun: () => {},
   remote: () => {},
   plugin: () => {},
+  misconfigured: () => {},
   injections: () => {},
 };

@@ -21,7 +21,13 @@ import {
   staleAfterMs,
 } from '../core/inventory.ts';
 import type { Presentations } from '../core/presentation.ts';
-import type { PluginDescription, Pool, QueryJob, RemoteConfig } from '../workers/pool.ts';
+import type {
+  Described,
+  PluginDescription,
+  Pool,
+  QueryJob,
+  RemoteConfig,
+} from '../workers/pool.ts';
 import type { Catalog } from './catalog.ts';
 import { ArrayEvidence } from './devices.ts';
 import { failed, Lists, listingTimeoutMs, withHint } from './lists.ts';
@@ -58,7 +64,7 @@ interface ScoutParts {
   readonly remotes: readonly RemoteConfig[];
   readonly plugins: readonly PluginRef[];
   readonly presentations: Presentations;
-  readonly log: Pick<RunLog, 'remote' | 'plugin'>;
+  readonly log: Pick<RunLog, 'remote' | 'plugin' | 'misconfigured'>;
 }
 
 export class Scout {
@@ -68,11 +74,15 @@ export class Scout {
   readonly #described = new Map<string, Promise<PluginState>>();
   /** Plugin id → why it cannot be used, and what to do, as far as it was asked what it is. */
   readonly #problems = new Map<string, string>();
+  /** Remote id → what its plugin says is wrong in its configuration. */
+  readonly #misconfigured = new Map<string, string>();
 
   constructor(parts: ScoutParts) {
     this.#parts = parts;
     const { pool, clock, log } = parts;
-    this.#lists = new Lists(pool, clock, (id, { message }) => log.remote(id, message));
+    this.#lists = new Lists(pool, clock, (id, { message }) => {
+      if (message !== this.#misconfigured.get(id)) log.remote(id, message);
+    });
     this.#recorder = new Recorder({ ...parts, lists: this.#lists });
   }
 
@@ -253,7 +263,7 @@ export class Scout {
     return this.#parts.remotes.map(({ id, kind, siteId, pluginId }) => {
       const heard = this.#lists.heard(id);
       const isOld = heard === undefined || this.#parts.clock.now() - heard.atMs > staleAfterMs;
-      const problem = this.#problems.get(pluginId);
+      const problem = this.#problems.get(pluginId) ?? this.#misconfigured.get(id);
       const said = isOld ? 'unknown' : heard.ok ? 'healthy' : 'unreachable';
       const health = problem === undefined ? said : 'unreachable';
       return {
@@ -298,16 +308,29 @@ export class Scout {
       .then((result): PluginState => {
         if (result.kind !== 'fault') {
           this.#problems.delete(id);
-          return { id, module, description: result, problem: '' };
+          const { misconfigured, ...description } = result;
+          const texts = this.#takeMisconfigured(misconfigured);
+          return { id, module, description, problem: '', misconfigured: texts };
         }
         const problem = withHint(result.fault);
-        if (this.#problems.get(id) !== problem) this.#parts.log.plugin(id, problem);
+        const isNews = this.#problems.get(id) !== problem && result.fault.owner === 'plugin';
+        if (isNews) this.#parts.log.plugin(id, problem);
         this.#problems.set(id, problem);
         this.#described.delete(id);
-        return { id, module, problem };
+        return { id, module, problem, misconfigured: [] };
       });
     this.#described.set(id, asked);
     return asked;
+  }
+
+  /** A plugin is described once: what is logged here is logged once. */
+  #takeMisconfigured(faults: Described['misconfigured']): readonly string[] {
+    const texts = Object.entries(faults).map(([id, fault]) => [id, withHint(fault)] as const);
+    for (const [id, text] of texts) {
+      this.#misconfigured.set(id, text);
+      this.#parts.log.misconfigured(id, text);
+    }
+    return texts.map(([, text]) => text);
   }
 
   async #ask(remote: RemoteConfig): Promise<RemoteEvidence> {

@@ -107,6 +107,8 @@ export interface PluginState {
   /** Absent: it did not load; `problem` says why. */
   readonly description?: PluginDescription;
   readonly problem: string;
+  /** What is wrong in the configuration of its arrays and computes, one text for each. */
+  readonly misconfigured: readonly string[];
 }
 
 export interface StartRequest {

@@ -4,11 +4,12 @@
  */
 import { describe } from '../../sdk/plugin/check.ts';
 import type { Clock } from '../core/clock.ts';
+import { readConfigs } from '../host/config.ts';
 import { checkLoaded } from '../host/load.ts';
 import type { RemoteConfig } from '../host/remote.ts';
 import { steps } from '../steps/registry.ts';
 import { poolClosed, workerLost } from './faults.ts';
-import type { DescribeJob, Job, JobFault, PluginDescription, Pool, ResultOf } from './pool.ts';
+import type { Described, DescribeJob, Job, JobFault, Pool, ResultOf } from './pool.ts';
 import { OpenJobs, withStrikes } from './strikes.ts';
 import { createWorld } from './world.ts';
 
@@ -44,9 +45,12 @@ export const createInlinePool = ({ remotes, plugins, clock }: InlinePoolOptions)
   const open = new OpenJobs();
   let closed = false;
 
-  const described = ({ pluginId }: DescribeJob): PluginDescription | JobFault => {
+  const described = ({ pluginId }: DescribeJob): Described | JobFault => {
     const plugin = loaded(pluginId);
-    return 'fault' in plugin ? { kind: 'fault', ...plugin } : describe(plugin.definition);
+    if ('fault' in plugin) return { kind: 'fault', ...plugin };
+    const own = remotes.filter((remote) => remote.pluginId === pluginId);
+    const { misconfigured } = readConfigs(plugin.definition, own);
+    return { ...describe(plugin.definition), misconfigured };
   };
 
   const run = async (job: Job): Promise<ResultOf<Job>> => {

@@ -6,6 +6,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Fault } from '../../sdk/plugin/fault.ts';
+import type { ConfigsRead } from '../host/config.ts';
 import type { RemoteConfig } from '../host/remote.ts';
 import type { BoardShape } from './board.ts';
 import type { RemoteJob } from './execute.ts';
@@ -26,7 +27,7 @@ export interface ThreadSetup {
   readonly beatMs: number;
 }
 
-/** Asks what a plugin is, and which of its remotes want the whole daemon's only instance. */
+/** Asks what a plugin is, and what it says of the configuration of its remotes. */
 export interface ProbeMessage {
   readonly kind: 'probe';
   readonly pluginId: string;
@@ -43,7 +44,7 @@ export interface JobMessage {
 export type ThreadMessage = ProbeMessage | JobMessage;
 
 export type ProbeResult =
-  | { readonly description: PluginDescription; readonly singles: readonly string[] }
+  | (ConfigsRead & { readonly description: PluginDescription })
   | { readonly fault: Fault };
 
 /** The one task of a thread: to serve the pool through a port of their own, until it ends. */

@@ -17,6 +17,7 @@ import type { Side } from '../core/frozen.ts';
 import type { Injection } from '../core/injection.ts';
 import type { Mode } from '../core/plan.ts';
 import type { PlacedRule } from '../gateway/wire.ts';
+import type { ConfigsRead } from '../host/config.ts';
 import type { PackedDevices } from '../host/packed.ts';
 import type { RemoteConfig } from '../host/remote.ts';
 import type { Shown } from '../present/present.ts';
@@ -84,7 +85,10 @@ export interface QueryJob {
   readonly shown?: Shown;
 }
 
-/** Asks a plugin what it is and can do: import and checks only, no session. */
+/**
+ * Asks a plugin what it is and can do, and what it says of the configuration of its remotes: import
+ * and checks only, no session.
+ */
 export interface DescribeJob {
   readonly kind: 'describe';
   readonly pluginId: string;
@@ -121,6 +125,11 @@ export interface ListingResult extends Page<unknown> {
 
 export type { PluginDescription };
 
+export interface Described extends PluginDescription {
+  /** Remote id → what is wrong in its configuration. */
+  readonly misconfigured: ConfigsRead['misconfigured'];
+}
+
 /** One answer per target, by id. */
 export interface QueryResult {
   readonly kind: 'query';
@@ -148,7 +157,7 @@ export type ResultOf<J extends Job> =
         ? ListingResult
         : J extends QueryJob
           ? QueryResult
-          : PluginDescription)
+          : Described)
   | JobFault;
 
 export interface PoolHealth {

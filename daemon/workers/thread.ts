@@ -4,7 +4,7 @@
  */
 import { parentPort, threadId, workerData } from 'node:worker_threads';
 import { describe } from '../../sdk/plugin/check.ts';
-import { instanceOf, readConfig } from '../host/config.ts';
+import { readConfigs } from '../host/config.ts';
 import { badAnswer } from '../host/faults.ts';
 import { type Loaded, loadPlugin } from '../host/load.ts';
 import { steps } from '../steps/registry.ts';
@@ -83,13 +83,8 @@ const probe = async ({ pluginId, module }: ProbeMessage): Promise<ProbeResult> =
   const loaded = await load(pluginId, module);
   if ('fault' in loaded) return loaded;
   const { definition } = loaded;
-  const wantsSingle = (remote: (typeof setup.remotes)[number]) => {
-    const read = readConfig(definition, remote);
-    return 'config' in read && instanceOf(definition, read.config) === 'single';
-  };
   const own = setup.remotes.filter((remote) => remote.pluginId === pluginId);
-  const singles = own.filter(wantsSingle).map(({ id }) => id);
-  return { description: describe(definition), singles };
+  return { description: describe(definition), ...readConfigs(definition, own) };
 };
 
 const probeInTime = (message: ProbeMessage): Promise<ProbeResult> => {

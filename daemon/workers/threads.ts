@@ -290,7 +290,7 @@ class ThreadPool implements Pool {
   #dispatch(flight: Flight, pluginId: string, probed: ProbeResult): void {
     const { job, dueMs } = flight;
     if ('fault' in probed) flight.answer(this.#faultOfPlugin(pluginId, probed.fault));
-    else if (job.kind === 'describe') flight.answer(probed.description);
+    else if (job.kind === 'describe') flight.answer(describedOf(probed));
     else {
       const group = this.#placement.groupFor(job.remoteId, pluginId);
       flight.group = group;
@@ -351,6 +351,11 @@ class ThreadPool implements Pool {
     }
   }
 }
+
+const describedOf = ({ description, misconfigured }: Exclude<ProbeResult, { fault: Fault }>) => ({
+  ...description,
+  misconfigured,
+});
 
 const unparcelled = (page: ListingResult, bytes: Uint8Array<ArrayBuffer>): ListingResult => ({
   ...page,

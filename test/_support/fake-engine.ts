@@ -325,7 +325,8 @@ export class FakeEngine extends FakeMoves implements Engine {
   }
 
   async listPlugins() {
-    return [{ id: 'lab', module: '@siteswap/plugin-lab', problem: 'made for contract 2' }];
+    const lab = { id: 'lab', module: '@siteswap/plugin-lab', problem: 'made for contract 2' };
+    return [{ ...lab, misconfigured: ['array west-array is not configured as it should be'] }];
   }
 
   listRemotes(): readonly RemoteState[] {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { encodeOperation } from '../../daemon/steps/operations.ts';
-import type { JobFault, TaskJob, TaskResult } from '../../daemon/workers/pool.ts';
+import type { DescribeJob, JobFault, TaskJob, TaskResult } from '../../daemon/workers/pool.ts';
 import type { Fault } from '../../sdk/plugin/fault.ts';
 import {
   canary,
@@ -53,6 +53,13 @@ const onlyFault = (t: ExecutionContext, result: TaskResult): Fault => {
 /** A first call pays for loading the plugin; deadlines as short as this are for those after it. */
 const short = { timeoutMs: 500 };
 const warm = (it: Stage) => runTask(it, task(['ok-0']));
+
+const whatIsPuppet: DescribeJob = {
+  kind: 'describe',
+  pluginId: 'puppet',
+  module: new URL('../_support/plugins/puppet.js', import.meta.url).href,
+  timeoutMs: 9_000,
+};
 
 const calls = (arrived: readonly string[]): readonly string[] =>
   arrived.filter((line) => line.startsWith('a1 failover'));
@@ -357,18 +364,26 @@ for (const kind of kinds) {
   );
 
   on(kind, 'describe → what the plugin offers', async (t, it) => {
-    const module = new URL('../_support/plugins/puppet.js', import.meta.url).href;
-    const said = await it.pool.run({
-      kind: 'describe',
-      pluginId: 'puppet',
-      module,
-      timeoutMs: 9_000,
-    });
+    const said = await it.pool.run(whatIsPuppet);
     t.like(said, { kind: 'describe', name: 'puppet', contract: 1 });
     if (said.kind === 'fault') return;
     const failover = said.verbs.find(({ verb }) => verb === 'failover');
     t.deepEqual(failover, { verb: 'failover', settles: true, repeatable: false });
   });
+
+  on(
+    kind,
+    'describe, one array configured wrong → said of that array alone, and nothing is opened',
+    async (t, it) => {
+      const said = await it.pool.run(whatIsPuppet);
+      if (said.kind === 'fault') return t.fail(said.fault.message);
+      t.deepEqual(Object.keys(said.misconfigured), ['a1']);
+      t.like(said.misconfigured.a1, { owner: 'plugin', code: 'PLUGIN_CONFIG' });
+      t.regex(said.misconfigured.a1?.message ?? '', /config\.token: .*expected/s);
+      t.deepEqual(it.arrived(), []);
+    },
+    { a1: { token: 4711 } },
+  );
 
   on(kind, 'close → sessions take their leave', async (t, it) => {
     await runTask(it, task(['ok-1']));

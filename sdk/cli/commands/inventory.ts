@@ -48,6 +48,12 @@ const pluginTable = (plugins: readonly Plugin[], { terminal }: Cli): string =>
     }),
   );
 
+const tellMisconfigured = ({ terminal }: Cli, plugins: readonly Plugin[]): void => {
+  for (const text of plugins.flatMap(({ misconfigured }) => misconfigured)) {
+    terminal.note(`${terminal.tone('bad', '✗')} ${text}`);
+  }
+};
+
 /** Sites as a table. */
 export const siteTable = (sites: readonly Site[], { terminal }: Cli): string =>
   table(
@@ -293,11 +299,15 @@ export const addInventory = (program: Command, cli: Cli): void => {
   program
     .command('plugins')
     .summary('list plugins and what they can do')
-    .description('Lists the plugins, their verbs and promises; of those that did not load, why.')
+    .description(
+      'Lists the plugins, their verbs and promises; of those that did not load, why; and what is ' +
+        'wrong in the configuration of arrays and computes.',
+    )
     .addHelpText('after', '\nExamples:\n  siteswap plugins\n  siteswap plugins --json')
     .action(async () => {
       const plugins = await cli.client.inventory.plugins();
       cli.answer(plugins, () => pluginTable(plugins, cli));
+      if (!cli.json) tellMisconfigured(cli, plugins);
     });
   program
     .command('sites')

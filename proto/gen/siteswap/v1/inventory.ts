@@ -605,6 +605,8 @@ export interface Plugin {
     | undefined;
   /** Why it cannot be used; empty when it can. */
   problem: string;
+  /** What is wrong in the configuration of its arrays and computes, one text for each of them. */
+  misconfigured: string[];
 }
 
 /** A verb that a plugin offers. */
@@ -967,7 +969,17 @@ export const ListPluginsResponse: MessageFns<ListPluginsResponse> = {
 };
 
 function createBasePlugin(): Plugin {
-  return { id: "", module: "", name: "", version: "", contract: 0, verbs: [], properties: undefined, problem: "" };
+  return {
+    id: "",
+    module: "",
+    name: "",
+    version: "",
+    contract: 0,
+    verbs: [],
+    properties: undefined,
+    problem: "",
+    misconfigured: [],
+  };
 }
 
 export const Plugin: MessageFns<Plugin> = {
@@ -995,6 +1007,9 @@ export const Plugin: MessageFns<Plugin> = {
     }
     if (message.problem !== "") {
       writer.uint32(66).string(message.problem);
+    }
+    for (const v of message.misconfigured) {
+      writer.uint32(74).string(v!);
     }
     return writer;
   },
@@ -1076,6 +1091,14 @@ export const Plugin: MessageFns<Plugin> = {
             message.problem = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.misconfigured.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1103,6 +1126,7 @@ export const Plugin: MessageFns<Plugin> = {
       ? PluginProperties.fromPartial(object.properties)
       : undefined;
     message.problem = object.problem ?? "";
+    message.misconfigured = object.misconfigured?.map((e) => e) || [];
     return message;
   },
 };
