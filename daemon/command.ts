@@ -1,5 +1,6 @@
 /** What the programs of the launcher have in common: how they refuse, and how they end. */
-import { Command } from 'commander';
+import type { Command } from 'commander';
+import { ProgramCommand } from '../sdk/command/command.ts';
 import { ConfigError } from './config.ts';
 import { SiteswapError } from './core/errors.ts';
 import { JournalError } from './journal/journal.ts';
@@ -15,7 +16,7 @@ const exitUsage = 2;
 
 /** A command line that refuses wrong usage in one line, and says where help is. */
 export const programNamed = (name: string, description: string): Command =>
-  new Command(name)
+  new ProgramCommand(name)
     .description(description)
     .version(version)
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitUsage))

@@ -1,5 +1,6 @@
 /** The command tree: what there is, in the order in which a person meets it. */
-import { Command, Help, type Option } from 'commander';
+import { type Command, Help, type Option } from 'commander';
+import { ProgramCommand } from '../command/command.ts';
 import { addressDefault, type Cli, requesterDefault } from './cli.ts';
 import { addCall } from './commands/call.ts';
 import { addCompletion } from './commands/completion.ts';
@@ -72,7 +73,7 @@ const optionDescription = (option: Option): string => {
 /** The whole tree; nothing of it has run yet. `argv` is only looked at for completion. */
 export const buildProgram = async (cli: Cli, argv: readonly string[]): Promise<Command> => {
   const { terminal } = cli;
-  const program = new Command('siteswap')
+  const program = new ProgramCommand('siteswap')
     .description(description)
     .version(version, '--version', 'print the version')
     .usage('<command> [options]')

@@ -46,6 +46,15 @@ for (const [what, config, says] of [
   });
 }
 
+test('a typo in the very option that is needed → exit 2, the typo and what was meant', async (t) => {
+  for (const program of ['daemon', 'front']) {
+    const started = new DaemonProcess(findLauncher(), [program, '--confg', 'x'], process.env);
+    t.teardown(() => started.kill());
+    t.is(await started.ended, 'it ended with code 2');
+    t.regex(started.log.join('\n'), /unknown option '--confg'\n\(Did you mean --config\?\)/);
+  }
+});
+
 test('a socket in use, and a file in its place → exit 69 by name; both are untouched', async (t) => {
   const directory = await tempDir(t);
   const path = join(directory, 'd.sock');

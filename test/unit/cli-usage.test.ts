@@ -53,6 +53,10 @@ test('a mistyped command or option → exit 2 and the likely word', async (t) =>
   const option = await siteswap('run', 'p', '--mode', 'test', '--detahc');
   t.is(option.exit, 2);
   t.regex(option.err, /Did you mean --detach\?/);
+  const needed = await siteswap('run', 'p', '--mod', 'test');
+  t.is(needed.exit, 2);
+  t.regex(needed.err, /unknown option '--mod'\n\(Did you mean --mode\?\)/);
+  t.regex((await siteswap('run', 'p')).err, /required option '--mode <mode>' not specified/);
 });
 
 test('a wrong mode, a missing option, a wrong number → exit 2 and what is allowed', async (t) => {
