@@ -18,8 +18,7 @@ interface Unary {
 export interface Streamed {
   readonly firstMs: number;
   readonly allMs: number;
-  readonly bytes: number;
-  readonly messages: number;
+  readonly messages: readonly Buffer[];
 }
 
 /** One channel to one address. */
@@ -72,14 +71,12 @@ export class Caller {
     const stream = this.#client.makeServerStreamRequest(path, raw, raw, request);
     return new Promise((resolve, reject) => {
       let firstMs = Number.NaN;
-      let bytes = 0;
-      let messages = 0;
+      const messages: Buffer[] = [];
       stream.on('data', (message: Buffer) => {
-        if (messages++ === 0) firstMs = performance.now() - begunMs;
-        bytes += message.length;
+        if (messages.push(message) === 1) firstMs = performance.now() - begunMs;
       });
       const allMs = () => performance.now() - begunMs;
-      stream.once('end', () => resolve({ firstMs, allMs: allMs(), bytes, messages }));
+      stream.once('end', () => resolve({ firstMs, allMs: allMs(), messages }));
       stream.once('error', reject);
     });
   }

@@ -74,11 +74,15 @@ export class Recorder {
     return this.confirmedOf(inventory.get(id) ?? found);
   }
 
-  async #settleSources({ remote, devices, observedAtMs }: RemoteEvidence, turns: number) {
+  async #settleSources(found: RemoteEvidence, turns: number) {
     const { catalog, presentations } = this.#parts;
+    const { remote, observedAtMs } = found;
+    // Devices become objects only where somebody decides by them.
+    if (!presentations.has(remote.id)) return;
+    const { devices } = found;
     const news = () =>
       sourcesSettled(presentations, catalog.state.sources, remote.id, devices, observedAtMs);
-    if (!presentations.has(remote.id) || news().length === 0) return;
+    if (news().length === 0) return;
     await catalog.quiet();
     const still = () => this.turns(remote.id) === turns;
     if (!still()) return;

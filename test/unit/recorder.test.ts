@@ -3,8 +3,10 @@ import test from 'ava';
 import type { RemoteEvidence } from '../../daemon/core/inventory.ts';
 import { presentationsOf } from '../../daemon/core/presentation.ts';
 import { sourceOf } from '../../daemon/core/sources.ts';
+import { packDevices, portionsOf } from '../../daemon/host/packed.ts';
 import { MemoryJournal } from '../../daemon/journal/memory.ts';
 import { Catalog } from '../../daemon/runner/catalog.ts';
+import { ArrayEvidence, DeviceList } from '../../daemon/runner/devices.ts';
 import type { Lists } from '../../daemon/runner/lists.ts';
 import { Recorder } from '../../daemon/runner/recorder.ts';
 
@@ -46,7 +48,7 @@ const setUp = async () => {
       { type: 'source-set', at: 5, arrayId: 'a', siteId: 'site-b', deviceIds: ['d'] },
     ]);
   await recorder.record(shown('site-a', 1), recorder.turns('a'));
-  return { recorder, source, turn };
+  return { recorder, catalog, source, turn };
 };
 
 test('recorder: a device is turned before an older answer comes → the record stands', async (t) => {
@@ -69,4 +71,20 @@ test('recorder: the storage tells another source than the record → the record 
   t.is(source(), 'site-a');
   await recorder.record(shown('site-b', 6), recorder.turns('a'));
   t.is(source(), 'site-b');
+});
+
+/** As an array answers it; throws when its devices are made objects of that are kept. */
+class Untouched extends ArrayEvidence {
+  override get devices(): never {
+    throw new Error('somebody wanted objects');
+  }
+}
+
+test('recorder: nobody presents an array → its devices stay bytes', async (t) => {
+  const { recorder, catalog } = await setUp();
+  const remote = { id: 'c', kind: 'array', siteId: 'site-b', pluginId: 'lab' } as const;
+  const list = new DeviceList(portionsOf(packDevices(shown('site-b', 1).devices, 1)));
+  const found = new Untouched({ remote, observedAtMs: 1, arrays: [] }, list);
+  await recorder.record(found, recorder.turns('c'));
+  t.is((catalog.state.inventory.get('c') as ArrayEvidence).list, list);
 });
