@@ -17,6 +17,7 @@ import {
   storageWorkgroupCeiling,
   vmWorkgroupCeiling,
 } from './defaults.ts';
+import { checkWritten } from './dependencies.ts';
 import { Findings } from './findings.ts';
 
 const checkId = (id: string, field: string, what: string, findings: Findings): void => {
@@ -129,6 +130,7 @@ export const checkPlanInto = (plan: Plan, findings: Findings): void => {
   }
   checkGroups(plan, findings);
   checkVms(plan, findings);
+  checkWritten(plan, findings);
   checkOptions(plan.options, findings);
   checkPolicies(plan.policies, 'policies', findings);
 };

@@ -10,7 +10,7 @@ import type { Mode, Plan } from '../core/plan.ts';
 import { chooseComputes } from './choose-computes.ts';
 import { withCopies } from './copies.ts';
 import { type Placement, placeDatastores } from './datastores.ts';
-import { checkDependencies } from './dependencies.ts';
+import { checkUnwritten } from './dependencies.ts';
 import { Findings } from './findings.ts';
 import type { Group, GroupEnd } from './resolve-groups.ts';
 import { type Member, resolveVms } from './resolve-vms.ts';
@@ -55,7 +55,7 @@ const survey = (question: SurveyQuestion): Survey => {
   const placement = placeDatastores(groups, [...protectedComputes, ...recoveryComputes], findings);
   const asking = { ...question, placement, findings };
   const members = needs.vms ? withCopies(resolveVms(asking), asking) : [];
-  checkDependencies(members, plan.options.priorityGates, findings);
+  if (needs.vms) checkUnwritten(plan, members, findings);
   const choose = (side: Side): readonly string[] =>
     chooseComputes({
       side,

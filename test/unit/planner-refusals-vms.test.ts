@@ -185,6 +185,22 @@ test('refused: dependencies in a circle → the circle listed', (t) => {
   ]);
 });
 
+test('refused: a circle through a VM that is named twice, another through unknown ones → all told', (t) => {
+  const circle = [vmOf('web', 3, ['mail']), vmOf('mail', 3, ['web']), vmOf('web')];
+  const ghosts = [vmOf('ghost', 3, ['spook']), vmOf('spook', 3, ['ghost'])];
+  const bad = planOf([protect(groups, [...circle, ...ghosts])]);
+  t.deepEqual(
+    problemsOf(bad).map(({ field, message }) => `${field}: ${message.split(/:|;/)[0]}`),
+    [
+      'protectionGroups[0].vms[2].id: VM "web" is twice in protection group "pg"',
+      'protectionGroups[0].vms[0].dependsOn: VMs wait for each other in a circle',
+      'protectionGroups[0].vms[3].dependsOn: VMs wait for each other in a circle',
+      'protectionGroups[0].vms[3].id: no compute of the plan\'s sites knows VM "ghost"',
+      'protectionGroups[0].vms[4].id: no compute of the plan\'s sites knows VM "spook"',
+    ],
+  );
+});
+
 test('refused: a dependency against the priorities → both ways out', (t) => {
   const vms = [vmOf('web', 1, ['mail']), vmOf('mail', 4)];
   const problems = problemsOf(planOf([protect(groups, vms)]));
@@ -215,4 +231,16 @@ test('refused: a VM without any datastore → said so', (t) => {
     problemsOf(planOf([protect(groups, [vmOf('web')])]), of)[0]?.message,
     'VM "web" stands on no datastore: list the VMs again, or take it out of the plan',
   );
+});
+
+test('plan: a circle, and a VM that waits for a stranger → told without any inventory', (t) => {
+  const vms = [vmOf('a', 3, ['b', 'ghost']), vmOf('b', 3, ['a'])];
+  const messages = checkPlan(planOf([protect(groups, vms)])).map(({ message }) => message);
+  t.regex(
+    messages.join('\n'),
+    /^VM "a" waits for "ghost".*\nVMs wait .* in a circle: a -> b -> a;/,
+  );
+  // Whether a group that takes every VM has the stranger, only its arrays and computes can say.
+  const open = planOf([protect(groups, vms), protect(groups)]);
+  t.false(checkPlan(open).some(({ message }) => message.includes('ghost')));
 });
