@@ -1,9 +1,10 @@
 /**
  * The bare migration of QEMU guests: processes, sockets and QMP, and nothing that anybody could
- * rely on: no record, no lock, no look at what went wrong. Guests stand on local files.
+ * rely on: no record, no lock, no look at what went wrong. Guests stand on local files. A careful
+ * script goes on to the next guest when the one before has shown that it lives.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -88,12 +89,37 @@ const start = async (folder: string, name: string, disk: string, more: readonly 
   return { process, monitor: await Monitor.open(socket) };
 };
 
+/** Its own words since it came: a heartbeat that its disk has acknowledged. */
+const hasBeaten = (file: string): boolean => {
+  try {
+    return /^T[0-9a-fA-F]{8}\s/m.test(readFileSync(file, 'latin1'));
+  } catch {
+    return false;
+  }
+};
+
+/** Returns when so many guests have written where their serial ports end in `folder`. */
+export const untilBeaten = async (folder: string, guests: number): Promise<void> => {
+  const beaten = (): number =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.serial'))
+      .filter((name) => hasBeaten(join(folder, name))).length;
+  while (beaten() < guests) await sleep(5);
+};
+
 const capabilities = ['events', 'return-path', 'late-block-activate'].map((capability) => ({
   capability,
   state: true,
 }));
 
-const move = async (folder: string, name: string, disk: string, from: Guest): Promise<Guest> => {
+interface Ride {
+  readonly folder: string;
+  readonly name: string;
+  readonly disk: string;
+  readonly careful: boolean;
+}
+
+const move = async ({ folder, name, disk, careful }: Ride, from: Guest): Promise<Guest> => {
   const path = join(folder, `${name}.mig`);
   const to = await start(folder, `${name}-b`, disk, ['-S', '-incoming', `unix:${path}`]);
   for (const { monitor } of [from, to]) {
@@ -105,6 +131,8 @@ const move = async (folder: string, name: string, disk: string, from: Guest): Pr
     ({ event, data }) => event === 'MIGRATION' && (data as Message).status === 'completed',
   );
   await to.monitor.say('cont');
+  const serial = join(folder, `${name}-b.qmp.serial`);
+  while (careful && !hasBeaten(serial)) await sleep(2);
   // It may end before it answers.
   from.monitor.say('quit').catch(() => undefined);
   return to;
@@ -122,14 +150,18 @@ const inLanes = async (
   await Promise.all(Array.from({ length: lanes }, lane));
 };
 
+export interface Bare {
+  readonly guests: number;
+  readonly lanes: number;
+  readonly image: Buffer;
+  /** It goes on to the next when this one has written at its destination. */
+  readonly careful: boolean;
+}
+
 /** Milliseconds from the first guest's start of moving to the last one's going on. */
 export const bareMigrations = async (
   folder: string,
-  {
-    guests,
-    lanes,
-    image,
-  }: { readonly guests: number; readonly lanes: number; readonly image: Buffer },
+  { guests, lanes, image, careful }: Bare,
 ): Promise<number> => {
   const names = Array.from({ length: guests }, (_, index) => `vm${index + 1}`);
   const diskOf = (name: string): string => join(folder, `${name}.raw`);
@@ -143,7 +175,8 @@ export const bareMigrations = async (
     });
     const from = performance.now();
     await inLanes(names, lanes, async (name) => {
-      there.set(name, await move(folder, name, diskOf(name), here.get(name) as Guest));
+      const ride = { folder, name, disk: diskOf(name), careful };
+      there.set(name, await move(ride, here.get(name) as Guest));
     });
     return performance.now() - from;
   } finally {
