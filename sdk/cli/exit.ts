@@ -23,7 +23,7 @@ export const exits = {
   refused: 5,
   /** A defect of Siteswap. */
   defect: 70,
-  /** Ended by Ctrl-C. A run that was started goes on. */
+  /** Ended by Ctrl-C or SIGTERM. A run that was started goes on. */
   interrupted: 130,
 } as const;
 
@@ -36,7 +36,7 @@ export const exitHelp = `Exit codes:
   4    the daemon, or something behind it, does not answer now: repeat later
   5    refused in the present state
   70   a defect of Siteswap
-  130  ended by Ctrl-C; a run that was started goes on`;
+  130  ended by Ctrl-C or SIGTERM; a run that was started goes on`;
 
 /** A failure, ready to be shown. */
 export interface Failure {

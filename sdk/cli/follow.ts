@@ -222,9 +222,9 @@ const printEvents = async (
 };
 
 /**
- * Follows until the run has ended or needs a person; answers the exit code. Ctrl-C, or `ended`,
- * ends only the following. Events behind `cursor` are told; without one, for people: those from
- * now on.
+ * Follows until the run has ended or needs a person; answers the exit code. Ctrl-C, SIGTERM or
+ * `ended` end only the following. Events behind `cursor` are told; without one, for people: those
+ * from now on.
  */
 export const follow = (
   cli: Cli,
@@ -232,7 +232,7 @@ export const follow = (
   cursor?: number,
   ended: AbortSignal = new AbortController().signal,
 ): Promise<number> =>
-  whileStoppable(['SIGINT'], async (interrupt) => {
+  whileStoppable(async (interrupt) => {
     const signal = AbortSignal.any([interrupt, ended]);
     try {
       const run = cli.json

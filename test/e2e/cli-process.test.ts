@@ -49,22 +49,22 @@ const untilSaid = async (child: ChildProcess, word: string): Promise<void> => {
   }
 };
 
-test('run: Ctrl-C → exit 130, says how to watch again, and the run goes on', async (t) => {
-  const daemon = await started(t, { world: slow });
-  const child = siteswap(daemon, 'run', 'shop', '--mode', 'planned');
-  await untilSaid(child, '✔ mount');
-  child.kill('SIGINT');
-  const [said] = await Promise.all([
-    text(child.stderr as NodeJS.ReadableStream),
-    once(child, 'close'),
-  ]);
-  t.is(child.exitCode, 130);
-  const runId = /siteswap watch (\S+)/.exec(said)?.[1] ?? '';
-  const run = await untilRun(daemon.client, runId, 'ended');
-  t.is(run.result, RunResult.SUCCEEDED);
-});
-
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test(`run: ${signal} → exit 130, says how to watch again, and the run goes on`, async (t) => {
+    const daemon = await started(t, { world: slow });
+    const child = siteswap(daemon, 'run', 'shop', '--mode', 'planned');
+    await untilSaid(child, '✔ mount');
+    child.kill(signal);
+    const [said] = await Promise.all([
+      text(child.stderr as NodeJS.ReadableStream),
+      once(child, 'close'),
+    ]);
+    t.is(child.exitCode, 130);
+    const runId = /siteswap watch (\S+)/.exec(said)?.[1] ?? '';
+    const run = await untilRun(daemon.client, runId, 'ended');
+    t.is(run.result, RunResult.SUCCEEDED);
+  });
+
   test(`device verb: the run is named at once; ${signal} → exit 130, and it goes on`, async (t) => {
     const latencies = [{ verb: 'sync', ms: 3_000 }];
     const daemon = await started(t, { world: { groups: 1, vmsPerGroup: 1, latencies } });

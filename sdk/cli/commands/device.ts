@@ -161,7 +161,7 @@ const answerResults = (cli: Cli, answer: Answer): void => {
  * to go on; the run does.
  */
 export const waitFor = (cli: Cli, verb: (options: CallOptions) => Promise<Answer>): Promise<void> =>
-  whileStoppable(['SIGINT', 'SIGTERM'], async (signal) => {
+  whileStoppable(async (signal) => {
     let run: string | undefined;
     const began = (runId: string): void => {
       run = runId;
