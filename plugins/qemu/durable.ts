@@ -21,7 +21,8 @@ interface Formatted {
 
 const sync = promisify(fsync);
 
-const syncDirectory = async (directory: string): Promise<void> => {
+/** What was created in a directory, or renamed into it, can no longer be lost. */
+export const syncDirectory = async (directory: string): Promise<void> => {
   const file = openSync(directory, 'r');
   await sync(file).finally(() => closeSync(file));
 };

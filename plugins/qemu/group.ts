@@ -4,7 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import type { GroupTarget, RecoveryPoint } from '@siteswap/sdk/plugin';
+import type { GroupTarget, RecoveryPoint, Snapshot } from '@siteswap/sdk/plugin';
 import { checkDeadline, type Licence, type Memory } from '@siteswap/sdk/plugin/kit';
 import { encodeId, fileOf, type Storage } from './array.ts';
 import { type Monitor, takeMonitor } from './daemon.ts';
@@ -84,8 +84,9 @@ export interface GroupState extends Memory {
   readonly fresh?: string;
   /** The last layer was added here, and maybe not yet in the daemon. */
   readonly freezing?: true;
-  /** The layers up to this one are being put into the lowest. */
+  /** The layers up to this one are being put into the lowest, or into the one that is named. */
   readonly folding?: string;
+  readonly foldingInto?: string;
   readonly inflow: Inflow;
   /** With `live`: when the source last said so. */
   readonly confirmed?: RecoveryPoint;
@@ -100,6 +101,8 @@ export interface GroupState extends Memory {
   readonly test?: { readonly layer: string; readonly hosts: readonly Seat[] };
   /** A long job that works on the group. */
   readonly operation?: string;
+  /** Copies that stand by themselves, oldest first. */
+  readonly snapshots?: readonly Snapshot[];
   /** Shared by the hosts of two sites: the one that goes on serving it. */
   readonly preferredSiteId?: string;
   /** Shared: the site that was fenced off. */

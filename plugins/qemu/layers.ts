@@ -3,14 +3,11 @@
  * so going back to the point is to leave layers out, and what has to travel is what they hold. Both
  * survive SIGKILL, which a dirty bitmap does not (docs/decisions/0028).
  */
-import { execFile } from 'node:child_process';
-import { readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import type { RecoveryPoint, Snapshot } from '@siteswap/sdk/plugin';
+import { rm } from 'node:fs/promises';
+import type { RecoveryPoint } from '@siteswap/sdk/plugin';
 import { fileOf } from './array.ts';
 import type { Monitor } from './daemon.ts';
-import { makeDirectory, readJson } from './durable.ts';
+import { readJson } from './durable.ts';
 import { ensureExports, removeExports } from './exports.ts';
 import { failure, QmpError } from './faults.ts';
 import {
@@ -20,41 +17,22 @@ import {
   type HeldGroup,
   type Layer,
   newLayerId,
+  type StoredDevice,
   tokenOf,
 } from './group.ts';
+import { createImage } from './images.ts';
 import { dropNode, endJobs, jobsOf, nodesOf } from './jobs.ts';
-import { clusterBytes, drainMsMax, imageToolMsMax, layersMax } from './limits.ts';
+import { checkKeepable, copyApart, withKept } from './kept.ts';
+import { clusterBytes, drainMsMax, layersMax } from './limits.ts';
+import { waitFor } from './locks.ts';
 import { imageOf, nodeOf, nodePrefixOf, testImageOf, testNodeOf } from './names.ts';
 import type { Qmp } from './qmp.ts';
-
-const run = promisify(execFile);
-
-/** `qemu-img`, its words kept when it fails. */
-export const imageTool = async (args: readonly string[]): Promise<string> => {
-  const options = { timeout: imageToolMsMax, encoding: 'utf8' } as const;
-  try {
-    return (await run('qemu-img', args, options)).stdout;
-  } catch (error) {
-    const { stderr = '', message } = error as { stderr?: string; message: string };
-    throw failure('refused', `qemu-img ${args[0]}: ${stderr.trim() || message}`);
-  }
-};
 
 /**
  * Counts the clusters of the last layer. It is there from the image's first use on, and saved when
  * the image is closed; an image whose daemon died has none, or one that says so of itself.
  */
 const bitmap = 'since';
-
-/** A new image, empty, upon another one or upon nothing. */
-export const createImage = async (
-  path: string,
-  sizeBytes: number,
-  below?: string,
-): Promise<void> => {
-  const backing = below === undefined ? [] : ['-F', 'qcow2', '-b', below];
-  await imageTool(['create', '-q', '-f', 'qcow2', ...backing, path, String(sizeBytes)]);
-};
 
 const createLayer = async (at: GroupAt, state: GroupState, id: string, below?: Layer) => {
   for (const device of state.devices) {
@@ -74,7 +52,7 @@ const image = (node: string, filename: string, more: object): Record<string, unk
 /** Another run of the daemon: whoever wrote through the one before is gone, and so are its jobs. */
 const noticeRun = async ({ at, state, commit }: HeldGroup, run: string): Promise<void> => {
   if (state.run === run) return;
-  const { freezing, folding, test, fresh, ...rest } = state;
+  const { freezing, folding, foldingInto, test, fresh, ...rest } = state;
   const stopped = await readJson<{ format: number; run: string }>(
     fileOf.stopped(at.storage.directory),
   );
@@ -162,7 +140,11 @@ export const live = async (held: HeldGroup): Promise<Monitor> => {
   return monitor;
 };
 
-/** Bytes written to the last layer of all devices; undefined: its daemon died, nobody knows. */
+/** The layers above the newest point: the last one, and what was frozen below it for a snapshot. */
+const unnamedLayers = ({ layers }: GroupState): readonly Layer[] =>
+  layers.slice(layers.findLastIndex(({ point }) => point !== undefined) + 1);
+
+/** Bytes written to all devices since their newest point; undefined: nobody knows any more. */
 export const writtenBytes = async (held: HeldGroup, qmp: Qmp): Promise<number | undefined> =>
   writtenOf(held.at, held.state, await nodesOf(qmp));
 
@@ -174,21 +156,26 @@ export const writtenOf = (
 ): number | undefined => {
   let sum = 0;
   for (const device of state.devices) {
-    const node = nodes.get(nodeOf(at, device, activeLayer(state).id));
-    const counted = node?.['dirty-bitmaps']?.find(({ name }) => name === bitmap);
-    if (counted === undefined || counted.inconsistent === true) return undefined;
-    sum += counted.count;
+    for (const { id } of unnamedLayers(state)) {
+      const node = nodes.get(nodeOf(at, device, id));
+      const counted = node?.['dirty-bitmaps']?.find(({ name }) => name === bitmap);
+      if (counted === undefined || counted.inconsistent === true) return undefined;
+      sum += counted.count;
+    }
   }
   return sum;
 };
 
-/** The bytes of this moment, of all devices at once, become a point; writes go to a new layer. */
+/**
+ * The bytes of this moment, of all devices at once, are not changed any more; writes go to a new
+ * layer. They become a point, or are frozen without a name.
+ */
 export const freeze = async (
   held: HeldGroup,
-  point: RecoveryPoint,
+  point: RecoveryPoint | undefined,
   also: Partial<GroupState> = {},
 ): Promise<void> => {
-  await live(held);
+  await finishFold(held);
   const { state } = held;
   if (state.layers.length >= layersMax) {
     throw failure('refused', `group ${state.id} already has ${layersMax} layers`, {
@@ -198,35 +185,10 @@ export const freeze = async (
   const active = activeLayer(state);
   const id = newLayerId();
   await createLayer(held.at, state, id, active);
-  const layers = [...state.layers.slice(0, -1), { ...active, point }, { id }];
+  const frozen = point === undefined ? active : { ...active, point };
+  const layers = [...state.layers.slice(0, -1), frozen, { id }];
   await held.commit({ ...state, ...also, layers, freezing: true, fresh: id });
   await live(held);
-};
-
-const keptIn = ({ directory }: GroupAt): string => join(directory, 'kept');
-
-/** A copy of everything that the group holds, by itself, for people to look at. */
-const keepApart = async ({ at, state }: HeldGroup, name: string): Promise<void> => {
-  const folder = join(keptIn(at), name);
-  await makeDirectory(folder);
-  for (const device of state.devices) {
-    const from = imageOf(at, device, activeLayer(state).id);
-    const to = join(folder, `${tokenOf(at, device)}.qcow2`);
-    await imageTool(['convert', '-q', '-f', 'qcow2', '-O', 'qcow2', from, to]);
-  }
-};
-
-export const dropKept = ({ at }: HeldGroup, name: string): Promise<void> =>
-  rm(join(keptIn(at), name), { recursive: true, force: true });
-
-/** What was kept apart, oldest first. */
-export const keptOf = async (at: GroupAt): Promise<Snapshot[]> => {
-  const names = await readdir(keptIn(at)).catch(() => []);
-  const found = names.map(async (name) => {
-    const { mtimeMs } = await stat(join(keptIn(at), name));
-    return { name, atMs: Math.round(mtimeMs) };
-  });
-  return (await Promise.all(found)).sort((one, other) => one.atMs - other.atMs);
 };
 
 export interface Cut {
@@ -251,15 +213,21 @@ export const cut = async (held: HeldGroup, { pointId, also = {}, keepAs }: Cut):
       hint: 'Run the cleanup of the test first.',
     });
   }
+  if (keepAs !== undefined) checkKeepable(state, keepAs);
   await removeExports(held, qmp, 'replica', { force: true });
   for (const device of state.devices) {
     for (const { id } of gone.toReversed()) await dropNode(qmp, nodeOf(at, device, id));
   }
-  if (keepAs !== undefined) await keepApart(held, keepAs);
+  const atMs = Date.now();
+  if (keepAs !== undefined) {
+    const layer = activeLayer(state).id;
+    await copyApart(held, { at, layer, deviceOf: (device) => device }, keepAs);
+  }
   const id = newLayerId();
   await createLayer(at, state, id, kept.at(-1));
-  const { folding, ...rest } = state;
-  await held.commit({ ...rest, ...also, layers: [...kept, { id }], fresh: id });
+  const { folding, foldingInto, ...rest } = { ...state, ...also };
+  const next = { ...rest, layers: [...kept, { id }], fresh: id };
+  await held.commit(keepAs === undefined ? next : withKept(next, { name: keepAs, atMs }));
   await dropImages(held, gone);
   await live(held);
 };
@@ -270,18 +238,30 @@ const dropImages = async ({ at, state }: HeldGroup, layers: readonly Layer[]): P
   }
 };
 
-const foldJobsOf = ({ at, state }: HeldGroup): ReadonlySet<string> =>
-  new Set(state.devices.map((device) => `fold-${tokenOf(at, device)}`));
+const foldJobOf = (at: GroupAt, device: StoredDevice): string => `fold-${tokenOf(at, device)}`;
 
-/** The layers up to a point that both ends hold go into the lowest: older points go with them. */
-const beginFold = async (held: HeldGroup, qmp: Qmp): Promise<void> => {
-  const { at, state } = held;
-  for (const device of state.devices) {
+const foldJobsOf = ({ at, state }: HeldGroup): ReadonlySet<string> =>
+  new Set(state.devices.map((device) => foldJobOf(at, device)));
+
+/** Where the layers that are put together begin. */
+const lowestFolding = ({ layers, foldingInto }: GroupState): number =>
+  Math.max(
+    layers.findIndex(({ id }) => id === foldingInto),
+    0,
+  );
+
+const beginFold = async (
+  { at, state }: HeldGroup,
+  qmp: Qmp,
+  devices: readonly StoredDevice[],
+): Promise<void> => {
+  const base = state.layers[lowestFolding(state)] as Layer;
+  for (const device of devices) {
     await qmp.must('block-commit', {
-      'job-id': `fold-${tokenOf(at, device)}`,
+      'job-id': foldJobOf(at, device),
       device: nodeOf(at, device, activeLayer(state).id),
       'top-node': nodeOf(at, device, state.folding as string),
-      'base-node': nodeOf(at, device, (state.layers[0] as Layer).id),
+      'base-node': nodeOf(at, device, base.id),
       'auto-dismiss': false,
     });
   }
@@ -289,12 +269,14 @@ const beginFold = async (held: HeldGroup, qmp: Qmp): Promise<void> => {
 
 const endFold = async (held: HeldGroup, qmp: Qmp, failed: boolean): Promise<void> => {
   const { at, state } = held;
-  const { folding, ...rest } = state;
+  const { folding, foldingInto, ...rest } = state;
+  const base = lowestFolding(state);
   const top = state.layers.findIndex(({ id }) => id === folding);
-  const [lowest, ...between] = state.layers.slice(0, top + 1) as [Layer, ...Layer[]];
+  const [lowest, ...between] = state.layers.slice(base, top + 1) as [Layer, ...Layer[]];
   const point = state.layers[top]?.point;
   const merged = point === undefined ? lowest : { ...lowest, point };
-  const layers = failed ? state.layers : [merged, ...state.layers.slice(top + 1)];
+  const whole = [...state.layers.slice(0, base), merged, ...state.layers.slice(top + 1)];
+  const layers = failed ? state.layers : whole;
   await held.commit({ ...rest, layers });
   await endJobs(qmp, foldJobsOf(held), drainMsMax);
   if (failed) return;
@@ -304,7 +286,28 @@ const endFold = async (held: HeldGroup, qmp: Qmp, failed: boolean): Promise<void
   await dropImages(held, between);
 };
 
-/** Goes on putting layers together; true when there is nothing left to do. */
+/** True when there is nothing left to do. */
+const foldOn = async (held: HeldGroup, qmp: Qmp): Promise<boolean> => {
+  const { at, state } = held;
+  const known = new Map((await jobsOf(qmp)).map((job) => [job.id, job]));
+  const jobOf = (device: StoredDevice) => known.get(foldJobOf(at, device));
+  // Whoever died between two of them has left some out.
+  const missing = state.devices.filter((device) => jobOf(device) === undefined);
+  await beginFold(held, qmp, missing);
+  const jobs = state.devices.map(jobOf);
+  if (!jobs.every((job) => job?.status === 'concluded')) return false;
+  await endFold(
+    held,
+    qmp,
+    jobs.some((job) => job?.error !== undefined),
+  );
+  return true;
+};
+
+/**
+ * Goes on putting layers together, those up to a point that both ends hold into the lowest: older
+ * points go with them. True when there is nothing left to do.
+ */
 export const fold = async (held: HeldGroup, pointId: string): Promise<boolean> => {
   const { qmp } = await live(held);
   const top = held.state.layers.findIndex(({ point }) => point?.id === pointId);
@@ -318,16 +321,25 @@ export const fold = async (held: HeldGroup, pointId: string): Promise<boolean> =
     const folding = (layers[top] as Layer).id;
     await held.commit({ ...held.state, layers, folding });
   }
-  const ids = foldJobsOf(held);
-  const jobs = (await jobsOf(qmp)).filter(({ id }) => ids.has(id));
-  if (jobs.length === 0) await beginFold(held, qmp);
-  else if (jobs.every(({ status }) => status === 'concluded')) {
-    await endFold(
-      held,
-      qmp,
-      jobs.some(({ error }) => error !== undefined),
-    );
-    return true;
-  }
-  return false;
+  return foldOn(held, qmp);
+};
+
+/** Ends what was begun of putting layers together; a group can be frozen then. */
+export const finishFold = async (held: HeldGroup): Promise<void> => {
+  const { qmp } = await live(held);
+  if (held.state.folding === undefined) return;
+  const done = async () => ((await foldOn(held, qmp)) ? true : undefined);
+  if (await waitFor(done, drainMsMax, held.signal)) return;
+  throw failure('busy', `the layers of group ${held.state.id} are being put together`);
+};
+
+/** What snapshots froze above the newest point becomes one layer: they use up none. */
+export const foldUnnamed = async (held: HeldGroup): Promise<void> => {
+  const { qmp } = await live(held);
+  const [lowest, ...others] = unnamedLayers(held.state).slice(0, -1);
+  const top = others.at(-1);
+  if (lowest === undefined || top === undefined) return;
+  await endJobs(qmp, foldJobsOf(held), drainMsMax);
+  await held.commit({ ...held.state, folding: top.id, foldingInto: lowest.id });
+  await finishFold(held);
 };

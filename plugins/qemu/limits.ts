@@ -46,7 +46,10 @@ export const layersSpare = 6;
 /** Unit in which changes are counted and shipped: a cluster of the images. */
 export const clusterBytes = 64 * 1024;
 
-/** `qemu-img` on a local image: it copies a layer at the most. */
+/** Snapshots of a group: each is a whole copy, and nobody but people takes them away. */
+export const snapshotsMax = 32;
+
+/** `qemu-img` on a local image: it copies a device at the most. */
 export const imageToolMsMax = 120_000;
 
 /** A soft cancel of a mirror copies what it lags behind by; its writers are gone. */

@@ -12,7 +12,7 @@ import { fileOf, type Storage } from './array.ts';
 import { format, makeDirectory, namesIn, readJson, writeJson } from './durable.ts';
 import { failure, faultOrUnknown } from './faults.ts';
 import { type GroupAt, groupAt, type HeldGroup, readGroup, withPair } from './group.ts';
-import { dropKept } from './layers.ts';
+import { dropUnnamed, withoutKept } from './kept.ts';
 import { operationsKeptMax, stepMsMax } from './limits.ts';
 import { waitFor } from './locks.ts';
 import { replicate } from './replicate.ts';
@@ -112,7 +112,10 @@ const step = async (source: HeldGroup, target: HeldGroup, id: string): Promise<O
     await save(storage, next);
     return next;
   }
-  if (kept !== undefined && operation.changes === 'discard') await dropKept(target, kept);
+  if (kept !== undefined && operation.changes === 'discard') {
+    await target.commit(withoutKept(target.state, kept));
+    await dropUnnamed(target);
+  }
   const snapshot = kept === undefined ? {} : { snapshot: kept };
   await end(source, next, { ...done, ...snapshot, movedBytes: moved });
   return (await readOperation(storage, id)) as Operation;

@@ -25,7 +25,7 @@ import {
   type StoredDevice,
   stateFile,
 } from './group.ts';
-import { createImage } from './layers.ts';
+import { createImage } from './images.ts';
 import { deviceBytesMin } from './limits.ts';
 import { imageOf } from './names.ts';
 

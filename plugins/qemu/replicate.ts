@@ -27,7 +27,7 @@ import {
   nodesOf,
   unlessGone,
 } from './jobs.ts';
-import { cut, fold, freeze, live, writtenBytes } from './layers.ts';
+import { cut, finishFold, fold, freeze, live, writtenBytes } from './layers.ts';
 import { drainMsMax, layersMax, layersSpare } from './limits.ts';
 import { waitFor } from './locks.ts';
 import { mirrorNodeOf, nodeOf } from './names.ts';
@@ -159,16 +159,31 @@ const endShipping = async (source: HeldGroup, qmp: Qmp): Promise<void> => {
   await dropPeer(source, qmp, 'ship');
 };
 
-/** The frozen layers that the target lacks, lowest first. */
-const layersToShip = ({ state }: HeldGroup, target: HeldGroup) => {
+/** Something of its layers is on its way to the peer. */
+export const isShipping = async (source: HeldGroup): Promise<boolean> => {
+  const { qmp } = await live(source);
+  return shipIdsOf(source, await jobsOf(qmp)).size > 0;
+};
+
+/**
+ * The frozen layers that the target lacks, lowest first; up to a point when one is given: what was
+ * frozen after it is not of it.
+ */
+const layersToShip = ({ state }: HeldGroup, target: HeldGroup, pointId?: string) => {
   const common = commonPoint(state, target.state);
   const from = state.layers.findIndex(({ point }) => point !== undefined && point === common);
-  return state.layers.slice(from + 1, -1);
+  const top = state.layers.findIndex(({ point }) => pointId !== undefined && point?.id === pointId);
+  return state.layers.slice(from + 1, top === -1 ? -1 : top + 1);
 };
 
 /** Ships layers in their order, all devices at once. */
-const ship = async (source: HeldGroup, target: HeldGroup, qmp: Qmp): Promise<Step> => {
-  const layers = layersToShip(source, target);
+const ship = async (
+  source: HeldGroup,
+  target: HeldGroup,
+  qmp: Qmp,
+  pointId?: string,
+): Promise<Step> => {
+  const layers = layersToShip(source, target, pointId);
   if (layers.length === 0) return { progress: 1, done: {}, movedBytes: 0 };
   const jobs = new Map((await jobsOf(qmp)).map((job) => [job.id, job]));
   const { at, state } = source;
@@ -201,9 +216,14 @@ const ship = async (source: HeldGroup, target: HeldGroup, qmp: Qmp): Promise<Ste
 };
 
 /** A shipping that failed leaves nothing behind: the next one begins anew. */
-const shipOrEnd = async (source: HeldGroup, target: HeldGroup, qmp: Qmp): Promise<Step> => {
+const shipOrEnd = async (
+  source: HeldGroup,
+  target: HeldGroup,
+  qmp: Qmp,
+  pointId?: string,
+): Promise<Step> => {
   try {
-    return await ship(source, target, qmp);
+    return await ship(source, target, qmp, pointId);
   } catch (error) {
     await endShipping(source, qmp).catch(() => undefined);
     throw error;
@@ -272,7 +292,7 @@ const cycle = async (source: HeldGroup, target: HeldGroup, pointId: string): Pro
   let movedBytes: number | undefined;
   if (pointAt(target, pointId) === undefined) {
     await openTarget(source, target, qmp);
-    const shipped = await shipOrEnd(source, target, qmp);
+    const shipped = await shipOrEnd(source, target, qmp, pointId);
     if (shipped.done === undefined) return shipped;
     movedBytes = shipped.movedBytes;
     await freeze(target, point, { inflow: 'still' });
@@ -299,6 +319,8 @@ const rotate = async (
 /** Mirrors that are not there, or broken: what the target lacks first, then every write. */
 const mirrorAgain = async (source: HeldGroup, target: HeldGroup, qmp: Qmp): Promise<Step> => {
   await endMirrors(source, qmp);
+  // No mirror begins above layers that are being put together after a snapshot.
+  if (source.state.foldingInto !== undefined) await finishFold(source);
   const common = commonPoint(source.state, target.state);
   if (common !== undefined && common === newestPoint(source.state)) {
     const folded = [await fold(source, common.id), await fold(target, common.id)];
@@ -313,6 +335,17 @@ const mirrorAgain = async (source: HeldGroup, target: HeldGroup, qmp: Qmp): Prom
     throw error;
   });
   return { progress: 0.5, movedBytes: shipped.movedBytes ?? 0 };
+};
+
+/** The mirrors miss nothing: every write that is acknowledged from now on is at the target too. */
+export const confirmLive = async (
+  source: HeldGroup,
+  target: HeldGroup,
+  pointId: string,
+): Promise<RecoveryPoint> => {
+  const confirmed = pointAt(target, pointId) ?? newPoint(source, pointId);
+  await target.commit({ ...target.state, inflow: 'live', confirmed });
+  return confirmed;
 };
 
 /** A synchronous pair: mirrored, and said to be. Without writers both ends get the point. */
@@ -333,8 +366,7 @@ const confirm = async (source: HeldGroup, target: HeldGroup, pointId: string): P
     await rotate(source, target, qmp, newPoint(source, pointId));
     return { progress: 0.9, ...movedBytes };
   }
-  const confirmed = known ?? newPoint(source, pointId);
-  await target.commit({ ...target.state, inflow: 'live', confirmed });
+  const confirmed = await confirmLive(source, target, pointId);
   return { done: evidenceOf(confirmed), progress: 1, ...movedBytes };
 };
 

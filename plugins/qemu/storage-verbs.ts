@@ -8,7 +8,7 @@ import type {
   TargetVerb,
   VerbCall,
 } from '@siteswap/sdk/plugin';
-import type { Outcome } from '@siteswap/sdk/plugin/kit';
+import { type Outcome, recall } from '@siteswap/sdk/plugin/kit';
 import {
   acceptOnce,
   answerEach,
@@ -30,7 +30,8 @@ import {
   withGroup,
   withPair,
 } from './group.ts';
-import { dropKept, keptOf, live } from './layers.ts';
+import { dropUnnamed, keptOf, withoutKept } from './kept.ts';
+import { live } from './layers.ts';
 import { lastBytesMsMax } from './limits.ts';
 import { waitFor } from './locks.ts';
 import { operationIdOf } from './operations.ts';
@@ -50,6 +51,7 @@ import {
   wantedDirection,
 } from './roles.ts';
 import { peerOf, type Session, storageOf } from './session.ts';
+import { isMirrored, takeSnapshot, whereToFreeze } from './snapshots.ts';
 import { deviceStatusesOf, listArrays, listDevices, pointsOf, syncStatusOf } from './views.ts';
 
 type Call<V extends TargetVerb> = VerbCall<Session, V>;
@@ -57,6 +59,7 @@ type Call<V extends TargetVerb> = VerbCall<Session, V>;
 /** The verbs that take consistency groups and change something. */
 type GroupVerb =
   | Job['verb']
+  | 'snapshot'
   | 'removeSnapshot'
   | 'prepareFailover'
   | 'failover'
@@ -270,12 +273,32 @@ const prefer = (state: GroupState, siteId: string): Changed => {
   return { next: { ...state, preferredSiteId: siteId }, evidence: {} };
 };
 
-/** Only what is there by that very name: it comes from outside, and becomes part of a path. */
-const removeKept = async (held: HeldGroup, name: string): Promise<Changed> => {
-  const isThere = (await keptOf(held.at)).some((one) => one.name === name);
-  if (isThere) await dropKept(held, name);
-  return { next: held.state, evidence: {} };
+/** Alone, but for a group that is mirrored: its moment is frozen at its peer. */
+const snapshot: Work<'snapshot'> = async (call, at, what) => {
+  const { name } = call.args;
+  const outcome = await withGroup(at, call, async (held) => {
+    const known = recall(held.state, call.key, what);
+    if (known === undefined && (await isMirrored(held))) return undefined;
+    return applyOnce(held, call, what, () => takeSnapshot(held, held, name));
+  });
+  if (outcome !== undefined) return outcome;
+  return withPair(at, await peerAt(call.session, at), call, (held, peer) =>
+    applyOnce(held, call, what, async () =>
+      takeSnapshot(held, await whereToFreeze(held, peer), name),
+    ),
+  );
 };
+
+/** Forgotten first: its bytes go once that is durable. */
+const removeSnapshot: Work<'removeSnapshot'> = (call, at, what) =>
+  withGroup(at, call, async (held) => {
+    const outcome = await applyOnce(held, call, what, () => ({
+      next: withoutKept(held.state, call.args.name),
+      evidence: {},
+    }));
+    await dropUnnamed(held);
+    return outcome;
+  });
 
 const look =
   <V>(of: (at: GroupAt, call: Call<TargetVerb>) => Promise<V>) =>
@@ -297,7 +320,8 @@ export const arrayVerbs = {
   reverse: longVerb('reverse'),
   resync: longVerb('resync'),
   listSnapshots: look(keptOf),
-  removeSnapshot: stateVerb('removeSnapshot', (held, { args }) => removeKept(held, args.name)),
+  snapshot: changing('snapshot', snapshot),
+  removeSnapshot: changing('removeSnapshot', removeSnapshot),
   prepareFailover: changing('prepareFailover', prepareFailover, ({ state }) =>
     state.role === 'demoted' ? { lineage: state.lineage } : undefined,
   ),

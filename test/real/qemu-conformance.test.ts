@@ -131,6 +131,5 @@ await conformance({
     'property stretched',
     'settle of mount',
     'settle of unmount',
-    'verb snapshot',
   ],
 });

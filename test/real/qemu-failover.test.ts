@@ -81,7 +81,7 @@ const disaster = async (t: ExecutionContext, rig: Rig) => {
 /** A is back: fenced, brought up to date by the delta, and failed back to. */
 const comeHome = async (t: ExecutionContext, rig: Rig, newest: number): Promise<void> => {
   t.like(await rig.must('a', 'fence'), { fenced: true });
-  const [refused] = await rig.compute.a.call('mount', [rig.datastore('a')]);
+  const [refused] = await rig.compute.a.call('mount', rig.datastores('a'));
   t.is(refused?.fault?.kind, 'conflict');
   const writer = await writerAt(rig, 'b', newest + 1);
   await someWrites(writer, 20);

@@ -77,7 +77,7 @@ test.serial(
   'link loss (synchronous): host writes go on, the pair is broken and counts; back → the delta, equal',
   async (t) => {
     const link = await linkTo(t);
-    const rig = await makeRig(t, 'synchronous', { b: link.address });
+    const rig = await makeRig(t, 'synchronous', { links: { b: link.address } });
     link.to(rig);
     const writer = await writerAt(rig, 'a');
     await rig.must('a', 'sync');
@@ -120,7 +120,7 @@ test.serial(
   'link loss in mid-resync, then a disaster → the replica stands on what it held when the link broke',
   async (t) => {
     const link = await linkTo(t);
-    const rig = await makeRig(t, 'synchronous', { b: link.address });
+    const rig = await makeRig(t, 'synchronous', { links: { b: link.address } });
     link.to(rig);
     const writer = await writerAt(rig, 'a');
     await rig.must('a', 'sync');

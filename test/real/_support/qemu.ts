@@ -20,38 +20,40 @@ export type Mode = 'synchronous' | 'asynchronous';
 
 export const sizeBytes = 8 * 1024 * 1024;
 
-/** The group `g`: device `d` at array a, `r` at array b, datastore `ds-d`. */
-export const group = {
-  a: { id: 'g', devices: ['d'] },
-  b: { id: 'g', devices: ['r'] },
-} as const;
+/** Of a device's number: `d`, then `d2` … at array a, `r`, then `r2` … at array b. */
+const deviceAt = (end: End, index: number): string =>
+  `${end === 'a' ? 'd' : 'r'}${index === 0 ? '' : index + 1}`;
 
-const deviceAt = { a: 'd', b: 'r' } as const;
 const other = { a: 'b', b: 'a' } as const;
 
 /** As the daemon holds it: any plugin. */
 const definition = plugin as unknown as PluginDefinition;
 
+/** A remote called as the suite of vendors calls. */
+export const remoteAt = (id: string, end: End, config: object): Remote => {
+  const fixture = { id, siteId: `site-${end}`, config: { ...config } };
+  return new Remote(definition, fixture, boundsDefault, undefined);
+};
+
+/** A pair of arrays with the group `g`, of the device `d` (`r` at array b) and maybe more. */
 export class Rig {
   readonly root: string;
+  readonly devices: number;
   readonly array: Readonly<Record<End, Remote>>;
   readonly compute: Readonly<Record<End, Remote>>;
 
-  constructor(root: string) {
+  constructor(root: string, devices = 1) {
     this.root = root;
-    const remote = (id: string, end: End, config: object): Remote => {
-      const fixture = { id, siteId: `site-${end}`, config: { ...config } };
-      return new Remote(definition, fixture, boundsDefault, undefined);
-    };
+    this.devices = devices;
     const arrayAt = (end: End): Remote => {
       const peer = other[end];
-      return remote(end, end, {
+      return remoteAt(end, end, {
         directory: this.directory(end),
         peers: { [peer]: this.directory(peer) },
       });
     };
     const computeAt = (end: End): Remote =>
-      remote(`compute-${end}`, end, {
+      remoteAt(`compute-${end}`, end, {
         directory: join(root, `compute-${end}`),
         arrays: { [end]: this.directory(end) },
       });
@@ -68,38 +70,48 @@ export class Rig {
     return { path: join(this.directory(end), 'nbd.sock') };
   }
 
-  /** Name of the export that a mount of the device gives to hosts. */
-  async exportName(end: End): Promise<string> {
+  ids(end: End): string[] {
+    return Array.from({ length: this.devices }, (_, index) => deviceAt(end, index));
+  }
+
+  group(end: End) {
+    return { id: 'g', devices: this.ids(end) };
+  }
+
+  /** Name of the export that a mount of a device gives to hosts. */
+  async exportName(end: End, index = 0): Promise<string> {
     const { lineage } = await this.state(end);
-    return `${deviceAt[end]}@${lineage}/compute-${end}`;
+    return `${deviceAt(end, index)}@${lineage}/compute-${end}`;
   }
 
   state(end: End): ReturnType<typeof stateOf> {
-    return stateOf(this.directory(end), end, deviceAt[end]);
+    return stateOf(this.directory(end), end, deviceAt(end, 0));
   }
 
-  datastore(end: End, instance: 'production' | 'test' = 'production') {
-    const devices = [{ arrayId: end, deviceId: deviceAt[end] }];
-    return { id: 'ds-d', instance, devices };
+  datastores(end: End, instance: 'production' | 'test' = 'production') {
+    return this.ids(end).map((deviceId, index) => {
+      const devices = [{ arrayId: end, deviceId }];
+      return { id: `ds-${deviceAt('a', index)}`, instance, devices };
+    });
   }
 
   mount(end: End, instance?: 'test') {
-    return this.compute[end].must('mount', [this.datastore(end, instance)]);
+    return this.compute[end].must('mount', this.datastores(end, instance));
   }
 
   unmount(end: End, instance?: 'test') {
-    return this.compute[end].must('unmount', [this.datastore(end, instance)]);
+    return this.compute[end].must('unmount', this.datastores(end, instance));
   }
 
   /** A verb on the group at one end, polled to its end; it must succeed. Answers the evidence. */
   async must(end: End, verb: Parameters<Remote['must']>[0], args: object = {}) {
-    const [ended] = await this.array[end].must(verb, [group[end]], { args });
+    const [ended] = await this.array[end].must(verb, [this.group(end)], { args });
     return ended?.evidence ?? {};
   }
 
   /** The same; it must not succeed. Answers the fault. */
   async fault(end: End, verb: Parameters<Remote['must']>[0], args: object = {}) {
-    const [ended] = await this.array[end].call(verb, [group[end]], { args });
+    const [ended] = await this.array[end].call(verb, [this.group(end)], { args });
     return ended?.fault;
   }
 
@@ -107,13 +119,16 @@ export class Rig {
   async kept(end: End): Promise<readonly string[]> {
     const found = await this.array[end].value<readonly { name: string }[]>(
       'listSnapshots',
-      group[end],
+      this.group(end),
     );
     return (found ?? []).map(({ name }) => name);
   }
 
   async status(end: End): Promise<DeviceStatus> {
-    const found = await this.array[end].value<readonly DeviceStatus[]>('deviceStatus', group[end]);
+    const found = await this.array[end].value<readonly DeviceStatus[]>(
+      'deviceStatus',
+      this.group(end),
+    );
     return found?.[0] as DeviceStatus;
   }
 
@@ -130,12 +145,12 @@ export class Rig {
     return stopArray(this.directory(end), end);
   }
 
-  /** Both daemons are stopped cleanly; true when both images hold the same bytes. */
-  async equalAtRest(): Promise<string> {
+  /** Both daemons are stopped cleanly; says whether both images of a device hold the same bytes. */
+  async equalAtRest(index = 0): Promise<string> {
     const files: string[] = [];
     for (const end of ['a', 'b'] as const) {
       await this.stop(end);
-      files.push(await imageFileOf(this.directory(end), end, deviceAt[end]));
+      files.push(await imageFileOf(this.directory(end), end, deviceAt(end, index)));
     }
     const { stdout } = await run('qemu-img', ['compare', ...files]).catch((error) => error);
     return String(stdout).trim();
@@ -156,14 +171,15 @@ export const identical = 'Images are identical.';
 export const makeRig = async (
   t: ExecutionContext,
   mode: Mode,
-  links?: ArraySpec['links'],
+  { links, devices = 1 }: { readonly links?: ArraySpec['links']; readonly devices?: number } = {},
 ): Promise<Rig> => {
-  const rig = new Rig(await mkdtemp(join(tmpdir(), 'siteswap-qemu-')));
+  const rig = new Rig(await mkdtemp(join(tmpdir(), 'siteswap-qemu-')), devices);
+  const specs = rig.ids('a').map((id, index) => ({ id, peerId: deviceAt('b', index), sizeBytes }));
   t.teardown(() => rig.close());
   await provisionPair({
     source: { id: 'a', directory: rig.directory('a'), ...(links === undefined ? {} : { links }) },
     target: { id: 'b', directory: rig.directory('b') },
-    groups: [{ id: 'g', mode, devices: [{ id: 'd', peerId: 'r', sizeBytes }] }],
+    groups: [{ id: 'g', mode, devices: specs }],
   });
   for (const end of ['a', 'b'] as const) await rig.device(end);
   return rig;

@@ -1,7 +1,8 @@
 /**
  * A writer that numbers its writes: write n goes to its own place, carrying n, after write n - 1
- * was acknowledged. So what a copy holds says how many acknowledged writes it lacks, and whether it
- * is of one moment: there must be no hole.
+ * was acknowledged; with several devices, to one after the other. So what a copy holds says how
+ * many acknowledged writes it lacks, and whether it is of one moment: there must be no hole, and
+ * no device may be ahead of one before it.
  */
 import { type NbdAddress, NbdHost } from './nbd.ts';
 
@@ -31,24 +32,26 @@ export interface Writer {
 /** Writes from `from` on until stopped or cut off. */
 export const startWriter = async (
   address: NbdAddress,
-  exportName: string,
+  exportNames: string | readonly string[],
   from = 1,
 ): Promise<Writer> => {
-  const host = await NbdHost.attach(address, exportName);
+  const hosts: NbdHost[] = [];
+  for (const name of [exportNames].flat()) hosts.push(await NbdHost.attach(address, name));
   let acknowledged = from - 1;
   let stopping = false;
   const ended = (async () => {
     try {
       while (!stopping) {
-        await host.write(offsetOf(acknowledged + 1), blockOf(acknowledged + 1));
+        const next = acknowledged + 1;
+        for (const host of hosts) await host.write(offsetOf(next), blockOf(next));
         acknowledged += 1;
         await new Promise((resolve) => setTimeout(resolve, 1));
       }
-      await host.flush();
+      for (const host of hosts) await host.flush();
     } catch {
       stopping = true;
     } finally {
-      host.drop();
+      for (const host of hosts) host.drop();
     }
   })();
   const stop = async (): Promise<void> => {
@@ -64,21 +67,29 @@ export interface Held {
   readonly holes: readonly number[];
 }
 
+const heldIn = async (read: (offset: number, length: number) => Promise<Buffer>): Promise<Held> => {
+  const found: number[] = [];
+  for (let slot = 0; slot < slots; slot++) {
+    const block = await read(firstOffset + slot * blockBytes, blockBytes);
+    found[slot] = block.readUInt32BE();
+  }
+  const newest = Math.max(...found);
+  const from = Math.max(1, newest - slots + 1);
+  const holes: number[] = [];
+  for (let n = from; n <= newest; n++) if (found[n % slots] !== n) holes.push(n);
+  return { newest, holes };
+};
+
 /** Reads a copy through an export of it. */
 export const readWrites = async (address: NbdAddress, exportName: string): Promise<Held> => {
   const host = await NbdHost.attach(address, exportName);
   try {
-    const found: number[] = [];
-    for (let slot = 0; slot < slots; slot++) {
-      const block = await host.read(firstOffset + slot * blockBytes, blockBytes);
-      found[slot] = block.readUInt32BE();
-    }
-    const newest = Math.max(...found);
-    const from = Math.max(1, newest - slots + 1);
-    const holes: number[] = [];
-    for (let n = from; n <= newest; n++) if (found[n % slots] !== n) holes.push(n);
-    return { newest, holes };
+    return await heldIn((offset, length) => host.read(offset, length));
   } finally {
     host.drop();
   }
 };
+
+/** Reads a copy that is at hand as a whole. */
+export const writesIn = (bytes: Buffer): Promise<Held> =>
+  heldIn(async (offset, length) => bytes.subarray(offset, offset + length));
