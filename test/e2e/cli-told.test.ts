@@ -38,10 +38,33 @@ test('call: a service that is not ours says its code alone → that code is told
   t.regex(asked.err, /no service is named "nope": there are .*siteswap\.v1\.RunService/);
   t.regex(asked.err, /why +NOT_FOUND\n +next +Correct the request/);
   t.notRegex(asked.err, /call id/);
-  const reflection = 'grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
-  const unknown = await siteswap('call', reflection, '--address', address);
+  const foreign = 'grpc.channelz.v1.Channelz/GetTopChannels';
+  const unknown = await siteswap('call', foreign, '--address', address);
   t.is(unknown.exit, 2);
   t.regex(unknown.err, /has no method .*\n +next +Services .*RunService.*grpc\.health\.v1\.Health/);
+});
+
+test('call: without a method → those that the daemon says it has; reflection among them', async (t) => {
+  const { address } = await serve(t);
+  const type = (...args: readonly string[]) => siteswap('call', ...args, '--address', address);
+  const reflection = 'grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
+  const { exit, out, err } = await type();
+  t.deepEqual([exit, err], [0, '']);
+  const names = out.trim().split('\n');
+  for (const name of [reflection, 'grpc.health.v1.Health/Check', 'RunService/WatchRun']) {
+    t.true(names.includes(name), name);
+  }
+  t.deepEqual(names, [...new Set(names)]);
+  t.deepEqual(JSON.parse((await type('--list', '--json')).out), names);
+
+  const asked = JSON.parse((await type(reflection, '{"listServices": ""}')).out);
+  const services = new Set(
+    names.map((name) => name.split('/')[0]?.replace(/^(?!grpc)/, 'siteswap.v1.')),
+  );
+  t.deepEqual(
+    new Set(asked.listServicesResponse.service.map(({ name }: { name: string }) => name)),
+    services,
+  );
 });
 
 test('the journal becomes held in mid-run → who follows is told, and told of its end', async (t) => {

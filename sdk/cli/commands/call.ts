@@ -2,63 +2,24 @@
  * `call`: any method of the contract by its name, with JSON in and JSON out. The contract is loaded
  * at run time by @grpc/proto-loader: a generic client, which must work without generated code.
  */
-import { existsSync, readdirSync } from 'node:fs';
 import { text as readAll } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
-import {
-  Client,
-  credentials,
-  type MethodDefinition,
-  type ServiceDefinition,
-  type ServiceError,
-  status,
-} from '@grpc/grpc-js';
-import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
+import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import type { PackageDefinition } from '@grpc/proto-loader';
 import type { Command } from 'commander';
-import { callErrorOf } from '../../client/errors.ts';
+import { CallError, callErrorOf } from '../../client/errors.ts';
 import { messageBytesMax } from '../../client/limits.ts';
 import { nearest } from '../../yaml/nearest.ts';
 import type { Cli } from '../cli.ts';
 import { usageError } from '../exit.ts';
-import { type Described, requestOf } from './call-request.ts';
-
-/** The compiled tree and the packed SDK keep the contract at the same place beside us. */
-const contractDir = fileURLToPath(new URL('../../../proto/', import.meta.url));
-
-/** Every file of the contract, so that none is forgotten. */
-const contractFiles = (): string[] =>
-  readdirSync(`${contractDir}siteswap/v1`)
-    .filter((name) => name.endsWith('.proto'))
-    .map((name) => `siteswap/v1/${name}`)
-    .concat('grpc/health/v1/health.proto');
-
-const options = { enums: String, longs: Number, defaults: true, includeDirs: [contractDir] };
-
-/** As proto-loader makes it: with what its request is made of. */
-type Method = MethodDefinition<object, object> & { readonly requestType: Described };
-
-const isService = (value: object): value is ServiceDefinition => !('format' in value);
-
-/** Every method by its full name, `siteswap.v1.RunService/GetRun`. */
-const methodsOf = (contract: PackageDefinition): ReadonlyMap<string, Method> => {
-  const methods = new Map<string, Method>();
-  for (const [service, definition] of Object.entries(contract)) {
-    if (!isService(definition)) continue;
-    for (const [name, method] of Object.entries(definition)) {
-      methods.set(`${service}/${name}`, method as Method);
-    }
-  }
-  return methods;
-};
-
-const loadContract = (): PackageDefinition => {
-  if (existsSync(contractDir)) return loadSync(contractFiles(), options);
-  const what = `the contract is not beside the program (${contractDir})`;
-  throw usageError(what, 'Build the project with `npm run build`.');
-};
-
-/** Loads the contract. */
-export const loadMethods = (): ReadonlyMap<string, Method> => methodsOf(loadContract());
+import {
+  loadContract,
+  type Method,
+  methodsOf,
+  methodsTold,
+  reflection,
+  streamed,
+} from './call-methods.ts';
+import { requestOf } from './call-request.ts';
 
 /** Well-known types as JSON has them: moments in ISO 8601, structs as what they hold. */
 const plain = (value: unknown): unknown => {
@@ -78,7 +39,6 @@ const plain = (value: unknown): unknown => {
 /** `RunService/GetRun` for `siteswap.v1.RunService/GetRun`. */
 const shortName = (name: string): string => name.replace(/^siteswap\.v1\./, '');
 
-/** Reflection is none of them: it is a stream of questions, which generic tools ask. */
 const servicesText = (methods: ReadonlyMap<string, Method>): string => {
   const services = new Set([...methods.keys()].map((name) => shortName(name).split('/')[0]));
   return `Services that can be called: ${[...services].join(', ')}`;
@@ -111,31 +71,48 @@ const unary = (client: Client, method: Method, request: object): Promise<object 
     );
   });
 
-const perform = async (cli: Cli, method: Method, request: object): Promise<void> => {
+const perform = async (client: Client, method: Method, request: object, cli: Cli) => {
+  const { path, requestSerialize, responseDeserialize } = method;
+  const line = (answer: object) => cli.terminal.print(JSON.stringify(plain(answer)));
+  if (method.requestStream)
+    for (const answer of await streamed(client, method, [request])) line(answer);
+  else if (method.responseStream) {
+    const [serialize, deserialize] = [requestSerialize, responseDeserialize];
+    const stream = client.makeServerStreamRequest(path, serialize, deserialize, request);
+    for await (const answer of stream) line(answer);
+  } else {
+    const answer = await unary(client, method, request);
+    cli.terminal.print(JSON.stringify(plain(answer), null, cli.json ? 0 : 2));
+  }
+};
+
+/** With a connection of its own to whoever listens; what fails is told as every other call's. */
+const connected = async <T>(cli: Cli, path: string, work: (client: Client) => Promise<T>) => {
   const client = new Client(cli.address, credentials.createInsecure(), {
     'grpc.max_receive_message_length': messageBytesMax,
   });
-  const { path, requestSerialize, responseDeserialize } = method;
   try {
-    if (!method.responseStream) {
-      const answer = await unary(client, method, request);
-      cli.terminal.print(JSON.stringify(plain(answer), null, cli.json ? 0 : 2));
-      return;
-    }
-    const stream = client.makeServerStreamRequest(
-      path,
-      requestSerialize,
-      responseDeserialize,
-      request,
-    );
-    for await (const answer of stream) cli.terminal.print(JSON.stringify(plain(answer)));
+    return await work(client);
   } catch (error) {
-    throw (error as ServiceError).code === status.CANCELLED
-      ? error
-      : callErrorOf(error, false, { address: cli.address, path });
+    const isGiven = (error as ServiceError).code === status.CANCELLED;
+    throw isGiven ? error : callErrorOf(error, false, { address: cli.address, path });
   } finally {
     client.close();
   }
+};
+
+/** What the daemon says it has; without one, what our own contract has. */
+const list = async (cli: Cli, contract: PackageDefinition): Promise<void> => {
+  let names: readonly string[];
+  try {
+    names = await connected(cli, `/${reflection}`, (client) => methodsTold(client, contract));
+  } catch (error) {
+    if (!(error instanceof CallError && error.reason === 'DAEMON_UNREACHABLE')) throw error;
+    cli.terminal.note(`! ${error.message}: these are the methods of this program's own contract`);
+    names = [...methodsOf(contract).keys()];
+  }
+  const short = names.map(shortName);
+  cli.answer(short, () => short.join('\n'));
 };
 
 /** Adds the command. */
@@ -149,7 +126,7 @@ export const addCall = (program: Command, cli: Cli): void => {
     )
     .argument('[method]', 'SERVICE/METHOD, such as RunService/ListRuns')
     .argument('[json]', 'the request; `-` reads it from standard input', '{}')
-    .option('--list', 'list the methods of the contract')
+    .option('--list', 'list the methods that the daemon has (as without any)')
     .addHelpText(
       'after',
       `
@@ -159,19 +136,14 @@ Examples:
   siteswap call RunService/GetRun '{"runId": "run-1"}'
   siteswap call siteswap.v1.RunService/WatchRun '{"runId": "run-1", "cursor": 0}'`,
     )
-    .action(async (asked: string | undefined, json: string, { list }: { list?: true }) => {
-      const contract = loadContract();
-      const methods = methodsOf(contract);
-      if (list || asked === undefined) {
-        const names = [...methods.keys()].map(shortName);
-        cli.answer(names, () => names.join('\n'));
-        return;
-      }
-      const method = findMethod(methods, asked);
-      if (method.requestStream) {
-        throw usageError(`${asked} takes a stream`, 'Use the generated client for it.');
-      }
-      const text = json === '-' ? await readAll(process.stdin) : json;
-      await perform(cli, method, requestOf(contract, method.requestType, text));
-    });
+    .action(
+      async (asked: string | undefined, json: string, { list: wantsList }: { list?: true }) => {
+        const contract = loadContract();
+        if (wantsList || asked === undefined) return list(cli, contract);
+        const method = findMethod(methodsOf(contract), asked);
+        const text = json === '-' ? await readAll(process.stdin) : json;
+        const request = requestOf(contract, method.requestType, text);
+        await connected(cli, method.path, (client) => perform(client, method, request, cli));
+      },
+    );
 };
