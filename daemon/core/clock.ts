@@ -4,4 +4,6 @@ export interface Clock {
   now(): number;
   /** Calls `wake` once, not before `atMs`; returns a way to give up waiting. */
   wakeAt(atMs: number, wake: () => void): () => void;
+  /** Calls `act` once, when all that is at hand now has been taken note of. */
+  soon(act: () => void): void;
 }

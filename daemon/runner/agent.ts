@@ -89,7 +89,7 @@ export class Agent {
   wake(): void {
     if (this.#turning || this.#killed) return;
     this.#turning = true;
-    setImmediate(() => {
+    this.#parts.clock.soon(() => {
       void this.#turns();
     });
   }

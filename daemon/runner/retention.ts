@@ -27,7 +27,7 @@ import { systemStream } from './streams.ts';
 interface KeeperParts {
   readonly catalog: Catalog;
   readonly journal: Journal;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'now'>;
   readonly ended: EndedRuns;
   readonly retention: Retention;
   readonly log: RunLog;

@@ -23,5 +23,5 @@ export const systemClock = (offsetMs = clockOffsetMs()): Clock => {
     wait();
     return () => clearTimeout(timer);
   };
-  return { now: () => Math.floor(now()), wakeAt };
+  return { now: () => Math.floor(now()), wakeAt, soon: setImmediate };
 };

@@ -130,8 +130,8 @@ export const rig = async (options: RigOptions = {}): Promise<Rig> => {
       : await processWorld(world);
   const remotes = remotesAt(placed, options);
   const journal = options.journal ?? new MemoryJournal();
-  const { now, wakeAt }: Clock = time ?? systemClock();
-  const clock = { wakeAt, now: options.now ?? now };
+  const { now, wakeAt, soon }: Clock = time ?? systemClock();
+  const clock = { wakeAt, soon, now: options.now ?? now };
   const pools: Pool[] = [];
   const newPool = (): Pool => {
     const pool =

@@ -26,6 +26,10 @@ export class JumpingTime implements Time {
     return () => this.#sleepers.delete(sleeper);
   };
 
+  soon = (act: () => void): void => {
+    setImmediate(act);
+  };
+
   sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
     new Promise((resolve) => {
       const cancel = this.wakeAt(this.#nowMs + ms, () => resolve());

@@ -21,6 +21,10 @@ export class ManualClock implements Clock {
     };
   }
 
+  soon(act: () => void): void {
+    setImmediate(act);
+  }
+
   /** Moves on, waking in order all whose moment comes, also those set on the way. */
   advance(ms: number): void {
     const end = this.#now + ms;

@@ -42,7 +42,7 @@ test(`journal sqlite: ${runs} runs, ${kept} kept → the file stays bounded`, as
   const keeper = new Keeper({
     catalog,
     journal,
-    clock: { now: () => now, wakeAt: () => () => {} },
+    clock: { now: () => now },
     ended: new EndedRuns(),
     retention: { runsMax: kept, ageMsMax: runs },
     log: silentLog,

@@ -31,9 +31,6 @@ export interface FarEndParts {
   readonly world: LabOptions;
 }
 
-/** Answers that are on their way are there by then. */
-const afterLandingMs = 10 * 60_000;
-
 type RemoteRequest = Exclude<Request, { kind: 'command' }>;
 
 const keyIn = (request: RemoteRequest): string => ('key' in request ? request.key : '');
@@ -61,13 +58,6 @@ export class FarEnd {
     };
     this.lab = newLab(labSpec(parts.world), { now: () => time.now(), sleep });
     this.lab.world.onStage = (vmId, stage) => parts.history.note({ kind: 'stage', vmId, stage });
-  }
-
-  /** How long until the last effect that is known to be late has landed, and a while more. */
-  landMs(): number {
-    const { time } = this.#parts;
-    const due = [...this.lab.world.ledger.late].map(({ dueAt }) => dueAt - time.now());
-    return Math.max(0, ...due) + afterLandingMs;
   }
 
   /** The lab's plugin as one thread has it. */

@@ -84,6 +84,7 @@ export class Mortal {
           cancel();
         };
       },
+      soon: (act) => time.soon(act),
     };
   }
 }

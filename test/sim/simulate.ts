@@ -106,7 +106,7 @@ const together = (order: MembersOrder, chance: Chance, alike: Alike): Cluster =>
 export const simulate = async (seed: number, variant: Variant = {}): Promise<Simulated> => {
   const scenario = drawScenario(seed, variant);
   const chance = new Chance(`simulation ${seed}`);
-  const time = new SimTime();
+  const time = new SimTime({ jumps: scenario.members !== undefined });
   const history = new History(time);
   const { faults, world, threads, present, members } = scenario;
   const farEnd = new FarEnd({ time, chance: chance.fork('network'), history, world });
@@ -128,7 +128,6 @@ export const simulate = async (seed: number, variant: Variant = {}): Promise<Sim
     let done = false;
     const settled = (error?: Error): void => {
       done = true;
-      time.stir();
       if (error !== undefined) accuse('simulation', `${error.stack}`);
     };
     void work.then(() => settled(), settled);
@@ -142,7 +141,7 @@ export const simulate = async (seed: number, variant: Variant = {}): Promise<Sim
   troubles.begin();
   await until(person.work());
   mend();
-  await until(time.sleep(members === undefined ? landMs : farEnd.landMs()));
+  await until(members === undefined ? time.sleep(landMs) : time.calm());
   if (accusations.length === 0) await until(person.runAgain());
   if (accusations.length === 0) await until(person.lookAtArrays());
   history.note({ kind: 'end' });

@@ -191,7 +191,7 @@ for (let shift = 0; shift < 6; shift++) {
     const keeper = new Keeper({
       catalog,
       journal,
-      clock: { now: () => 30, wakeAt: () => () => {} },
+      clock: { now: () => 30 },
       ended: new EndedRuns(),
       retention: { runsMax: 100, ageMsMax: 1e9 },
       log: silentLog,
