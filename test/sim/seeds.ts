@@ -40,6 +40,16 @@ export const seedsKept: readonly KeptSeed[] = [
     found: 'a start that was judged long ago cancelled the run that its own request had opened',
   },
   {
+    seed: 123,
+    members: 3,
+    found: 'a checker held a parked run to an undo that its earlier driver could not take back',
+  },
+  {
+    seed: 1341,
+    members: 3,
+    found: 'a checker held a parked run to a look of its earlier driver, who had just woken up',
+  },
+  {
     seed: 190,
     members: 3,
     found: 'a decision was refused while the entry that parked the run was on its way',

@@ -1,11 +1,18 @@
 /** Calls that are under way, as a checker sees them. */
 import { isDeepStrictEqual } from 'node:util';
 import { newestEpoch } from '../../../plugins/lab/ledger.ts';
+import { readingVerbs } from '../../../sdk/plugin/verbs.ts';
 import type { Moment } from '../history.ts';
 import type { Scene } from './checker.ts';
 import { keyOf, type Runs } from './runs.ts';
 
 export type Flight = Extract<Moment, { kind: 'call' }>;
+
+const reading: ReadonlySet<string> = new Set(readingVerbs);
+
+/** What is called does something; it is no look. */
+export const changes = ({ key, verb }: Flight): boolean =>
+  key !== '' && !reading.has(verb) && !verb.startsWith('settle ');
 
 /**
  * A call is under way until its caller has heard of it or has given it up. Of a caller that drives
@@ -35,11 +42,18 @@ export class Flights {
     return [...this.#open.values()].filter((flight) => this.#counts(flight));
   }
 
-  #counts({ call, key, licence, remoteId }: Flight): boolean {
-    const { licenceOf, lab } = this.#scene;
+  /** Its caller drives the run no more, and cannot take it back. */
+  outlived({ key, licence }: Flight): boolean {
+    const { licenceOf } = this.#scene;
     const runId = this.#runs.by(keyOf(key).initiatorId)?.started.runId;
-    if (licenceOf === undefined || runId === undefined) return true;
-    if (isDeepStrictEqual(licenceOf(runId), licence)) return true;
+    if (licenceOf === undefined || runId === undefined) return false;
+    return !isDeepStrictEqual(licenceOf(runId), licence);
+  }
+
+  #counts(flight: Flight): boolean {
+    if (!this.outlived(flight)) return true;
+    const { lab } = this.#scene;
+    const { call, key, licence, remoteId } = flight;
     const newest = newestEpoch(lab.world.ledger, remoteId, key) ?? 0;
     return !this.#answered.has(call) && newest <= licence.epoch;
   }

@@ -1,10 +1,10 @@
 /**
  * Parked means that nothing goes on: no call is in flight, none is made until a person decides, and
- * whatever can still take effect is listed in doubt.
+ * whatever can still take effect is listed in doubt, calls of an earlier driver included.
  */
 import type { ItemNote } from '../../../daemon/core/view.ts';
 import type { Checker } from './checker.ts';
-import { Flights } from './flights.ts';
+import { changes, Flights } from './flights.ts';
 import { pending } from './pending.ts';
 import { keyOf, Runs, targetsOf } from './runs.ts';
 
@@ -22,7 +22,8 @@ export const parkedIsAtRest: Checker = (scene) => {
     const run = runs.of(runId);
     const told = notes.filter(({ state }) => state === 'in-doubt' || state === 'not-undone');
     const doubtful = new Set(told.map(({ itemId }) => itemId));
-    for (const { key, targetIds } of pending(lab)) {
+    const outlived = flights.open.filter((one) => flights.outlived(one) && changes(one));
+    for (const { key, targetIds } of [...pending(lab), ...outlived]) {
       if (keyOf(key).initiatorId !== run?.started.initiatorId) continue;
       const open = new Set([...targetIds].filter((id) => !undone.has(`${key} ${id}`)));
       const item = run.items.find((one) => targetsOf(one).some((id) => open.has(id)));
@@ -42,7 +43,8 @@ export const parkedIsAtRest: Checker = (scene) => {
         if (entry.type !== 'run-parked') return undefined;
         parked.add(stream);
         const initiator = runs.of(stream)?.started.initiatorId;
-        const open = flights.open.find(({ key }) => keyOf(key).initiatorId === initiator);
+        const own = flights.open.filter((one) => !flights.outlived(one));
+        const open = own.find(({ key }) => keyOf(key).initiatorId === initiator);
         return open && `call ${open.call} is in flight`;
       }
       case 'answer': {
@@ -53,6 +55,8 @@ export const parkedIsAtRest: Checker = (scene) => {
       }
       case 'call': {
         if (keyOf(moment.key).direction === 'undo') undos.set(moment.call, moment);
+        // Somebody who woke up after the run was taken from him may still look.
+        if (flights.outlived(moment) && !changes(moment)) return undefined;
         const runId = runs.by(keyOf(moment.key).initiatorId)?.started.runId;
         return parked.has(runId ?? '') ? `${moment.key} is called` : undefined;
       }

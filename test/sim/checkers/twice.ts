@@ -6,13 +6,10 @@
 import type { Entry } from '../../../daemon/core/entries.ts';
 import type { SystemEntry } from '../../../daemon/core/system.ts';
 import type { RunReport } from '../../../daemon/core/view.ts';
-import { readingVerbs } from '../../../sdk/plugin/verbs.ts';
 import type { Checker } from './checker.ts';
-import { type Flight, Flights } from './flights.ts';
+import { changes, type Flight, Flights } from './flights.ts';
 import { pending } from './pending.ts';
 import { keyOf, Runs, targetsOf } from './runs.ts';
-
-const reading: ReadonlySet<string> = new Set(readingVerbs);
 
 /** Which runs were open at the same time as which. */
 class Together {
@@ -74,9 +71,6 @@ class Taken {
     return this.#objects.has(`${runId} ${id}`);
   }
 }
-
-const changes = ({ key, verb }: Flight): boolean =>
-  key !== '' && !reading.has(verb) && !verb.startsWith('settle ');
 
 export const noOperationTwice: Checker = (scene) => {
   const { lab } = scene;
