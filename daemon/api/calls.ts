@@ -201,7 +201,8 @@ export class Calls {
       const leftMs = (call.deadlineMs ?? Date.now() + deadlineMsDefault) - Date.now();
       const waitMs = leftMs - deadlineMarginMs(leftMs);
       const { runId } = thrown;
-      const passed = { method: method.path, body, requestId, runId, waitMs, signal };
+      const began = (id: string): void => call.began(id);
+      const passed = { method: method.path, body, requestId, runId, waitMs, signal, began };
       return new Encoded(await passOn(passed));
     });
   }

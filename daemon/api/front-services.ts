@@ -67,7 +67,9 @@ const unread = (definition: object): ServiceDefinition =>
 const questionOf = (method: AnyMethod, body: Buffer, call: Call, defaultMs: number): Question => {
   const { runId = '' } = method.requestDeserialize(body) as { readonly runId?: string };
   const waitMs = waitMsOf(call, method.responseStream ? streamMsMax : defaultMs);
-  return { method: method.path, runId, body, waitMs, signal: call.signal };
+  // A stream is told of runs in what it streams.
+  const began = method.responseStream ? undefined : (id: string) => call.began?.(id);
+  return { method: method.path, runId, body, waitMs, signal: call.signal, began };
 };
 
 /** Services of a front; as a whole they are the contract. */

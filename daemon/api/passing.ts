@@ -9,6 +9,8 @@ export interface Passed {
   readonly runId: string;
   readonly waitMs: number;
   readonly signal: AbortSignal;
+  /** Told ahead of the answer which run it waits for. */
+  readonly began?: (runId: string) => void;
 }
 
 /** Answers with the encoded answer; throws SiteswapError. */
@@ -21,6 +23,7 @@ export interface Arrived {
   readonly body: Uint8Array;
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
+  readonly began?: (runId: string) => void;
 }
 
 /** A request without a key of its own is deduplicated by its id. */

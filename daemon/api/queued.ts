@@ -1,7 +1,6 @@
 /** What a member does of requests that reach it by a queue: the same as of those by gRPC. */
 
-import type { Request } from '../cluster/queues.ts';
-import { Elsewhere } from '../cluster/responder.ts';
+import { Elsewhere, type Work } from '../cluster/responder.ts';
 import { SiteswapError } from '../core/errors.ts';
 import { RunElsewhere } from '../runner/elsewhere.ts';
 import type { Engine } from '../runner/service.ts';
@@ -12,7 +11,7 @@ import { services } from './services.ts';
 /** Said by a member that begins nothing any more: another one does it. */
 const leaving: ReadonlySet<string> = new Set(['MEMBER_DRAINING', 'SHUTTING_DOWN']);
 
-export type QueuedAnswer = (request: Request, signal: AbortSignal) => AsyncIterable<Uint8Array>;
+export type QueuedAnswer = Work['answer'];
 
 /** The parts of an answer, encoded. They throw SiteswapError or Elsewhere. */
 export const queuedAnswers = (
@@ -21,10 +20,10 @@ export const queuedAnswers = (
 ): QueuedAnswer => {
   const calls = new Calls({ log, version });
   for (const make of services) make(engine, calls);
-  return async function* answer({ id, method, body, waitMs }, signal) {
+  return async function* answer({ id, method, body, waitMs }, signal, began) {
     const deadlineMs = Date.now() + waitMs;
     try {
-      yield* calls.answer({ requestId: id, method, body, deadlineMs, signal });
+      yield* calls.answer({ requestId: id, method, body, deadlineMs, signal, began });
     } catch (thrown) {
       if (thrown instanceof RunElsewhere) throw new Elsewhere(thrown.runId);
       const error = siteswapErrorOf(thrown);

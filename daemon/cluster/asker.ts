@@ -24,6 +24,8 @@ export interface Question {
   readonly body: Uint8Array;
   readonly waitMs: number;
   readonly signal: AbortSignal;
+  /** Hears, ahead of the answer and maybe more than once, which run it waits for. */
+  readonly began?: ((runId: string) => void) | undefined;
 }
 
 interface Asked extends Question {
@@ -64,8 +66,9 @@ export class Asker {
   async *ask(question: Question): AsyncGenerator<Uint8Array> {
     const id = question.requestId ?? randomUUID();
     const untilMs = this.#parts.clock.now() + question.waitMs;
-    const asked: Asked = { ...question, id, untilMs, attempt: 0, pending: new Pending() };
-    this.#pending.set(id, asked.pending);
+    const pending = new Pending(question.began);
+    const asked: Asked = { ...question, id, untilMs, attempt: 0, pending };
+    this.#pending.set(id, pending);
     this.#hearing ??= this.#hear();
     let answered = false;
     try {

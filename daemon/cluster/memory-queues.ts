@@ -134,7 +134,7 @@ export class MemoryQueues implements Queues {
   /** Another member's report of the same request still finds that one was there. */
   #forgetSoon({ requestId, attempt, part }: Report): void {
     void delay(rememberedMs, undefined, { ref: false }).then(() => {
-      for (let n = 1; n <= part; n++) this.#reported.delete(`${requestId}/${attempt}/${n}`);
+      for (let n = 0; n <= part; n++) this.#reported.delete(`${requestId}/${attempt}/${n}`);
       for (let n = 0; n <= attempt; n++) this.#put.delete(`${requestId}/${n}`);
       this.#waited.delete(requestId);
     });

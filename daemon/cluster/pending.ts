@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Report } from './queues.ts';
 
 export class Pending {
+  readonly #began: (runId: string) => void;
   readonly #heard: Report[] = [];
   /** Parts that came ahead of an earlier one. */
   readonly #early = new Map<string, Report>();
@@ -10,9 +11,18 @@ export class Pending {
   #part = 0;
   #wake = () => {};
 
+  /** `began`: hears at once of the run that is waited for, maybe more than once. */
+  constructor(began: (runId: string) => void = () => {}) {
+    this.#began = began;
+  }
+
   /** The same report may be heard twice; of two answers, the first to be heard counts. */
   hear(report: Report): void {
-    const { attempt, part } = report;
+    const { attempt, part, began } = report;
+    if (began !== undefined) {
+      this.#began(began);
+      return;
+    }
     const begun = this.#part > 0;
     if (begun && (attempt !== this.#attempt || part <= this.#part)) return;
     // Of the request as it was put before, only an answer still means something.

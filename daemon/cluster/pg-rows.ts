@@ -37,7 +37,7 @@ export const rowOf = (told: readonly Told[]): readonly unknown[] => {
     of(({ last }) => last),
     of(({ memberId }) => memberId),
     told.map(({ asker }) => asker),
-    of(({ body }) => (body === undefined ? null : Buffer.from(body))),
+    of(({ body, began = body }) => (began === undefined ? null : Buffer.from(began))),
     of(({ error }) => (error === undefined ? null : JSON.stringify(error))),
     of(({ elsewhere }) => elsewhere ?? null),
     told.map(({ streams }) => streams),
@@ -52,7 +52,7 @@ export const reportOf = (row: Row): Report => {
     part: row.part as number,
     last: row.last as boolean,
     memberId: row.member as string,
-    ...(body === null ? {} : { body: body as Buffer }),
+    ...(body === null ? {} : row.part === 0 ? { began: String(body) } : { body: body as Buffer }),
     ...(error === null ? {} : { error: JSON.parse(error as string) as ReportedError }),
     ...(elsewhere === null ? {} : { elsewhere: elsewhere as string }),
   };

@@ -36,7 +36,7 @@ export interface ReportedError {
 export interface Report {
   readonly requestId: string;
   readonly attempt: number;
-  /** From 1. */
+  /** From 1; 0 is a word ahead of the answer, and no part of it. */
   readonly part: number;
   /** Nothing follows. */
   readonly last: boolean;
@@ -48,6 +48,8 @@ export interface Report {
    * Not done, and not to be done by this member: the driver of this run does it, or (empty) any.
    */
   readonly elsewhere?: string;
+  /** Part 0 alone: the run that the answer waits for. */
+  readonly began?: string;
 }
 
 /** The queue of all members, one member's, or each member's. */

@@ -19,9 +19,13 @@ export interface Work {
   readonly executes: (runId: string) => boolean;
   /**
    * The parts of the answer, encoded. Throws SiteswapError, or Elsewhere. `signal` is aborted when
-   * nobody waits for it any more.
+   * nobody waits for it any more; `began` is told of a run that the answer waits for.
    */
-  readonly answer: (request: Request, signal: AbortSignal) => AsyncIterable<Uint8Array>;
+  readonly answer: (
+    request: Request,
+    signal: AbortSignal,
+    began: (runId: string) => void,
+  ) => AsyncIterable<Uint8Array>;
 }
 
 /** Thrown by `answer`: this member must not do it. `runId`: whose driver does; empty: any other. */
@@ -71,11 +75,16 @@ export class Responder {
     if (monitors && from === 'own' && !this.#work.executes(request.runId)) return;
     let part = 0;
     const gone = new AbortController();
+    const { id: requestId, attempt, asker } = request;
+    const { memberId } = this.#work;
     const say = async (said: Said): Promise<void> => {
-      const { id: requestId, attempt, asker } = request;
-      const { memberId } = this.#work;
       const report = { requestId, attempt, part: ++part, memberId, ...said };
       if (!(await this.#queues.report(asker, report))) gone.abort();
+    };
+    // Whether it was heard is no matter: the answer says it again.
+    const began = (runId: string): void => {
+      const report = { requestId, attempt, part: 0, memberId, last: false, began: runId };
+      void this.#queues.report(asker, report).catch(() => {});
     };
     if (from === 'shared' && (this.#work.draining() || this.#shared > sharedAtOnceMax)) {
       return say({ elsewhere: '', last: true });
@@ -84,7 +93,7 @@ export class Responder {
     const over = new AbortController();
     if (streams) void this.#look(request, gone, over.signal);
     try {
-      for await (const body of this.#work.answer(request, gone.signal)) {
+      for await (const body of this.#work.answer(request, gone.signal, began)) {
         await say({ body, last: !streams });
         if (gone.signal.aborted) return;
       }

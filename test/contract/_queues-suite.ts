@@ -37,7 +37,8 @@ class Rig {
   readonly seat: Seat;
   draining = false;
   /** What it says; default: its name. */
-  say: (request: Request) => Promise<readonly string[]> = async () => [this.memberId];
+  say: (request: Request, began: (runId: string) => void) => Promise<readonly string[]> =
+    async () => [this.memberId];
 
   constructor(memberId: string, seat: Seat) {
     this.memberId = memberId;
@@ -51,9 +52,9 @@ class Rig {
       draining: () => this.draining,
       drives,
       executes: (runId) => this.runs.has(runId),
-      answer: async function* (request) {
+      answer: async function* (request, _signal, began) {
         rig.done.push(request);
-        for (const text of await rig.say(request)) yield Buffer.from(text);
+        for (const text of await rig.say(request, began)) yield Buffer.from(text);
       },
     });
     await responder.open();
@@ -264,6 +265,45 @@ promise('errors travel whole', ['a'], async (t, world) => {
   const error = await t.throwsAsync(world.asker.one({ ...question, waitMs: 20_000, signal }));
   t.like(error, { reason: 'PLAN_INVALID', message: 'not so', ...more });
 });
+
+promise('the run that is waited for is told ahead of the answer', ['a', 'b'], async (t, world) => {
+  const heard = Promise.withResolvers<string>();
+  for (const rig of world.rigs) {
+    rig.say = async (_, began) => {
+      began('r1');
+      // Twice is as good as once, and no answer comes before it was heard.
+      began('r1');
+      return [`${await heard.promise} by ${rig.memberId}`];
+    };
+  }
+  const answer = await world.ask(`${plans}/CreatePlan`, { began: heard.resolve });
+  t.regex(answer, /^r1 by [ab]$/);
+});
+
+promise(
+  'a member dies after it has told of the run → another one answers',
+  ['a', 'b'],
+  async (t, world) => {
+    const [a, b] = world.rigs as [Rig, Rig];
+    const heard = Promise.withResolvers<string>();
+    const late = Promise.withResolvers<readonly string[]>();
+    await world.store.own('r', 'a');
+    a.say = async (_, began) => {
+      began('r1');
+      return late.promise;
+    };
+    b.say = async (_, began) => {
+      began('r1');
+      return ['b'];
+    };
+    const asked = world.ask(`${run}/ResumeRun`, { runId: 'r', began: heard.resolve });
+    t.is(await heard.promise, 'r1');
+    await a.seat.die();
+    await world.store.own('r', 'b');
+    t.is(await asked, 'b');
+    late.resolve(['a']);
+  },
+);
 
 promise('a stream comes part by part, in order, to its end', ['a', 'b'], async (t, world) => {
   const parts = Array.from({ length: 40 }, (_, n) => `${n}`);

@@ -95,6 +95,19 @@ test.serial('front: devices are watched as long as somebody waits, and no longer
   t.pass();
 });
 
+test.serial('front: a device verb through it → its run is named ahead of the answer', async (t) => {
+  const { front } = await startFront(t, ['m1', 'm2'], slow);
+  const { replication, runs } = front.client;
+  const request = { arrayId: 'a', targets: [{ id: 'g1' }], requester: 'ann' };
+  let answered = false;
+  const told: string[] = [];
+  const began = (runId: string): void => void told.push(answered ? 'too late' : runId);
+  const { runId } = await replication.sync(request, { began });
+  answered = true;
+  t.deepEqual(told, [runId]);
+  t.is((await runs.get(runId)).mode, Mode.DEVICE);
+});
+
 test.serial('front: cancelled and resumed through it → done once, by the driver', async (t) => {
   const { front } = await startFront(t, ['m1', 'm2'], slow);
   const { client } = front;
