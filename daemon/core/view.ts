@@ -181,6 +181,6 @@ export interface RunReport {
   readonly items: readonly ItemReport[];
   readonly steps: readonly StepTiming[];
   readonly refusedCalls: number;
-  /** Rules of injections → attempts that carried one of them. */
+  /** Rules of injections → attempts in which they did something. */
   readonly injected: Readonly<Record<string, number>>;
 }

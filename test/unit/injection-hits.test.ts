@@ -2,6 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
 import { foldAll } from '../../daemon/core/engine/fold.ts';
+import { reportOf } from '../../daemon/core/engine/report.ts';
 import type { Entry } from '../../daemon/core/entries.ts';
 import { replayOf } from '../../daemon/core/replay.ts';
 import { type CallRule, isToxicRule } from '../../sdk/scenario/rule.ts';
@@ -41,7 +42,7 @@ for (const effect of ['hang', 'lost-reply'] as const) {
   });
 }
 
-test('replay: a rule that was drawn and changed nothing → not in it; of an old journal it is', async (t) => {
+test('report, replay: a rule that was drawn and changed nothing → not in it; of an old journal it is', async (t) => {
   const made = await ready();
   const effect = { effect: 'error', fault: refused } as const;
   const nonsense = { effect: 'wrong-result', set: { nonsense: 'off' } } as const;
@@ -51,7 +52,10 @@ test('replay: a rule that was drawn and changed nothing → not in it; of an old
     { name: 'refused', step: 'register', verb: 'register', workgroup: 'v1', effect },
   ]);
   const runId = await run(made);
-  t.true(made.engine.injections.status().rules.every(({ drawn }) => drawn > 0));
+  const { rules } = made.engine.injections.status();
+  t.true(rules.every(({ drawn }) => drawn > 0));
+  const { injected } = await made.engine.reportRun(runId);
+  t.deepEqual(injected, { refused: rules[2]?.hits });
   const [only, ...others] = await replayed(made, runId);
   t.like(only, { name: '1 refused', step: 'register', workgroup: 'v1' });
   t.deepEqual(others, []);
@@ -59,7 +63,10 @@ test('replay: a rule that was drawn and changed nothing → not in it; of an old
   const before = entries.map((entry) =>
     'struck' in entry ? { ...entry, struck: undefined } : entry,
   );
-  const old = replayOf(foldAll(before as Entry[]), before as Entry[], []);
+  const then = foldAll(before as Entry[]);
+  const { injected: carried } = reportOf(then, before as Entry[], then.endedAtMs ?? 0);
+  t.deepEqual(carried, Object.fromEntries(rules.map(({ name, drawn }) => [name, drawn])));
+  const old = replayOf(then, before as Entry[], []);
   const names = old.rules.map(({ name }) => name.replace(/^\d+ /, ''));
   t.deepEqual(
     ['not called', 'no change', 'refused'].filter((name) => !names.includes(name)),

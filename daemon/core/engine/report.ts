@@ -33,13 +33,14 @@ export const reportOf = (state: RunState, entries: Iterable<Entry>, now: number)
     (): Timing => ({ tasks: 0, attempts: 0, firstStartMs: 0, lastEndMs: 0, busyMs: 0 }),
   );
   const open = new Map<number, TaskStarted>();
-  const injected: Record<string, number> = {};
+  const hits = new Hits();
   for (const entry of entries) {
     if (entry.type === 'task-started') {
       noteStart(timings[entry.step], entry, open);
-      noteInjections(entry, injected);
+      hits.begin(entry);
     } else if (entry.type === 'task-outcome' || entry.type === 'task-settled') {
       noteEnd(timings[entry.step], entry, open);
+      hits.end(entry);
       if (entry.direction === 'run') noteTrail(state, entry, trails);
     }
   }
@@ -55,7 +56,7 @@ export const reportOf = (state: RunState, entries: Iterable<Entry>, now: number)
     items,
     steps: state.steps.map((step, at) => ({ name: step.name, ...(timings[at] as Timing) })),
     refusedCalls: state.refusedCalls,
-    injected,
+    injected: hits.attempts,
   };
 };
 
@@ -70,11 +71,26 @@ const largest = <Key extends Measure>(
   return { [key]: values.reduce((one, other) => Math.max(one, other)) } as Record<Key, number>;
 };
 
-const noteInjections = ({ injections = [] }: TaskStarted, into: Record<string, number>): void => {
-  for (const { rule } of injections as readonly { readonly rule: string }[]) {
-    into[rule] = (into[rule] ?? 0) + 1;
+/** Attempts in which rules did something; of old journals, which do not say: that carried one. */
+class Hits {
+  readonly attempts: Record<string, number> = {};
+  /** Workgroup → rules of its newest attempt that are not counted. */
+  readonly #carried = new Map<number, Set<string>>();
+
+  begin({ group, injections = [] }: TaskStarted): void {
+    const rules = (injections as readonly { readonly rule: string }[]).map(({ rule }) => rule);
+    if (rules.length > 0) this.#carried.set(group, new Set(rules));
+    else this.#carried.delete(group);
   }
-};
+
+  /** An attempt may end more than once: with a doubt, and with what became of it. */
+  end({ group, struck }: TaskOutcome | TaskSettled): void {
+    const carried = this.#carried.get(group);
+    for (const rule of carried === undefined ? [] : (struck ?? [...carried])) {
+      if (carried?.delete(rule)) this.attempts[rule] = (this.attempts[rule] ?? 0) + 1;
+    }
+  }
+}
 
 const noteStart = (
   timing: Timing | undefined,

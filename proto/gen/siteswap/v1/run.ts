@@ -1216,7 +1216,7 @@ export interface RunReport {
   expectedLossMs?:
     | number
     | undefined;
-  /** Injections were on: rule → attempts that carried one of its. */
+  /** Injections were on: rule → attempts in which one of its did something. */
   injected: { [key: string]: number };
   /** Longest interruption of its VMs that went over live; absent when none did. */
   interruptionMs?: number | undefined;
