@@ -30,7 +30,7 @@ const run = async ({ config, ...overrides }: Options, thread: JournalThread): Pr
   process.stdout.write(`ready ${daemon.addresses.join(' ')}\n`);
   // What is wrong with a plugin, or in a configuration that only it can read, is found out now and
   // not in the middle of a run; nobody waits for it.
-  void daemon.engine.listPlugins();
+  void daemon.engine.lookAtPlugins();
   endBySignal(() => daemon.stop(), refuse);
 };
 

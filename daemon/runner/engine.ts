@@ -71,6 +71,8 @@ export interface RunningEngine extends Engine {
   replaceAgent(runId: string): Promise<void>;
   /** Resolves when nothing is left to be forgotten for now. */
   tidied(): Promise<void>;
+  /** Finds out, and logs, what is wrong with plugins and with what they say of configurations. */
+  lookAtPlugins(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -133,18 +135,27 @@ const assemble = async (given: EngineParts) => {
 };
 
 type Looks = Pick<
-  Engine,
-  'listRecoveries' | 'migrations' | 'inspectPlan' | 'injections' | 'replayRun'
+  RunningEngine,
+  | 'listRecoveries'
+  | 'migrations'
+  | 'inspectPlan'
+  | 'injections'
+  | 'replayRun'
+  | 'listPlugins'
+  | 'lookAtPlugins'
 >;
 
-/** Questions about how plans stand, which change nothing. */
+/** Questions about how plans and plugins stand, which change nothing. */
 const looksOf = ({
   injections,
   migrations,
   recoveries,
   repairs,
   runs,
+  scout,
 }: Awaited<ReturnType<typeof assemble>>): Looks => ({
+  listPlugins: () => scout.plugins(),
+  lookAtPlugins: () => scout.lookAtPlugins(),
   listRecoveries: (filter) => recoveries.list(filter),
   migrations: (question) => migrations.list(question),
   inspectPlan: (planId) => repairs.inspect(planId),
@@ -251,7 +262,6 @@ export const openEngine = async (given: EngineParts): Promise<RunningEngine> => 
 
     adoptPlan: (request) => parts.repairs.adopt(request).then(() => plans.get(request.planId)),
 
-    listPlugins: () => scout.plugins(),
     listRemotes: () => scout.remoteStates(),
     discoverDevices: (arrayId, signal) => scout.devices(arrayId, signal),
     evidence: (remoteId, fresh, asks) => scout.evidence(remoteId, fresh, asks),

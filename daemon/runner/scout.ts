@@ -282,6 +282,11 @@ export class Scout {
     return Promise.all(this.#parts.plugins.map((plugin) => this.#describe(plugin)));
   }
 
+  /** Asks each what it is, one after the other: nobody waits, and nobody is to be kept waiting. */
+  async lookAtPlugins(): Promise<void> {
+    for (const plugin of this.#parts.plugins) await this.#describe(plugin);
+  }
+
   /** Remote id → what its plugin offers; remotes whose plugin does not work are left out. */
   async capabilities(
     remoteIds: ReadonlySet<string>,
