@@ -18,6 +18,9 @@ export const wordOf = (names: EnumObject, value: string): string =>
     ? ''
     : value.slice(prefixOf(names).length).toLowerCase().replaceAll('_', '-');
 
+/** Whose a failure is: the contract's `array` stands for a compute too (decision 0055). */
+export const ownerWords = (word: string): string => (word === 'array' ? 'array or compute' : word);
+
 /** Every word of an enum, in the contract's order. */
 export const wordsOf = (names: EnumObject): readonly string[] =>
   Object.values(names)

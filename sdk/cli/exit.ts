@@ -4,7 +4,7 @@
  */
 import { FaultOwner } from '../../proto/gen/siteswap/v1/common.ts';
 import { CallError, type StatusName } from '../client/index.ts';
-import { wordOf } from './enums.ts';
+import { ownerWords, wordOf } from './enums.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Exit codes; `siteswap --help` shows them. */
@@ -127,7 +127,7 @@ const says = (what: string, detail: string): boolean =>
 
 const failureLines = (failure: Failure, terminal: Pick<Terminal, 'tone'>): string[] => {
   const rows: [string, string][] = [
-    ['whose', failure.owner === 'you' ? '' : failure.owner],
+    ['whose', failure.owner === 'you' ? '' : ownerWords(failure.owner)],
     ['why', [failure.reason, failure.vendorCode && `[${failure.vendorCode}]`].join(' ').trim()],
     ['next', failure.next],
     ['call', failure.callId],

@@ -80,7 +80,7 @@ test('run: a policy stops it → exit 1, why, the commands; resume → it ends w
     ...['run', 'shop', '--mode', 'planned', '--policy', 'promote-target=stop:run'],
   );
   t.is(parked.exit, 1);
-  t.regex(parked.out, /s2 promote-target: .*refused \(array\): .*→ stop run/);
+  t.regex(parked.out, /s2 promote-target: .*refused \(array or compute\): .*→ stop run/);
   t.regex(parked.out, /siteswap resume \S+ --decision retry {2}try again/);
   const [{ runId }] = JSON.parse((await type('runs', '--open', '--json')).out);
   const resumed = await type('resume', runId);
@@ -148,7 +148,7 @@ test('device verbs: one row per target; one that fails → exit 1', async (t) =>
   t.regex((await type('runs')).out, /sync of cg-0001, cg-0002 at lab-a +device +succeeded/);
   const wrong = await type('device', 'sync', 'cg-0001', '--array', 'lab-b');
   t.is(wrong.exit, 1);
-  t.regex(wrong.out, /^cg-0001 +failed +conflict \(array\)/m);
+  t.regex(wrong.out, /^cg-0001 +failed +conflict \(array or compute\)/m);
   t.regex((await type('device', 'query-sync', 'cg-0001', '--array', 'lab-a')).out, /complete/);
   t.is(
     (await type('snapshots', 'list', '--array', 'lab-a')).out.trim(),

@@ -96,8 +96,8 @@ test('run view (workgroups=1000) → steps, the odd ones by name, what the rest 
   const steps = [step('power-on', 0, 1_000)];
   const lines = runLines(run({ steps, workgroups } as Partial<Run>), canvas);
   t.deepEqual(lines.slice(5), [
-    '  v4    3 VMs       power-on            backing-off attempt 3 · retry in 4 s · busy (array): array-b is rebui…',
-    '  v501  3 VMs       power-on            backing-off attempt 3 · retry in 4 s · busy (array): array-b is rebui…',
+    '  v4    3 VMs       power-on            backing-off attempt 3 · retry in 4 s · busy (array or compute): array…',
+    '  v501  3 VMs       power-on            backing-off attempt 3 · retry in 4 s · busy (array or compute): array…',
     '    698 wait for priority 1',
     '    300 wait for a free place at compute-west',
   ]);
@@ -157,7 +157,10 @@ test('events: a rollback → each step that was undone, and what was not, with t
       },
       { ...undo, direction: TaskDirection.RUN, workgroupId: 's1', step: 'sync', itemsDone: 1 },
     ]),
-    ['↶ v1, v2 power-on: undone', '! s1 mount: cg-1: not undone: busy (array): later [E7]'],
+    [
+      '↶ v1, v2 power-on: undone',
+      '! s1 mount: cg-1: not undone: busy (array or compute): later [E7]',
+    ],
   );
 });
 
@@ -195,7 +198,7 @@ test('events: what differs in workgroup and VM alone is one line', (t) => {
       delayMsMax: 0,
     },
   });
-  const text = (at: number) => `busy (array): vm-${at} is locked [E42] → continue`;
+  const text = (at: number) => `busy (array or compute): vm-${at} is locked [E42] → continue`;
   t.deepEqual(
     lines([...Array.from({ length: 30 }, (_, at) => skipped(at)), skipped(31, 'register')]),
     [
@@ -216,7 +219,7 @@ test('events: faults and decisions are told, reruns and ordinary outcomes are no
   });
   t.is(
     told(applied(PolicyActionType.ROLLBACK)),
-    '! s1 sync: cg-1: busy (array): array-b is rebuilding [E42] → rollback run',
+    '! s1 sync: cg-1: busy (array or compute): array-b is rebuilding [E42] → rollback run',
   );
   t.is(told(applied(PolicyActionType.RERUN)), undefined);
   t.is(told({ type: RunEventType.TASK_OUTCOME }), undefined);

@@ -20,7 +20,7 @@ import {
   TaskStatus,
   type Workgroup,
 } from '../../../proto/gen/siteswap/v1/run.ts';
-import { wordOf } from '../enums.ts';
+import { ownerWords, wordOf } from '../enums.ts';
 import type { Tone } from '../terminal.ts';
 import { clockTime, count, duration, someOf } from '../words.ts';
 
@@ -104,7 +104,8 @@ export const titleOf = (run: {
 export const faultText = (fault: Fault): string => {
   const kind = wordOf(FaultKind, fault.kind);
   const code = fault.code === '' ? '' : ` [${fault.code}]`;
-  return `${kind} (${wordOf(FaultOwner, fault.owner)}): ${fault.message}${code}`;
+  const owner = ownerWords(wordOf(FaultOwner, fault.owner));
+  return `${kind} (${owner}): ${fault.message}${code}`;
 };
 
 const head = (run: Run, canvas: Canvas): string[] => {
