@@ -135,6 +135,12 @@ const noRun: Check = (rule) => {
       field: 'verb',
       message: `${verb} is asked outside of runs, once: leave direction, attempt and phase away`,
     },
+    rule.targets !== undefined && {
+      field: 'targets',
+      message:
+        `${verb} lists all that there is, and names no targets: leave them away, ` +
+        'or give a verb that has some',
+    },
   ];
 };
 

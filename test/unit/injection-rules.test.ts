@@ -59,6 +59,7 @@ for (const [yaml, problem] of [
   [`verb: listVms, step: mount, ${hang}`, /step: listVms is asked outside of runs/],
   [`verb: listVms, plan: x, ${hang}`, /planId: listVms is asked outside of runs/],
   [`verb: listVms, attempt: 2, ${hang}`, /verb: listVms is asked outside of runs, once/],
+  [`verb: listVms, targets: [vm-1], ${hang}`, /targets: listVms lists all .* leave them away/],
   [`until: "2025-12-31T23:59:59Z", ${hang}`, /untilMs: is over already/],
   ['verb: powerOn, effect: { effect: stale-read }', /effect: stale-read is for verbs that look/],
   ['step: mount, effect: { effect: stale-read }', /effect: stale-read is for verbs that look/],
