@@ -11,7 +11,7 @@ import type {
   VerbCall,
   VmTarget,
 } from '@siteswap/sdk/plugin';
-import { admit, type Licence, recall } from '@siteswap/sdk/plugin/kit';
+import { type Licence, recall } from '@siteswap/sdk/plugin/kit';
 import { answerEach, settleEach, valueEach } from './calls.ts';
 import {
   type ComputeState,
@@ -22,7 +22,7 @@ import {
   listVms,
   placeOf,
   readCompute,
-  withCompute,
+  withAdmitted,
 } from './compute.ts';
 import { listFilesIn, readFileIn, removeFileIn, writeFileIn } from './datastore-files.ts';
 import { chooseInstance, findInstances } from './instances.ts';
@@ -74,10 +74,7 @@ const recordVerb = <V extends RecordVerb, T extends Place>(
   const settle = async (call: Call<V>) => {
     const { directory } = await computeOf(call.session, call.signal);
     return settleEach<Place>(call.targets, (target) =>
-      withCompute(directory, call, async ({ state, commit }): Promise<Settlement> => {
-        // Whoever asks has the licence: nothing lands under an older one from here on.
-        const admitted = admit(state, call);
-        if (admitted !== state) await commit(admitted);
+      withAdmitted(directory, call, async (state): Promise<Settlement> => {
         const known = recall(state, call.key, whatOf(verb, target));
         return { id: target.id, verdict: known === undefined ? 'absent' : 'done' };
       }),
@@ -101,7 +98,10 @@ const vmVerb = <V extends VmVerb>(
   };
   const settle = async (call: Call<V>) => {
     const compute = await computeOf(call.session, call.signal);
-    return settleEach<VmTarget>(call.targets, (target) => ask(compute, call, target));
+    return settleEach<VmTarget>(call.targets, async (target) => {
+      await withAdmitted(compute.directory, call, async () => undefined);
+      return ask(compute, call, target);
+    });
   };
   return { run, settle, repeatable: true } as ChangingVerb<Session, V>;
 };
@@ -119,7 +119,10 @@ const moveVerb = <V extends MoveVerb>(
   };
   const settle = async (call: Call<V>) => {
     const compute = await computeOf(call.session, call.signal);
-    return settleEach<MoveTarget>(call.targets, (target) => ask(compute, call, target));
+    return settleEach<MoveTarget>(call.targets, async (target) => {
+      await withAdmitted(compute.directory, call, async () => undefined);
+      return ask(compute, call, target);
+    });
   };
   return { run, settle, repeatable: true } as ChangingVerb<Session, V>;
 };
@@ -130,16 +133,17 @@ const stateOf = async ({ session, signal }: Pick<Call<'readFile'>, 'session' | '
 /** A write is whole or not there, and doing it again changes nothing: asking is reading. */
 const writeFile: ChangingVerb<Session, 'writeFile'> = {
   run: async (call) => {
-    const state = await stateOf(call);
+    const { directory } = await computeOf(call.session, call.signal);
     return answerEach<FileTarget>(call.targets, async (target) => {
-      await writeFileIn(state, call, target);
+      await withAdmitted(directory, call, (state) => writeFileIn(state, call, target));
       return { evidence: {} };
     });
   },
   settle: async (call) => {
-    const state = await stateOf(call);
+    const { directory } = await computeOf(call.session, call.signal);
     return settleEach<FileTarget>(call.targets, async (target) => {
-      const { content } = await readFileIn(state, target);
+      const read = (state: ComputeState) => readFileIn(state, target);
+      const { content } = await withAdmitted(directory, call, read);
       return { id: target.id, verdict: content === target.content ? 'done' : 'absent' };
     });
   },
@@ -149,16 +153,17 @@ const writeFile: ChangingVerb<Session, 'writeFile'> = {
 /** Gone is gone, whoever did it. */
 const removeFile: ChangingVerb<Session, 'removeFile'> = {
   run: async (call) => {
-    const state = await stateOf(call);
+    const { directory } = await computeOf(call.session, call.signal);
     return answerEach<FileTarget>(call.targets, async (target) => {
-      await removeFileIn(state, call, target);
+      await withAdmitted(directory, call, (state) => removeFileIn(state, call, target));
       return { evidence: {} };
     });
   },
   settle: async (call) => {
-    const state = await stateOf(call);
+    const { directory } = await computeOf(call.session, call.signal);
     return settleEach<FileTarget>(call.targets, async (target) => {
-      const paths = await listFilesIn(state, target);
+      const list = (state: ComputeState) => listFilesIn(state, target);
+      const paths = await withAdmitted(directory, call, list);
       return { id: target.id, verdict: paths.includes(target.path) ? 'absent' : 'done' };
     });
   },

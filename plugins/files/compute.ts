@@ -115,6 +115,21 @@ export const withCompute = async <T>(
 ): Promise<T> =>
   withLocks([await lockOf(directory)], licence, async () => body(await hold(directory, licence)));
 
+/**
+ * Does `work` under the caller's licence, and notes it: nothing lands under an older one from here
+ * on. Who asks what became of a call does no work, and builds upon the answer.
+ */
+export const withAdmitted = <T>(
+  directory: string,
+  call: Licence,
+  work: (state: ComputeState) => Promise<T>,
+): Promise<T> =>
+  withCompute(directory, call, async ({ state, commit }) => {
+    const admitted = admit(state, call);
+    if (admitted !== state) await commit(admitted);
+    return work(admitted);
+  });
+
 /** The same with two: for a VM that goes from one to the other. */
 export const withComputes = async <T>(
   here: string,

@@ -24,6 +24,7 @@ import {
   placeOf,
   readCompute,
   type VmDisk,
+  withAdmitted,
   withCompute,
 } from './compute.ts';
 import { failure } from './faults.ts';
@@ -248,6 +249,7 @@ export const cancelMigration = async (
   target: VmTarget,
 ): Promise<Evidence> => {
   const what = whatOf('cancelMigration', target);
+  await withAdmitted(compute.directory, call, async () => undefined);
   if (await isShell(atOf(compute, target))) return removeShell(compute, call, target);
   const newest = await newestMigration(atOf(compute, target));
   if (newest === undefined) await mustKnow(compute, target);

@@ -15,6 +15,7 @@ import {
   openMount,
   placeOf,
   readCompute,
+  withAdmitted,
   withCompute,
 } from './compute.ts';
 import { changeCatalog } from './datastore-files.ts';
@@ -56,8 +57,8 @@ const makeRoom = async (
   compute: ComputeSession,
   call: Licence,
   target: MoveTarget,
+  state: ComputeState,
 ): Promise<void> => {
-  const state = await readCompute(compute.directory);
   const from = await mountedAt(compute, state, target, target.fromDatastoreId);
   const to = await mountedAt(compute, state, target, target.toDatastoreId);
   licenceOf((await openMount(from)).group, 'production');
@@ -166,7 +167,7 @@ export const mirrorDisks = async (
   const state = await readCompute(compute.directory);
   if (hasGone(state, target)) return {};
   await concludeMove(atOf(compute, target));
-  await makeRoom(compute, call, target);
+  await withAdmitted(compute.directory, call, (now) => makeRoom(compute, call, target, now));
   if (await ask(compute, call, target)) return {};
   await awaitMove(compute, call, target, isEqual);
   return {};
@@ -256,7 +257,7 @@ const giveUp = async (
 ): Promise<void> => {
   const at = atOf(compute, target);
   await concludeMove(at);
-  const move = await withCompute(compute.directory, call, async () => {
+  const move = await withAdmitted(compute.directory, call, async () => {
     const now = await readMove(at);
     if (now?.id !== target.migrationId || !isOpen(now)) return undefined;
     if (now.state === 'cutting') {
@@ -283,18 +284,19 @@ export const removeDisks = async (
 ): Promise<Evidence> => {
   const datastoreId = end === 'from' ? target.fromDatastoreId : target.toDatastoreId;
   if (end === 'to') await giveUp(compute, call, target);
-  const state = await readCompute(compute.directory);
-  if (state.vms[placeOf(target.instance, target.id)]?.datastoreIds.includes(datastoreId)) {
-    throw failure('conflict', `VM ${target.id} stands on datastore ${datastoreId}`, {
-      code: 'FILES_IN_USE',
+  return withAdmitted(compute.directory, call, async (state): Promise<Evidence> => {
+    if (state.vms[placeOf(target.instance, target.id)]?.datastoreIds.includes(datastoreId)) {
+      throw failure('conflict', `VM ${target.id} stands on datastore ${datastoreId}`, {
+        code: 'FILES_IN_USE',
+      });
+    }
+    const mount = await mountedAt(compute, state, target, datastoreId);
+    await changeCatalog(mount, call, (catalog) => {
+      const vms = catalog.vms.filter(({ id }) => id !== target.id);
+      return vms.length === catalog.vms.length ? catalog : { ...catalog, vms };
     });
-  }
-  const mount = await mountedAt(compute, state, target, datastoreId);
-  await changeCatalog(mount, call, (catalog) => {
-    const vms = catalog.vms.filter(({ id }) => id !== target.id);
-    return vms.length === catalog.vms.length ? catalog : { ...catalog, vms };
+    return {};
   });
-  return {};
 };
 
 /** What is gone stays gone: nothing but a move puts it there. */

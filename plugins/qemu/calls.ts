@@ -75,8 +75,9 @@ export const acceptOnce = async (
 };
 
 /**
- * What became of a call. It takes the lock that the call's change needs, and no change lands past
- * its deadline: what is not there now will not come.
+ * What became of a call. It takes the lock that the call's change needs, and notes the epoch of
+ * whoever asks: no change lands past its deadline or under an older licence, so what is not there
+ * now will not come.
  */
 export const settleGroup = (
   at: GroupAt,
@@ -86,6 +87,8 @@ export const settleGroup = (
   effect: (held: HeldGroup) => Evidence | undefined = () => undefined,
 ): Promise<Settlement> =>
   withGroup(at, call, async (held) => {
+    const admitted = admit(held.state, call);
+    if (admitted !== held.state) await held.commit(admitted);
     const evidence = recall(held.state, call.key, what) ?? effect(held);
     if (evidence !== undefined) return { id, verdict: 'done', evidence };
     await dropEndedOperation(held);

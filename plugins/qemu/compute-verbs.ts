@@ -13,7 +13,7 @@ import type {
 } from '@siteswap/sdk/plugin';
 import { admit, type Licence, recall, remember } from '@siteswap/sdk/plugin/kit';
 import { answerEach, settleEach, valueEach } from './calls.ts';
-import { listVms, readCompute, withCompute } from './compute.ts';
+import { listVms, readCompute, withAdmitted, withCompute } from './compute.ts';
 import { listFilesIn, readFileIn, removeFileIn, writeFileIn } from './datastore-files.ts';
 import { chooseInstance, findInstances } from './instances.ts';
 import { type Change, register, statusOfVm, unregister } from './machines.ts';
@@ -61,7 +61,7 @@ const recordVerb = <V extends RecordVerb>(
     });
   const settle = (call: Call<V>) =>
     settleEach<VmTarget>(call.targets, (target) =>
-      withCompute(asCompute(call.session), call, async ({ state }): Promise<Settlement> => {
+      withAdmitted(asCompute(call.session), call, async (state): Promise<Settlement> => {
         const known = recall(state, call.key, whatOf(target));
         return { id: target.id, verdict: known === undefined ? 'absent' : 'done' };
       }),
@@ -81,7 +81,11 @@ const vmVerb = <V extends VmVerb>(
       evidence: await change(asCompute(call.session), call, target),
     }));
   const settle = (call: Call<V>) =>
-    settleEach<VmTarget>(call.targets, (target) => ask(asCompute(call.session), call, target));
+    settleEach<VmTarget>(call.targets, async (target) => {
+      const compute = asCompute(call.session);
+      await withAdmitted(compute, call, async () => undefined);
+      return ask(compute, call, target);
+    });
   return { run, settle, repeatable: true } as ChangingVerb<Session, V>;
 };
 
@@ -89,12 +93,15 @@ const vmVerb = <V extends VmVerb>(
 const writeFile: ChangingVerb<Session, 'writeFile'> = {
   run: (call) =>
     answerEach<FileTarget>(call.targets, async (target) => {
-      await writeFileIn(asCompute(call.session), call, target);
+      const compute = asCompute(call.session);
+      await withAdmitted(compute, call, () => writeFileIn(compute, call, target));
       return { evidence: {} };
     }),
   settle: (call) =>
     settleEach<FileTarget>(call.targets, async (target) => {
-      const { content } = await readFileIn(asCompute(call.session), target);
+      const compute = asCompute(call.session);
+      const read = () => readFileIn(compute, target);
+      const { content } = await withAdmitted(compute, call, read);
       return { id: target.id, verdict: content === target.content ? 'done' : 'absent' };
     }),
   repeatable: true,
@@ -104,12 +111,14 @@ const writeFile: ChangingVerb<Session, 'writeFile'> = {
 const removeFile: ChangingVerb<Session, 'removeFile'> = {
   run: (call) =>
     answerEach<FileTarget>(call.targets, async (target) => {
-      await removeFileIn(asCompute(call.session), call, target);
+      const compute = asCompute(call.session);
+      await withAdmitted(compute, call, () => removeFileIn(compute, call, target));
       return { evidence: {} };
     }),
   settle: (call) =>
     settleEach<FileTarget>(call.targets, async (target) => {
-      const paths = await listFilesIn(asCompute(call.session), target);
+      const compute = asCompute(call.session);
+      const paths = await withAdmitted(compute, call, () => listFilesIn(compute, target));
       return { id: target.id, verdict: paths.includes(target.path) ? 'absent' : 'done' };
     }),
   repeatable: true,
@@ -127,7 +136,11 @@ const moveVerb = <V extends MoveVerb>(
       evidence: await change(asCompute(call.session), call, target),
     }));
   const settle = (call: Call<V>) =>
-    settleEach<MoveTarget>(call.targets, (target) => ask(asCompute(call.session), call, target));
+    settleEach<MoveTarget>(call.targets, async (target) => {
+      const compute = asCompute(call.session);
+      await withAdmitted(compute, call, async () => undefined);
+      return ask(compute, call, target);
+    });
   return { run, settle, repeatable: true } as ChangingVerb<Session, V>;
 };
 

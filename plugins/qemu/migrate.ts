@@ -9,7 +9,7 @@ import {
   recall,
   remember,
 } from '@siteswap/sdk/plugin/kit';
-import { type Registered, readCompute, vmLock, withCompute } from './compute.ts';
+import { type Registered, readCompute, vmLock, withAdmitted, withCompute } from './compute.ts';
 import { disksOf } from './disks.ts';
 import { format } from './durable.ts';
 import { failure, faultOf, faultOrUnknown } from './faults.ts';
@@ -265,9 +265,9 @@ export const cancelMigration = async (
   call: Licence,
   target: VmTarget,
 ): Promise<Evidence> => {
-  const state = await readCompute(compute);
-  if (recall(state, call.key, whatOf('cancelMigration', target)) !== undefined) return {};
-  admit(state, call);
+  const what = whatOf('cancelMigration', target);
+  const known = await withAdmitted(compute, call, async (state) => recall(state, call.key, what));
+  if (known !== undefined) return {};
   await mustKnow(compute, target);
   const at = atOf(compute, target);
   if ((await readMarks(at)) !== undefined && (await readMigration(at))?.state !== 'open') {

@@ -11,7 +11,7 @@ import type {
   Page,
   VerbCall,
 } from '@siteswap/sdk/plugin';
-import { pageOf } from '@siteswap/sdk/plugin/kit';
+import { admit, pageOf } from '@siteswap/sdk/plugin/kit';
 import { type Address, nbdUri, reachArray, type Storage } from './array.ts';
 import { answerEach } from './calls.ts';
 import { takeMonitor } from './daemon.ts';
@@ -166,7 +166,12 @@ const mounting = <V extends MountVerb>(verb: V): ChangingVerb<Session, V> => {
       const session = asCompute(call.session);
       const { at, device } = await findDatastore(session, target, call.signal);
       const work = verb === 'mount' ? mountAt : unmountAt;
-      await withGroup(at, call, work(session, device.id, target.instance));
+      const change = work(session, device.id, target.instance);
+      await withGroup(at, call, async (held) => {
+        const admitted = admit(held.state, call);
+        if (admitted !== held.state) await held.commit(admitted);
+        await change(held);
+      });
       return { evidence: {} };
     });
   return { run, repeatable: true } as ChangingVerb<Session, V>;

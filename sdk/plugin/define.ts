@@ -68,7 +68,7 @@ export type PluginVerbs<S> = {
 
 /** Declared properties: promises that the conformance suite checks. */
 export interface PluginProperties {
-  /** Refuses writers and calls of an older lineage or epoch. */
+  /** Refuses writers and calls of an older lineage or epoch; a question notes its epoch, too. */
   readonly fences?: boolean;
   /** A consistency group of several devices changes as one. */
   readonly atomicGroups?: boolean;

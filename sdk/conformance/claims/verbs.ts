@@ -106,6 +106,52 @@ const settled = (scenario: Scenario): ClaimDefinition =>
     },
   );
 
+/** Who drove the run wakes up late: whoever has it now has asked, and builds upon the answer. */
+const fenced = (scenario: Scenario): ClaimDefinition =>
+  over(
+    scenario,
+    `fences: ${scenario.name}, asked about under a newer epoch → an older call is refused`,
+    [{ property: 'fences' }, { settle: scenario.verb }],
+    async (world) => {
+      await scenario.arrange(world);
+      const remote = remoteOf(world, scenario);
+      const key = freshKey(scenario.verb);
+      const targets = scenario.targets(world);
+      const args = argsOf(world, scenario);
+      const session = await remote.session();
+      await session.settle(scenario.verb, targets, key, { args, epoch: 2 });
+      const late = await remote.call(scenario.verb, targets, { key, args, epoch: 1 });
+      for (const ended of late) {
+        mustFault(`${scenario.verb} of ${ended.id} under an older epoch`, ended, ['fenced']);
+      }
+      await mustShow(world, scenario, false);
+    },
+  );
+
+const fencedAfter = (scenario: Scenario): ClaimDefinition =>
+  over(
+    scenario,
+    `fences: ${scenario.name} done under a newer epoch → an older call is refused`,
+    [{ property: 'fences' }],
+    async (world) => {
+      await scenario.arrange(world);
+      const remote = remoteOf(world, scenario);
+      const key = freshKey(scenario.verb);
+      const targets = scenario.targets(world);
+      const args = argsOf(world, scenario);
+      mustBeDone(scenario.verb, await remote.call(scenario.verb, targets, { key, args, epoch: 2 }));
+      const late = `${key.split('/', 1)[0]}/late`;
+      for (const ended of await remote.call(scenario.verb, targets, {
+        key: late,
+        args,
+        epoch: 1,
+      })) {
+        mustFault(`${scenario.verb} of ${ended.id} under an older epoch`, ended, ['fenced']);
+      }
+      await mustShow(world, scenario, true);
+    },
+  );
+
 /** Starts the operation; every target must be accepted. */
 const start = async (world: World, scenario: Scenario, key: string) => {
   const args = argsOf(world, scenario);
@@ -233,6 +279,8 @@ export const verbClaims: readonly ClaimDefinition[] = [
   works,
   repeated,
   settled,
+  fenced,
+  fencedAfter,
   accepted,
   settlesRunning,
   partial,

@@ -13,6 +13,7 @@ export const defects = [
   'demotes-anyway',
   'half-a-group',
   'takes-old-epochs',
+  'forgets-who-asked',
   'takes-old-writers',
   'keeps-no-points',
   'operations-in-session',
@@ -143,8 +144,10 @@ export const verb = <T extends { readonly id: string }>(
 ) => ({
   run: changing(has, work),
   repeatable: true as const,
-  settle: ({ session, targets, key }: Call<T>) =>
-    targets.map(({ id }) => {
+  settle: (call: Call<T>) =>
+    call.targets.map(({ id }) => {
+      const { session, key } = call;
+      if (!has('forgets-who-asked')) checkEpoch(call, id, has);
       const known = session.here.done.has(`${key} ${id}`) || has('settles-wrongly');
       return { id, verdict: known ? ('done' as const) : ('absent' as const) };
     }),
