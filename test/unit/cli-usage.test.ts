@@ -140,6 +140,22 @@ test('call: an unknown method → exit 2 and the likely one; --list → all', as
     /policies\[sync\]\.otherwise\.type cannot/,
   );
   t.regex((await ask('PlanService/CreatePlan', { plan: { idd: 'x' } })).err, /no field plan\.idd/);
+  for (const [request, says] of [
+    [{ plan: 5 }, /plan must be an object/],
+    [{ plan: [] }, /plan must be an object/],
+    [{ plan: { id: { a: 1 } } }, /plan\.id must be a text/],
+    [{ plan: { id: 5 } }, /plan\.id must be a text/],
+    [{ plan: { protectionGroups: {} } }, /plan\.protectionGroups must be a list/],
+    [{ plan: { protectionGroups: ['x'] } }, /plan\.protectionGroups\[0\] must be an object/],
+    [{ plan: { policies: [] } }, /plan\.policies must be an object/],
+    [{ plan: { options: { vmWorkgroupMax: 'many' } } }, /vmWorkgroupMax must be a whole number/],
+    [{ plan: { options: { vmWorkgroupMax: -4 } } }, /must be a whole number of at least 0/],
+    [{ plan: { options: { priorityGates: 'no' } } }, /priorityGates must be true or false/],
+  ] as const) {
+    const asked = await ask('PlanService/CreatePlan', request);
+    t.is(asked.exit, 2, asked.err);
+    t.regex(asked.err, says);
+  }
   const listed = await siteswap('call', '--list', '--address', nobody);
   t.is(listed.exit, 0);
   t.regex(listed.out, /^PlanService\/CreatePlan$/m);

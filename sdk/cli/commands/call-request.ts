@@ -11,6 +11,7 @@ interface Field {
   readonly name: string;
   readonly type: string;
   readonly typeName: string;
+  readonly label?: string;
 }
 
 interface Message {
@@ -59,18 +60,22 @@ class Reader {
     const read = Object.entries(given).map(([name, value]) => {
       const field = known.get(name);
       if (field === undefined) throw noField(`${path}${name}`, name, fields);
+      // In JSON of protobuf that is the default.
+      if (value === null) return [field.name, undefined] as const;
       return [field.name, this.#field(field, nestedType, value, `${path}${field.name}`)] as const;
     });
     return Object.fromEntries(read);
   }
 
   #field(field: Field, nested: Type['nestedType'], value: unknown, path: string): unknown {
-    if (Array.isArray(value)) {
-      return value.map((one, at) => this.#one(field, one, `${path}[${at}]`));
-    }
     const entry = nested.find(({ name, options }) => name === field.typeName && options?.mapEntry);
     const of = entry?.field.find(({ name }) => name === 'value');
-    if (of === undefined || !isFields(value)) return this.#one(field, value, path);
+    if (of === undefined && field.label === 'LABEL_REPEATED') {
+      if (!Array.isArray(value)) throw wrong(path, 'a list');
+      return value.map((one, at) => this.#one(field, one, `${path}[${at}]`));
+    }
+    if (of === undefined) return this.#one(field, value, path);
+    if (!isFields(value)) throw wrong(path, 'an object');
     const read = Object.entries(value).map(([key, one]) => [
       key,
       this.#one(of, one, `${path}[${key}]`),
@@ -79,9 +84,11 @@ class Reader {
   }
 
   #one({ type, typeName }: Field, value: unknown, path: string): unknown {
+    expectForm(type, value, path);
     const found = this.#contract[`${ours}${typeName}`] as { readonly type: unknown } | undefined;
     if (found === undefined) return value;
-    if (type === 'TYPE_MESSAGE' && isFields(value)) {
+    if (type === 'TYPE_MESSAGE') {
+      if (!isFields(value)) throw wrong(path, 'an object');
       return this.message(found.type as Type, value, `${path}.`);
     }
     if (type !== 'TYPE_ENUM' || typeof value !== 'string') return value;
@@ -94,6 +101,21 @@ class Reader {
     throw usageError(`${path} cannot be ${value}`, `${hint}It is one of ${words.join(', ')}.`);
   }
 }
+
+const wrong = (path: string, form: string): Error =>
+  usageError(`${path} must be ${form}`, 'Correct it in the request.');
+
+/** Where protobufjs would make a number of a word, or wrap one that is negative. */
+const expectForm = (type: string, value: unknown, path: string): void => {
+  if (type === 'TYPE_STRING' && typeof value !== 'string') throw wrong(path, 'a text');
+  if (type === 'TYPE_BOOL' && typeof value !== 'boolean') throw wrong(path, 'true or false');
+  const isNumber = typeof value === 'number' && Number.isFinite(value);
+  if (/DOUBLE|FLOAT/.test(type) && !isNumber) throw wrong(path, 'a number');
+  // JSON of protobuf has integers of 64 bits as texts.
+  if (!/INT/.test(type) || (/INT64/.test(type) && /^\d+$/.test(String(value)))) return;
+  if (!isNumber || !Number.isInteger(value)) throw wrong(path, 'a whole number');
+  if (/UINT/.test(type) && value < 0) throw wrong(path, 'a whole number of at least 0');
+};
 
 const noField = (path: string, name: string, fields: readonly Field[]): Error => {
   const names = fields.map((field) => field.name);

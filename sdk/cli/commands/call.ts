@@ -86,6 +86,9 @@ const perform = async (client: Client, method: Method, request: object, cli: Cli
   }
 };
 
+/** What the transport says of a value that has no place in the message; the first word is its. */
+const unserialised = /serialization failure: \.?(?:siteswap\.v1\.)?(\S+): (.*)/;
+
 /** With a connection of its own to whoever listens; what fails is told as every other call's. */
 const connected = async <T>(cli: Cli, path: string, work: (client: Client) => Promise<T>) => {
   const client = new Client(cli.address, credentials.createInsecure(), {
@@ -94,8 +97,12 @@ const connected = async <T>(cli: Cli, path: string, work: (client: Client) => Pr
   try {
     return await work(client);
   } catch (error) {
-    const isGiven = (error as ServiceError).code === status.CANCELLED;
-    throw isGiven ? error : callErrorOf(error, false, { address: cli.address, path });
+    const { code, details = '' } = error as ServiceError;
+    const [, place, wanted] = unserialised.exec(details) ?? [];
+    if (place !== undefined) throw usageError(`${place}: ${wanted}`, 'Correct the request.');
+    throw code === status.CANCELLED
+      ? error
+      : callErrorOf(error, false, { address: cli.address, path });
   } finally {
     client.close();
   }
