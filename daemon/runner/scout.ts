@@ -81,7 +81,7 @@ export class Scout {
     this.#parts = parts;
     const { pool, clock, log } = parts;
     this.#lists = new Lists(pool, clock, (id, { message }) => {
-      if (message !== this.#misconfigured.get(id)) log.remote(id, message);
+      if (message !== this.#problemOf(this.remote(id))) log.remote(id, message);
     });
     this.#recorder = new Recorder({ ...parts, lists: this.#lists });
   }
@@ -263,7 +263,7 @@ export class Scout {
     return this.#parts.remotes.map(({ id, kind, siteId, pluginId }) => {
       const heard = this.#lists.heard(id);
       const isOld = heard === undefined || this.#parts.clock.now() - heard.atMs > staleAfterMs;
-      const problem = this.#problems.get(pluginId) ?? this.#misconfigured.get(id);
+      const problem = this.#problemOf({ id, pluginId });
       const said = isOld ? 'unknown' : heard.ok ? 'healthy' : 'unreachable';
       const health = problem === undefined ? said : 'unreachable';
       return {
@@ -326,6 +326,11 @@ export class Scout {
       });
     this.#described.set(id, asked);
     return asked;
+  }
+
+  /** What is known to be wrong, whoever asks the remote; it has been logged. */
+  #problemOf({ id, pluginId }: Pick<RemoteConfig, 'id' | 'pluginId'>): string | undefined {
+    return this.#problems.get(pluginId) ?? this.#misconfigured.get(id);
   }
 
   /** A plugin is described once: what is logged here is logged once. */

@@ -21,7 +21,11 @@ const load = async (path: string): Promise<Fixture> => {
   const url = pathToFileURL(resolve(path)).href;
   const module = (await import(url)) as { readonly default?: FixtureModule };
   if (module.default === undefined) throw new Error(`${path} has no default export`);
-  return typeof module.default === 'function' ? module.default() : module.default;
+  const made = typeof module.default === 'function' ? await module.default() : module.default;
+  const fields: object = Object(made);
+  if ('plugin' in fields) return made;
+  const what = 'verbs' in fields ? 'is a plugin' : 'names no plugin';
+  throw new Error(`${path} ${what}: expected a fixture, which has it as \`plugin\` (see --help)`);
 };
 
 const lineOf = (result: Result): string => {

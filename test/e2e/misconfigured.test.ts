@@ -56,3 +56,14 @@ test('remotes configured wrong → logged once at the start, listed, and the oth
   t.is(lines('typo').length, 1);
   t.false(JSON.stringify([daemon.log, plugins, json]).includes(secretInTheWrongPlace));
 });
+
+test('a plugin that does not load → logged once, though its arrays are asked', async (t) => {
+  const plugins = [...lab.plugins, { id: 'gone', module: './is-not-there.js' }];
+  const arrays = [...lab.arrays, { ...wrong('without', {}), plugin: 'gone' }];
+  const daemon = await startDaemon({ config: { ...lab, plugins, arrays } });
+  t.teardown(() => daemon.stop());
+  const lines = () => daemon.log.filter((line) => line.includes('is-not-there'));
+  await until(() => lines().length > 0);
+  t.regex((await siteswap('devices', '--address', daemon.address)).err, /! without: .*not-there/);
+  t.is(lines().length, 1, lines().join('\n'));
+});

@@ -142,4 +142,7 @@ test('the command ends with 2 and says what it expected when the fixture is none
   const { code, stderr } = await run('../_support/toy/store.js');
   t.is(code, 2);
   t.regex(stderr, /has no default export/);
+  const plugin = await run('../_support/plugins/puppet.js');
+  t.is(plugin.code, 2);
+  t.regex(plugin.stderr, /puppet\.js is a plugin: expected a fixture, which has it as `plugin`/);
 });
