@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileOf, type Storage } from './array.ts';
 import { format, writeJson } from './durable.ts';
@@ -40,6 +40,8 @@ const serverArgument = ({ address }: Storage): string =>
     ? `addr.type=unix,addr.path=${address.path.replaceAll(',', ',,')},max-connections=0`
     : `addr.type=inet,addr.host=${address.host},addr.port=${address.port},max-connections=0`;
 
+const program = 'qemu-storage-daemon';
+
 /** Starts a daemon that this process does not wait for. Its words go to `daemon.log`. */
 const spawnDaemon = async (storage: Storage): Promise<void> => {
   const { directory } = storage;
@@ -52,7 +54,7 @@ const spawnDaemon = async (storage: Storage): Promise<void> => {
     ...['--nbd-server', serverArgument(storage), '--pidfile', fileOf.pid(directory)],
   ];
   try {
-    const child = spawn('qemu-storage-daemon', args, {
+    const child = spawn(program, args, {
       detached: true,
       stdio: ['ignore', log, log],
       cwd: '/',
@@ -118,7 +120,8 @@ const startDaemon = (storage: Storage, signal: AbortSignal): Promise<void> =>
       if (pid !== undefined) {
         throw failure('unreachable', `the daemon of array ${storage.id} lives, mute: pid ${pid}`);
       }
-      await spawnDaemon(storage);
+      // One whose starter was cut off: another one would take its sockets away, and then end.
+      if (!(await isStarting(storage))) await spawnDaemon(storage);
       if (await waitFor(serves, greetingMsMax, signal)) return;
     } finally {
       await monitor.release();
@@ -192,6 +195,17 @@ export const daemonPid = async ({ directory }: Storage): Promise<number | undefi
   if (!Number.isInteger(pid) || pid <= 0) return undefined;
   const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
   return command.includes(fileOf.monitor(directory, 0)) ? pid : undefined;
+};
+
+/** A process of this very directory that has not come to write its id down. */
+const isStarting = async ({ directory }: Storage): Promise<boolean> => {
+  const monitor = fileOf.monitor(directory, 0);
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
+    if (command.startsWith(`${program}\0`) && command.includes(monitor)) return true;
+  }
+  return false;
 };
 
 /** SIGKILL, and its end: for those who break things on purpose. */

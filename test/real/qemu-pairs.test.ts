@@ -9,6 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { pidOf } from '@siteswap/plugin-qemu/inspect';
 import test, { type ExecutionContext } from 'ava';
+import { reachArray } from '../../plugins/qemu/array.ts';
+import { takeMonitor } from '../../plugins/qemu/daemon.ts';
 import type { Datastore } from '../../sdk/plugin/index.ts';
 import { NbdHost } from './_support/nbd.ts';
 import { type End, identical, makeRig, type Rig, Rig as RigClass } from './_support/qemu.ts';
@@ -308,6 +310,21 @@ test.serial(
       const socket = join(rig.directory(end), 'nbd.sock');
       const { stdout } = await run('qemu-nbd', ['--list', '-k', socket]);
       t.true(stdout.includes(name) && stdout.includes(words), stdout);
+    }
+  },
+);
+
+test.serial(
+  'a start of a daemon that was cut off, at several moments → the next call finds that one, and it serves',
+  async (t) => {
+    const rig = await makeRig(t, 'synchronous');
+    const storage = await reachArray(rig.directory('a'), 'a', true);
+    const take = async (waitMs: number): Promise<void> =>
+      (await takeMonitor(storage, AbortSignal.timeout(waitMs))).release();
+    for (let round = 0; round < 5; round++) {
+      await rig.kill('a');
+      for (const waitMs of [0, 1, 5, 10]) await take(waitMs).catch(() => undefined);
+      await t.notThrowsAsync(take(60_000));
     }
   },
 );
