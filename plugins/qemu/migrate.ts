@@ -176,10 +176,10 @@ export const migrateLive = async (
   const ends: Ends = { source: compute, destination: sessionOf(compute, toComputeId) };
   return withLocks(await locksOf(ends, target), call.signal, async () => {
     const known = await conclude(ends, target, 'who drove it died');
-    const state = await readCompute(compute);
-    const evidence = recall(state, call.key, whatOf('migrateLive', target));
+    const what = whatOf('migrateLive', target);
+    const evidence = recall(await readCompute(compute), call.key, what);
     if (evidence !== undefined) return evidence;
-    admit(state, call);
+    const state = await withAdmitted(compute, call, async (admitted) => admitted);
     const [here, there] = [atOf(compute, target), atOf(ends.destination, target)];
     const looks = [lookAt(here, call.signal), lookAt(there, call.signal)] as const;
     const [left, came] = await Promise.all(looks);
