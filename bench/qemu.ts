@@ -60,7 +60,7 @@ const build = async (guests: number): Promise<World> => {
   await provisionShared({
     storage: { id: 'a', directory: storage },
     otherId: 'b',
-    preferredSiteId: 'site-a',
+    siteIds: ['site-a', 'site-b'],
     groups: deviceIds.map((id) => ({ id: `g-${id}`, devices: [{ id, sizeBytes }] })),
   });
   const computes = computesIn(root);

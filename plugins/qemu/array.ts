@@ -1,4 +1,5 @@
 /** An array: a directory with its description, its images, and the sockets of its daemon. */
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { format, readJson } from './durable.ts';
 import { failure } from './faults.ts';
@@ -61,8 +62,11 @@ export const reachArray = async (
   if (found === undefined) {
     throw failure('unreachable', `array ${id} is out of reach: nothing at ${directory}`);
   }
-  if (found.id === id || found.alsoKnownAs?.includes(id)) return { ...found, id, directory, start };
-  throw failure('refused', `${directory} is array ${found.id}, not ${id}`);
+  if (found.id !== id && found.alsoKnownAs?.includes(id) !== true) {
+    throw failure('refused', `${directory} is array ${found.id}, not ${id}`);
+  }
+  // Two sites may reach it by different ways: its images and its daemon know one.
+  return { ...found, id, directory: await realpath(directory), start };
 };
 
 /** As QAPI's SocketAddress. */

@@ -1,4 +1,8 @@
-/** The writable test copy of a replica, upon a layer that nothing changes any more. */
+/**
+ * The writable test copy of a replica, or of what two sites share, upon a layer that nothing
+ * changes any more.
+ */
+import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { RecoveryPoint } from '@siteswap/sdk/plugin';
 import { removeExports } from './exports.ts';
@@ -10,19 +14,37 @@ import { live } from './layers.ts';
 import { imageOf, testImageOf, testNodeOf } from './names.ts';
 import { freezeLive } from './replicate.ts';
 import { type Changed, checkIdle } from './roles.ts';
+import { isShared } from './shared.ts';
+import { momentOf, tidy } from './snapshots.ts';
+
+type Moment = Layer & { readonly point: RecoveryPoint };
 
 /** The newest layer that is a point, with it. */
-const standing = ({
-  state,
-}: HeldGroup): (Layer & { readonly point: RecoveryPoint }) | undefined => {
+const standing = ({ state }: HeldGroup): Moment | undefined => {
   const layer = state.layers.findLast(({ point }) => point !== undefined);
   return layer?.point === undefined ? undefined : { ...layer, point: layer.point };
+};
+
+const newestMoment = async (held: HeldGroup): Promise<Moment> => {
+  await live(held);
+  if (held.state.inflow === 'live') await freezeLive(held, {});
+  const layer = standing(held);
+  if (layer !== undefined) return layer;
+  throw failure('conflict', `group ${held.at.id} has no complete recovery point here`, {
+    hint: 'Sync it from its source first.',
+  });
+};
+
+/** Both sites write on: a copy is of now, and of no point that anybody else knows. */
+const presentMoment = async (held: HeldGroup): Promise<Moment> => {
+  const { layer: id, atMs } = await momentOf(held);
+  return { id, point: { id: randomUUID(), atMs, by: held.at.storage.id } };
 };
 
 /** A writable copy of the replica's bytes; replication goes on into the layer above. */
 export const startTest = async (held: HeldGroup): Promise<Changed> => {
   const { at } = held;
-  if (held.state.role !== 'replica') {
+  if (held.state.role !== 'replica' && !isShared(held.state)) {
     throw failure('conflict', `group ${at.id} is ${held.state.role} here, not the replica`);
   }
   if (held.state.test !== undefined) {
@@ -32,14 +54,7 @@ export const startTest = async (held: HeldGroup): Promise<Changed> => {
     });
   }
   if (held.state.folding !== undefined) checkIdle(held.state);
-  await live(held);
-  if (held.state.inflow === 'live') await freezeLive(held, {});
-  const layer = standing(held);
-  if (layer === undefined) {
-    throw failure('conflict', `group ${at.id} has no complete recovery point here`, {
-      hint: 'Sync it from its source first.',
-    });
-  }
+  const layer = await (isShared(held.state) ? presentMoment(held) : newestMoment(held));
   for (const device of held.state.devices) {
     await rm(testImageOf(at, device), { force: true });
     await createImage(testImageOf(at, device), device.sizeBytes, imageOf(at, device, layer.id));
@@ -70,4 +85,5 @@ export const dropTestBytes = async (held: HeldGroup): Promise<void> => {
     await dropNode(qmp, testNodeOf(at, device));
     await rm(testImageOf(at, device), { force: true });
   }
+  if (isShared(state)) await tidy(held);
 };

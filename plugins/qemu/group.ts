@@ -64,6 +64,15 @@ export type Inflow =
   /** Something is on its way in, in any order: only the newest point counts. */
   | 'partial';
 
+/** The hosts of two sites share the group. */
+export interface Shared {
+  readonly siteIds: readonly [string, string];
+  /** The one that goes on serving it. */
+  readonly preferredSiteId: string;
+  /** The one that was fenced off. */
+  readonly isolatedSiteId?: string;
+}
+
 export interface GroupState extends Memory {
   readonly format: number;
   readonly id: string;
@@ -103,10 +112,7 @@ export interface GroupState extends Memory {
   readonly operation?: string;
   /** Copies that stand by themselves, oldest first. */
   readonly snapshots?: readonly Snapshot[];
-  /** Shared by the hosts of two sites: the one that goes on serving it. */
-  readonly preferredSiteId?: string;
-  /** Shared: the site that was fenced off. */
-  readonly isolatedSiteId?: string;
+  readonly shared?: Shared;
 }
 
 /** Where a group is. */

@@ -22,6 +22,7 @@ export default definePlugin<typeof configSchema, Session>({
     atomicGroups: true,
     updateModes: ['synchronous', 'asynchronous'],
     keepsRecoveryPoints: true,
+    stretched: true,
   },
   open: openSession,
   faultOf,

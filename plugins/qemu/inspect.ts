@@ -40,12 +40,14 @@ export const stateOf = async (
 /**
  * Writes one block as a host would, under a lineage (default: the current one): an export is made
  * for it when none is there, as a mount does, and what cannot be reached by its name is refused.
+ * `siteId`: of the host, where two sites share the device.
  */
 export const writeAs = async (
   directory: string,
   id: string,
   deviceId: string,
   lineage?: string,
+  siteId = '',
 ): Promise<'written' | 'refused'> => {
   const storage = await reachArray(directory, id, true);
   const at = await findGroup(storage, { id: deviceId, devices: [] });
@@ -53,8 +55,9 @@ export const writeAs = async (
     const { qmp } = await live(held);
     const { state } = held;
     if (!acceptsWriters(state)) return 'refused';
+    if (state.shared?.isolatedSiteId === siteId) return 'refused';
     const licence = lineage ?? state.lineage;
-    const seat = { computeId: 'inspect', deviceId, siteId: '', lineage: state.lineage };
+    const seat = { computeId: 'inspect', deviceId, siteId, lineage: state.lineage };
     await held.commit({ ...state, hosts: [...state.hosts, seat] });
     await live(held);
     try {

@@ -338,7 +338,7 @@ export const foldUnnamed = async (held: HeldGroup): Promise<void> => {
   const { qmp } = await live(held);
   const [lowest, ...others] = unnamedLayers(held.state).slice(0, -1);
   const top = others.at(-1);
-  if (lowest === undefined || top === undefined) return;
+  if (lowest === undefined || top === undefined || held.state.test !== undefined) return;
   await endJobs(qmp, foldJobsOf(held), drainMsMax);
   await held.commit({ ...held.state, folding: top.id, foldingInto: lowest.id });
   await finishFold(held);

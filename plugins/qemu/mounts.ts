@@ -31,6 +31,7 @@ import {
 import { live } from './layers.ts';
 import { lockWaitMsMax } from './limits.ts';
 import { asCompute, type ComputeSession, type Session } from './session.ts';
+import { checkNotIsolated } from './shared.ts';
 
 /** A device that a datastore stands on, at an array that the compute sees. */
 interface Found {
@@ -120,12 +121,6 @@ const checkMountable = (state: GroupState, instance: Instance): void => {
   throw failure('conflict', `group ${state.id} accepts no writers: it is ${state.role} here`, {
     hint: 'Promote it first.',
   });
-};
-
-/** A fence that the other side called holds for a site, whoever asks there. */
-const checkNotIsolated = ({ id, isolatedSiteId, lineage }: GroupState, siteId: string): void => {
-  if (isolatedSiteId !== siteId) return;
-  throw failure('fenced', `group ${id} was fenced off from site ${siteId}: ${lineage} writes`);
 };
 
 const mountAt =

@@ -133,7 +133,8 @@ export const provisionPair = async (spec: {
 export const provisionShared = async (spec: {
   readonly storage: ArraySpec;
   readonly otherId: string;
-  readonly preferredSiteId: string;
+  /** The first one is preferred. */
+  readonly siteIds: readonly [string, string];
   readonly groups: readonly Pick<GroupSpec, 'id' | 'devices'>[];
 }): Promise<void> => {
   const storage = await makeArray(spec.storage, []);
@@ -145,7 +146,7 @@ export const provisionShared = async (spec: {
     const point = { id: `origin-${randomUUID()}`, atMs: Date.now(), by: storage.id };
     await makeGroup(storage, {
       ...{ id, mode: 'synchronous', role: 'single', lineage: newLineage(1), point },
-      preferredSiteId: spec.preferredSiteId,
+      shared: { siteIds: spec.siteIds, preferredSiteId: spec.siteIds[0] },
       devices: devices.map((one) => {
         const { peerId, ...device } = deviceAt(one, 'source');
         return device;

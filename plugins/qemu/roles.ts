@@ -134,23 +134,6 @@ export const fence = (state: GroupState, peer: GroupState | undefined): Changed 
   };
 };
 
-/** Of a group that both sites share: the other one is fenced off from here on. */
-export const isolate = (state: GroupState, siteId: string): Changed => {
-  if (state.isolatedSiteId === siteId) {
-    throw failure('fenced', `group ${state.id} was fenced off from site ${siteId}`);
-  }
-  const other = state.hosts.find((seat) => seat.siteId !== siteId)?.siteId;
-  if (state.isolatedSiteId !== undefined) {
-    return { next: state, evidence: { lineage: state.lineage } };
-  }
-  const lineageMax = state.lineageMax + 1;
-  const lineage = newLineage(lineageMax);
-  const isolatedSiteId = other ?? '';
-  const hosts = state.hosts.filter((seat) => seat.siteId === siteId);
-  const next = { ...state, lineage, lineageMax, hosts, isolatedSiteId, preferredSiteId: siteId };
-  return { next, evidence: { lineage } };
-};
-
 /** Where the roles of a target's devices should go; all of a group's devices go the same way. */
 export const wantedDirection = (
   state: GroupState,

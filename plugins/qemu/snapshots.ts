@@ -60,7 +60,7 @@ const newestOf = ({ layers }: GroupState): Layer | undefined =>
   layers.findLast(({ point }) => point !== undefined);
 
 /** A layer that nothing changes: of now, or of what a replica that lags behind stands on. */
-const momentOf = async (held: HeldGroup): Promise<Moment> => {
+export const momentOf = async (held: HeldGroup): Promise<Moment> => {
   await finishFold(held);
   const { qmp } = await live(held);
   const { at, state } = held;
@@ -79,8 +79,8 @@ const momentOf = async (held: HeldGroup): Promise<Moment> => {
   return { layer: (held.state.layers.at(-2) as Layer).id, atMs };
 };
 
-/** What is not put together now is with the next snapshot, or sync. */
-const tidy = async (held: HeldGroup): Promise<void> => {
+/** What is not put together now is with the next snapshot, test or sync. */
+export const tidy = async (held: HeldGroup): Promise<void> => {
   if (await isShipping(held)) return;
   await foldUnnamed(held).catch((error: unknown) => {
     if (faultOf(error) === undefined) throw error;

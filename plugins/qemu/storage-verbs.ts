@@ -41,7 +41,6 @@ import {
   checkMaySend,
   demote,
   fence,
-  isolate,
   licenseAnew,
   promoteByForce,
   promoteInPeace,
@@ -51,6 +50,7 @@ import {
   wantedDirection,
 } from './roles.ts';
 import { peerOf, type Session, storageOf } from './session.ts';
+import { isolate, isShared, prefer, rejoin, restoreShared, takeOver } from './shared.ts';
 import { isMirrored, takeSnapshot, whereToFreeze } from './snapshots.ts';
 import { deviceStatusesOf, listArrays, listDevices, pointsOf, syncStatusOf } from './views.ts';
 
@@ -145,8 +145,27 @@ const prepareFailover: Work<'prepareFailover'> = async (call, at, what) => {
   return outcome;
 };
 
+/** A change of a group that two sites share; who has no seat any more is cut off. */
+const onShared = (
+  call: Call<GroupVerb>,
+  at: GroupAt,
+  what: string,
+  change: (state: GroupState) => Changed,
+): Promise<Outcome> =>
+  withGroup(at, call, async (held) => {
+    const outcome = await applyOnce(held, call, what, () => change(held.state));
+    const { qmp } = await live(held);
+    await dropSeatless(held, qmp);
+    return outcome;
+  });
+
 const failover: Work<'failover'> = async (call, at, what) => {
-  if (call.args.force) {
+  const { siteId } = call.session;
+  const { force } = call.args;
+  if (isShared(await readGroup(at))) {
+    return onShared(call, at, what, (found) => takeOver(found, siteId, force));
+  }
+  if (force) {
     return withGroup(at, call, (held) => applyOnce(held, call, what, () => promoteByForce(held)));
   }
   const state = await readGroup(at);
@@ -159,22 +178,11 @@ const failover: Work<'failover'> = async (call, at, what) => {
 };
 
 /** Its writers are cut off in the daemon too, if there is one: durable state comes first. */
-/**
- * Cuts off the hosts of the other site, in a new lineage; those of the site that asks go on under
- * the exports that they have. It needs no word with the other site.
- */
-const isolateOther = (call: Call<'fence'>, at: GroupAt, what: string): Promise<Outcome> =>
-  withGroup(at, call, async (held) => {
-    const { siteId } = call.session;
-    const outcome = await applyOnce(held, call, what, () => isolate(held.state, siteId));
-    const { qmp } = await live(held);
-    await dropSeatless(held, qmp);
-    return outcome;
-  });
-
 const fenceWriters: Work<'fence'> = async (call, at, what) => {
-  if ((await readGroup(at)).preferredSiteId !== undefined) return isolateOther(call, at, what);
-  const peer = await peerState(call.session, await readGroup(at));
+  const state = await readGroup(at);
+  const { siteId } = call.session;
+  if (isShared(state)) return onShared(call, at, what, (found) => isolate(found, siteId));
+  const peer = await peerState(call.session, state);
   return withGroup(at, call, async (held) => {
     const outcome = await applyOnce(held, call, what, () => fence(held.state, peer));
     if (!held.state.fenced) return outcome;
@@ -188,6 +196,8 @@ const fenceWriters: Work<'fence'> = async (call, at, what) => {
 const restoreReplication: Work<'restoreReplication'> = async (call, at, what) => {
   const state = await readGroup(at);
   const to: Readonly<Record<string, Direction>> | undefined = call.args.to;
+  const { siteId } = call.session;
+  if (isShared(state)) return onShared(call, at, what, (found) => restoreShared(found, siteId, to));
   if (wantedDirection(state, to) === 'incoming') {
     return withGroup(at, call, async (held) => {
       const outcome = await applyOnce(held, call, what, () => restoreIncoming(held));
@@ -229,7 +239,12 @@ const checkJob = async (verb: Job['verb'], held: HeldGroup, peer: GroupState): P
 };
 
 const longVerb = <V extends Job['verb']>(verb: V): ChangingVerb<Session, V> =>
-  changing(verb, async (call, at) => {
+  changing(verb, async (call, at, what) => {
+    const { siteId } = call.session;
+    if (verb !== 'sync' && isShared(await readGroup(at))) {
+      const turn = verb === 'resync' ? rejoin : prefer;
+      return onShared(call, at, what, (found) => turn(found, siteId));
+    }
     const { changes } = call.args as { readonly changes?: 'keep' | 'discard' };
     const job: Job = changes === undefined ? { verb } : { verb, changes };
     return withPair(at, await peerAt(call.session, at), call, (held, peer) =>
@@ -264,14 +279,6 @@ const resume: Work<'resumeReplication'> = async (call, at, what) =>
     await resumeFlow(held, peer).catch(ignoreDistance);
     return outcome;
   });
-
-/** Only what both sites see as one device has a side that serves it. */
-const prefer = (state: GroupState, siteId: string): Changed => {
-  if (state.preferredSiteId === undefined) {
-    throw failure('unsupported', `group ${state.id} is not shared by two sites`);
-  }
-  return { next: { ...state, preferredSiteId: siteId }, evidence: {} };
-};
 
 /** Alone, but for a group that is mirrored: its moment is frozen at its peer. */
 const snapshot: Work<'snapshot'> = async (call, at, what) => {

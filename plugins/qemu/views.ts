@@ -33,22 +33,28 @@ import { writtenOf } from './layers.ts';
 import { readOperation } from './operations.ts';
 import { mirrorStateOf } from './replicate.ts';
 import { type Session, storageOf } from './session.ts';
+import { roleAt } from './shared.ts';
 
 /** Version that this plugin shows when it cannot ask. */
 export const pluginVersion = '0.1.0';
 
-/** What QEMU says of all groups of an array, asked at once. */
+/** What QEMU says of all groups of an array, asked at once, and who asks. */
 interface Seen {
+  readonly siteId: string;
   /** The daemon's run: what a group's state says of another one is over. */
   readonly run: string;
   readonly nodes: ReadonlyMap<string, BlockNode>;
   readonly jobs: readonly BlockJob[];
 }
 
-const seenAt = async (storage: Storage, signal: AbortSignal): Promise<Seen> => {
+const seenAt = async (
+  storage: Storage,
+  { siteId }: Session,
+  signal: AbortSignal,
+): Promise<Seen> => {
   const { qmp, run, release } = await takeMonitor(storage, signal);
   try {
-    return { run, nodes: await nodesOf(qmp), jobs: await blockJobsOf(qmp) };
+    return { siteId, run, nodes: await nodesOf(qmp), jobs: await blockJobsOf(qmp) };
   } finally {
     await release();
   }
@@ -74,9 +80,9 @@ const pairStateOf = (at: GroupAt, state: GroupState, seen: Seen): PairState => {
   if (state.suspended) return 'suspended';
   if (state.role === 'demoted') return 'prepared';
   if (state.role === 'promoted') return 'failedover';
-  if (state.role === 'single' && state.preferredSiteId === undefined) return 'inactive';
+  if (state.role === 'single' && state.shared === undefined) return 'inactive';
   // Both sites have the same bytes, for there is one copy of them.
-  if (state.role === 'single') return state.isolatedSiteId === undefined ? 'synchronized' : 'split';
+  if (state.role === 'single') return state.shared?.isolatedSiteId ? 'split' : 'synchronized';
   if (state.role === 'source') return sourceStateOf(at, state, seen);
   const arrives = state.inflow === 'live' && state.run === seen.run;
   return arrives || state.inflow === 'still' ? 'synchronized' : 'unsynchronized';
@@ -100,24 +106,25 @@ const statusOf = (
 ): DeviceStatus => {
   const alone = { ...state, devices: [device] };
   const divergedBytes = divergedBytesOf(at, alone, seen);
-  const { preferredSiteId } = state;
+  const { shared } = state;
+  const access = acceptsWriters(state) ? 'read-write' : 'read-only';
   return {
     id: device.id,
-    direction: directions[state.role],
-    access: acceptsWriters(state) ? 'read-write' : 'read-only',
+    ...(shared === undefined
+      ? { direction: directions[state.role], access }
+      : { ...roleAt(shared, seen.siteId), preferredSiteId: shared.preferredSiteId }),
     pairState: pairStateOf(at, state, seen),
     lineage: state.lineage,
     ...(divergedBytes === undefined ? {} : { divergedBytes }),
-    ...(preferredSiteId === undefined ? {} : { preferredSiteId }),
   };
 };
 
 export const deviceStatusesOf = async (
   at: GroupAt,
-  { signal }: VerbCall<Session, TargetVerb>,
+  { session, signal }: VerbCall<Session, TargetVerb>,
 ): Promise<DeviceStatus[]> => {
   const state = await readGroup(at);
-  const seen = await seenAt(at.storage, signal);
+  const seen = await seenAt(at.storage, session, signal);
   return state.devices.map((device) => statusOf(at, state, device, seen));
 };
 
@@ -181,7 +188,7 @@ const deviceOf = (at: GroupAt, state: GroupState, device: StoredDevice, seen: Se
 
 export const listDevices = async (call: ListingCall<Session>): Promise<Page<Device>> => {
   const storage = await storageOf(call.session);
-  const seen = await seenAt(storage, call.signal);
+  const seen = await seenAt(storage, call.session, call.signal);
   const devices = (await allGroups(storage)).flatMap((state) =>
     state.devices.map((device) => deviceOf(groupAt(storage, state.id), state, device, seen)),
   );

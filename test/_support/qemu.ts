@@ -65,8 +65,8 @@ const knowing = (one: ComputeSession, { id, siteId, directory, arrays }: Compute
   computes: { [id]: { siteId, directory, arrays } },
 });
 
-export const startArray = async (storage: string): Promise<void> => {
-  const monitor = await takeMonitor(await reachArray(storage, 'a', true), never);
+export const startArray = async (storage: string, id = 'a'): Promise<void> => {
+  const monitor = await takeMonitor(await reachArray(storage, id, true), never);
   await monitor.release();
 };
 
@@ -87,7 +87,7 @@ export const qemuSites = async (
   await provisionShared({
     storage: { id: 'a', directory: storage },
     otherId: 'b',
-    preferredSiteId: 'site-a',
+    siteIds: ['site-a', 'site-b'],
     groups: ids.map((id) => {
       const sizeBytes = (vmsPerDevice + 2) * mebibyte;
       return { id: `g-${id}`, devices: [{ id, sizeBytes }] };

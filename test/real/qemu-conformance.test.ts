@@ -1,134 +1,15 @@
 /** The qemu plugin under the suite that every plugin must pass: real daemons, real images. */
-import { cp, mkdtemp, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fastGuest } from '@siteswap/plugin-qemu/guest';
-import { killArray, writeAs } from '@siteswap/plugin-qemu/inspect';
-import { endVms, enrol, populate, provisionCompute } from '@siteswap/plugin-qemu/populate';
-import { provisionPair, stopArray } from '@siteswap/plugin-qemu/provision';
-import type { ComputeSession } from '../../plugins/qemu/session.ts';
-import type { Fixture, RemoteFixture } from '../../sdk/conformance/index.ts';
 import { conformance } from '../conformance/_harness.ts';
-
-const sizeBytes = 8 * 1024 * 1024;
-
-const at = (arrayId: string, deviceId: string) => [{ arrayId, deviceId }];
-
-const datastore = (id: string, peerId: string) => ({
-  id: `ds-${id}`,
-  devices: { source: at('a', id), target: at('b', peerId) },
-});
-
-const hostsOf = (root: string, id: string): ComputeSession => ({
-  ...{ kind: 'compute', id: `compute-${id}`, siteId: `site-${id}`, start: true },
-  ...{ directory: join(root, `compute-${id}`), arrays: { [id]: join(root, id) } },
-  ...{ hosts: ['host-1'], computes: {} },
-});
-
-/** A VM on the two devices of the first group, and one on that of the second; both off. */
-const putVms = async (root: string): Promise<void> => {
-  for (const id of ['a', 'b']) await provisionCompute(join(root, `compute-${id}`));
-  const hosts = hostsOf(root, 'a');
-  await populate(hosts, 'ds-d1', [{ id: 'vm1', image: fastGuest }]);
-  await populate(hosts, 'ds-d2', [{ id: 'vm1', disk: 1 }]);
-  await populate(hosts, 'ds-d3', [{ id: 'vm2', image: fastGuest }]);
-  await enrol(hosts, 'vm1', ['ds-d1', 'ds-d2']);
-  await enrol(hosts, 'vm2', ['ds-d3']);
-};
-
-const provision = async (root: string): Promise<void> => {
-  await provisionPair({
-    source: { id: 'a', directory: join(root, 'a') },
-    target: { id: 'b', directory: join(root, 'b') },
-    groups: [
-      {
-        id: 'g1',
-        mode: 'asynchronous',
-        devices: [
-          { id: 'd1', peerId: 'r1', sizeBytes },
-          { id: 'd2', peerId: 'r2', sizeBytes },
-        ],
-      },
-      { id: 'g2', mode: 'synchronous', devices: [{ id: 'd3', peerId: 'r3', sizeBytes }] },
-    ],
-  });
-  await putVms(root);
-};
-
-const places = ['a', 'b', 'compute-a', 'compute-b'];
-
-/** The starting state is made once and copied back: making it takes longer than most claims. */
-const keepTemplate = async (root: string): Promise<void> => {
-  await provision(root);
-  for (const id of ['a', 'b']) await stopArray(join(root, id), id);
-  for (const place of places) {
-    const filter = (path: string): boolean => !path.endsWith('.sock');
-    await cp(join(root, place), join(root, 'template', place), { recursive: true, filter });
-  }
-};
-
-const fixture = async (): Promise<Fixture> => {
-  const root = await mkdtemp(join(tmpdir(), 'siteswap-qemu-'));
-  const arrayAt = (id: string, peer: string): RemoteFixture => ({
-    id,
-    siteId: `site-${id}`,
-    config: { directory: join(root, id), peers: { [peer]: join(root, peer) } },
-  });
-  const computeAt = (id: string): RemoteFixture => ({
-    id: `compute-${id}`,
-    siteId: `site-${id}`,
-    config: { directory: join(root, `compute-${id}`), arrays: { [id]: join(root, id) } },
-  });
-  const clear = async (): Promise<void> => {
-    for (const id of ['a', 'b']) {
-      await endVms(join(root, `compute-${id}`));
-      await killArray(join(root, id), id);
-    }
-    for (const place of places) await rm(join(root, place), { recursive: true });
-  };
-  await keepTemplate(root);
-  return {
-    plugin: '@siteswap/plugin-qemu',
-    arrays: { source: arrayAt('a', 'b'), target: arrayAt('b', 'a') },
-    computes: { source: computeAt('a'), target: computeAt('b') },
-    groups: [
-      { source: { id: 'g1', devices: ['d1', 'd2'] }, target: { id: 'g1', devices: ['r1', 'r2'] } },
-      { source: { id: 'g2', devices: ['d3'] }, target: { id: 'g2', devices: ['r3'] } },
-    ],
-    datastores: [datastore('d1', 'r1'), datastore('d2', 'r2'), datastore('d3', 'r3')],
-    vms: [
-      { id: 'vm1', datastoreIds: ['ds-d1', 'ds-d2'] },
-      { id: 'vm2', datastoreIds: ['ds-d3'] },
-    ],
-    move: { vmId: 'vm2', toDatastoreId: 'ds-d1' },
-    accepts: ['sync', 'reverse', 'resync'],
-    hooks: {
-      unreachable: (id, broken) => {
-        const here = join(root, id);
-        return broken ? rename(here, `${here}-away`) : rename(`${here}-away`, here);
-      },
-      write: (id, deviceId, lineage) => writeAs(join(root, id), id, deviceId, lineage),
-    },
-    reset: async () => {
-      await clear();
-      await cp(join(root, 'template'), root, { recursive: true });
-    },
-    close: async () => {
-      await clear();
-      await rm(root, { recursive: true });
-    },
-  };
-};
+import { pairFixture } from './_support/qemu-paired.ts';
 
 await conformance({
-  fixture,
+  fixture: () => pairFixture('@siteswap/plugin-qemu', 'plain'),
   lacks: [
     'a secret in the config',
     'fixture hook part',
     'fixture hook slow',
     'fixture shared',
     'fixture stretched',
-    'property stretched',
     'settle of mount',
     'settle of unmount',
   ],

@@ -1,10 +1,13 @@
 /** Named snapshots of real storage daemons: of one moment, while hosts and a guest write. */
 import { execFile } from 'node:child_process';
-import { readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { heartbeatMagic, heartbeatOffset } from '@siteswap/plugin-qemu/guest';
+import { killArray, stateOf } from '@siteswap/plugin-qemu/inspect';
+import { provisionShared } from '@siteswap/plugin-qemu/provision';
 import test from 'ava';
 import { reachArray } from '../../plugins/qemu/array.ts';
 import { catalogEnd } from '../../plugins/qemu/catalog.ts';
@@ -22,8 +25,16 @@ import { powerOn } from '../../plugins/qemu/power.ts';
 import type { DeviceStatus } from '../../sdk/plugin/index.ts';
 import { ownLicence } from '../../sdk/plugin/kit/index.ts';
 import { callWith, goesOn, plainSites, statusOf, vmOf } from '../_support/qemu.ts';
-import { type End, identical, type Mode, makeRig, type Rig, remoteAt } from './_support/qemu.ts';
-import { startWriter, type Writer, writesIn } from './_support/writer.ts';
+import {
+  type End,
+  identical,
+  type Mode,
+  makeRig,
+  type Rig,
+  remoteAt,
+  sizeBytes,
+} from './_support/qemu.ts';
+import { readWrites, startWriter, type Writer, writesIn } from './_support/writer.ts';
 
 const run = promisify(execFile);
 
@@ -230,6 +241,54 @@ test.serial(
     t.is(bytes.toString('latin1', at, at + 4), heartbeatMagic);
     const held = bytes.readUInt32LE(at + 4);
     t.true(held >= before && held <= after + 1, `held ${held}, called from ${before} to ${after}`);
+  },
+);
+
+test.serial(
+  'snapshots beside the test copy of a shared device → the copy keeps the moment that it was made at',
+  async (t) => {
+    const root = await mkdtemp(join(tmpdir(), 'sq-'));
+    const directory = join(root, 'a');
+    await provisionShared({
+      storage: { id: 'a', directory },
+      otherId: 'b',
+      siteIds: ['site-a', 'site-b'],
+      groups: [{ id: 'g', devices: [{ id: 'd', sizeBytes }] }],
+    });
+    const storage = remoteAt('a', 'a', { directory });
+    const hosts = remoteAt('hosts', 'a', {
+      directory: join(root, 'hosts'),
+      arrays: { a: directory },
+    });
+    t.teardown(async () => {
+      for (const remote of [storage, hosts]) await remote.forgetSession();
+      await killArray(directory, 'a');
+      await rm(root, { recursive: true });
+    });
+    const group = { id: 'g', devices: ['d'] };
+    const datastore = (instance: 'production' | 'test') => ({ id: 'ds-d', instance });
+    await storage.all('discoverDevices', 10);
+    await hosts.must('mount', [datastore('production')]);
+    const address = { path: join(directory, 'nbd.sock') };
+    const { lineage } = await stateOf(directory, 'a', 'd');
+    const writer = await startWriter(address, `d@${lineage}/hosts`);
+    await someWrites(writer, 30);
+    await storage.must('testFailoverStart', [group]);
+    await hosts.must('mount', [datastore('test')]);
+    const before = await readWrites(address, 'd@test');
+    t.deepEqual(before.holes, []);
+    t.true(before.newest >= 30);
+    for (const name of ['one', 'two']) {
+      await someWrites(writer, 30);
+      await storage.must('snapshot', [group], { args: { name } });
+    }
+    t.deepEqual(await readWrites(address, 'd@test'), before);
+    await hosts.must('unmount', [datastore('test')]);
+    await storage.must('testFailoverStop', [group]);
+    t.is((await stateOf(directory, 'a', 'd')).layers.length, 3);
+    await writer.stop();
+    const held = await writesIn(await bytesOf(imageOf(directory, 'g', 'two', 'd')));
+    t.true(held.holes.length === 0 && held.newest >= 90, JSON.stringify(held));
   },
 );
 
