@@ -93,6 +93,8 @@ export interface SystemState {
   readonly adoptions: AdoptionBook;
   /** In order of opening. */
   readonly runs: Map<string, RunRecord>;
+  /** Those of them that have not ended, in order of opening. */
+  readonly openRuns: Map<string, RunOpened>;
   /** `requester\n request key` → run id. */
   readonly requests: Map<string, string>;
   /** Plan id → its runs, in order. */
@@ -116,6 +118,7 @@ export const emptySystem = (): SystemState => ({
   claims: new Map(),
   adoptions: new Map(),
   runs: new Map(),
+  openRuns: new Map(),
   requests: new Map(),
   runsOf: new Map(),
   doneRequests: new Set(),
@@ -240,6 +243,7 @@ const foldInventory = (
 
 const openRunRecord = (state: SystemState, opened: RunOpened, closed?: RunClosed): void => {
   state.runs.set(opened.runId, closed === undefined ? { opened } : { opened, closed });
+  if (closed === undefined) state.openRuns.set(opened.runId, opened);
   state.moves = foldMoves(state.moves, opened);
   state.requests.set(requestOf(opened.requester, opened.requestKey), opened.runId);
   const runs = state.runsOf.get(opened.planId);
@@ -248,7 +252,7 @@ const openRunRecord = (state: SystemState, opened: RunOpened, closed?: RunClosed
 };
 
 const keepRuns = (state: SystemState, runs: readonly RunRecord[]): void => {
-  for (const known of [state.runs, state.runsOf, state.requests]) known.clear();
+  for (const known of [state.runs, state.openRuns, state.runsOf, state.requests]) known.clear();
   for (const { opened, closed } of runs) openRunRecord(state, opened, closed);
 };
 
@@ -259,6 +263,7 @@ const forgetRun = (state: SystemState, runId: string): void => {
   keepPrint(state, runPrint(runId));
   keepPrint(state, requestPrint(request));
   state.runs.delete(runId);
+  state.openRuns.delete(runId);
   state.requests.delete(request);
   const left = (state.runsOf.get(opened.planId) ?? []).filter((id) => id !== runId);
   if (left.length === 0) state.runsOf.delete(opened.planId);
@@ -290,6 +295,7 @@ const closeRunRecord = (state: SystemState, closed: RunClosed): void => {
   const record = state.runs.get(closed.runId);
   if (record === undefined) return;
   record.closed = closed;
+  state.openRuns.delete(closed.runId);
   foldRunEnd(state.recoveries, record.opened, closed);
   if (isDeciding(record)) state.adoptions.delete(record.opened.planId);
   if (record.opened.mode !== 'reprotect' || closed.result !== 'succeeded') return;

@@ -219,8 +219,8 @@ export class Claimant implements Claims {
   #hasYounger(): boolean {
     const { catalog, state } = this.#parts;
     const { runId } = state.started;
-    for (const { opened, closed } of catalog.state.runs.values()) {
-      if (closed === undefined && opened.rivals?.includes(runId)) return true;
+    for (const { rivals } of catalog.state.openRuns.values()) {
+      if (rivals?.includes(runId)) return true;
     }
     return false;
   }

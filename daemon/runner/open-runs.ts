@@ -13,7 +13,7 @@ interface OpenRunsParts {
   /** Every run that is not ended, in the order of opening. */
   readonly openIds: () => readonly string[];
   /** Undefined: another member drives the run. */
-  readonly agentOf: (runId: string) => Agent | undefined;
+  readonly agentOf: (runId: string) => Pick<Agent, 'state'> | undefined;
 }
 
 export class OpenRuns {
@@ -78,7 +78,7 @@ export class OpenRuns {
   }
 }
 
-const named = ({ state }: Agent): NamedRun => ({
+const named = ({ state }: Pick<Agent, 'state'>): NamedRun => ({
   runId: state.started.runId,
   frozen: state.frozen,
 });

@@ -88,8 +88,7 @@ export class Runs {
 
   /** Every run that is not ended, whoever drives it. */
   openIds(): readonly string[] {
-    const records = [...this.#parts.catalog.state.runs.values()];
-    return records.flatMap(({ opened, closed }) => (closed === undefined ? [opened.runId] : []));
+    return [...this.#parts.catalog.state.openRuns.keys()];
   }
 
   /**

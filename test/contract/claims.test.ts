@@ -5,14 +5,11 @@ import { openSqliteJournal } from '../../daemon/journal/sqlite.ts';
 import { tempDir } from '../_support/temp.ts';
 import { claimsSuite } from './_claims-suite.ts';
 
-/** Of each race; a tenth as many with 64 callers. */
 const rounds = Number(process.env.SITESWAP_TEST_CLAIM_ROUNDS ?? 200);
 
-claimsSuite('memory', async () => ({ journals: [new MemoryJournal()], rounds }));
+claimsSuite('memory', async () => ({ journals: [new MemoryJournal()], rounds, crowds: rounds }));
 
 claimsSuite('sqlite', async (t) => {
   const path = join(await tempDir(t), 'state', 'journal.db');
-  const journal = await openSqliteJournal({ path });
-  t.teardown(() => journal.close());
-  return { journals: [journal], rounds: rounds / 2 };
+  return { journals: [await openSqliteJournal({ path })], rounds: rounds / 2, crowds: rounds / 10 };
 });

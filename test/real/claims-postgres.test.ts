@@ -32,11 +32,13 @@ test.before(async () => {
 });
 test.after.always(() => server?.stop());
 
-claimsSuite('postgres', async (t) => {
+const rounds = Number(process.env.SITESWAP_TEST_CLAIM_ROUNDS ?? 200);
+const crowds = Number(process.env.SITESWAP_TEST_CLAIM_CROWDS ?? 20);
+
+claimsSuite('postgres', async () => {
   const url = await server.database();
   const journals = await Promise.all([1, 2, 3, 4].map(() => openPgJournal({ url })));
-  t.teardown(() => Promise.all(journals.map((journal) => journal.close())));
-  return { journals, rounds: Number(process.env.SITESWAP_TEST_CLAIM_ROUNDS ?? 200) };
+  return { journals, rounds, crowds };
 });
 
 type Injections = NonNullable<DaemonConfig['injections']>;

@@ -60,6 +60,18 @@ test('retention: past the count or past the age → due, the oldest first; open 
   t.is(retentionOf({ runs: 7, days: 2 }).ageMsMax, 172_800_000);
 });
 
+test('retention: runs opened, ended, stated anew → those that are open are known, in order', (t) => {
+  const opens = ['b', 'a', 'c'].map((runId, at) => opened(runId, at));
+  const state = folded([...opens, closed('a', 4)]);
+  t.deepEqual([...state.openRuns.keys()], ['b', 'c']);
+  const kept: SystemEntry = { type: 'runs-kept', at: 5, runs: [...state.runs.values()] };
+  for (const again of [folded([kept]), foldSystem(state, kept)]) {
+    t.deepEqual([...again.openRuns.keys()], ['b', 'c']);
+    foldSystem(again, closed('b', 6));
+    t.deepEqual([...again.openRuns.keys()], ['c']);
+  }
+});
+
 test('retention: the run that decides what a plan is ready for stays as long as the plan', (t) => {
   const run = (runId: string, at: number, mode: RunOpened['mode']): SystemEntry[] => [
     opened(runId, at, { planId: 'p', mode }),
