@@ -163,6 +163,7 @@ export class Agent {
     const flights = [...this.#inFlight.values()];
     for (const flight of flights) flight.recall();
     for (const flight of flights.filter((one) => !slots.leave(one))) slots.abandon(flight);
+    slots.close();
     this.#inFlight.clear();
     this.#parts.draws.forget(this.#stream);
     this.#finishRest();
@@ -200,10 +201,12 @@ export class Agent {
 
   #break(error: Error): void {
     const { runId } = this.state.started;
+    const wasKilled = this.#killed;
     this.#killed = true;
     if (error instanceof JournalError && error.refusal === 'fenced') {
       this.#broken = new RunElsewhere(runId);
-      this.#parts.fenced(runId);
+      // Where it was let go already, another agent may have the run here.
+      if (!wasKilled) this.#parts.fenced(runId);
       return;
     }
     this.#broken = error;

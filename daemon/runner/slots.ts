@@ -93,6 +93,8 @@ export class RunSlots implements Slots {
   readonly #load: RemoteLoad;
   /** Per step of the run. */
   readonly #steps: { intents: number; calls: number }[];
+  /** Intents of this run by remote; absent: none. */
+  readonly #intents = new Map<string, number>();
   readonly #defaultMax: number;
   readonly #wake: () => void;
 
@@ -117,6 +119,7 @@ export class RunSlots implements Slots {
   take(remoteId: string, step: number): void {
     this.#load.at(remoteId).intents++;
     this.#step(step).intents++;
+    this.#intents.set(remoteId, (this.#intents.get(remoteId) ?? 0) + 1);
   }
 
   /** The intent is durable: its call begins now, or when its turn comes. */
@@ -163,6 +166,18 @@ export class RunSlots implements Slots {
     this.end(turn);
   }
 
+  /**
+   * Nobody goes on with the run here, and all its turns have been given up: so are the intents that
+   * were decided and will never be durable, which others would wait for for ever.
+   */
+  close(): void {
+    for (const [remoteId, count] of this.#intents) {
+      this.#load.at(remoteId).intents -= count;
+      this.#tellRefused(remoteId);
+    }
+    this.#intents.clear();
+  }
+
   /** Begins the call if the limits let it; `full`: nor may any that came later. */
   tryBegin(stand: Stand, remote: Remote): 'begun' | 'waits' | 'full' {
     const { turn } = stand;
@@ -190,9 +205,17 @@ export class RunSlots implements Slots {
   }
 
   #forget({ remoteId, step }: Turn): void {
-    const remote = this.#load.at(remoteId);
-    remote.intents--;
+    this.#load.at(remoteId).intents--;
     this.#step(step).intents--;
+    const left = (this.#intents.get(remoteId) ?? 0) - 1;
+    if (left > 0) this.#intents.set(remoteId, left);
+    else this.#intents.delete(remoteId);
+    this.#tellRefused(remoteId);
+  }
+
+  /** There may be room for those that found none. */
+  #tellRefused(remoteId: string): void {
+    const remote = this.#load.at(remoteId);
     const refused = [...remote.refused];
     remote.refused.clear();
     for (const slots of refused) if (slots !== this) slots.#wake();

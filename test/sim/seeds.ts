@@ -45,6 +45,11 @@ export const seedsKept: readonly KeptSeed[] = [
     found: 'a checker held a parked run to an undo that its earlier driver could not take back',
   },
   {
+    seed: 1162,
+    members: 3,
+    found: 'intents of a run that was lost on their way to the journal held up all others for ever',
+  },
+  {
     seed: 1341,
     members: 3,
     found: 'a checker held a parked run to a look of its earlier driver, who had just woken up',

@@ -192,3 +192,24 @@ test('slots: a run found no room because of another one → it is woken when the
   one.slots.end(turns[1]);
   t.is(woken, 1, 'whoever was not refused needs no waking');
 });
+
+test('slots: a run is let go with intents that were decided only → they hold up nobody', (t) => {
+  const begun: string[] = [];
+  const load = new RemoteLoad();
+  const woken: string[] = [];
+  const gone = desk(load, frozen(1), begun);
+  const other = desk(load, frozen(1), begun, () => woken.push('other'));
+  const call = gone.take('a') as Turn;
+  t.true(gone.slots.room('remote', 0));
+  gone.slots.take('remote', 0);
+  t.is(other.take('b'), undefined, 'a call, and an intent on its way to the journal');
+  gone.slots.abandon(call);
+  gone.slots.close();
+  gone.slots.close();
+  t.deepEqual(woken, ['other']);
+  t.deepEqual(
+    ['b', 'c', 'd'].map((name) => other.take(name) !== undefined),
+    [true, true, false],
+  );
+  t.deepEqual(begun, ['a', 'b']);
+});

@@ -52,6 +52,13 @@ export const mutantsOfMembers: readonly Mutant[] = [
     shownBy: 30,
   },
   {
+    defect: 'intents that were not durable when their run was taken away keep their slots',
+    members: 3,
+    patches: [{ module: 'daemon/runner/agent', find: 'slots.close();', put: '' }],
+    caughtBy: 'all-comes-to-an-end',
+    shownBy: 1162,
+  },
+  {
     defect: 'what others have appended meanwhile is not asked about',
     members: 3,
     patches: [{ module: 'daemon/runner/catalog', find: 'if (!still())', put: 'if (false)' }],
