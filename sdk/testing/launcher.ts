@@ -13,9 +13,9 @@ const stopMsMax = 15_000;
 /** In a checkout: `dist/sdk/testing/` → `bin/siteswap`. An installed package has none there. */
 const ofCheckout = fileURLToPath(new URL('../../../bin/siteswap', import.meta.url));
 
-/** The launcher: as given, by SITESWAP_BIN, of this checkout, or the one on PATH. */
+/** The launcher: as given, by SITESWAP_BIN, of this checkout, or the one on PATH; '' is none. */
 export const findLauncher = (given?: string): string =>
-  given ?? process.env.SITESWAP_BIN ?? (existsSync(ofCheckout) ? ofCheckout : 'siteswap');
+  given || process.env.SITESWAP_BIN || (existsSync(ofCheckout) ? ofCheckout : 'siteswap');
 
 /** There is no program `siteswap` to start a daemon with. */
 export class LauncherMissing extends Error {

@@ -17,6 +17,7 @@ import {
   type TestDaemon,
   untilRun,
 } from '../../sdk/testing/index.ts';
+import { findLauncher } from '../../sdk/testing/launcher.ts';
 import { tempDir } from '../_support/temp.ts';
 
 const launcher = fileURLToPath(new URL('../../../bin/siteswap', import.meta.url));
@@ -146,6 +147,7 @@ test('startDaemon: a daemon that cannot start → its own words, nothing left', 
     /there is no program \/nonexistent\/siteswap here\. Name .*SITESWAP_BIN/,
   );
   t.like(missing.cause, { code: 'ENOENT' });
+  t.is(findLauncher(''), findLauncher());
 });
 
 test('untilRun: a run that ends otherwise → says how it stands, at once', async (t) => {
