@@ -7,12 +7,13 @@ interface Options {
   readonly config: string;
   readonly state?: string;
   readonly listen?: readonly string[];
+  readonly direct?: boolean;
 }
 
 const refuse = refusalOf('siteswap front');
 
-const run = async ({ config, ...overrides }: Options): Promise<void> => {
-  const front = await createFront(loadConfig(config, overrides));
+const run = async ({ config, direct, ...overrides }: Options): Promise<void> => {
+  const front = await createFront(loadConfig(config, overrides), { direct });
   process.stdout.write(`ready ${front.addresses.join(' ')}\n`);
   endBySignal(() => front.stop(), refuse);
 };
@@ -25,6 +26,7 @@ await programNamed(
   .requiredOption('--config <file>', 'configuration (YAML) of the members')
   .option('--state <dir>', 'in place of the one in the configuration')
   .option('--listen <address...>', 'unix:PATH or HOST:PORT (loopback), in place of the configured')
+  .option('--direct', 'who asks for a run asks the member that drives it alone, if it answers')
   .addHelpText(
     'after',
     `

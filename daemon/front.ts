@@ -60,8 +60,16 @@ const openShared = async (config: DaemonConfig): Promise<Journal & { readonly sh
   return (await openJournal(config)) as Journal & { readonly shared: Shared };
 };
 
+export interface FrontOptions {
+  /** Who asks for a run asks the member that drives it alone, as long as it answers. */
+  readonly direct?: boolean | undefined;
+}
+
 /** Rejects with JournalError or SiteswapError (ADDRESS_INVALID, ADDRESS_IN_USE). */
-export const createFront = async (config: DaemonConfig): Promise<Front> => {
+export const createFront = async (
+  config: DaemonConfig,
+  { direct = false }: FrontOptions = {},
+): Promise<Front> => {
   const log = createLog(config);
   const clock = systemClock();
   const closers: (() => Promise<void> | void)[] = [() => log.close()];
@@ -77,7 +85,7 @@ export const createFront = async (config: DaemonConfig): Promise<Front> => {
     closers.push(() => queues.close());
     const feed = createFeed(journal, clock);
     const watching = await Watching.open({ journal, feed, clock });
-    const asker = new Asker({ queues, clock });
+    const asker = new Asker({ queues, clock, direct });
     const members = membersOf(queues);
     closers.push(
       () => members.close(),

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
-import { executorsMsMax, lookMs } from '../core/limits.ts';
+import { executorsMsMax, lookMs, ownerMsMax } from '../core/limits.ts';
 import { classOf } from './classes.ts';
 import { errorOf } from './errors.ts';
 import { Pending } from './pending.ts';
@@ -43,6 +43,8 @@ const shared: Place = { kind: 'shared' };
 interface AskerParts {
   readonly queues: Queues;
   readonly clock: Clock;
+  /** Who asks for a run asks the member that drives it alone, as long as it answers. */
+  readonly direct?: boolean;
 }
 
 export class Asker {
@@ -112,12 +114,26 @@ export class Asker {
     if (asked.forDriver) return this.#ofDriver(asked, asked.runId);
     switch (classOf(asked.method)) {
       case 'monitor':
-        return this.#ofOwners(asked);
+        return this.#parts.direct === true ? this.#ofOwner(asked) : this.#ofOwners(asked);
       case 'steer':
         return this.#ofDriver(asked, asked.runId);
       default:
         return this.#ofAny(asked);
     }
+  }
+
+  /** The driver is asked; everybody, when nobody drives the run, or it says nothing in time. */
+  async #ofOwner(asked: Asked): Promise<Report | undefined> {
+    const { runId, pending, signal } = asked;
+    const { memberId } = await this.#standing(runId);
+    const asks = memberId !== undefined && (await this.#offer(asked, { kind: 'member', memberId }));
+    if (asks) {
+      const report = await pending.next(Math.min(this.#left(asked), ownerMsMax), signal);
+      if (report !== undefined || signal.aborted) return report;
+      // Its answer still counts, should it come first.
+      asked.attempt++;
+    }
+    return this.#ofOwners(asked);
   }
 
   /** Every member is asked; those that neither execute the run nor have executed it say nothing. */
@@ -207,11 +223,16 @@ export class Asker {
   }
 
   async #put(asked: Asked, place: Place): Promise<void> {
+    if (await this.#offer(asked, place)) return;
+    throw new SiteswapError('NO_MEMBER', 'no member of the cluster is alive');
+  }
+
+  /** False: whom it is for is not alive. */
+  async #offer(asked: Asked, place: Place): Promise<boolean> {
     const { id, attempt, method, runId, body } = asked;
     const waitMs = Math.max(this.#left(asked), 0);
     const request: Request = { id, attempt, method, runId, body, asker: this.#id, waitMs };
-    if ((await this.#parts.queues.put(request, place).catch(held)) > 0) return;
-    throw new SiteswapError('NO_MEMBER', 'no member of the cluster is alive');
+    return (await this.#parts.queues.put(request, place).catch(held)) > 0;
   }
 
   /** Of a run that many ask for it is looked up once. */

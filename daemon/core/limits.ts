@@ -124,6 +124,9 @@ export const doneRequestsMax = 10_000;
 /** While nobody has reported: how often an asker looks whether the member that should is alive. */
 export const lookMs = 250;
 
+/** Where the driver of a run is asked alone: everybody is asked when it is silent for so long. */
+export const ownerMsMax = 500;
+
 /** Runs that a member remembers to have executed: 2 MB; of older ones any member tells. */
 export const executedRunsMax = 20_000;
 

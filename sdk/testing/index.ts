@@ -60,6 +60,8 @@ export interface StartOptions {
   readonly launcher?: string;
   /** `front`: a balancer in front of members, which `config` names the database of. */
   readonly program?: 'daemon' | 'front';
+  /** More arguments for the program. */
+  readonly args?: readonly string[];
   /** More environment for the daemon. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -94,6 +96,7 @@ class PrivateDaemon implements TestDaemon {
   readonly #directory: string;
   readonly #launcher: string;
   readonly #program: 'daemon' | 'front';
+  readonly #args: readonly string[];
   readonly #env: NodeJS.ProcessEnv;
   readonly #log: string[] = [];
   #config: DaemonConfig;
@@ -104,6 +107,7 @@ class PrivateDaemon implements TestDaemon {
     this.#directory = directory;
     this.#launcher = findLauncher(options.launcher);
     this.#program = options.program ?? 'daemon';
+    this.#args = options.args ?? [];
     this.#env = { ...process.env, ...options.env };
     this.stateDir = options.stateDir ?? join(directory, 'state');
     this.address = options.listen ?? `unix:${join(directory, 'd.sock')}`;
@@ -124,7 +128,10 @@ class PrivateDaemon implements TestDaemon {
     // JSON is YAML, so nothing has to be translated.
     await writeFile(config, JSON.stringify(this.#config, null, 2));
     const args = [this.#program, '--config', config, '--state', stateDir, '--listen', address];
-    const daemon = new DaemonProcess(this.#launcher, args, { ...this.#env, ...env });
+    const daemon = new DaemonProcess(this.#launcher, [...args, ...this.#args], {
+      ...this.#env,
+      ...env,
+    });
     this.#log.push(...(this.#process?.log ?? []));
     this.#process = daemon;
     await this.#untilHealthy(daemon);

@@ -207,9 +207,10 @@ export const startFronted = async (
   postgres: string,
   names: readonly string[],
   more: Partial<DaemonConfig> = {},
+  args: readonly string[] = [],
 ): Promise<Fronted> => {
   const { members } = await startMembers(t, postgres, names, more);
-  const front = await startDaemon({ program: 'front', config: { journal: { postgres } } });
+  const front = await startDaemon({ program: 'front', config: { journal: { postgres } }, args });
   t.teardown(() => front.stop());
   return { members, front, postgres };
 };

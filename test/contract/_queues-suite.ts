@@ -143,6 +143,30 @@ const inTurn = (queues: Queues, names: readonly string[]): Queues => {
   });
 };
 
+promise(
+  'asked directly → the driver alone is asked; everybody, when it is silent or there is none',
+  ['a', 'b', 'c'],
+  async (t, world) => {
+    const [a, b, c] = world.rigs as [Rig, Rig, Rig];
+    const asker = new Asker({ queues: a.seat.queues, clock: systemClock(), direct: true });
+    t.teardown(() => asker.close());
+    const { signal } = new AbortController();
+    const asked = { method: getRun, runId: 'r', body: Buffer.from('?'), waitMs: 20_000, signal };
+    const ask = async () => Buffer.from(await asker.one(asked)).toString();
+    await world.store.own('r', 'b');
+    b.runs.add('r');
+    c.runs.add('r');
+    for (let n = 0; n < 10; n++) t.is(await ask(), 'b');
+    t.deepEqual([b.done.length, c.done.length], [10, 0]);
+    // On paper it drives the run, and knows nothing of it yet.
+    b.runs.delete('r');
+    t.is(await ask(), 'c');
+    await world.store.own('r', undefined);
+    t.is(await ask(), 'c');
+    t.deepEqual([b.done.length, c.done.length], [10, 2]);
+  },
+);
+
 const four = ['a', 'b', 'c', 'd'];
 
 promise('control: put to one member in turn → one in four is answered', four, async (t, world) => {

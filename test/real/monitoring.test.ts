@@ -49,8 +49,9 @@ const startCluster = async (
   t: ExecutionContext,
   names: readonly string[],
   more: Parameters<typeof startFronted>[3] = {},
+  args: readonly string[] = [],
 ): Promise<Cluster> => {
-  const fronted = await startFronted(t, await server.database(), names, more);
+  const fronted = await startFronted(t, await server.database(), names, more, args);
   const { postgres } = fronted;
   await askDatabase(postgres, noting);
   const rows = async (sql: string) => (await askDatabase(postgres, sql)).rows;
@@ -190,5 +191,39 @@ test.serial(
     const told = await rows(`SELECT DISTINCT member FROM public.told JOIN public.put USING (request)
     WHERE task = 'member:m3' AND member = 'm3'`);
     t.deepEqual(told, [{ member: 'm3' }]);
+  },
+);
+
+test.serial(
+  'a front that asks directly → only the driver is asked; dead, the next one',
+  async (t) => {
+    const names = ['m1', 'm2', 'm3'];
+    const { members, front, rows } = await startCluster(t, names, slow(600_000), ['--direct']);
+    const { client } = front;
+    const { runId } = await (members[1] as TestDaemon).client.runs.start(order);
+    t.deepEqual(await countedOf(100, () => client.runs.get(runId)), { answered: 100 });
+    // Where it was silent for too long all have been asked, by the others' queues too.
+    const alone = `SELECT min(task) AS task, count(*)::int AS times FROM (
+        SELECT request, min(task) AS task FROM public.put WHERE method LIKE '%/GetRun'
+        GROUP BY 1 HAVING count(DISTINCT task) = 1) AS each GROUP BY each.task`;
+    const asked = await rows(alone);
+    t.log('looks that went into one queue', asked);
+    t.deepEqual(
+      asked.map(({ task }) => task),
+      ['member:m2'],
+    );
+    const none = await t.throwsAsync(client.runs.get('00000000000000000000000000000000'));
+    t.is((none as CallError).reason, 'RUN_NOT_FOUND');
+    await members[1]?.kill();
+    for (let answered = false; !answered; ) {
+      const counts = await countedOf(20, () => client.runs.get(runId));
+      t.deepEqual(
+        Object.keys(counts).filter((key) => !['answered', 'RUN_UNAVAILABLE'].includes(key)),
+        [],
+      );
+      answered = counts.answered === 20;
+    }
+    const told = await rows(`SELECT DISTINCT member FROM public.told WHERE taken ORDER BY 1`);
+    t.true(told.some(({ member }) => member !== 'm2'));
   },
 );
