@@ -50,6 +50,12 @@ export const seedsKept: readonly KeptSeed[] = [
     found: 'intents of a run that was lost on their way to the journal held up all others for ever',
   },
   {
+    seed: 6343,
+    members: 3,
+    found:
+      'a checker held a parked run to what a member called as it woke, listed in doubt by then',
+  },
+  {
     seed: 1341,
     members: 3,
     found: 'a checker held a parked run to a look of its earlier driver, who had just woken up',
