@@ -20,6 +20,12 @@ interface RecorderParts {
   readonly lists: Lists;
 }
 
+/** What a remote answered, and whether it is on record. */
+interface Recorded {
+  readonly evidence: RemoteEvidence;
+  readonly kept: boolean;
+}
+
 /** The whole, or what of an array's devices is different. */
 const recordingOf = (found: RemoteEvidence, recorded: RemoteEvidence | undefined): SystemEntry => {
   const changed =
@@ -51,27 +57,28 @@ export class Recorder {
 
   /**
    * Only what is new is journaled: the same answer again is the same evidence. A journal that is
-   * held does not keep people from looking. Answers what was found, as it is kept.
+   * held does not keep people from looking, but what it did not take is for nobody to decide by.
    */
-  record(found: RemoteEvidence, turns: number): Promise<RemoteEvidence> {
+  record(found: RemoteEvidence, turns: number): Promise<Recorded> {
     return this.#lines.run(found.remote.id, () => this.#recordNext(found, turns));
   }
 
   /** One after the other for each remote. */
-  async #recordNext(found: RemoteEvidence, turns: number): Promise<RemoteEvidence> {
+  async #recordNext(found: RemoteEvidence, turns: number): Promise<Recorded> {
     const { id } = found.remote;
     const { catalog } = this.#parts;
     const { inventory } = catalog.state;
     const recorded = inventory.get(id);
     const kept = recorded !== undefined && sameFacts(found, recorded) ? recorded : undefined;
     if (kept !== undefined) this.#confirm(kept, found);
-    else if (!catalog.held) {
+    else if (catalog.held) return { evidence: found, kept: false };
+    else {
       // A change is told by what was before, which others must not have changed meanwhile.
       const before = catalog.isShared ? undefined : recorded;
       await catalog.append([recordingOf(found, before)], [], undefined, found);
     }
     if (!catalog.held) await this.#settleSources(found, turns);
-    return this.confirmedOf(inventory.get(id) ?? found);
+    return { evidence: this.confirmedOf(inventory.get(id) ?? found), kept: true };
   }
 
   async #settleSources(found: RemoteEvidence, turns: number) {

@@ -127,7 +127,7 @@ export class Scout {
         ({ id, kind }) => !asked.has(id) && (kind === 'compute' || ids.has(id)),
       );
       for (const id of [...ids, ...concerned.map((remote) => remote.id)]) asked.add(id);
-      await Promise.all(concerned.map(({ id }) => this.evidence(id, true)));
+      await Promise.all(concerned.map(({ id }) => this.learn(id)));
     }
     return asked;
   }
@@ -155,7 +155,24 @@ export class Scout {
       const hint = 'Ask it, without `recorded`.';
       throw new SiteswapError('REMOTE_UNREACHABLE', message, { subject: remoteId, hint });
     }
-    const turns = this.#recorder.turns(remoteId);
+    return (await this.#askAndRecord(remote)).evidence;
+  }
+
+  /**
+   * Asked now, or recorded where the site is lost, for who decides by what is recorded. Throws
+   * JOURNAL_HELD when the answer could not be: what is on record may be long past.
+   */
+  async learn(remoteId: string): Promise<RemoteEvidence> {
+    const remote = this.remote(remoteId);
+    if (this.#parts.catalog.state.lostSites.has(remote.siteId))
+      return this.evidence(remoteId, true);
+    const { evidence, kept } = await this.#askAndRecord(remote);
+    if (kept) return evidence;
+    throw new SiteswapError('JOURNAL_HELD', `what ${remoteId} answered could not be recorded`);
+  }
+
+  async #askAndRecord(remote: RemoteConfig) {
+    const turns = this.#recorder.turns(remote.id);
     return this.#recorder.record(await this.#ask(remote), turns);
   }
 

@@ -99,7 +99,7 @@ export class Starts {
         const message = `site "${remote.siteId}" of ${arrayId} is declared lost: it is not called`;
         throw new SiteswapError('SITE_LOST', message, { subject: remote.siteId });
       }
-      await this.#parts.scout.evidence(arrayId, true);
+      await this.#parts.scout.learn(arrayId);
       const made = await this.#freezeDevice(request);
       expectNoObstacle(made, arrayId);
       const runId = this.#parts.random.id();
@@ -114,7 +114,7 @@ export class Starts {
     return this.#once(request, asked, `compute ${computeId}`, async (requestKey) => {
       const { scout, random } = this.#parts;
       const still = this.#judgedBy({ ...request, requestKey }, '');
-      const evidence = await scout.evidence(computeId, true);
+      const evidence = await scout.learn(computeId);
       const seen = {
         evidence,
         found: await foundOf(scout, computeId, moves),

@@ -50,6 +50,11 @@ export const seedsKept: readonly KeptSeed[] = [
     found: 'intents of a run that was lost on their way to the journal held up all others for ever',
   },
   {
+    seed: 5975,
+    members: 3,
+    found: 'a run was frozen by what an array had said long before, for its journal was held',
+  },
+  {
     seed: 6343,
     members: 3,
     found:

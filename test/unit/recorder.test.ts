@@ -38,7 +38,8 @@ const shown = (preferredSiteId: string, observedAtMs: number): RemoteEvidence =>
 });
 
 const setUp = async () => {
-  const catalog = await Catalog.open(new MemoryJournal());
+  const journal = new MemoryJournal();
+  const catalog = await Catalog.open(journal);
   const lists = { replace: () => {} } as unknown as Lists;
   const recorder = new Recorder({ catalog, presentations, lists });
   const presentation = presentations.get('a');
@@ -48,7 +49,7 @@ const setUp = async () => {
       { type: 'source-set', at: 5, arrayId: 'a', siteId: 'site-b', deviceIds: ['d'] },
     ]);
   await recorder.record(shown('site-a', 1), recorder.turns('a'));
-  return { recorder, catalog, source, turn };
+  return { recorder, journal, catalog, source, turn };
 };
 
 test('recorder: a device is turned before an older answer comes → the record stands', async (t) => {
@@ -87,4 +88,16 @@ test('recorder: nobody presents an array → its devices stay bytes', async (t) 
   const found = new Untouched({ remote, observedAtMs: 1, arrays: [] }, list);
   await recorder.record(found, recorder.turns('c'));
   t.is((catalog.state.inventory.get('c') as ArrayEvidence).list, list);
+});
+
+test('recorder: the journal takes nothing → the answer is told as it is, and as not kept', async (t) => {
+  const { recorder, journal, catalog } = await setUp();
+  const recorded = catalog.state.inventory.get('a');
+  const found = shown('site-b', 6);
+  journal.hold('no room');
+  const told = await recorder.record(found, recorder.turns('a'));
+  t.deepEqual(told, { evidence: found, kept: false });
+  t.is(catalog.state.inventory.get('a'), recorded);
+  journal.release();
+  t.true((await recorder.record(found, recorder.turns('a'))).kept);
 });
