@@ -6,19 +6,21 @@ import type { ExecutionContext } from 'ava';
 import fc from 'fast-check';
 
 /** One for all claims of a process: any 31 bits. */
-const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
+const drawn = Number(process.env.SEED ?? Date.now() % 2 ** 31);
 
 export interface Trial<T> {
   readonly examples?: readonly T[];
   /** How many values are tried; fast-check's usual number otherwise. */
   readonly numRuns?: number;
+  /** Values that once were found to break the claim. */
+  readonly seed?: number;
 }
 
 export const holds = <T>(
   t: ExecutionContext,
   given: fc.Arbitrary<T>,
   claim: (value: T) => void,
-  { examples = [], numRuns = 100 }: Trial<T> = {},
+  { examples = [], numRuns = 100, seed = drawn }: Trial<T> = {},
 ): void => {
   t.log(`seed ${seed}`);
   const property = fc.property(given, claim);

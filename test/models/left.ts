@@ -34,8 +34,7 @@ export class Left {
   /** Whether something stands on it that was left, or of which nobody knows. */
   holds(place: Place, step: number): boolean {
     return this.#above({ place, step }).some(
-      (above) =>
-        (this.#stays(above) && this.#isBase(above, place)) || this.holds(above.place, above.step),
+      (above) => this.excuses(above.place, above.step) && this.#isBase(above, place),
     );
   }
 

@@ -18,6 +18,10 @@ test('engine: any plan of the planner, any faults, crashes, cancels, decisions �
   holds(t, plannedStories, lawful(t), { numRuns: 150 });
 });
 
+test('engine: plans that once were told as undone before they were → lawful, they end', (t) => {
+  holds(t, plannedStories, lawful(t), { numRuns: 150, seed: 525_488_084 });
+});
+
 test('engine: any acyclic shape, any faults, crashes, cancels, decisions → lawful, it ends', (t) => {
   holds(t, acyclicStories, lawful(t), { numRuns: 400 });
 });

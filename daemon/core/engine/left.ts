@@ -68,7 +68,7 @@ const areStacked = (one: Group, at: number, other: Group, otherAt: number): bool
 };
 
 /** Something of it would still be taken back. */
-const isUndoable = (state: RunState, { completed }: Group, position: number): boolean =>
+export const isUndoable = (state: RunState, { completed }: Group, position: number): boolean =>
   completed.some(
     ({ step, items }) => state.steps[step]?.undo === 'undo' && items.includes(position),
   );

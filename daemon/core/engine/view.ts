@@ -13,7 +13,8 @@ import type {
 } from '../view.ts';
 import { isHalted, isOver } from './flow.ts';
 import { closedGate, missingAt } from './gates.ts';
-import { type Group, itemId, type RunState, type Standing, stepAt } from './state.ts';
+import { isUndoable } from './left.ts';
+import { type Group, itemId, type Loss, type RunState, type Standing, stepAt } from './state.ts';
 
 const statusOf: Readonly<Record<Standing, TaskStatus>> = {
   waiting: 'waiting',
@@ -187,11 +188,9 @@ const groupNotes = (state: RunState, group: Group): ItemNote[] => {
   }
   for (const [position, loss] of group.losses) {
     if (group.kept.has(position)) continue;
-    const undone = loss.why === 'rolled back';
     notes.push({
       ...at(position, loss.step),
-      state: undone ? 'undone' : loss.fault === undefined ? 'dropped' : 'failed',
-      why: loss.why,
+      ...lossOf(state, group, position, loss),
       ...(loss.fault === undefined ? {} : { fault: loss.fault }),
     });
   }
@@ -226,6 +225,19 @@ const groupNotes = (state: RunState, group: Group): ItemNote[] => {
     });
   }
   return notes;
+};
+
+/** What was left and is taken up again is not undone before it is. */
+const lossOf = (
+  state: RunState,
+  group: Group,
+  position: number,
+  { why, fault }: Loss,
+): Pick<ItemNote, 'state' | 'why'> => {
+  if (why !== 'rolled back') return { state: fault === undefined ? 'dropped' : 'failed', why };
+  return isUndoable(state, group, position)
+    ? { state: 'not-undone', why: 'its undo is still to come' }
+    : { state: 'undone', why };
 };
 
 /** Of undoing that failed: at rest nobody tries again, and what was in doubt can still land. */
