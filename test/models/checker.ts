@@ -56,6 +56,9 @@ export class Checker {
       this.#stuck = [];
       if (entry.decision === 'rollback') this.#rolledBack.push(new Set(this.truth.places));
     } else if (entry.type === 'run-ended') this.#seeEnded(entry.result, state);
+    // At rest too: what was under way when it was parked still comes to its end.
+    if (state.parked === undefined) return;
+    for (const group of state.groups) if (isSettled(state, group)) this.#excused.add(group.index);
   }
 
   /** To be told of every call when it is made. */
@@ -115,7 +118,6 @@ export class Checker {
     const { truth } = this;
     if (truth.inFlight.size > 0) this.breaches.push('parked with a call in flight');
     for (const group of state.groups) {
-      if (isSettled(state, group)) this.#excused.add(group.index);
       if (group.standing !== 'stuck') continue;
       const step = group.completed.at(-1)?.step ?? -1;
       for (const position of group.task.due) {

@@ -18,9 +18,14 @@ test('engine: any plan of the planner, any faults, crashes, cancels, decisions �
   holds(t, plannedStories, lawful(t), { numRuns: 150 });
 });
 
-test('engine: plans that once were told as undone before they were → lawful, they end', (t) => {
-  holds(t, plannedStories, lawful(t), { numRuns: 150, seed: 525_488_084 });
-});
+/** Told as undone before they were; twice the checker did not see what ended at rest. */
+const found = [525_488_084, 525_500_092, 525_500_178];
+
+for (const seed of found) {
+  test(`engine: plans of seed ${seed}, one of which once broke a law → lawful, they end`, (t) => {
+    holds(t, plannedStories, lawful(t), { numRuns: 150, seed });
+  });
+}
 
 test('engine: any acyclic shape, any faults, crashes, cancels, decisions → lawful, it ends', (t) => {
   holds(t, acyclicStories, lawful(t), { numRuns: 400 });
