@@ -157,13 +157,21 @@ export const writtenOf = (
   let sum = 0;
   for (const device of state.devices) {
     for (const { id } of unnamedLayers(state)) {
-      const node = nodes.get(nodeOf(at, device, id));
-      const counted = node?.['dirty-bitmaps']?.find(({ name }) => name === bitmap);
-      if (counted === undefined || counted.inconsistent === true) return undefined;
-      sum += counted.count;
+      const bytes = writtenTo(nodeOf(at, device, id), nodes);
+      if (bytes === undefined) return undefined;
+      sum += bytes;
     }
   }
   return sum;
+};
+
+/** Bytes written to one layer of a device; undefined: nobody knows any more. */
+export const writtenTo = (
+  node: string,
+  nodes: Awaited<ReturnType<typeof nodesOf>>,
+): number | undefined => {
+  const counted = nodes.get(node)?.['dirty-bitmaps']?.find(({ name }) => name === bitmap);
+  return counted === undefined || counted.inconsistent === true ? undefined : counted.count;
 };
 
 /**

@@ -27,7 +27,7 @@ import {
   nodesOf,
   unlessGone,
 } from './jobs.ts';
-import { cut, finishFold, fold, freeze, live, writtenBytes } from './layers.ts';
+import { cut, finishFold, fold, freeze, live, writtenBytes, writtenTo } from './layers.ts';
 import { drainMsMax, layersMax, layersSpare } from './limits.ts';
 import { waitFor } from './locks.ts';
 import { mirrorNodeOf, nodeOf } from './names.ts';
@@ -176,6 +176,12 @@ const layersToShip = ({ state }: HeldGroup, target: HeldGroup, pointId?: string)
   return state.layers.slice(from + 1, top === -1 ? -1 : top + 1);
 };
 
+/** QEMU 7.2 may forget to let a job go on when another one that stood in its way has ended. */
+const wake = async (qmp: Qmp, id: string): Promise<void> => {
+  await qmp.execute('job-pause', { id });
+  await qmp.execute('job-resume', { id });
+};
+
 /** Ships layers in their order, all devices at once. */
 const ship = async (
   source: HeldGroup,
@@ -186,11 +192,17 @@ const ship = async (
   const layers = layersToShip(source, target, pointId);
   if (layers.length === 0) return { progress: 1, done: {}, movedBytes: 0 };
   const jobs = new Map((await jobsOf(qmp)).map((job) => [job.id, job]));
+  const nodes = await nodesOf(qmp);
   const { at, state } = source;
   const all = state.devices.length * layers.length;
   let [ended, movedBytes] = [0, 0];
   for (const device of state.devices) {
     for (const { id } of layers) {
+      const isLowest = id === state.layers[0]?.id;
+      if (!isLowest && writtenTo(nodeOf(at, device, id), nodes) === 0) {
+        ended += 1;
+        continue;
+      }
       const jobId = `ship-${tokenOf(at, device)}-${id}`;
       const job = jobs.get(jobId);
       if (job?.status === 'concluded') {
@@ -199,13 +211,14 @@ const ship = async (
         movedBytes += job['total-progress'];
         continue;
       }
+      if (job?.status === 'paused') await wake(qmp, jobId);
       if (job === undefined) {
         await addPeer(source, target, qmp, 'ship');
         await qmp.must('blockdev-backup', {
           'job-id': jobId,
           device: nodeOf(at, device, id),
           target: `ship-to-${tokenOf(at, device)}`,
-          sync: id === state.layers[0]?.id ? 'full' : 'top',
+          sync: isLowest ? 'full' : 'top',
           'auto-dismiss': false,
         });
       } else ended += job['current-progress'] / Math.max(1, job['total-progress']);
