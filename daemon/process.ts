@@ -17,6 +17,9 @@ interface Options {
   readonly member?: string;
 }
 
+/** The first callers come first. */
+const pluginsAskedAfterMs = 250;
+
 const refuse = refusalOf('siteswap daemon');
 
 const run = async ({ config, ...overrides }: Options, thread: JournalThread): Promise<void> => {
@@ -28,10 +31,10 @@ const run = async ({ config, ...overrides }: Options, thread: JournalThread): Pr
   ]);
   const daemon = await createDaemon(known, { journal });
   process.stdout.write(`ready ${daemon.addresses.join(' ')}\n`);
-  // What is wrong with a plugin, or in a configuration that only it can read, is found out now and
-  // not in the middle of a run; nobody waits for it.
-  void daemon.engine.lookAtPlugins();
   endBySignal(() => daemon.stop(), refuse);
+  // What is wrong with a plugin, or in a configuration that only it can read, is found out soon and
+  // not in the middle of a run; nobody waits for it, and a daemon that ends meanwhile asks nobody.
+  setTimeout(() => void daemon.engine.lookAtPlugins().catch(() => {}), pluginsAskedAfterMs).unref();
 };
 
 /** Reads the command line of this process. `thread`: for its journal. Ends the process itself. */
