@@ -34,7 +34,7 @@ const run = async ({ config, ...overrides }: Options, thread: JournalThread): Pr
   endBySignal(() => daemon.stop(), refuse);
   // What is wrong with a plugin, or in a configuration that only it can read, is found out soon and
   // not in the middle of a run; nobody waits for it, and a daemon that ends meanwhile asks nobody.
-  setTimeout(() => void daemon.engine.lookAtPlugins().catch(() => {}), pluginsAskedAfterMs).unref();
+  setTimeout(() => void daemon.engine.lookAtPlugins(), pluginsAskedAfterMs).unref();
 };
 
 /** Reads the command line of this process. `thread`: for its journal. Ends the process itself. */

@@ -34,11 +34,7 @@ export const retentionDefault: Retention = retentionOf({
  */
 export const expiredRuns = (state: SystemState, bound: Retention, now: number): string[] => {
   const deciding = new Set([...state.plans.keys()].map((planId) => decidingRunOf(state, planId)));
-  const asked = new Set(
-    [...state.runs.values()].flatMap(({ opened, closed }) =>
-      closed === undefined ? (opened.rivals ?? []) : [],
-    ),
-  );
+  const asked = new Set([...state.openRuns.values()].flatMap(({ rivals = [] }) => rivals));
   const ended = [...state.runs.values()].filter(({ closed }) => closed !== undefined);
   const tooMany = ended.length - bound.runsMax;
   return ended

@@ -10,14 +10,16 @@ interface Written {
   readonly id: string;
   readonly priority: number;
   readonly dependsOn: readonly string[];
-  readonly field: string;
+  /** Where it is written: protection group and place there. */
+  readonly at: readonly [group: number, place: number];
 }
+
+const fieldOf = ({ at: [group, place] }: Written): string =>
+  `protectionGroups[${group}].vms[${place}].dependsOn`;
 
 const writtenIn = ({ protectionGroups }: Plan): readonly Written[] =>
   protectionGroups.flatMap(({ vms = [] }, i) =>
-    vms.map(({ id, priority, dependsOn }, j) => {
-      return { id, priority, dependsOn, field: `protectionGroups[${i}].vms[${j}]` };
-    }),
+    vms.map(({ id, priority, dependsOn }, j) => ({ id, priority, dependsOn, at: [i, j] as const })),
   );
 
 /** VM → all that it waits for: one that is written twice waits for both. */
@@ -80,21 +82,20 @@ export const checkUnwritten = (
 ): void => {
   const written = writtenIn(plan);
   const named = new Set(written.map(({ id }) => id));
-  const waiting = written.filter(({ dependsOn }) => dependsOn.some((name) => !named.has(name)));
+  const waiting = written.flatMap((vm) =>
+    vm.dependsOn.flatMap((name) => (named.has(name) ? [] : [{ vm, name }])),
+  );
   if (waiting.length === 0) return;
   const priorities = new Map(members.map(({ id, priority }) => [id, priority]));
-  for (const vm of waiting) {
-    for (const name of vm.dependsOn.filter((name) => !named.has(name))) {
-      const other = priorities.get(name);
-      if (other === undefined) {
-        findings.problem(
-          `${vm.field}.dependsOn`,
-          `VM "${vm.id}" waits for "${name}", which is not in the plan: ` +
-            'add it, or remove it there',
-        );
-      } else if (plan.options.priorityGates && other > vm.priority) {
-        findings.problem(`${vm.field}.dependsOn`, late(vm, name, other));
-      }
+  for (const { vm, name } of waiting) {
+    const other = priorities.get(name);
+    if (other === undefined) {
+      findings.problem(
+        fieldOf(vm),
+        `VM "${vm.id}" waits for "${name}", which is not in the plan: add it, or remove it there`,
+      );
+    } else if (plan.options.priorityGates && other > vm.priority) {
+      findings.problem(fieldOf(vm), late(vm, name, other));
     }
   }
 };
@@ -108,7 +109,7 @@ export const checkWritten = (plan: Plan, findings: Findings): void => {
     for (const name of vm.dependsOn) {
       const other = priorities.get(name) ?? 0;
       if (!plan.options.priorityGates || other <= vm.priority) continue;
-      findings.problem(`${vm.field}.dependsOn`, late(vm, name, other));
+      findings.problem(fieldOf(vm), late(vm, name, other));
     }
   }
   if (plan.protectionGroups.every(({ vms }) => vms !== undefined)) {
@@ -118,7 +119,7 @@ export const checkWritten = (plan: Plan, findings: Findings): void => {
     const [first, next = ''] = circle;
     const begins = written.find(({ id, dependsOn }) => id === first && dependsOn.includes(next));
     findings.problem(
-      `${begins?.field}.dependsOn`,
+      fieldOf(begins as Written),
       `VMs wait for each other in a circle: ${circle.join(' -> ')}; ` +
         'remove one of these dependencies',
     );

@@ -119,8 +119,7 @@ export class Runs {
 
   /** Not ended, whoever drives it. */
   isOpen(runId: string): boolean {
-    const record = this.#parts.catalog.state.runs.get(runId);
-    return record !== undefined && record.closed === undefined;
+    return this.#parts.catalog.state.openRuns.has(runId);
   }
 
   /** Not ended, and not driven by this member of several. */

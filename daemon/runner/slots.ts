@@ -172,8 +172,9 @@ export class RunSlots implements Slots {
    */
   close(): void {
     for (const [remoteId, count] of this.#intents) {
-      this.#load.at(remoteId).intents -= count;
-      this.#tellRefused(remoteId);
+      const remote = this.#load.at(remoteId);
+      remote.intents -= count;
+      this.#tellRefused(remote);
     }
     this.#intents.clear();
   }
@@ -205,17 +206,17 @@ export class RunSlots implements Slots {
   }
 
   #forget({ remoteId, step }: Turn): void {
-    this.#load.at(remoteId).intents--;
+    const remote = this.#load.at(remoteId);
+    remote.intents--;
     this.#step(step).intents--;
     const left = (this.#intents.get(remoteId) ?? 0) - 1;
     if (left > 0) this.#intents.set(remoteId, left);
     else this.#intents.delete(remoteId);
-    this.#tellRefused(remoteId);
+    this.#tellRefused(remote);
   }
 
   /** There may be room for those that found none. */
-  #tellRefused(remoteId: string): void {
-    const remote = this.#load.at(remoteId);
+  #tellRefused(remote: Remote): void {
     const refused = [...remote.refused];
     remote.refused.clear();
     for (const slots of refused) if (slots !== this) slots.#wake();

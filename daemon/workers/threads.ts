@@ -77,10 +77,10 @@ interface Tower {
   readonly mourn: (group: ThreadGroup, pluginId: string, error: unknown) => JobFault;
 }
 
-/** A job whose answer somebody waits for; it may be staged. */
 /** Of nearly every job: one for all of them. */
 const none: ReadonlySet<string> = new Set();
 
+/** A job whose answer somebody waits for; it may be staged. */
 class Flight implements Asker, Staged {
   readonly job: Job;
   readonly pluginId: string;

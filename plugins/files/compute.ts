@@ -7,6 +7,7 @@ import { access, realpath } from 'node:fs/promises';
 import type { Datastore, Instance, ListingCall, Page, Vm } from '@siteswap/sdk/plugin';
 import {
   admit,
+  admitDurably,
   checkDeadline,
   emptyMemory,
   type Licence,
@@ -123,12 +124,7 @@ export const withAdmitted = <T>(
   directory: string,
   call: Licence,
   work: (state: ComputeState) => Promise<T>,
-): Promise<T> =>
-  withCompute(directory, call, async ({ state, commit }) => {
-    const admitted = admit(state, call);
-    if (admitted !== state) await commit(admitted);
-    return work(admitted);
-  });
+): Promise<T> => withCompute(directory, call, async (held) => work(await admitDurably(held, call)));
 
 /** The same with two: for a VM that goes from one to the other. */
 export const withComputes = async <T>(

@@ -5,6 +5,7 @@
 import type { Evidence, Settlement } from '@siteswap/sdk/plugin';
 import {
   admit,
+  admitDurably,
   each,
   type Licence,
   type Outcome,
@@ -87,8 +88,7 @@ export const settleGroup = (
   effect: (held: HeldGroup) => Evidence | undefined = () => undefined,
 ): Promise<Settlement> =>
   withGroup(at, call, async (held) => {
-    const admitted = admit(held.state, call);
-    if (admitted !== held.state) await held.commit(admitted);
+    await admitDurably(held, call);
     const evidence = recall(held.state, call.key, what) ?? effect(held);
     if (evidence !== undefined) return { id, verdict: 'done', evidence };
     await dropEndedOperation(held);

@@ -3,7 +3,13 @@
  * asked of the processes; here stands what should be known when nothing runs.
  */
 import type { Instance, ListingCall, MoveTarget, Page, Vm } from '@siteswap/sdk/plugin';
-import { admit, checkDeadline, type Licence, type Memory, pageOf } from '@siteswap/sdk/plugin/kit';
+import {
+  admitDurably,
+  checkDeadline,
+  type Licence,
+  type Memory,
+  pageOf,
+} from '@siteswap/sdk/plugin/kit';
 import { readJson, writeJson } from './durable.ts';
 import { failure } from './faults.ts';
 import { withLocks } from './locks.ts';
@@ -80,12 +86,7 @@ export const withAdmitted = <T>(
   compute: Named,
   call: Licence,
   work: (state: ComputeState) => Promise<T>,
-): Promise<T> =>
-  withCompute(compute, call, async ({ state, commit }) => {
-    const admitted = admit(state, call);
-    if (admitted !== state) await commit(admitted);
-    return work(admitted);
-  });
+): Promise<T> => withCompute(compute, call, async (held) => work(await admitDurably(held, call)));
 
 /** Whoever starts, ends or moves the VM holds this; it is free again when its holder dies. */
 export const vmLock = ({ uuid }: ComputeState, vm: Parameters<typeof placeOf>[0]): string =>

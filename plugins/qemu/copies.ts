@@ -4,10 +4,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import type { RecoveryPoint } from '@siteswap/sdk/plugin';
 import { removeExports } from './exports.ts';
 import { failure } from './faults.ts';
-import type { HeldGroup, Layer } from './group.ts';
+import { type HeldGroup, type PointLayer, standingOf } from './group.ts';
 import { createImage } from './images.ts';
 import { dropNode } from './jobs.ts';
 import { live } from './layers.ts';
@@ -17,26 +16,14 @@ import { type Changed, checkIdle } from './roles.ts';
 import { isShared } from './shared.ts';
 import { momentOf, tidy } from './snapshots.ts';
 
-type Moment = Layer & { readonly point: RecoveryPoint };
-
-/** The newest layer that is a point, with it. */
-const standing = ({ state }: HeldGroup): Moment | undefined => {
-  const layer = state.layers.findLast(({ point }) => point !== undefined);
-  return layer?.point === undefined ? undefined : { ...layer, point: layer.point };
-};
-
-const newestMoment = async (held: HeldGroup): Promise<Moment> => {
+const newestMoment = async (held: HeldGroup): Promise<PointLayer> => {
   await live(held);
   if (held.state.inflow === 'live') await freezeLive(held, {});
-  const layer = standing(held);
-  if (layer !== undefined) return layer;
-  throw failure('conflict', `group ${held.at.id} has no complete recovery point here`, {
-    hint: 'Sync it from its source first.',
-  });
+  return standingOf(held.state);
 };
 
 /** Both sites write on: a copy is of now, and of no point that anybody else knows. */
-const presentMoment = async (held: HeldGroup): Promise<Moment> => {
+const presentMoment = async (held: HeldGroup): Promise<PointLayer> => {
   const { layer: id, atMs } = await momentOf(held);
   return { id, point: { id: randomUUID(), atMs, by: held.at.storage.id } };
 };

@@ -149,9 +149,25 @@ export const tokenOf = ({ id }: Pick<GroupAt, 'id'>, device: Pick<StoredDevice, 
 
 export const activeLayer = ({ layers }: GroupState): Layer => layers.at(-1) as Layer;
 
+/** A layer on which a point stands. */
+export type PointLayer = Layer & { readonly point: RecoveryPoint };
+
+/** The newest of its layers that is a point. */
+export const newestLayer = ({ layers }: GroupState): PointLayer | undefined =>
+  layers.findLast((layer): layer is PointLayer => layer.point !== undefined);
+
 /** Newest point that its layers hold. */
-export const newestPoint = ({ layers }: GroupState): RecoveryPoint | undefined =>
-  layers.findLast(({ point }) => point !== undefined)?.point;
+export const newestPoint = (state: GroupState): RecoveryPoint | undefined =>
+  newestLayer(state)?.point;
+
+/** What a replica stands on; throws `conflict` where none was ever whole. */
+export const standingOf = (state: GroupState): PointLayer => {
+  const newest = newestLayer(state);
+  if (newest !== undefined) return newest;
+  throw failure('conflict', `group ${state.id} has no complete recovery point here`, {
+    hint: 'Sync it from its source first.',
+  });
+};
 
 /** Newest point that both ends hold: from there on they differ. */
 export const commonPoint = (one: GroupState, other: GroupState): RecoveryPoint | undefined => {

@@ -11,7 +11,7 @@ import type {
   Page,
   VerbCall,
 } from '@siteswap/sdk/plugin';
-import { admit, pageOf } from '@siteswap/sdk/plugin/kit';
+import { admitDurably, pageOf } from '@siteswap/sdk/plugin/kit';
 import { type Address, nbdUri, reachArray, type Storage } from './array.ts';
 import { answerEach } from './calls.ts';
 import { takeMonitor } from './daemon.ts';
@@ -163,8 +163,7 @@ const mounting = <V extends MountVerb>(verb: V): ChangingVerb<Session, V> => {
       const work = verb === 'mount' ? mountAt : unmountAt;
       const change = work(session, device.id, target.instance);
       await withGroup(at, call, async (held) => {
-        const admitted = admit(held.state, call);
-        if (admitted !== held.state) await held.commit(admitted);
+        await admitDurably(held, call);
         await change(held);
       });
       return { evidence: {} };

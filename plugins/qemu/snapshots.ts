@@ -6,8 +6,14 @@
  */
 import { randomUUID } from 'node:crypto';
 import { failure, faultOf } from './faults.ts';
-import type { GroupState, HeldGroup, Layer, StoredDevice } from './group.ts';
-import { tokenOf } from './group.ts';
+import {
+  type HeldGroup,
+  type Layer,
+  newestLayer,
+  type StoredDevice,
+  standingOf,
+  tokenOf,
+} from './group.ts';
 import { type BlockJob, blockJobsOf } from './jobs.ts';
 import { checkKeepable, copyApart, dropUnnamed, isKept, withKept } from './kept.ts';
 import { finishFold, foldUnnamed, freeze, live, writtenBytes } from './layers.ts';
@@ -56,21 +62,16 @@ interface Moment {
   readonly atMs: number;
 }
 
-const newestOf = ({ layers }: GroupState): Layer | undefined =>
-  layers.findLast(({ point }) => point !== undefined);
-
 /** A layer that nothing changes: of now, or of what a replica that lags behind stands on. */
 export const momentOf = async (held: HeldGroup): Promise<Moment> => {
   await finishFold(held);
   const { qmp } = await live(held);
-  const { at, state } = held;
-  const newest = newestOf(state);
+  const { state } = held;
   if (state.role === 'replica' && state.inflow !== 'live') {
-    if (newest?.point !== undefined) return { layer: newest.id, atMs: newest.point.atMs };
-    throw failure('conflict', `group ${at.id} has no complete recovery point here`, {
-      hint: 'Sync it from its source first.',
-    });
+    const { id, point } = standingOf(state);
+    return { layer: id, atMs: point.atMs };
   }
+  const newest = newestLayer(state);
   const atMs = Date.now();
   if (newest !== undefined && (await writtenBytes(held, qmp)) === 0) {
     return { layer: newest.id, atMs };

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { heartbeatMagic, heartbeatOffset } from '@siteswap/plugin-qemu/guest';
 import { killArray, stateOf } from '@siteswap/plugin-qemu/inspect';
 import { provisionShared } from '@siteswap/plugin-qemu/provision';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { reachArray } from '../../plugins/qemu/array.ts';
 import { catalogEnd } from '../../plugins/qemu/catalog.ts';
 import {
@@ -80,6 +80,11 @@ const isOfOneMoment = async (rig: Rig, end: End, snapshot: string): Promise<numb
   return behind;
 };
 
+/** Both devices, at both ends of the pair. */
+const expectIdentical = async (t: ExecutionContext, rig: Rig): Promise<void> => {
+  for (const device of [0, 1]) t.is(await rig.equalAtRest(device), identical);
+};
+
 const names = ['first', 'second', 'third', 'fourth'];
 
 /** Which end's layers the moments are frozen in. */
@@ -118,8 +123,7 @@ for (const [mode, frozenAt] of [
       await writer.stop();
       await rig.unmount('a');
       await rig.must('a', 'sync');
-      t.is(await rig.equalAtRest(0), identical);
-      t.is(await rig.equalAtRest(1), identical);
+      await expectIdentical(t, rig);
     },
   );
 
@@ -142,8 +146,7 @@ for (const [mode, frozenAt] of [
         t.is(await isOfOneMoment(rig, 'a', name), writer.acknowledged(), name);
       }
       t.is(await isOfOneMoment(rig, 'b', 'promoted'), writer.acknowledged());
-      t.is(await rig.equalAtRest(0), identical);
-      t.is(await rig.equalAtRest(1), identical);
+      await expectIdentical(t, rig);
     },
   );
 }
@@ -165,8 +168,7 @@ test.serial(
     const fault = await rig.fault('b', 'restoreReplication', { to: { r: 'incoming' } });
     t.is(fault?.code, 'QEMU_WRITTEN_SINCE');
     await rig.must('b', 'reverse');
-    t.is(await rig.equalAtRest(0), identical);
-    t.is(await rig.equalAtRest(1), identical);
+    await expectIdentical(t, rig);
     t.is(await isOfOneMoment(rig, 'b', 'two'), writer.acknowledged());
   },
 );
@@ -209,8 +211,7 @@ test.serial(
     await writer.stop();
     await rig.unmount('a');
     await rig.must('a', 'sync');
-    t.is(await rig.equalAtRest(0), identical);
-    t.is(await rig.equalAtRest(1), identical);
+    await expectIdentical(t, rig);
   },
 );
 
@@ -316,8 +317,7 @@ test.serial(
     t.true((await isOfOneMoment(rig, 'b', 'copy')) <= atSync, 'nothing of later is in the copy');
     await rig.unmount('a');
     await rig.must('a', 'sync');
-    t.is(await rig.equalAtRest(0), identical);
-    t.is(await rig.equalAtRest(1), identical);
+    await expectIdentical(t, rig);
   },
 );
 

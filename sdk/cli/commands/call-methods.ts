@@ -1,6 +1,7 @@
 /** The methods that can be called: those of our contract, and those that a daemon says it has. */
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Client, MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
 import {
   loadFileDescriptorSetFromBuffer,
@@ -74,12 +75,11 @@ export const streamed = async (
   return answers;
 };
 
-/** A field of bytes in a message: its number with the wire type 2, its length, and the bytes. */
-const field = (number: number, bytes: Buffer): Buffer => {
-  const length: number[] = [];
-  let rest = bytes.length;
-  for (; rest > 0x7f; rest >>>= 7) length.push((rest & 0x7f) | 0x80);
-  return Buffer.concat([Buffer.from([(number << 3) | 2, ...length, rest]), bytes]);
+/** A FileDescriptorSet of these files; each is its field 1. */
+const descriptorSetOf = (files: Iterable<string>): Buffer => {
+  const set = new BinaryWriter();
+  for (const file of files) set.tag(1, WireType.LengthDelimited).bytes(Buffer.from(file, 'base64'));
+  return Buffer.from(set.finish());
 };
 
 /** The methods that whoever listens says it has, by their full names. */
@@ -94,7 +94,7 @@ export const methodsTold = async (
   const services = (listed?.listServicesResponse?.service ?? []).map(({ name }) => name);
   const told = await ask(services.map((name) => ({ fileContainingSymbol: name })));
   const files = told.flatMap((one) => one.fileDescriptorResponse?.fileDescriptorProto ?? []);
-  const set = [...new Set(files)].map((file) => field(1, Buffer.from(file, 'base64')));
-  const all = methodsOf(loadFileDescriptorSetFromBuffer(Buffer.concat(set), options));
+  const set = descriptorSetOf(new Set(files));
+  const all = methodsOf(loadFileDescriptorSetFromBuffer(set, options));
   return [...all.keys()].filter((name) => services.includes(name.split('/')[0] ?? ''));
 };

@@ -17,11 +17,17 @@ const over = (
   check: ClaimDefinition['check'],
 ): ClaimDefinition => touching(title, [{ verb: scenario.verb }, ...scenario.needs, ...more], check);
 
-/** One call of the scenario's verb to its end. */
-const callOnce = (world: World, scenario: Scenario, key: string): Promise<readonly Ended[]> =>
+/** One call of the scenario's verb to its end; `epoch`: other than that of now. */
+const callOnce = (
+  world: World,
+  scenario: Scenario,
+  key: string,
+  epoch?: number,
+): Promise<readonly Ended[]> =>
   remoteOf(world, scenario).call(scenario.verb, scenario.targets(world), {
     key,
     args: argsOf(world, scenario),
+    ...(epoch === undefined ? {} : { epoch }),
   });
 
 const mustShow = async (world: World, scenario: Scenario, expected: boolean): Promise<void> => {
@@ -79,10 +85,10 @@ const repeated = (scenario: Scenario): ClaimDefinition =>
     },
   );
 
-const verdicts = async (world: World, scenario: Scenario, key: string) => {
+const verdicts = async (world: World, scenario: Scenario, key: string, epoch?: number) => {
   const session = await remoteOf(world, scenario).session();
-  const args = argsOf(world, scenario);
-  return session.settle(scenario.verb, scenario.targets(world), key, { args });
+  const options = { args: argsOf(world, scenario), ...(epoch === undefined ? {} : { epoch }) };
+  return session.settle(scenario.verb, scenario.targets(world), key, options);
 };
 
 const settled = (scenario: Scenario): ClaimDefinition =>
@@ -106,7 +112,14 @@ const settled = (scenario: Scenario): ClaimDefinition =>
     },
   );
 
-/** Who drove the run wakes up late: whoever has it now has asked, and builds upon the answer. */
+/** Who drove the run under epoch 1 calls when another one has it under epoch 2. */
+const mustRefuseLate = async (world: World, scenario: Scenario, key: string): Promise<void> => {
+  for (const ended of await callOnce(world, scenario, key, 1)) {
+    mustFault(`${scenario.verb} of ${ended.id} under an older epoch`, ended, ['fenced']);
+  }
+};
+
+/** Whoever has the run now has asked, and builds upon the answer. */
 const fenced = (scenario: Scenario): ClaimDefinition =>
   over(
     scenario,
@@ -114,16 +127,9 @@ const fenced = (scenario: Scenario): ClaimDefinition =>
     [{ property: 'fences' }, { settle: scenario.verb }],
     async (world) => {
       await scenario.arrange(world);
-      const remote = remoteOf(world, scenario);
       const key = freshKey(scenario.verb);
-      const targets = scenario.targets(world);
-      const args = argsOf(world, scenario);
-      const session = await remote.session();
-      await session.settle(scenario.verb, targets, key, { args, epoch: 2 });
-      const late = await remote.call(scenario.verb, targets, { key, args, epoch: 1 });
-      for (const ended of late) {
-        mustFault(`${scenario.verb} of ${ended.id} under an older epoch`, ended, ['fenced']);
-      }
+      await verdicts(world, scenario, key, 2);
+      await mustRefuseLate(world, scenario, key);
       await mustShow(world, scenario, false);
     },
   );
@@ -135,19 +141,9 @@ const fencedAfter = (scenario: Scenario): ClaimDefinition =>
     [{ property: 'fences' }],
     async (world) => {
       await scenario.arrange(world);
-      const remote = remoteOf(world, scenario);
       const key = freshKey(scenario.verb);
-      const targets = scenario.targets(world);
-      const args = argsOf(world, scenario);
-      mustBeDone(scenario.verb, await remote.call(scenario.verb, targets, { key, args, epoch: 2 }));
-      const late = `${key.split('/', 1)[0]}/late`;
-      for (const ended of await remote.call(scenario.verb, targets, {
-        key: late,
-        args,
-        epoch: 1,
-      })) {
-        mustFault(`${scenario.verb} of ${ended.id} under an older epoch`, ended, ['fenced']);
-      }
+      mustBeDone(scenario.verb, await callOnce(world, scenario, key, 2));
+      await mustRefuseLate(world, scenario, `${key.split('/', 1)[0]}/late`);
       await mustShow(world, scenario, true);
     },
   );

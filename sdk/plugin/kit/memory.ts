@@ -63,6 +63,25 @@ export const admit = <M extends Memory>(
   return { ...memory, epochs: Object.fromEntries(epochs) };
 };
 
+/** Of a state that is held under its lock: a commit replaces it whole. */
+interface Held<M> {
+  readonly state: M;
+  readonly commit: (next: M) => Promise<void>;
+}
+
+/**
+ * As `admit`, durably: nothing of an older epoch lands from here on. For whoever only asks what
+ * became of a call, and builds upon the answer.
+ */
+export const admitDurably = async <M extends Memory>(
+  { state, commit }: Held<M>,
+  call: Pick<Licence, 'key' | 'epoch'>,
+): Promise<M> => {
+  const admitted = admit(state, call);
+  if (admitted !== state) await commit(admitted);
+  return admitted;
+};
+
 /**
  * Asked right before a change is made durable, under the lock that `settle` takes too: nothing
  * lands past its deadline, so a settlement after it can say `absent` and be believed. Throws

@@ -2,7 +2,7 @@
  * A pair of arrays with a group of two devices and one of a single device, as a fixture of the
  * suite of vendors: as the plugin tells of it, or as `present: pair-as-stretched` shows it.
  */
-import { cp, mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fastGuest } from '@siteswap/plugin-qemu/guest';
@@ -11,6 +11,7 @@ import { endVms, enrol, populate, provisionCompute } from '@siteswap/plugin-qemu
 import { provisionPair, stopArray } from '@siteswap/plugin-qemu/provision';
 import type { ComputeSession } from '../../../plugins/qemu/session.ts';
 import type { Fixture, RemoteFixture } from '../../../sdk/conformance/index.ts';
+import { keepTemplate, putBack, reachIn } from './template.ts';
 
 const sizeBytes = 8 * 1024 * 1024;
 
@@ -59,16 +60,6 @@ const provision = async (root: string): Promise<void> => {
 
 const places = ['a', 'b', 'compute-a', 'compute-b'];
 
-/** The starting state is made once and copied back: making it takes longer than most claims. */
-const keepTemplate = async (root: string): Promise<void> => {
-  await provision(root);
-  for (const id of ['a', 'b']) await stopArray(join(root, id), id);
-  for (const place of places) {
-    const filter = (path: string): boolean => !path.endsWith('.sock');
-    await cp(join(root, place), join(root, 'template', place), { recursive: true, filter });
-  }
-};
-
 /** Ids at the second array; a pair that is shown as one device has the first one's there. */
 const peerIds: Readonly<Record<string, string>> = { d1: 'r1', d2: 'r2', d3: 'r3' };
 
@@ -106,14 +97,15 @@ export const pairFixture = async (
     siteId: `site-${id}`,
     config: { directory: join(root, id), peers: { [peer]: join(root, peer) } },
   });
-  const clear = async (): Promise<void> => {
+  const end = async (): Promise<void> => {
     for (const id of ['a', 'b']) {
       await endVms(join(root, `compute-${id}`));
       await killArray(join(root, id), id);
     }
-    for (const place of places) await rm(join(root, place), { recursive: true });
   };
-  await keepTemplate(root);
+  await provision(root);
+  for (const id of ['a', 'b']) await stopArray(join(root, id), id);
+  await keepTemplate(root, places);
   return {
     plugin,
     arrays: { source: arrayAt('a', 'b'), target: arrayAt('b', 'a') },
@@ -121,22 +113,12 @@ export const pairFixture = async (
     groups: [groupOf('g1', ['d1', 'd2'], isShown), groupOf('g2', ['d3'], isShown)],
     accepts: ['sync', 'reverse', 'resync'],
     hooks: {
-      unreachable: (id, broken) => {
-        const here = join(root, id);
-        return broken ? rename(here, `${here}-away`) : rename(`${here}-away`, here);
-      },
+      unreachable: reachIn(root),
       write: (id, deviceId, lineage) => {
         const real = isShown && id === 'b' ? (peerIds[deviceId] as string) : deviceId;
         return writeAs(join(root, id), id, real, lineage);
       },
     },
-    reset: async () => {
-      await clear();
-      await cp(join(root, 'template'), root, { recursive: true });
-    },
-    close: async () => {
-      await clear();
-      await rm(root, { recursive: true });
-    },
+    ...putBack(root, places, end),
   };
 };

@@ -2,7 +2,7 @@
  * What two sites share, as a fixture of the suite of vendors: one array, which each site reaches by
  * a way of its own, so that one of them can lose it.
  */
-import { cp, mkdtemp, rename, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fastGuest } from '@siteswap/plugin-qemu/guest';
@@ -11,6 +11,7 @@ import { endVms, enrol, populate, provisionCompute } from '@siteswap/plugin-qemu
 import { provisionShared, stopArray } from '@siteswap/plugin-qemu/provision';
 import type { ComputeSession } from '../../../plugins/qemu/session.ts';
 import type { Fixture, RemoteFixture } from '../../../sdk/conformance/index.ts';
+import { keepTemplate, putBack, reachIn } from './template.ts';
 
 const sizeBytes = 8 * 1024 * 1024;
 const siteOf = (id: string): string => `site-${id}`;
@@ -39,10 +40,7 @@ const provision = async (root: string): Promise<void> => {
     await enrol(hosts, `vm${n}`, [`ds-d${n}`]);
   }
   await stopArray(join(root, 'shared'), 'a');
-  for (const place of places) {
-    const filter = (path: string): boolean => !path.endsWith('.sock');
-    await cp(join(root, place), join(root, 'template', place), { recursive: true, filter });
-  }
+  await keepTemplate(root, places);
 };
 
 const datastore = (n: string) => {
@@ -67,10 +65,9 @@ const groupOf = (n: string) => {
 /** Two shared groups of a device and a VM each: `1` is the stretched one, `2` for all else. */
 export const sharedFixture = async (plugin: object | string, shows: 'stretched' | 'shared') => {
   const root = await mkdtemp(join(tmpdir(), 'sq-'));
-  const clear = async (): Promise<void> => {
+  const end = async (): Promise<void> => {
     for (const id of ['a', 'b']) await endVms(join(root, `compute-${id}`));
     await killArray(join(root, 'shared'), 'a');
-    for (const place of places) await rm(join(root, place), { recursive: true });
   };
   await provision(root);
   const arrayAt = (id: string): RemoteFixture => ({
@@ -89,21 +86,11 @@ export const sharedFixture = async (plugin: object | string, shows: 'stretched' 
     vms: [{ id: 'vm2', datastoreIds: ['ds-d2'] }],
     ...(shows === 'stretched' ? { stretched } : { shared: groupOf('1') }),
     hooks: {
-      unreachable: (id, broken) => {
-        const way = join(root, id);
-        return broken ? rename(way, `${way}-away`) : rename(`${way}-away`, way);
-      },
+      unreachable: reachIn(root),
       write: (id, deviceId, lineage) =>
         writeAs(join(root, 'shared'), id, deviceId, lineage, siteOf(id)),
     },
-    reset: async () => {
-      await clear();
-      await cp(join(root, 'template'), root, { recursive: true });
-    },
-    close: async () => {
-      await clear();
-      await rm(root, { recursive: true });
-    },
+    ...putBack(root, places, end),
   };
   return fixture;
 };
