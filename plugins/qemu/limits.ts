@@ -70,6 +70,9 @@ export const detachMsMax = 1_000;
 /** Smallest device: a boot sector, heartbeats, and a cluster to count in. */
 export const deviceBytesMin = 1024 * 1024;
 
+/** The greeting of a peer's NBD server: whoever dials it is held up until it comes. */
+export const greetMsMax = 5_000;
+
 /** One answer of an NBD server on a busy machine. */
 export const nbdMsMax = 30_000;
 

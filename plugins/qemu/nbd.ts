@@ -5,7 +5,7 @@
 import { connect, type Socket } from 'node:net';
 import type { Address } from './array.ts';
 import { failure } from './faults.ts';
-import { nbdMsMax } from './limits.ts';
+import { greetMsMax, nbdMsMax } from './limits.ts';
 
 const optionMagic = 0x49484156454f5054n;
 const optionReplyMagic = 0x3e889045565a9n;
@@ -23,14 +23,15 @@ class Inbox {
   #failed: Error | undefined;
   #refuse: (error: Error) => void = () => undefined;
 
-  constructor(socket: Socket, name: string) {
+  constructor(socket: Socket, name: string, waitMsMax = nbdMsMax) {
+    socket.setTimeout(waitMsMax);
     socket.on('data', (bytes: Buffer) => {
       this.#held = Buffer.concat([this.#held, bytes]);
       this.#serve();
     });
     const end = (why: string) => this.#fail(failure('unreachable', `export ${name}: ${why}`));
     socket.on('error', ({ message }) => end(message));
-    socket.on('timeout', () => end(`no answer within ${nbdMsMax} ms`));
+    socket.on('timeout', () => end(`no answer within ${waitMsMax} ms`));
     socket.on('close', () => end('the connection was closed'));
   }
 
@@ -59,9 +60,13 @@ class Inbox {
   }
 }
 
-const greet = async (socket: Socket, inbox: Inbox, name: string): Promise<void> => {
+const mustBeNbd = async (inbox: Inbox): Promise<void> => {
   const hello = await inbox.read(18);
   if (hello.readBigUInt64BE(8) !== optionMagic) throw failure('corrupt', 'this is no NBD server');
+};
+
+const greet = async (socket: Socket, inbox: Inbox, name: string): Promise<void> => {
+  await mustBeNbd(inbox);
   const text = Buffer.from(name);
   const option = Buffer.alloc(4 + 16 + 4 + text.length + 2);
   option.writeUInt32BE(3, 0);
@@ -108,6 +113,16 @@ const exchange = async (
   return command === 'read' ? inbox.read(length) : Buffer.alloc(0);
 };
 
+/** Throws `unreachable` unless an NBD server answers there now. */
+export const mustGreet = async (address: Address): Promise<void> => {
+  const socket = connect(address);
+  try {
+    await mustBeNbd(new Inbox(socket, 'of the peer', greetMsMax));
+  } finally {
+    socket.destroy();
+  }
+};
+
 /** Runs `body` with an export; `conflict` when there is none of that name. */
 export const withExport = async <T>(
   address: Address,
@@ -115,7 +130,6 @@ export const withExport = async <T>(
   body: (opened: Export) => Promise<T>,
 ): Promise<T> => {
   const socket = connect(address);
-  socket.setTimeout(nbdMsMax);
   const inbox = new Inbox(socket, name);
   try {
     await greet(socket, inbox, name);

@@ -4,8 +4,6 @@
  * shipped. Each step looks at both daemons and does the next thing; QEMU copies meanwhile.
  */
 import type { Evidence, RecoveryPoint } from '@siteswap/sdk/plugin';
-import { socketAddressOf } from './array.ts';
-import { exportNameOf } from './exports.ts';
 import { failure } from './faults.ts';
 import {
   activeLayer,
@@ -19,7 +17,6 @@ import {
 import {
   type BlockJob,
   blockJobsOf,
-  dropNode,
   endJobs,
   type Job,
   jobError,
@@ -31,6 +28,7 @@ import { cut, finishFold, fold, freeze, live, writtenBytes, writtenTo } from './
 import { drainMsMax, layersMax, layersSpare } from './limits.ts';
 import { waitFor } from './locks.ts';
 import { mirrorNodeOf, nodeOf } from './names.ts';
+import { addPeer, dropPeer, tokensOf } from './peers.ts';
 import type { Qmp } from './qmp.ts';
 
 /** What a step came to. */
@@ -42,37 +40,6 @@ export interface Step {
   /** Bytes that this step found to have travelled. */
   readonly movedBytes?: number;
 }
-
-const tokensOf = ({ at, state }: HeldGroup): string[] =>
-  state.devices.map((device) => tokenOf(at, device));
-
-/** The peer's device as a node of the source's daemon. */
-const addPeer = async (
-  source: HeldGroup,
-  target: HeldGroup,
-  qmp: Qmp,
-  use: 'ship' | 'mirror',
-): Promise<void> => {
-  const known = await nodesOf(qmp);
-  for (const device of source.state.devices) {
-    const node = `${use}-to-${tokenOf(source.at, device)}`;
-    if (known.has(node)) continue;
-    const peer = { id: device.peerId as string };
-    await qmp.must('blockdev-add', {
-      driver: 'nbd',
-      'node-name': node,
-      server: socketAddressOf(
-        source.at.storage.links?.[target.at.storage.id] ?? target.at.storage.address,
-      ),
-      export: exportNameOf('replica', peer, target.state),
-      'reconnect-delay': 0,
-    });
-  }
-};
-
-const dropPeer = async (source: HeldGroup, qmp: Qmp, use: 'ship' | 'mirror'): Promise<void> => {
-  for (const token of tokensOf(source)) await dropNode(qmp, `${use}-to-${token}`);
-};
 
 export type MirrorState = 'none' | 'catching-up' | 'ok' | 'broken';
 

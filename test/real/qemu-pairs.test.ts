@@ -13,7 +13,14 @@ import { reachArray } from '../../plugins/qemu/array.ts';
 import { takeMonitor } from '../../plugins/qemu/daemon.ts';
 import type { Datastore } from '../../sdk/plugin/index.ts';
 import { NbdHost } from './_support/nbd.ts';
-import { type End, identical, makeRig, type Rig, Rig as RigClass } from './_support/qemu.ts';
+import {
+  type End,
+  identical,
+  makeRig,
+  type Rig,
+  Rig as RigClass,
+  sizeBytes,
+} from './_support/qemu.ts';
 import { readWrites, startWriter, type Writer } from './_support/writer.ts';
 
 const run = promisify(execFile);
@@ -43,8 +50,10 @@ const linkTo = async (t: ExecutionContext) => {
   const sockets = new Set<Socket>();
   let target = '';
   let isCut = false;
+  let isMute = false;
   const server = createServer((near) => {
     if (isCut) return near.destroy();
+    if (isMute) return near.on('error', () => undefined).resume();
     const far = dial(target);
     for (const [one, other] of [
       [near, far],
@@ -72,6 +81,9 @@ const linkTo = async (t: ExecutionContext) => {
       isCut = cut;
       if (cut) for (const socket of sockets) socket.destroy();
     },
+    mute: (mute: boolean) => {
+      isMute = mute;
+    },
   };
 };
 
@@ -88,7 +100,7 @@ test.serial(
     await someWrites(writer, 50);
     const broken = await onceBroken(rig);
     t.true((broken.divergedBytes ?? 0) > 0);
-    t.like(await rig.fault('a', 'sync'), { kind: 'unreachable', code: 'GenericError' });
+    t.like(await rig.fault('a', 'sync'), { kind: 'unreachable' });
     await someWrites(writer, 10);
     link.cut(false);
     const { movedBytes } = await rig.must('a', 'sync');
@@ -98,6 +110,43 @@ test.serial(
     await rig.unmount('a');
     await rig.must('a', 'sync');
     t.is(await rig.equalAtRest(), identical);
+  },
+);
+
+/** A group beside `g`, turned: its source is array b. */
+const turned = { id: 'h', devices: ['h'] };
+
+test.serial(
+  'two groups that go opposite ways begin to send at one moment, again and again → both arrays go on',
+  async (t) => {
+    const rig = await makeRig(t, 'asynchronous', {
+      beside: [{ id: 'h', mode: 'asynchronous', devices: [{ id: 'h', sizeBytes }] }],
+    });
+    await rig.array.a.must('prepareFailover', [turned]);
+    for (const verb of ['failover', 'reverse'] as const) {
+      await rig.array.b.must(verb, [turned], { args: { force: false, changes: 'discard' } });
+    }
+    for (let round = 0; round < 10; round += 1) {
+      await Promise.all([rig.must('a', 'sync'), rig.array.b.must('sync', [turned])]);
+    }
+    t.is((await rig.status('a')).pairState, 'synchronized');
+    t.is((await rig.status('b')).pairState, 'synchronized');
+  },
+);
+
+test.serial(
+  'a link that takes what is sent and gives nothing back → unreachable, and its source serves its hosts',
+  async (t) => {
+    const link = await linkTo(t);
+    const rig = await makeRig(t, 'synchronous', { links: { b: link.address } });
+    link.to(rig);
+    const writer = await writerAt(rig, 'a');
+    link.mute(true);
+    t.like(await rig.fault('a', 'sync'), { kind: 'unreachable' });
+    await someWrites(writer, 10);
+    link.mute(false);
+    await rig.must('a', 'sync');
+    await writer.stop();
   },
 );
 

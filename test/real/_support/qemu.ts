@@ -6,7 +6,12 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import plugin from '@siteswap/plugin-qemu';
 import { imageFileOf, killArray, stateOf } from '@siteswap/plugin-qemu/inspect';
-import { type ArraySpec, provisionPair, stopArray } from '@siteswap/plugin-qemu/provision';
+import {
+  type ArraySpec,
+  type GroupSpec,
+  provisionPair,
+  stopArray,
+} from '@siteswap/plugin-qemu/provision';
 import type { ExecutionContext } from 'ava';
 import { boundsDefault } from '../../../sdk/conformance/limits.ts';
 import { Remote } from '../../../sdk/conformance/remote.ts';
@@ -167,11 +172,18 @@ export class Rig {
 
 export const identical = 'Images are identical.';
 
+interface RigSpec {
+  readonly links: ArraySpec['links'];
+  readonly devices: number;
+  /** Groups beside `g`. */
+  readonly beside: readonly GroupSpec[];
+}
+
 /** Provisioned, both daemons started by their arrays; everything ends with the test. */
 export const makeRig = async (
   t: ExecutionContext,
   mode: Mode,
-  { links, devices = 1 }: { readonly links?: ArraySpec['links']; readonly devices?: number } = {},
+  { links, devices = 1, beside = [] }: Partial<RigSpec> = {},
 ): Promise<Rig> => {
   const rig = new Rig(await mkdtemp(join(tmpdir(), 'siteswap-qemu-')), devices);
   const specs = rig.ids('a').map((id, index) => ({ id, peerId: deviceAt('b', index), sizeBytes }));
@@ -179,7 +191,7 @@ export const makeRig = async (
   await provisionPair({
     source: { id: 'a', directory: rig.directory('a'), ...(links === undefined ? {} : { links }) },
     target: { id: 'b', directory: rig.directory('b') },
-    groups: [{ id: 'g', mode, devices: specs }],
+    groups: [{ id: 'g', mode, devices: specs }, ...beside],
   });
   for (const end of ['a', 'b'] as const) await rig.device(end);
   return rig;
