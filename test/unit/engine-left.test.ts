@@ -57,6 +57,13 @@ const rolledBack = (broken: Set<string>, no = fault('refused', 'no')): Drive =>
     },
   }).run();
 
+/** The same, but that only the VMs are rolled back: the storage under them stays. */
+const rolledBackAlone = (broken: Set<string>, over = steps, no = fault('refused', 'no')): Drive => {
+  const policy = { rules: [], otherwise: rollback('workgroup') };
+  const alone = over.map((each) => (each.name === 'verify' ? { ...each, policy } : each));
+  return new Drive(frozenRun(alone, groups, gates), rolledBack(broken, no).world).run();
+};
+
 /** Every undo that was done, as `step item`. */
 const undone = ({ entries, state }: Drive): string[] =>
   entries.flatMap((entry) => {
@@ -206,4 +213,50 @@ test('a run that an older daemon has frozen: what is left takes its item out, an
   const drive = new Drive(frozenRun(old, groups, gates), world).run().resume('skip').run();
   t.false(undone(drive).includes('unmount s0a'));
   t.true(undone(drive).includes('shut-down v1a'));
+});
+
+test('under a group that is not rolled back, a VM with nothing to undo is undone, not left', (t) => {
+  const looked = steps.map((each) =>
+    each.name === 'shut-down' ? { ...each, undo: 'nothing-to-undo' as const } : each,
+  );
+  t.deepEqual(told(rolledBackAlone(new Set(), looked)), {
+    s0a: 'done: ',
+    s0b: 'done: ',
+    v1a: 'undone: rolled back',
+    v1b: 'undone: rolled back',
+  });
+  const { v1a, v1b } = told(rolledBackAlone(new Set()));
+  t.is(v1a, 'not-undone: s0 stands on it and is not rolled back');
+  t.is(v1b, v1a);
+});
+
+test('skip under a group that is not rolled back: what may still land is told as in doubt', (t) => {
+  const silent = fault('timeout', 'no answer');
+  const drive = rolledBackAlone(new Set(['register v1a']), steps, silent)
+    .resume('skip')
+    .run();
+  t.is(drive.state.result, 'incomplete');
+  t.regex(told(drive).v1a ?? '', /^in-doubt: s0 stands on it .*; left in place by decision: regi/);
+  t.is(told(drive).v1b, 'not-undone: s0 stands on it and is not rolled back');
+});
+
+test('skip under a group that is not rolled back, then retry: what was left is undone', (t) => {
+  const broken = new Set(['register v1a', 'register v2b']);
+  const policy = { rules: [], otherwise: rollback('workgroup') };
+  const alone = steps.map((each) => (each.name === 'verify' ? { ...each, policy } : each));
+  const more = [...groups, workgroup('v2', ['v2a', 'v2b'])];
+  const { world } = rolledBack(broken);
+  const drive = new Drive(frozenRun(alone, more, gates), {
+    answer: (call) =>
+      call.step === 'register' && call.item === 'v2a'
+        ? fault('refused', 'no')
+        : (world.answer?.(call) ?? 'ok'),
+  }).run();
+  drive.resume('skip').run();
+  t.is(drive.state.parked, 'stuck');
+  t.false(undone(drive).includes('register v1a'));
+  broken.clear();
+  drive.resume('retry').run();
+  t.true(undone(drive).includes('register v1a'));
+  t.is(told(drive).v1a, 'not-undone: s0 stands on it and is not rolled back');
 });

@@ -92,6 +92,25 @@ export const leaveGround = (state: RunState, group: Group, { step, items }: Comp
   }
 };
 
+/**
+ * Something beyond the rollback stands on a workgroup: it ends with all that it did up to here. Of
+ * an item with nothing to undo nothing stays, and what was left before is told as well.
+ */
+export const leaveStoodOn = (state: RunState, group: Group, top: Completed, why: string): void => {
+  for (const position of top.items) {
+    if (!isUndoable(state, group, position)) continue;
+    const earlier = group.kept.get(position);
+    const kept = earlier && { ...earlier, why: `${why}; ${earlier.why}` };
+    group.kept.set(position, kept ?? { why, doubt: false });
+  }
+  const again = group.completed.map((each) => ({
+    ...each,
+    items: each.items.filter((position) => group.kept.get(position)?.again === true),
+  }));
+  group.left = [...group.left, ...again.filter(({ items }) => items.length > 0)];
+  group.completed = [];
+};
+
 /** Takes what is held out of the step that is about to be undone: a retry may come back to it. */
 export const putAside = (state: RunState, group: Group, top: Completed): void => {
   if (state.steps[top.step]?.undo !== 'undo') return;

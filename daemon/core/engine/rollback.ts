@@ -7,7 +7,7 @@ import type { VmItem } from '../frozen.ts';
 import type { Reach } from '../policy.ts';
 import { beginUndo, leave } from './flow.ts';
 import { dependentsOf, gatesWaiting } from './gates.ts';
-import { isHeld, leaveGround, putAside } from './left.ts';
+import { isHeld, leaveGround, leaveStoodOn, putAside } from './left.ts';
 import {
   type Completed,
   type Group,
@@ -90,9 +90,7 @@ const takeTurn = (state: RunState, group: Group, step: number): boolean => {
   }
   const stays = keptBy(state, group, step);
   if (stays !== undefined) {
-    const kept = { why: stays, doubt: false };
-    for (const position of top.items) group.kept.set(position, kept);
-    group.completed = [];
+    leaveStoodOn(state, group, top, stays);
     settleUndone(state, group);
     return false;
   }
