@@ -2,7 +2,7 @@
 import { type Pace, paces } from '../_support/engine.ts';
 import { casesOf, stuckCasesOf } from './cases.ts';
 import { type Count, check } from './check.ts';
-import { type Make, makes, shapes } from './shapes.ts';
+import { type Make, makes, type Shape, shapes } from './shapes.ts';
 
 /** All of the product of these, nothing of it left out. */
 export interface Lattice {
@@ -35,6 +35,10 @@ export interface Finding {
   readonly breachesTotal: number;
 }
 
+export const shapesOf = ({ workgroupsMax, stepsMax }: Lattice): readonly Shape[] => [
+  ...shapes(workgroupsMax, stepsMax),
+];
+
 /** Enough to see a pattern in; a broken engine breaks every case. */
 const breachesShownMax = 20;
 
@@ -45,7 +49,7 @@ export const enumerate = (
   const count: Count = { shapes: 0, cases: 0, crashes: 0, decisions: 0, entries: 0 };
   const breaches: string[] = [];
   let breachesTotal = 0;
-  for (const [at, shape] of [...shapes(lattice.workgroupsMax, lattice.stepsMax)].entries()) {
+  for (const [at, shape] of shapesOf(lattice).entries()) {
     if (at % of !== index) continue;
     count.shapes++;
     // A lone workgroup has nobody to be faster or slower than.
