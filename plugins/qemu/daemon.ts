@@ -11,8 +11,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileOf, type Storage } from './array.ts';
 import { format, writeJson } from './durable.ts';
 import { failure, faultOf, QmpLost } from './faults.ts';
-import { greetingMsMax, monitorsMax, quitMsMax, socketPathMax } from './limits.ts';
-import { lockAnyOf, waitFor, withLocks } from './locks.ts';
+import {
+  greetingMsMax,
+  monitorsMax,
+  monitorTries,
+  muteMsHeld,
+  muteMsMax,
+  quitMsMax,
+  socketPathMax,
+} from './limits.ts';
+import { lockAnyOf, type NamedLock, waitFor, withLocks } from './locks.ts';
 import { Qmp } from './qmp.ts';
 
 /** A monitor of a daemon, in use by one client. */
@@ -104,9 +112,9 @@ const startDaemon = (storage: Storage, signal: AbortSignal): Promise<void> =>
     const path = fileOf.monitor(storage.directory, 0);
     const serves = (): Promise<true | undefined> =>
       Qmp.open(path).then(
-        (qmp) => {
-          qmp.close();
-          return true;
+        async (qmp) => {
+          await qmp.close();
+          return true as const;
         },
         (error: unknown) => {
           if (isUnreachable(error)) return undefined;
@@ -133,21 +141,45 @@ const startDaemon = (storage: Storage, signal: AbortSignal): Promise<void> =>
 const monitorLock = ({ uuid }: Storage, number: number): string =>
   `monitor ${number} of array ${uuid}`;
 
-const openMonitor = async (storage: Storage, signal: AbortSignal): Promise<Monitor> => {
+/** A monitor that serves, of those that are free, and the lock that keeps others from it. */
+const openFree = async (
+  storage: Storage,
+  signal: AbortSignal,
+): Promise<{ readonly qmp: Qmp; readonly lock: NamedLock }> => {
   const names = numbers.map((number) => monitorLock(storage, number));
-  const lock = await lockAnyOf(names, signal);
-  let qmp: Qmp | undefined;
+  const mute: NamedLock[] = [];
+  for (let tries = 1; ; tries += 1) {
+    const lock = await lockAnyOf(names, signal);
+    const path = fileOf.monitor(storage.directory, names.indexOf(lock.name));
+    try {
+      const waitMsMax = tries < monitorTries ? muteMsMax : greetingMsMax;
+      const qmp = await Qmp.open(path, { waitMsMax });
+      // The daemon serves, but those do not: others would wait for them in vain.
+      if (mute.length > 0) setTimeout(() => void releaseAll(mute), muteMsHeld).unref();
+      return { qmp, lock };
+    } catch (error) {
+      mute.push(lock);
+      if (error instanceof QmpLost && tries < monitorTries) continue;
+      await releaseAll(mute);
+      throw error;
+    }
+  }
+};
+
+const releaseAll = async (locks: readonly NamedLock[]): Promise<void> => {
+  for (const { release } of locks) await release();
+};
+
+const openMonitor = async (storage: Storage, signal: AbortSignal): Promise<Monitor> => {
+  const { qmp, lock } = await openFree(storage, signal);
+  const release = async (): Promise<void> => {
+    await qmp.close();
+    await lock.release();
+  };
   try {
-    const opened = await Qmp.open(fileOf.monitor(storage.directory, names.indexOf(lock.name)));
-    qmp = opened;
-    const release = async (): Promise<void> => {
-      opened.close();
-      await lock.release();
-    };
     return { qmp, run: await runOf(storage, qmp, signal), release };
   } catch (error) {
-    qmp?.close();
-    await lock.release();
+    await release();
     throw error;
   }
 };

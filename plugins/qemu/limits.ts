@@ -6,6 +6,21 @@ export const commandMsMax = 30_000;
 /** From the start of a process to its greeting, on a busy machine. */
 export const greetingMsMax = 60_000;
 
+/** A monitor that has not served after it may be mute for good: another one is asked. */
+export const muteMsMax = 5_000;
+
+/** Monitors of a daemon that are asked one after the other; the last one is waited for. */
+export const monitorTries = 3;
+
+/** How long nobody of this process goes to a monitor again that was mute while others served. */
+export const muteMsHeld = 600_000;
+
+/** From the half of a connection to all of it. */
+export const leaveMsMax = 1_000;
+
+/** Where the numbers of a connection's commands may begin. */
+export const idsMax = 2 ** 47;
+
 /** One line of QMP: `query-named-block-nodes` of hundreds of devices stays far below it. */
 export const lineBytesMax = 16 * 1024 * 1024;
 

@@ -14,12 +14,18 @@ export interface Lock {
   readonly release: () => Promise<void>;
 }
 
+export interface NamedLock extends Lock {
+  readonly name: string;
+}
+
 const addressOf = (name: string): string =>
   `\0siteswap-qemu/${createHash('sha256').update(name).digest('hex').slice(0, 40)}`;
 
 const bind = (name: string): Promise<Server | undefined> =>
   new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
+    // A lock is no reason for a process to live on.
+    server.unref();
     server.once('listening', () => resolve(server));
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') resolve(undefined);
@@ -47,7 +53,7 @@ export const waitFor = async <T>(
 export const lockAnyOf = async (
   names: readonly string[],
   signal?: AbortSignal,
-): Promise<Lock & { readonly name: string }> => {
+): Promise<NamedLock> => {
   const found = await waitFor(
     async () => {
       for (const name of names) {

@@ -86,7 +86,7 @@ export const withMonitor = <T>(
     try {
       return await body(qmp);
     } finally {
-      qmp.close();
+      await qmp.close();
     }
   });
 

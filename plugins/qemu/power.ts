@@ -121,7 +121,7 @@ const boot = async (
   try {
     await qmp.must('cont');
   } finally {
-    qmp.close();
+    await qmp.close();
   }
   return evidenceOf(at, machine);
 };

@@ -1,14 +1,16 @@
 /**
  * A small, strict client of QMP, QEMU's monitor, over a unix socket. A monitor serves one client at
  * a time; who connects second is not greeted. Answers are matched by id, events go to queues that
- * their readers own, and whatever is not QMP ends the connection: nothing is guessed from it.
+ * their readers own, and whatever is not QMP ends the connection: nothing is guessed from it. What
+ * comes ahead of the greeting was meant for the client before.
  */
+import { randomInt } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { FaultError } from '@siteswap/sdk/plugin';
 import { dial } from './dial.ts';
 import { EventQueue, type QmpEvent } from './events.ts';
 import { failure, QmpError, QmpLost, type QmpRefusal } from './faults.ts';
-import { commandMsMax, greetingMsMax, lineBytesMax } from './limits.ts';
+import { commandMsMax, greetingMsMax, idsMax, leaveMsMax, lineBytesMax } from './limits.ts';
 
 export type QmpArguments = Readonly<Record<string, unknown>>;
 
@@ -41,8 +43,10 @@ export class Qmp {
   readonly #queues = new Set<EventQueue>();
   #pieces: Buffer[] = [];
   #held = 0;
-  #lastId = 0;
+  /** Begins anywhere: the late answer to a client before must not pass for one of ours. */
+  #lastId = randomInt(idsMax);
   #ended: QmpLost | undefined;
+  #isGreeted = false;
   #greeted: (answer: undefined | QmpLost) => void = () => undefined;
 
   private constructor(path: string, socket: Duplex) {
@@ -53,11 +57,17 @@ export class Qmp {
     socket.on('close', () => this.#end(`${path}: the monitor closed the connection`));
   }
 
-  /** Connected, greeted, and out of negotiation. Throws `unreachable`, or QmpLost. */
+  /**
+   * Connected, greeted, and out of negotiation. Throws `unreachable` when nobody listens there, or
+   * QmpLost when who listens does not serve.
+   */
   static async open(path: string, patience: Patience = {}): Promise<Qmp> {
-    const socket = await dial(path).catch((error: Error) => {
+    const socket = await dial(path).catch((error: NodeJS.ErrnoException) => {
       if (error instanceof FaultError) throw error;
-      throw failure('unreachable', `${path}: ${error.message}`);
+      const words = `${path}: ${error.message}`;
+      // Whoever else waits there is not served either.
+      if (error.code === 'EAGAIN') throw new QmpLost('timeout', words);
+      throw failure('unreachable', words);
     });
     const qmp = new Qmp(path, socket);
     const limits = { waitMsMax: greetingMsMax, ...patience };
@@ -68,15 +78,12 @@ export class Qmp {
       qmp.#greeted = settle;
       if (qmp.#ended !== undefined) settle(qmp.#ended);
     }).catch((error: unknown) => error as QmpLost);
-    if (lost !== undefined) {
-      qmp.close();
-      throw lost.why === 'closed' ? failure('unreachable', lost.message) : lost;
-    }
     try {
+      if (lost !== undefined) throw lost;
       await negotiated;
     } catch (error) {
       // Left open it would keep everybody else from this monitor.
-      qmp.close();
+      await qmp.close();
       throw error;
     }
     return qmp;
@@ -131,15 +138,32 @@ export class Qmp {
     return queue;
   }
 
-  close(): void {
-    this.#end(`${this.path}: closed by us`);
+  /**
+   * Leaves the monitor in peace: QEMU is told first, and what it says is read until it has closed
+   * too. A client that vanishes while an event is written to it may leave a monitor of QEMU 7.2
+   * mute for good, or half a line for whoever comes next.
+   */
+  async close(): Promise<void> {
+    if (this.#ended !== undefined) return;
+    this.#give(new QmpLost('closed', `${this.path}: closed by us`));
+    const socket = this.#socket;
+    const timer = setTimeout(() => socket.destroy(), leaveMsMax);
+    await new Promise((resolve) => {
+      socket.once('close', resolve);
+      socket.end();
+    });
+    clearTimeout(timer);
   }
 
   #end(message: string): void {
     if (this.#ended !== undefined) return;
-    const lost = new QmpLost('closed', message);
-    this.#ended = lost;
+    this.#give(new QmpLost('closed', message));
     this.#socket.destroy();
+  }
+
+  /** Everybody who waits is told that no more will come. */
+  #give(lost: QmpLost): void {
+    this.#ended = lost;
     this.#greeted(lost);
     for (const { settle } of this.#waiting.values()) settle(lost);
     this.#waiting.clear();
@@ -147,6 +171,7 @@ export class Qmp {
   }
 
   #take(bytes: Buffer): void {
+    if (this.#ended !== undefined) return;
     let from = 0;
     for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, from)) {
       const line = Buffer.concat([...this.#pieces, bytes.subarray(from, end)]).toString('utf8');
@@ -168,8 +193,11 @@ export class Qmp {
     } catch {
       message = undefined;
     }
-    if (!isMessage(message)) this.#end(`${this.path}: not QMP: ${line.slice(0, 200)}`);
-    else if ('QMP' in message) this.#greeted(undefined);
+    if (isMessage(message) && 'QMP' in message) {
+      this.#isGreeted = true;
+      this.#greeted(undefined);
+    } else if (!this.#isGreeted) return;
+    else if (!isMessage(message)) this.#end(`${this.path}: not QMP: ${line.slice(0, 200)}`);
     else if (typeof message.event === 'string') this.#spread(message, message.event);
     else this.#settle(message);
   }

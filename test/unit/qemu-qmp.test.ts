@@ -4,6 +4,8 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { fileOf } from '../../plugins/qemu/array.ts';
+import { takeMonitor } from '../../plugins/qemu/daemon.ts';
 import { faultOf, QmpError, QmpLost } from '../../plugins/qemu/faults.ts';
 import { Qmp } from '../../plugins/qemu/qmp.ts';
 
@@ -17,10 +19,20 @@ type Answering = (asked: Asked, say: (message: object | string) => void, socket:
 
 const greeting = { QMP: { version: {}, capabilities: [] } };
 
+interface Fake {
+  readonly answer?: Answering;
+  /** What it says to who connects; default: its greeting. */
+  readonly says?: readonly (object | string)[];
+  /** Default: it does. */
+  readonly negotiates?: boolean;
+}
+
 /** A monitor that agrees to the negotiation, and leaves the rest to the test. */
-const monitor = async (t: ExecutionContext, answer: Answering, greets = true): Promise<string> => {
-  const folder = await mkdtemp(join(tmpdir(), 'siteswap-qmp-'));
-  const path = join(folder, 'qmp.sock');
+const serve = async (
+  t: ExecutionContext,
+  path: string,
+  { answer = () => undefined, says = [greeting], negotiates = true }: Fake,
+): Promise<Set<Socket>> => {
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {
     sockets.add(socket);
@@ -28,15 +40,15 @@ const monitor = async (t: ExecutionContext, answer: Answering, greets = true): P
     const say = (message: object | string): void => {
       socket.write(typeof message === 'string' ? message : `${JSON.stringify(message)}\r\n`);
     };
-    if (greets) say(greeting);
+    for (const message of says) say(message);
     let text = '';
     socket.on('data', (bytes) => {
       text += bytes;
       const lines = text.split('\n');
       text = lines.pop() ?? '';
       for (const asked of lines.map((line) => JSON.parse(line) as Asked)) {
-        if (asked.execute === 'qmp_capabilities') say({ return: {}, id: asked.id });
-        else answer(asked, say, socket);
+        if (asked.execute !== 'qmp_capabilities') answer(asked, say, socket);
+        else if (negotiates) say({ return: {}, id: asked.id });
       }
     });
   });
@@ -44,8 +56,23 @@ const monitor = async (t: ExecutionContext, answer: Answering, greets = true): P
   t.teardown(async () => {
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
-    await rm(folder, { recursive: true });
   });
+  return sockets;
+};
+
+const folderFor = async (t: ExecutionContext): Promise<string> => {
+  const folder = await mkdtemp(join(tmpdir(), 'siteswap-qmp-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  return folder;
+};
+
+const monitor = async (
+  t: ExecutionContext,
+  answer: Answering,
+  more: Omit<Fake, 'answer'> = {},
+): Promise<string> => {
+  const path = join(await folderFor(t), 'qmp.sock');
+  await serve(t, path, { answer, ...more });
   return path;
 };
 
@@ -135,7 +162,7 @@ test('qmp: what is not QMP → the connection ends, nothing is guessed', async (
 test('qmp: nobody listens, or nobody greets → unreachable, timeout', async (t) => {
   const nobody = await t.throwsAsync(Qmp.open(join(tmpdir(), 'siteswap-no-such.sock')));
   t.is(faultOf(nobody)?.kind, 'unreachable');
-  const path = await monitor(t, () => undefined, false);
+  const path = await monitor(t, () => undefined, { says: [] });
   const silent = await t.throwsAsync(Qmp.open(path, { waitMsMax: 20 }));
   t.is(faultOf(silent)?.kind, 'timeout');
 });
@@ -157,4 +184,51 @@ test('qmp: events → in order to every queue, those before the one awaited are 
   t.is((await all.next(signal)).name, 'B');
   const none = all.until(({ name }) => name === 'D', AbortSignal.timeout(5));
   await t.throwsAsync(none, { instanceOf: QmpLost });
+});
+
+test('qmp: what is left of the client before, half lines too → passed over until the greeting', async (t) => {
+  const answer: Answering = ({ execute, id }, say) => say({ return: execute, id });
+  const left = ['"status": "ready"}}\r\n', { return: 'late', id: 1 }, { event: 'OLD' }, greeting];
+  const qmp = await open(t, await monitor(t, answer, { says: left }));
+  t.is(await qmp.must('query'), 'query');
+});
+
+test('qmp: the numbers of two connections’ commands → none in common', async (t) => {
+  const numbers: number[] = [];
+  const path = await monitor(t, ({ id }, say) => {
+    numbers.push(id);
+    say({ return: {}, id });
+  });
+  for (const qmp of [await open(t, path), await open(t, path)]) await qmp.must('query');
+  t.is(new Set(numbers).size, 2);
+});
+
+test('qmp: closed → told to the monitor, and read until that has closed too', async (t) => {
+  const heard: string[] = [];
+  const path = await monitor(t, ({ id }, say, socket) => {
+    say({ return: {}, id });
+    socket.on('end', () => heard.push('end')).on('close', () => heard.push('close'));
+  });
+  const qmp = await open(t, path);
+  await qmp.must('query');
+  await qmp.close();
+  t.is(heard[0], 'end');
+  t.true(qmp.closed);
+  await t.throwsAsync(qmp.must('query'), { instanceOf: QmpLost, message: /closed by us/ });
+});
+
+test('a monitor that is mute for good → another one serves, and nobody comes by it again', async (t) => {
+  const directory = await folderFor(t);
+  const mute = await serve(t, fileOf.monitor(directory, 0), { negotiates: false });
+  const answer: Answering = ({ id }, say) => say({ return: [{ name: 'run-1' }], id });
+  await serve(t, fileOf.monitor(directory, 1), { answer });
+  const address = { path: join(directory, 'nbd.sock') };
+  const storage = { format: 1, id: 'a', uuid: directory, name: 'a', peerArrayIds: [], address };
+  const { signal } = new AbortController();
+  for (let time = 0; time < 2; time += 1) {
+    const { run, release } = await takeMonitor({ ...storage, directory, start: false }, signal);
+    t.is(run, 'run-1');
+    await release();
+  }
+  t.is(mute.size, 1);
 });
