@@ -23,6 +23,8 @@ interface Cluster {
   readonly server: PostgresServer;
   readonly daemons: readonly TestDaemon[];
   readonly front: TestDaemon;
+  /** Asks the member that drives a run alone. */
+  readonly direct: TestDaemon;
   /** One for each member, which drives it all the time. */
   readonly runIds: readonly string[];
 }
@@ -48,14 +50,16 @@ const build = async (members: number): Promise<Cluster> => {
     const order = { planId: `plan-${n}`, mode: Mode.TEST, requester: 'bench' };
     runIds.push((await daemon.client.runs.start(order)).runId);
   }
-  const front = await startDaemon({ program: 'front', config: { journal: { postgres } } });
-  return { server, daemons, front, runIds };
+  const asFront = { program: 'front', config: { journal: { postgres } } } as const;
+  const front = await startDaemon(asFront);
+  const direct = await startDaemon({ ...asFront, args: ['--direct'] });
+  return { server, daemons, front, direct, runIds };
 };
 
 /** Processor time so far, of all threads, in ms; the kernel counts in hundredths of a second. */
-const cpuMsOf = ({ front, daemons }: Cluster): number => {
+const cpuMsOf = ({ front, direct, daemons }: Cluster): number => {
   let ticks = 0;
-  for (const { pid } of [front, ...daemons]) {
+  for (const { pid } of [front, direct, ...daemons]) {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ');
     ticks += Number(fields?.[11]) + Number(fields?.[12]);
   }
@@ -127,6 +131,9 @@ export const monitoring = async ({ loadMs, members }: Scale): Promise<readonly F
     const answered = took.filter((ms) => !Number.isNaN(ms));
     const lost = took.length - answered.length;
     const rate = await saturation(cluster, loadMs / 2);
+    const directly = { ...cluster, front: cluster.direct };
+    const alone = (await openLoop(directly, loadMs)).filter((ms) => !Number.isNaN(ms));
+    const aloneRate = await saturation(directly, loadMs / 2);
     const beside = (await withOneFrozen(cluster, 2 * loadMs)).filter((ms) => !Number.isNaN(ms));
     const asked = `GetRun through a front, ${members} members, ${ratePerSecond}/s`;
     const wanted = { of: 'value', is: '≤', than: 100 } as const;
@@ -142,9 +149,16 @@ export const monitoring = async ({ loadMs, members }: Scale): Promise<readonly F
       { name: `${asked}: not answered, of ${took.length}`, value: lost, unit: 'requests' },
       { name: `${asked}: processor time of front and members`, value: costMs, unit: 'ms each' },
       { name: `${callersAtOnce} callers who never pause`, value: rate, unit: 'answers/s' },
+      { name: `${asked}, front --direct: p50`, value: median(alone), unit: 'ms' },
+      { name: `${asked}, front --direct: p99`, value: quantile(alone, 0.99), unit: 'ms', wanted },
+      {
+        name: `${callersAtOnce} callers who never pause, front --direct`,
+        value: aloneRate,
+        unit: 'answers/s',
+      },
     ];
   } finally {
-    for (const daemon of [cluster.front, ...cluster.daemons]) await daemon.stop();
+    for (const daemon of [cluster.front, cluster.direct, ...cluster.daemons]) await daemon.stop();
     await cluster.server.stop();
   }
 };

@@ -34,12 +34,18 @@ export class LauncherMissing extends Error {
   }
 }
 
+/** Those that run: none outlives the process that started it. */
+const running = new Set<ChildProcess>();
+
+const killAtExit = (): void => {
+  for (const child of running) child.kill('SIGKILL');
+};
+
 /** A running daemon process. */
 export class DaemonProcess {
   readonly log: string[] = [];
   readonly #child: ChildProcess;
   readonly #ended: Promise<string>;
-  readonly #killAtExit = () => this.#child.kill('SIGKILL');
   #end: string | undefined;
   #missing: LauncherMissing | undefined;
 
@@ -50,7 +56,8 @@ export class DaemonProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
-    process.once('exit', this.#killAtExit);
+    if (!process.listeners('exit').includes(killAtExit)) process.once('exit', killAtExit);
+    running.add(child);
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
         if (this.log.push(line) > logLinesMax) this.log.shift();
@@ -65,7 +72,7 @@ export class DaemonProcess {
     });
     void this.#ended.then((how) => {
       this.#end = how;
-      process.removeListener('exit', this.#killAtExit);
+      running.delete(child);
     });
   }
 
