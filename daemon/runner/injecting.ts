@@ -70,8 +70,9 @@ export class InjectingPool extends PoolLayer {
     const nothing = { planId: '', mode: '', workgroup: '', outside: true } as const;
     const asked = job.kind === 'query' ? job.targets : [];
     const targets = () => asked.map(({ id }) => ({ id, names: [id, `${remoteId}/${id}`] }));
-    const isShownSo = !renamesAt(this.#presentations, remoteId);
-    const where = { remoteId, siteId, calls: { run: [verb] }, ...(isShownSo && { targets }) };
+    // A rule names what is shown: of what a presentation renames it is not known here who is meant.
+    const isKnown = kind === 'listing' || !renamesAt(this.#presentations, remoteId);
+    const where = { remoteId, siteId, calls: { run: [verb] }, ...(isKnown && { targets }) };
     return { runId, ...nothing, step: kind, direction: 'run', attempt: 1, ...where };
   }
 }

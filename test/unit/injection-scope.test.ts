@@ -88,6 +88,14 @@ test('targets: outside runs → a question about that group, and no listing', as
   made.engine.close();
 });
 
+test('targets: a listing of the array whose pairs are shown under other ids → none of its', async (t) => {
+  const made = await ready({ present: 'pair-as-stretched' });
+  await on(made, [{ name: 'r', targets: ['cg-0001'], effect: refuse }]);
+  await made.engine.evidence('lab-b', true);
+  t.is(countsOf(made).matched, 0);
+  made.engine.close();
+});
+
 test('a verb that undoes an earlier step → its nth is not spent there', async (t) => {
   const rule = { mode: 'planned', verb: 'powerOn', nth: 1, effect: refuse };
   const { at, failed, counts } = await plannedUnder(rule);
