@@ -10,6 +10,7 @@ import type {
   Instance,
   PluginDefinition,
   RecoveryPoint,
+  TargetVerb,
   Verb,
   VmStatus,
 } from '../plugin/index.ts';
@@ -23,7 +24,7 @@ import type {
   VmFixture,
 } from './fixture.ts';
 import { type Bounds, boundsDefault, pageItemsMax } from './limits.ts';
-import { offers } from './plugin.ts';
+import { offers, settlerOf } from './plugin.ts';
 import { Remote } from './remote.ts';
 import type { Target } from './session.ts';
 
@@ -52,6 +53,11 @@ export class World {
 
   offers(verb: Verb): boolean {
     return offers(this.definition, verb);
+  }
+
+  /** Whether what became of a call can be asked. */
+  settles(verb: TargetVerb): boolean {
+    return settlerOf(this.definition, verb) !== undefined;
   }
 
   remote(kind: 'array' | 'compute', side: Side): Remote {

@@ -27,7 +27,7 @@ const claimOf: Readonly<Record<Defect, string>> = {
   'demotes-anyway': 'wrong state: demote at the target',
   'half-a-group': 'atomic groups: prepareFailover',
   'takes-old-epochs': 'fences: a call under an older epoch',
-  'forgets-who-asked': 'fences: failover (planned), asked about under a newer epoch',
+  'forgets-who-asked': 'fences: failover (planned), asked about or done under a newer epoch',
   'takes-old-writers': 'fences: a writer of the lineage before a forced promote',
   'keeps-no-points': 'recovery points: sync',
   'operations-in-session': 'accepted: reverse',
