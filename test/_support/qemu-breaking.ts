@@ -1,6 +1,9 @@
 /** Ways to break a live migration of QEMU from outside: processes that die, streams that stop. */
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import type { Step } from '../../plugins/qemu/journey.ts';
 import { kill, readMachine } from '../../plugins/qemu/machine.ts';
 import { atOf } from '../../plugins/qemu/places.ts';
 import type { ComputeSession } from '../../plugins/qemu/session.ts';
@@ -13,6 +16,22 @@ export const endProcess = async (
   const at = atOf(compute, { id, instance: 'production' });
   const machine = await readMachine(at);
   if (machine !== undefined) await kill(at, machine.token);
+};
+
+/** A process drives a live migration to the other compute up to a step, and is killed there. */
+export const driveTo = async (
+  compute: ComputeSession,
+  { id, key, step }: { readonly id: string; readonly key: string; readonly step: Step },
+): Promise<void> => {
+  const script = fileURLToPath(import.meta.resolve('./qemu-driver.js'));
+  const driver = spawn(process.execPath, [script, JSON.stringify(compute), id, key, step], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(driver, 'exit');
+  const early = ended.then(() => Promise.reject(new Error(`the driver ended before ${step}`)));
+  await Promise.race([once(driver.stdout, 'data'), early]);
+  driver.kill('SIGKILL');
+  await ended;
 };
 
 /** A stream between two QEMUs, in the hand of a test. */

@@ -1,5 +1,5 @@
 /** Two sites of the qemu plugin that share devices: a real storage daemon, real guests. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { VmStatus } from '@siteswap/sdk/plugin';
@@ -11,10 +11,10 @@ import { takeMonitor } from '../../plugins/qemu/daemon.ts';
 import { faultOrUnknown } from '../../plugins/qemu/faults.ts';
 import { allGroups } from '../../plugins/qemu/group.ts';
 import { fastGuest } from '../../plugins/qemu/guest/index.ts';
-import { type Look, lookAt } from '../../plugins/qemu/machine.ts';
+import { type Look, lookAt, readMachine } from '../../plugins/qemu/machine.ts';
 import { register, statusOfVm } from '../../plugins/qemu/machines.ts';
 import { migrationStatus } from '../../plugins/qemu/migrate.ts';
-import { atOf } from '../../plugins/qemu/places.ts';
+import { atOf, serialFile } from '../../plugins/qemu/places.ts';
 import { enrol, populate, provisionCompute } from '../../plugins/qemu/populate.ts';
 import { powerOff } from '../../plugins/qemu/power.ts';
 import { provisionPair, provisionShared, stopArray } from '../../plugins/qemu/provision.ts';
@@ -49,7 +49,7 @@ export const callWith = (key = `call-${calls++}/x`): Licence => ({
   deadlineMs: Date.now() + 120_000,
 });
 
-const computeAt = (root: string, storage: string, side: 'a' | 'b'): ComputeSession => ({
+export const computeAt = (root: string, storage: string, side: 'a' | 'b'): ComputeSession => ({
   kind: 'compute',
   id: `compute-${side}`,
   siteId: `site-${side}`,
@@ -60,7 +60,10 @@ const computeAt = (root: string, storage: string, side: 'a' | 'b'): ComputeSessi
   computes: {},
 });
 
-const knowing = (one: ComputeSession, { id, siteId, directory, arrays }: ComputeSession) => ({
+export const knowing = (
+  one: ComputeSession,
+  { id, siteId, directory, arrays }: ComputeSession,
+) => ({
   ...one,
   computes: { [id]: { siteId, directory, arrays } },
 });
@@ -143,6 +146,21 @@ export const statusOf = async (compute: ComputeSession, id: string): Promise<Par
 export const goesOn = async (compute: ComputeSession, id: string): Promise<void> => {
   const before = (await statusOf(compute, id)).heartbeat ?? 0;
   await until(async () => ((await statusOf(compute, id)).heartbeat ?? 0) > before + 1);
+};
+
+/** What the guest said on its serial port at one compute, in its newest process there. */
+export const saidAt = async (compute: ComputeSession, id: string): Promise<string> => {
+  const at = atOf(compute, vmOf(id));
+  const machine = await readMachine(at);
+  return machine === undefined ? '' : readFile(serialFile(at, machine.token), 'latin1');
+};
+
+/** Every number that it said was acknowledged. It may have gone over in the middle of a line. */
+export const numbersIn = (text: string): number[] => {
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+  return lines.flatMap((line) =>
+    /^T[0-9A-F]{8}$/.test(line) ? [Number.parseInt(line.slice(1), 16)] : [],
+  );
 };
 
 const testimonyOf = async (
@@ -253,8 +271,8 @@ export const plainSites = async (t: Pick<ExecutionContext, 'teardown'>): Promise
   return sites;
 };
 
-/** The same with the pair as it is: nothing is shown as stretched. */
-export const plainConfig = (sites: QemuSites): DaemonConfig => {
+/** The same with a pair as it is: nothing is shown as something else. */
+export const pairConfig = (sites: QemuSites): DaemonConfig => {
   const config = qemuConfig(sites);
   const other = join(sites.root, 'other');
   const storage = (id: string, site: string, directory: string, peers: object) => ({

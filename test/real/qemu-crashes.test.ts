@@ -3,14 +3,10 @@
  * stands at the destination gives the verdict that is true, nobody asks the source, and the VM goes
  * on once. And the daemon alone dies at each step: called again, it goes on.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { rename } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { judgeArrival, type LostVerdict } from '../../daemon/core/migration.ts';
-import type { Step } from '../../plugins/qemu/journey.ts';
 import { steps } from '../../plugins/qemu/journey.ts';
 import { isOn } from '../../plugins/qemu/machine.ts';
 import { cancelMigration, migrateLive, migrationStatus } from '../../plugins/qemu/migrate.ts';
@@ -28,13 +24,13 @@ import {
   statusOf,
   vmOf,
 } from '../_support/qemu.ts';
-import { endProcess } from '../_support/qemu-breaking.ts';
+import { driveTo, endProcess } from '../_support/qemu-breaking.ts';
 
 const id = 'vm-d1-1';
 const key = 'run-1/live-migrate/run/1';
 
 /** Where the VM really is when everything at the source ends at this step. */
-const truth: Readonly<Record<Step, LostVerdict>> = {
+const truth: Readonly<Record<(typeof steps)[number], LostVerdict>> = {
   asked: 'never-begun',
   started: 'partial',
   launched: 'partial',
@@ -45,19 +41,6 @@ const truth: Readonly<Record<Step, LostVerdict>> = {
   marked: 'migrated',
   continued: 'migrated',
   settled: 'migrated',
-};
-
-/** Drives up to a step, and is killed there. */
-const driveTo = async (sites: QemuSites, step: Step): Promise<void> => {
-  const script = fileURLToPath(import.meta.resolve('../_support/qemu-driver.js'));
-  const driver = spawn(process.execPath, [script, JSON.stringify(sites.a), id, key, step], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const ended = once(driver, 'exit');
-  const early = ended.then(() => Promise.reject(new Error(`the driver ended before ${step}`)));
-  await Promise.race([once(driver.stdout, 'data'), early]);
-  driver.kill('SIGKILL');
-  await ended;
 };
 
 const running = async (t: ExecutionContext): Promise<QemuSites> => {
@@ -99,7 +82,7 @@ for (const step of steps) {
     async (t) => {
       const sites = await running(t);
       const { bootId } = await statusOf(sites.a, id);
-      await driveTo(sites, step);
+      await driveTo(sites.a, { id, key, step });
       await endProcess(sites.a, id);
       // Gone for good: whoever asked it would fail.
       await rename(sites.a.directory, `${sites.a.directory}-away`);
@@ -121,7 +104,7 @@ for (const step of steps) {
     async (t) => {
       const sites = await running(t);
       const { bootId } = await statusOf(sites.a, id);
-      await driveTo(sites, step);
+      await driveTo(sites.a, { id, key, step });
       await migrateLive(sites.a, callWith(key), vmOf(id), 'compute-b');
       t.false(isOn(await look(sites.a, id)));
       t.like(await statusOf(sites.b, id), { power: 'on', registered: true, bootId });

@@ -2,12 +2,8 @@
  * A planned run of a real daemon takes real guests over live: on shared devices shown as stretched,
  * the preference of each switched before the first of its VMs goes.
  */
-import { readFile } from 'node:fs/promises';
 import test from 'ava';
-import { readMachine } from '../../plugins/qemu/machine.ts';
-import { atOf, serialFile } from '../../plugins/qemu/places.ts';
 import { powerOn } from '../../plugins/qemu/power.ts';
-import type { ComputeSession } from '../../plugins/qemu/session.ts';
 import {
   MigrationVerdict,
   Mode,
@@ -19,29 +15,16 @@ import { startDaemon } from '../../sdk/testing/index.ts';
 import {
   callWith,
   goesOn,
-  plainConfig,
+  numbersIn,
+  pairConfig,
   plainSites,
   qemuConfig,
   qemuPlan,
   qemuSites,
+  saidAt,
   statusOf,
   vmOf,
 } from '../_support/qemu.ts';
-
-/** What the guest said on its serial port at one compute. */
-const saidAt = async (compute: ComputeSession, id: string): Promise<string> => {
-  const at = atOf(compute, vmOf(id));
-  const machine = await readMachine(at);
-  return machine === undefined ? '' : readFile(serialFile(at, machine.token), 'latin1');
-};
-
-/** Every number that it said was acknowledged. It may have gone over in the middle of a line. */
-const numbersIn = (text: string): number[] => {
-  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
-  return lines.flatMap((line) =>
-    /^T[0-9A-F]{8}$/.test(line) ? [Number.parseInt(line.slice(1), 16)] : [],
-  );
-};
 
 test.serial(
   'planned, live: 20 VMs on 4 shared devices → same boots, no number missing or twice',
@@ -108,7 +91,7 @@ test.serial(
     await powerOn(sites.a, callWith(), vmOf(id));
     await goesOn(sites.a, id);
     const { bootId } = await statusOf(sites.a, id);
-    const daemon = await startDaemon({ config: plainConfig(sites) });
+    const daemon = await startDaemon({ config: pairConfig(sites) });
     t.teardown(() => daemon.stop());
     const { client } = daemon;
     await client.plans.create(qemuPlan('move', sites));

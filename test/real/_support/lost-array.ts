@@ -17,7 +17,10 @@ export interface LostArray {
   readonly restore: () => Promise<void>;
 }
 
-export const loseArray = async (t: ExecutionContext, rig: Rig): Promise<LostArray> => {
+export const loseArray = async (
+  t: ExecutionContext,
+  rig: Pick<Rig, 'kill' | 'directory'>,
+): Promise<LostArray> => {
   await rig.kill('a');
   const directory = rig.directory('a');
   const names = (await readdir(directory)).filter((name) => name.endsWith('.sock'));
