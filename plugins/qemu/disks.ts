@@ -7,6 +7,7 @@ import { socketAddressOf } from './array.ts';
 import { type Catalog, type Extent, readCatalog, writeCatalog } from './catalog.ts';
 import type { Registered } from './compute.ts';
 import { failure } from './faults.ts';
+import { lockWaitMsMax } from './limits.ts';
 import { withLocks } from './locks.ts';
 import type { BlockDevice } from './machine.ts';
 import { type Disk, diskOf } from './mounts.ts';
@@ -74,14 +75,19 @@ export const diskFor = async (
   extent: Extent,
 ): Promise<BlockDevice> => partOf(await diskOf(compute, datastoreId, instance), extent);
 
-/** The VM's disks in order, as QEMU takes them. */
+/**
+ * The VM's disks in order, as QEMU takes them; `migrationId`: for the process that it comes into
+ * with that migration.
+ */
 export const disksOf = async (
   compute: ComputeSession,
   { id, instance, datastoreIds }: Registered,
+  migrationId?: string,
 ): Promise<readonly BlockDevice[]> => {
   const disks: BlockDevice[] = [];
   for (const datastoreId of datastoreIds) {
-    const disk = await diskOf(compute, datastoreId, instance);
+    const signal = AbortSignal.timeout(lockWaitMsMax);
+    const disk = await diskOf(compute, datastoreId, instance, signal, migrationId);
     const { vms } = await withCatalog(disk, datastoreId, async (catalog) => catalog);
     const entry = vms.find((one) => one.id === id);
     if (entry === undefined) {

@@ -5,11 +5,11 @@
  */
 import { failure, QmpError } from './faults.ts';
 import {
-  acceptsWriters,
   activeLayer,
   type GroupAt,
   type GroupState,
   type HeldGroup,
+  openSeats,
   type Seat,
   type StoredDevice,
   tokenOf,
@@ -68,7 +68,7 @@ const wantedOf = (at: GroupAt, state: GroupState, device: StoredDevice): readonl
     const name = exportNameOf(use, device, state);
     return { use, device, id: exportId(use, at, device), name };
   };
-  const hosts = acceptsWriters(state) ? seatsIn(state.hosts) : [];
+  const hosts = seatsIn(openSeats(state));
   return [
     ...(state.role === 'replica' ? [shared('replica')] : []),
     ...hosts.map((seat): Wanted => {

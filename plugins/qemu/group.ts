@@ -73,6 +73,29 @@ export interface Shared {
   readonly isolatedSiteId?: string;
 }
 
+/** A synchronous pair whose role goes over together with the VM that writes to it. */
+export interface Metro {
+  /** Of this end, and of the other one. */
+  readonly siteId: string;
+  readonly peerSiteId: string;
+  /** Where the role belongs. */
+  readonly preferredSiteId: string;
+  /** The other end was cut off from here, without a word to it. */
+  readonly isolated?: true;
+}
+
+/**
+ * A live migration takes the role along: at both ends from before the first byte until it is
+ * decided where the guest goes on. Nothing else is done to the group meanwhile.
+ */
+export interface Swap {
+  readonly migrationId: string;
+  /** The compute that the guest goes to. */
+  readonly computeId: string;
+  /** An empty layer upon the last one, ready to be the next: the guest does not wait for it. */
+  readonly next?: { readonly id: string; readonly upon: string };
+}
+
 export interface GroupState extends Memory {
   readonly format: number;
   readonly id: string;
@@ -113,6 +136,8 @@ export interface GroupState extends Memory {
   /** Copies that stand by themselves, oldest first. */
   readonly snapshots?: readonly Snapshot[];
   readonly shared?: Shared;
+  readonly metro?: Metro;
+  readonly swap?: Swap;
 }
 
 /** Where a group is. */
@@ -135,11 +160,25 @@ const writable: ReadonlySet<Role> = new Set(['source', 'promoted', 'single']);
 export const acceptsWriters = ({ role, fenced }: GroupState): boolean =>
   !fenced && writable.has(role);
 
+/**
+ * The computes that have exports of it: those with a seat, where writers are accepted. Ahead of
+ * that the process which a guest comes into opens its disks; it holds them inactive.
+ */
+export const openSeats = (state: GroupState): readonly Seat[] => {
+  if (acceptsWriters(state)) return state.hosts;
+  if (state.role !== 'replica') return [];
+  return state.hosts.filter(({ computeId }) => computeId === state.swap?.computeId);
+};
+
 /** A licence of its own, whoever else gives out the same ordinal. */
 export const newLineage = (ordinal: number): string =>
   `${ordinal}-${randomBytes(4).toString('hex')}`;
 
 export const ordinalOf = (lineage: string): number => Number(lineage.split('-', 1)[0]);
+
+/** Somebody has promoted the other end since: what is written here counts no more. */
+export const isLeftBehind = (state: GroupState, peer: GroupState | undefined): boolean =>
+  peer !== undefined && acceptsWriters(peer) && ordinalOf(peer.lineage) > ordinalOf(state.lineage);
 
 export const newLayerId = (): string => randomBytes(4).toString('hex');
 

@@ -25,7 +25,9 @@ export const steps = [
   'continued',
   'settled',
 ] as const;
-export type Step = (typeof steps)[number];
+/** Beside them, where a pair's role goes along: ahead of `transferred`, and of `settled`. */
+export const swapSteps = ['demoted', 'promoted', 'turned'] as const;
+export type Step = (typeof steps)[number] | (typeof swapSteps)[number];
 
 /** For those who watch a migration, or break it on purpose. */
 export interface Watch {
@@ -44,6 +46,10 @@ export interface Journey {
   readonly destination: End;
   /** Asked now and then: does anybody still want it? */
   readonly wanted: () => Promise<boolean>;
+  /** While the guest stands still, flushed: what its disks stand on goes ahead of it. */
+  readonly ahead: () => Promise<void>;
+  /** All of it is there: throws when what it stands on is not. */
+  readonly checkAhead: () => Promise<void>;
   /** Notes durably that all of it is there, before the guest goes on. */
   readonly mark: () => Promise<void>;
   readonly watch: Watch;
@@ -142,6 +148,7 @@ const transfer = async (from: Qmp, path: string, journey: Journey): Promise<numb
   await journey.watch.at?.('copying');
   await reach(from, events, 'pre-switchover', journey);
   await journey.watch.at?.('switching');
+  await journey.ahead();
   await from.must('migrate-continue', { state: 'pre-switchover' });
   await reach(from, events, 'completed', until);
   const { status } = await pastEnding(() => ask(from));
@@ -165,7 +172,7 @@ export const travel = (journey: Journey, to: Qmp): Promise<number> => {
     const stoppedAtMs = await transfer(from, (await watch.route?.(listens)) ?? listens, journey);
     await watch.at?.('transferred');
     // Once it is marked it may have gone on there: not of one that is dead already.
-    await ask(to);
+    await Promise.all([ask(to), journey.checkAhead()]);
     await journey.mark();
     await watch.at?.('marked');
     const resumedAtMs = await letGoOn(to);

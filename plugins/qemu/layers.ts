@@ -18,6 +18,7 @@ import {
   type Layer,
   newLayerId,
   type StoredDevice,
+  type Swap,
   tokenOf,
 } from './group.ts';
 import { createImage } from './images.ts';
@@ -191,25 +192,34 @@ export const freeze = async (
     });
   }
   const active = activeLayer(state);
-  const id = newLayerId();
-  await createLayer(held.at, state, id, active);
+  const ready = state.swap?.next;
+  const id = ready?.upon === active.id ? ready.id : newLayerId();
+  if (id !== ready?.id) await createLayer(held.at, state, id, active);
   const frozen = point === undefined ? active : { ...active, point };
   const layers = [...state.layers.slice(0, -1), frozen, { id }];
   await held.commit({ ...state, ...also, layers, freezing: true, fresh: id });
   await live(held);
 };
 
+/** What a group's state may lack. */
+type ForgottenKey = 'promotedFrom' | 'confirmed' | 'operation' | 'swap';
+
 export interface Cut {
   /** The point that is left; absent: nothing is. */
   readonly pointId?: string;
   /** Changed in the same commit. */
   readonly also?: Partial<GroupState>;
+  /** Forgotten in the same commit. */
+  readonly without?: readonly ForgottenKey[];
   /** Name under which what is cut off is kept. */
   readonly keepAs?: string;
 }
 
 /** Back to a point: what was written since is left out. No host and no job may use the group. */
-export const cut = async (held: HeldGroup, { pointId, also = {}, keepAs }: Cut): Promise<void> => {
+export const cut = async (
+  held: HeldGroup,
+  { pointId, also = {}, without = [], keepAs }: Cut,
+): Promise<void> => {
   const { qmp } = await live(held);
   const { at, state } = held;
   const last = state.layers.findIndex(
@@ -234,6 +244,7 @@ export const cut = async (held: HeldGroup, { pointId, also = {}, keepAs }: Cut):
   const id = newLayerId();
   await createLayer(at, state, id, kept.at(-1));
   const { folding, foldingInto, ...rest } = { ...state, ...also };
+  for (const key of without) delete rest[key];
   const next = { ...rest, layers: [...kept, { id }], fresh: id };
   await held.commit(keepAs === undefined ? next : withKept(next, { name: keepAs, atMs }));
   await dropImages(held, gone);
@@ -244,6 +255,22 @@ const dropImages = async ({ at, state }: HeldGroup, layers: readonly Layer[]): P
   for (const device of state.devices) {
     for (const { id } of layers) await rm(imageOf(at, device, id), { force: true });
   }
+};
+
+/** An empty layer for the next freeze, ahead of it. */
+export const makeReady = async ({ at, state }: HeldGroup): Promise<NonNullable<Swap['next']>> => {
+  const next = { id: newLayerId(), upon: activeLayer(state).id };
+  await createLayer(at, state, next.id, activeLayer(state));
+  return next;
+};
+
+/** The same, when no freeze came, and none can come upon it any more. */
+export const dropReady = async (
+  held: HeldGroup,
+  { next }: Pick<Swap, 'next'> = {},
+): Promise<void> => {
+  if (next === undefined || held.state.layers.some(({ id }) => id === next.id)) return;
+  await dropImages(held, [next]);
 };
 
 const foldJobOf = (at: GroupAt, device: StoredDevice): string => `fold-${tokenOf(at, device)}`;

@@ -49,6 +49,13 @@ export const waitFor = async <T>(
   }
 };
 
+/** Nothing is under way any more when this throws. */
+export const allDone = async (works: readonly (Promise<unknown> | undefined)[]): Promise<void> => {
+  for (const ended of await Promise.allSettled(works)) {
+    if (ended.status === 'rejected') throw ended.reason;
+  }
+};
+
 /** The first of the names that is free. Throws `busy` when none is in time. */
 export const lockAnyOf = async (
   names: readonly string[],

@@ -9,12 +9,13 @@ import {
   recall,
   remember,
 } from '@siteswap/sdk/plugin/kit';
+import { type Carried, carriedBy, checkAlone, writersLock } from './carried.ts';
 import { type Registered, readCompute, vmLock, withAdmitted, withCompute } from './compute.ts';
 import { disksOf } from './disks.ts';
 import { format } from './durable.ts';
 import { failure, faultOf, faultOrUnknown } from './faults.ts';
 import { travel, type Watch } from './journey.ts';
-import { tryLocks, withLocks } from './locks.ts';
+import { allDone, tryLocks, withLocks } from './locks.ts';
 import {
   type BlockDevice,
   isOn,
@@ -44,8 +45,9 @@ import {
 import { mountVerbs } from './mounts.ts';
 import { atOf, placeOf } from './places.ts';
 import type { Qmp } from './qmp.ts';
-import { allDone, conclude, type Ends, settleArrival } from './rescue.ts';
+import { checkAhead, conclude, type Ends, settleArrival, tellOf } from './rescue.ts';
 import type { ComputeSession } from './session.ts';
+import { openSwap, swapRoles } from './swap.ts';
 
 const whatOf = (verb: string, target: VmTarget): string => `${verb}/${placeOf(target)}`;
 
@@ -62,9 +64,17 @@ const locksOf = async ({ source, destination }: Ends, target: VmTarget): Promise
   vmLock(await readCompute(destination), target),
 ];
 
-/** Its datastores, at the hosts of the compute that it goes to. */
-const mountThere = async (to: ComputeSession, call: Licence, vm: Registered): Promise<void> => {
-  const targets = vm.datastoreIds.map((id) => ({ id, instance: vm.instance }));
+/** Its datastores, at the hosts of the compute that it goes to; what goes along is there. */
+const mountThere = async (
+  to: ComputeSession,
+  call: Licence,
+  vm: Registered,
+  carried: readonly Carried[],
+): Promise<void> => {
+  const goesAlong = new Set(carried.flatMap(({ datastoreIds }) => datastoreIds));
+  const targets = vm.datastoreIds
+    .filter((id) => !goesAlong.has(id))
+    .map((id) => ({ id, instance: vm.instance }));
   const context = { ...call, session: to, attempt: 1, targets, args: {} };
   for (const answer of await mountVerbs.mount.run(context)) {
     if ('fault' in answer) {
@@ -75,14 +85,19 @@ const mountThere = async (to: ComputeSession, call: Licence, vm: Registered): Pr
 };
 
 /** Its disks there. Mounted already, as for all but the first VM of a datastore, they are there. */
-const disksThere = async (to: ComputeSession, call: Licence, vm: Registered) => {
+const disksThere = async (
+  to: ComputeSession,
+  call: Licence,
+  { vm, id }: Migration,
+  carried: readonly Carried[],
+) => {
   try {
-    return await disksOf(to, vm);
+    return await disksOf(to, vm, id);
   } catch (error) {
     if (faultOf(error)?.kind !== 'conflict') throw error;
   }
-  await mountThere(to, call, vm);
-  return disksOf(to, vm);
+  await mountThere(to, call, vm, carried);
+  return disksOf(to, vm, id);
 };
 
 /** A guest that runs here and may leave. */
@@ -98,6 +113,8 @@ const leavingFrom = (look: Look, target: VmTarget): Machine => {
 interface Lead {
   /** As the destination opens them. */
   readonly disks: readonly BlockDevice[];
+  /** What goes along with the VM. */
+  readonly carried: readonly Carried[];
   readonly watch: Watch;
 }
 
@@ -141,13 +158,21 @@ const drive = async (
       source: { at: here, token: left.token },
       destination: { at: there, token: machine.token },
       wanted: async () => (await readMigration(here))?.unwanted !== true,
+      ahead: async () => {
+        for (const { pair } of lead.carried) await swapRoles(pair, migration.id, tellOf(watch));
+      },
+      checkAhead: () =>
+        checkAhead(
+          lead.carried.map(({ pair }) => pair),
+          migration.id,
+        ),
       mark: () => markCompleted(there, migration.id),
       watch,
       signal: call.signal,
     };
     const interruptionMs = await travel(journey, monitor).finally(() => monitor.close());
     const done = { ...migration, state: 'completed', interruptionMs } as const;
-    await settleArrival(ends, done);
+    await settleArrival(ends, done, watch);
     await watch.at?.('settled');
     return evidenceOf(done);
   } catch (error) {
@@ -188,17 +213,54 @@ export const migrateLive = async (
     const vm = state.vms[placeOf(target)];
     if (vm === undefined) throw failure('missing', `VM ${target.id} is not registered here`);
     const machine = leavingFrom(left, target);
-    const disks = await disksThere(ends.destination, call, vm);
-    checkDeadline(call);
+    const carried = await carriedBy(compute, ends.destination, vm);
     const migration: Migration = {
       ...{ format, id: randomBytes(8).toString('hex'), key: call.key, vm },
       ...{ fromComputeId: compute.id, toComputeId, askedAtMs: Date.now() },
       ...{ bootId: machine.bootId, state: 'open' },
+      ...(carried.length === 0 ? {} : { swaps: carried.map(({ record }) => record) }),
     };
-    await saveMigration(here, migration);
-    await watch.at?.('asked');
-    return drive(ends, call, migration, machine, { disks, watch });
+    return begin(ends, call, migration, machine, { carried, watch });
   });
+};
+
+/** From here on nobody else opens what goes along. */
+const openSwaps = async (
+  { source }: Ends,
+  call: Licence,
+  { id, vm, toComputeId }: Migration,
+  carried: readonly Carried[],
+): Promise<void> => {
+  const locks = carried.map(({ pair }) => writersLock(pair.from));
+  await withLocks(locks, call.signal, async () => {
+    for (const { pair } of carried) await checkAlone(source, pair, vm);
+    for (const { pair, deviceIds } of carried) {
+      await openSwap(pair, { migrationId: id, computeId: toComputeId }, deviceIds);
+    }
+  });
+};
+
+/** What goes along is noted ahead of the first change: whoever comes next finds it. */
+const begin = async (
+  ends: Ends,
+  call: Licence,
+  migration: Migration,
+  left: Machine,
+  { carried, watch }: Omit<Lead, 'disks'>,
+): Promise<Evidence> => {
+  const here = atOf(ends.source, migration.vm);
+  if (carried.length > 0) await saveMigration(here, migration);
+  try {
+    await openSwaps(ends, call, migration, carried);
+    const disks = await disksThere(ends.destination, call, migration, carried);
+    checkDeadline(call);
+    if (carried.length === 0) await saveMigration(here, migration);
+    await watch.at?.('asked');
+    return await drive(ends, call, migration, left, { disks, carried, watch });
+  } catch (error) {
+    if (carried.length > 0) await conclude(ends, migration.vm, faultOrUnknown(error).message);
+    throw error;
+  }
 };
 
 /** Undefined: somebody drives it right now. */

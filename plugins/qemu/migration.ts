@@ -9,6 +9,13 @@ import { format, readJson, writeJson } from './durable.ts';
 import type { Look } from './machine.ts';
 import { migrationFile, type VmAt } from './places.ts';
 
+/** A group at the arrays of both computes. */
+export interface SwapRecord {
+  readonly groupId: string;
+  readonly fromArrayId: string;
+  readonly toArrayId: string;
+}
+
 export interface Migration {
   readonly format: number;
   /** Made for each try. */
@@ -21,6 +28,8 @@ export interface Migration {
   readonly vm: Registered;
   readonly bootId: string;
   readonly state: 'open' | 'completed' | 'failed' | 'cancelled';
+  /** The groups whose role goes along. */
+  readonly swaps?: readonly SwapRecord[];
   /** Somebody wants it to end; its driver sees to it. */
   readonly unwanted?: true;
   /** Completed: how long the guest stood still. */

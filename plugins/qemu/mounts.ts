@@ -14,6 +14,7 @@ import type {
 import { admitDurably, pageOf } from '@siteswap/sdk/plugin/kit';
 import { type Address, nbdUri, reachArray, type Storage } from './array.ts';
 import { answerEach } from './calls.ts';
+import { serveHere } from './carried.ts';
 import { takeMonitor } from './daemon.ts';
 import { exportNameOf, hostExportOf, removeExports } from './exports.ts';
 import { failure, faultOf } from './faults.ts';
@@ -30,6 +31,8 @@ import {
 } from './group.ts';
 import { live } from './layers.ts';
 import { lockWaitMsMax } from './limits.ts';
+import { isPreferred } from './metro.ts';
+import { checkStays } from './roles.ts';
 import { asCompute, type ComputeSession, type Session } from './session.ts';
 import { checkNotIsolated } from './shared.ts';
 
@@ -117,7 +120,9 @@ const checkMountable = (state: GroupState, instance: Instance): void => {
       hint: 'Start the test failover first.',
     });
   }
-  if (instance === 'test' || acceptsWriters(state)) return;
+  // Of a pair that serves both its sites the exports come with the role.
+  const waits = state.role === 'replica' && state.metro !== undefined;
+  if (instance === 'test' || waits || acceptsWriters(state)) return;
   throw failure('conflict', `group ${state.id} accepts no writers: it is ${state.role} here`, {
     hint: 'Promote it first.',
   });
@@ -131,6 +136,7 @@ const mountAt =
     checkNotIsolated(held.state, siteId);
     const seats = seatsOf(held.state, instance);
     if (!seats.some(isSeat(computeId, deviceId))) {
+      if (instance === 'production') checkStays(held.state);
       const seat = { computeId, deviceId, siteId, lineage: held.state.lineage };
       await held.commit(withSeats(held.state, instance, [...seats, seat]));
     }
@@ -166,6 +172,9 @@ const mounting = <V extends MountVerb>(verb: V): ChangingVerb<Session, V> => {
         await admitDurably(held, call);
         await change(held);
       });
+      if (verb === 'mount' && target.instance === 'production' && (await isPreferred(at))) {
+        await serveHere(session, at, call);
+      }
       return { evidence: {} };
     });
   return { run, repeatable: true } as ChangingVerb<Session, V>;
@@ -200,18 +209,33 @@ export interface Disk {
   readonly lineage: string;
 }
 
-/** The disk of a mounted datastore. Throws `missing`, or `conflict` when it is not mounted here. */
+/** Who may open a production disk now: of a group whose role goes over, that migration alone. */
+const checkOpen = (state: GroupState, migrationId: string | undefined): void => {
+  if (migrationId !== undefined && state.swap?.migrationId === migrationId) return;
+  checkStays(state);
+  if (acceptsWriters(state)) return;
+  throw failure('conflict', `group ${state.id} accepts no writers: it is ${state.role} here`, {
+    hint: 'Its other end serves it: migrate its VM live, or stop what writes there first.',
+  });
+};
+
+/**
+ * The disk of a mounted datastore. Throws `missing`, or `conflict` when it is not mounted here.
+ * `migrationId`: of the migration whose destination opens it.
+ */
 export const diskOf = async (
   session: ComputeSession,
   datastoreId: string,
   instance: Instance,
   signal: AbortSignal = AbortSignal.timeout(lockWaitMsMax),
+  migrationId?: string,
 ): Promise<Disk> => {
   const { at, state, device, run } = await findDatastore(session, { id: datastoreId }, signal);
   const seat = seatsOf(state, instance).find(isSeat(session.id, device.id));
   if (seat === undefined || !isMounted(session, { state, device, run }, instance)) {
     throw failure('conflict', `datastore ${datastoreId} is not mounted at ${session.id}`);
   }
+  if (instance === 'production') checkOpen(state, migrationId);
   const exportName =
     instance === 'production' ? hostExportOf(device, seat) : exportNameOf('test', device, state);
   const { address } = at.storage;

@@ -9,6 +9,7 @@ import {
   recall,
   remember,
 } from '@siteswap/sdk/plugin/kit';
+import { metroUnder, serveHere, writersLock } from './carried.ts';
 import { type ComputeState, type Registered, readCompute, vmLock, withCompute } from './compute.ts';
 import { disksOf } from './disks.ts';
 import { format } from './durable.ts';
@@ -108,9 +109,22 @@ const boot = async (
   target: VmTarget,
   signal: AbortSignal,
 ): Promise<Evidence> => {
-  const at = atOf(compute, target);
   const vm = registeredIn(state, target);
-  const disks = await disksOf(compute, vm);
+  const groups = await metroUnder(compute, vm);
+  return withLocks(groups.map(writersLock), signal, async () => {
+    for (const at of groups) await serveHere(compute, at, { ...ownLicence(), signal });
+    return bootAs(compute, state, vm, signal);
+  });
+};
+
+const bootAs = async (
+  compute: ComputeSession,
+  state: ComputeState,
+  target: Registered,
+  signal: AbortSignal,
+): Promise<Evidence> => {
+  const at = atOf(compute, target);
+  const disks = await disksOf(compute, target);
   const running = Object.keys(state.vms).indexOf(placeOf(target));
   const host = compute.hosts[running % compute.hosts.length] as string;
   const token = randomBytes(8).toString('hex');

@@ -51,6 +51,11 @@ export interface GroupSpec {
   readonly id: string;
   readonly mode: 'synchronous' | 'asynchronous';
   readonly devices: readonly DeviceSpec[];
+  /**
+   * Sites of the source and the target: the role goes over together with a VM that is migrated
+   * live, so that both serve it. Synchronous only.
+   */
+  readonly metro?: readonly [string, string];
 }
 
 const makeArray = async (spec: ArraySpec, peerArrayIds: readonly string[]): Promise<Storage> => {
@@ -108,6 +113,14 @@ const deviceAt = (spec: DeviceSpec, side: 'source' | 'target'): StoredDevice => 
   return { ...ids, name: ids.id, sizeBytes, datastoreId };
 };
 
+const metroAt = (sites: GroupSpec['metro'], side: 'source' | 'target') => {
+  if (sites === undefined) return {};
+  const [preferredSiteId, other] = sites;
+  const [siteId, peerSiteId] =
+    side === 'source' ? [preferredSiteId, other] : [other, preferredSiteId];
+  return { metro: { siteId, peerSiteId, preferredSiteId } };
+};
+
 /** Two arrays with groups that replicate from the first to the second. No daemon is started. */
 export const provisionPair = async (spec: {
   readonly source: ArraySpec;
@@ -116,7 +129,10 @@ export const provisionPair = async (spec: {
 }): Promise<void> => {
   const source = await makeArray(spec.source, [spec.target.id]);
   const target = await makeArray(spec.target, [spec.source.id]);
-  for (const { id, mode, devices } of spec.groups) {
+  for (const { id, mode, devices, metro } of spec.groups) {
+    if (metro !== undefined && mode !== 'synchronous') {
+      throw failure('refused', `group ${id} of two sites has to be synchronous`);
+    }
     const point = { id: `origin-${randomUUID()}`, atMs: Date.now(), by: source.id };
     const both = { id, mode, lineage: newLineage(1), point };
     for (const [storage, role, side, peer] of [
@@ -124,7 +140,7 @@ export const provisionPair = async (spec: {
       [target, 'replica', 'target', source],
     ] as const) {
       const at = { role, peerArrayId: peer.id, devices: devices.map((one) => deviceAt(one, side)) };
-      await makeGroup(storage, { ...both, ...at });
+      await makeGroup(storage, { ...both, ...at, ...metroAt(metro, side) });
     }
   }
 };

@@ -4,11 +4,12 @@
  */
 import type { VmTarget } from '@siteswap/sdk/plugin';
 import { ownLicence, remember } from '@siteswap/sdk/plugin/kit';
+import { pairOf } from './carried.ts';
 import { readCompute, withCompute } from './compute.ts';
-import { failure } from './faults.ts';
-import { letGoOn } from './journey.ts';
+import { failure, faultOf } from './faults.ts';
+import { letGoOn, type Watch } from './journey.ts';
 import { killMsMax } from './limits.ts';
-import { waitFor } from './locks.ts';
+import { allDone, waitFor } from './locks.ts';
 import {
   isOn,
   kill,
@@ -30,6 +31,7 @@ import {
 } from './migration.ts';
 import { atOf, placeOf, type VmAt } from './places.ts';
 import type { ComputeSession } from './session.ts';
+import { finishSwap, flowAgain, type MetroPair, type SwapStep, serves, swapBack } from './swap.ts';
 
 /** The two computes of a migration. */
 export interface Ends {
@@ -38,6 +40,32 @@ export interface Ends {
 }
 
 const never = new AbortController().signal;
+
+export const tellOf =
+  (watch: Watch | undefined) =>
+  async (step: SwapStep): Promise<void> =>
+    watch?.at?.(step);
+
+/** The groups whose role goes along, at both ends. */
+const pairsOf = ({ source, destination }: Ends, { swaps = [] }: Migration): Promise<MetroPair[]> =>
+  Promise.all(swaps.map((one) => pairOf(source, destination, one)));
+
+/** Throws when what went ahead of the guest is not there for it any more. */
+export const checkAhead = async (pairs: readonly MetroPair[], id: string): Promise<void> => {
+  for (const pair of pairs) {
+    if (await serves(pair, id)) continue;
+    throw failure('interrupted', `group ${pair.to.id} is not served at ${pair.to.storage.id}`);
+  }
+};
+
+const areServed = (pairs: readonly MetroPair[], id: string): Promise<boolean> =>
+  checkAhead(pairs, id).then(
+    () => true,
+    (error: unknown) => {
+      if (faultOf(error)?.kind === 'interrupted') return false;
+      throw error;
+    },
+  );
 
 const endShell = async (at: VmAt, { machine }: Look): Promise<void> => {
   if (machine !== undefined) await kill(at, machine.token);
@@ -62,21 +90,16 @@ const finish = async (there: VmAt, migration: Migration, look: Look): Promise<vo
   await withMonitor(there, machine.token, 'change', never, letGoOn);
 };
 
-/** Nothing is under way any more when this throws. */
-export const allDone = async (works: readonly (Promise<unknown> | undefined)[]): Promise<void> => {
-  for (const ended of await Promise.allSettled(works)) {
-    if (ended.status === 'rejected') throw ended.reason;
-  }
-};
-
 /**
  * Hands the VM over in both computes' records, and ends what is left at its source. In any order: a
  * record that is still open has all of it done again; so it is closed last.
  */
 export const settleArrival = async (
-  { source, destination }: Ends,
+  ends: Ends,
   done: Migration,
+  watch?: Watch,
 ): Promise<Migration> => {
+  const { source, destination } = ends;
   const { vm, key } = done;
   const [here, there] = [atOf(source, vm), atOf(destination, vm)];
   const own = ownLicence();
@@ -96,6 +119,7 @@ export const settleArrival = async (
   });
   const end = left === undefined ? undefined : kill(here, left.token);
   await allDone([tell(), arrive, depart, end, clearMarks(here)]);
+  for (const pair of await pairsOf(ends, done)) await finishSwap(pair, tellOf(watch));
   await saveMigration(here, done);
   return done;
 };
@@ -136,18 +160,27 @@ export const conclude = async (
   const came = await lookAt(there, never);
   const execution = ours ? executionOf(came) : 'absent';
   const departure = departureOf(left);
-  const isLetGo = departure === 'handed-over' || departure === 'gone';
-  if (execution === 'running' || (execution === 'paused-complete' && (marked || isLetGo))) {
+  const pairs = await pairsOf(ends, known);
+  const isWhole = departure === 'handed-over' || departure === 'gone';
+  const isLetGo = marked || (isWhole && (await areServed(pairs, known.id)));
+  if (execution === 'running' || (execution === 'paused-complete' && isLetGo)) {
     if (isOn(left)) throw failure('conflict', `VM ${target.id} runs at both its computes`);
     await finish(there, known, came);
     return settleArrival(ends, { ...known, state: 'completed', interruptionMs: 0 });
   }
   if (ours) await endShell(there, came);
   const state = known.unwanted === true ? 'cancelled' : 'failed';
-  if (departure === 'gone' || (departure === 'handed-over' && marked)) {
-    if (left.machine !== undefined) await kill(here, left.machine.token);
+  const isLost = departure === 'gone' || (departure === 'handed-over' && marked);
+  if (isLost && left.machine !== undefined) await kill(here, left.machine.token);
+  if (isLost && marked) {
+    // It may have gone on there: its newest bytes are at that end.
+    for (const pair of pairs) await finishSwap(pair, tellOf(undefined));
     return close(here, known, { state, reason: `${reason}; it was lost on its way` });
   }
-  await stayAtSource(here, left);
-  return close(here, known, { state, reason });
+  const turned: MetroPair[] = [];
+  for (const pair of pairs) if (await swapBack(pair, known.id)) turned.push(pair);
+  if (!isLost) await stayAtSource(here, left);
+  for (const { from, to } of turned) await flowAgain(from, to);
+  const why = isLost ? `${reason}; it was lost on its way` : reason;
+  return close(here, known, { state, reason: why });
 };

@@ -12,6 +12,7 @@ import {
   commonPoint,
   type GroupState,
   type HeldGroup,
+  isLeftBehind,
   newestPoint,
   newLineage,
   ordinalOf,
@@ -26,9 +27,18 @@ export interface Changed {
 }
 
 /** Refuses while a long job works on the group. */
-export const checkIdle = ({ id, operation }: GroupState): void => {
-  if (operation === undefined) return;
-  throw failure('busy', `operation ${operation} works on group ${id}`);
+export const checkIdle = (state: GroupState): void => {
+  checkStays(state);
+  if (state.operation === undefined) return;
+  throw failure('busy', `operation ${state.operation} works on group ${state.id}`);
+};
+
+/** Refuses while a live migration takes the group's role along. */
+export const checkStays = ({ id, swap }: GroupState): void => {
+  if (swap === undefined) return;
+  throw failure('busy', `group ${id} goes over with live migration ${swap.migrationId}`, {
+    hint: 'Wait for its end; one that nobody drives any more ends when its VM is asked about.',
+  });
 };
 
 /** Source → demoted: no writer is accepted any more, and none is there. */
@@ -96,6 +106,7 @@ export const promoteInPeace = async (held: HeldGroup, source: HeldGroup): Promis
     return { next: held.state, evidence: { lineage: held.state.lineage } };
   }
   checkReplica(held.state);
+  checkStays(source.state);
   if (source.state.role !== 'demoted') {
     throw failure('conflict', `group ${held.state.id} is ${source.state.role} at its source`, {
       code: 'QEMU_NOT_DEMOTED',
@@ -121,10 +132,7 @@ export const promoteInPeace = async (held: HeldGroup, source: HeldGroup): Promis
 
 /** Cuts off writers whose lineage is older than what the peer, if it is known, writes under. */
 export const fence = (state: GroupState, peer: GroupState | undefined): Changed => {
-  const newer =
-    peer !== undefined &&
-    acceptsWriters(peer) &&
-    ordinalOf(peer.lineage) > ordinalOf(state.lineage);
+  const newer = peer !== undefined && isLeftBehind(state, peer);
   const heard = peer === undefined ? 0 : ordinalOf(peer.lineage);
   const lineageMax = Math.max(state.lineageMax, heard);
   const next = newer ? { ...state, fenced: true, hosts: [] } : state;
@@ -229,6 +237,14 @@ export const licenseAnew = async (
   await commit({ ...state, lineage: newLineage(lineageMax), lineageMax });
 };
 
+/** Both ends serve it again; what the sender prefers counts. */
+const metroBeside = ({ metro }: GroupState, sender: GroupState): Pick<GroupState, 'metro'> => {
+  if (metro === undefined) return {};
+  const { isolated, ...whole } = metro;
+  const preferredSiteId = sender.metro?.preferredSiteId ?? whole.preferredSiteId;
+  return { metro: { ...whole, preferredSiteId } };
+};
+
 /** The receiver's writers end; it goes back to what both ends hold, and takes what is sent. */
 const makeReceiver = async (
   receiver: HeldGroup,
@@ -236,15 +252,23 @@ const makeReceiver = async (
   keepAs: string | undefined,
 ): Promise<void> => {
   const { state } = receiver;
-  if (state.role === 'replica') return;
+  if (state.role === 'replica') {
+    // The sender went on alone meanwhile: its end of two sites hears under which licence.
+    if (state.metro === undefined || state.lineage === sender.lineage) return;
+    const { lineage } = sender;
+    const lineageMax = Math.max(state.lineageMax, ordinalOf(lineage));
+    await receiver.commit({ ...state, ...metroBeside(state, sender), lineage, lineageMax });
+    return;
+  }
   if (acceptsWriters(state)) await receiver.commit({ ...state, fenced: true, hosts: [] });
   const { qmp } = await live(receiver);
   await removeExports(receiver, qmp, 'host', { force: true });
   await stopReplicating(receiver);
   const common = commonPoint(receiver.state, sender);
-  const { promotedFrom, confirmed, operation, ...rest } = receiver.state;
   const also = {
-    ...rest,
+    ...metroBeside(receiver.state, sender),
+    // In one lineage the seats of two sites wait for the role to come back.
+    hosts: state.lineage === sender.lineage ? receiver.state.hosts : [],
     role: 'replica',
     lineage: sender.lineage,
     lineageMax: Math.max(state.lineageMax, ordinalOf(sender.lineage)),
@@ -257,6 +281,7 @@ const makeReceiver = async (
     ...(common === undefined ? {} : { pointId: common.id }),
     ...(keepAs === undefined ? {} : { keepAs }),
     also,
+    without: ['promotedFrom', 'confirmed', 'operation', 'swap'],
   });
 };
 
@@ -270,9 +295,11 @@ export const turnPair = async (
   // What it once shipped went to bytes that are about to be left out.
   if (receiver.state.role !== 'replica') await stopReplicating(sender);
   await makeReceiver(receiver, sender.state, keepAs);
-  if (sender.state.role === 'source' && !sender.state.suspended) return;
-  const { promotedFrom, ...rest } = sender.state;
-  await sender.commit({ ...rest, role: 'source', suspended: false });
+  const { promotedFrom, swap, ...rest } = sender.state;
+  const { isolated } = sender.state.metro ?? {};
+  if (rest.role === 'source' && !rest.suspended && isolated === undefined) return;
+  const whole = metroBeside(sender.state, sender.state);
+  await sender.commit({ ...rest, ...whole, role: 'source', suspended: false });
 };
 
 /** Replication flows, or is about to: tried once; a peer out of reach is found by the next sync. */

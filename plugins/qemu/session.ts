@@ -7,8 +7,8 @@ import type { OpenContext } from '@siteswap/sdk/plugin';
 import { reachArray, type Storage } from './array.ts';
 import type { Config } from './config.ts';
 import { dialsFor } from './dial.ts';
-import { failure } from './faults.ts';
-import { type GroupAt, type GroupState, groupAt } from './group.ts';
+import { failure, faultOf } from './faults.ts';
+import { type GroupAt, type GroupState, groupAt, readGroup } from './group.ts';
 
 export type Directories = Readonly<Record<string, string>>;
 
@@ -95,4 +95,18 @@ export const peerOf = async (session: Session, state: GroupState): Promise<Group
     });
   }
   return groupAt(await reachArray(directory, peerArrayId, false), state.id);
+};
+
+/** State of the other end; undefined when its directory is out of reach, or there is none. */
+export const peerState = async (
+  session: Session,
+  state: GroupState,
+): Promise<GroupState | undefined> => {
+  if (state.peerArrayId === undefined) return undefined;
+  try {
+    return await readGroup(await peerOf(session, state));
+  } catch (error) {
+    if (faultOf(error)?.kind === 'unreachable') return undefined;
+    throw error;
+  }
 };

@@ -26,6 +26,7 @@ import {
   type GroupAt,
   type GroupState,
   type HeldGroup,
+  isLeftBehind,
   readGroup,
   withGroup,
   withPair,
@@ -34,6 +35,7 @@ import { dropUnnamed, keptOf, withoutKept } from './kept.ts';
 import { live } from './layers.ts';
 import { lastBytesMsMax } from './limits.ts';
 import { waitFor } from './locks.ts';
+import { isolateMetro, mayBeLeftBehind, preferMetro } from './metro.ts';
 import { operationIdOf } from './operations.ts';
 import { replicate, stopReplicating } from './replicate.ts';
 import {
@@ -49,7 +51,7 @@ import {
   resumeFlow,
   wantedDirection,
 } from './roles.ts';
-import { peerOf, type Session, storageOf } from './session.ts';
+import { peerOf, peerState, type Session, storageOf } from './session.ts';
 import { isolate, isShared, prefer, rejoin, restoreShared, takeOver } from './shared.ts';
 import { isMirrored, takeSnapshot, whereToFreeze } from './snapshots.ts';
 import { deviceStatusesOf, listArrays, listDevices, pointsOf, syncStatusOf } from './views.ts';
@@ -107,17 +109,6 @@ const stateVerb = <V extends GroupVerb>(
 const peerAt = async (session: Session, at: GroupAt): Promise<GroupAt> =>
   peerOf(session, await readGroup(at));
 
-/** State of the other end; undefined when its directory is out of reach, or there is none. */
-const peerState = async (session: Session, state: GroupState): Promise<GroupState | undefined> => {
-  if (state.peerArrayId === undefined) return undefined;
-  try {
-    return await readGroup(await peerOf(session, state));
-  } catch (error) {
-    if (faultOf(error)?.kind === 'unreachable') return undefined;
-    throw error;
-  }
-};
-
 /** The last bytes of a demoted source go to its peer, so that it can be promoted in peace. */
 const sendLastBytes = async (call: Call<'prepareFailover'>, at: GroupAt): Promise<void> => {
   const state = await readGroup(at);
@@ -165,10 +156,11 @@ const failover: Work<'failover'> = async (call, at, what) => {
   if (isShared(await readGroup(at))) {
     return onShared(call, at, what, (found) => takeOver(found, siteId, force));
   }
-  if (force) {
-    return withGroup(at, call, (held) => applyOnce(held, call, what, () => promoteByForce(held)));
-  }
   const state = await readGroup(at);
+  if (force) {
+    const promote = state.metro === undefined ? promoteByForce : isolateMetro;
+    return withGroup(at, call, (held) => applyOnce(held, call, what, () => promote(held)));
+  }
   if (state.peerArrayId === undefined) {
     throw failure('conflict', `group ${at.id} has no peer that it could take over from`);
   }
@@ -182,9 +174,15 @@ const fenceWriters: Work<'fence'> = async (call, at, what) => {
   const state = await readGroup(at);
   const { siteId } = call.session;
   if (isShared(state)) return onShared(call, at, what, (found) => isolate(found, siteId));
-  const peer = await peerState(call.session, state);
+  const asks = state.metro === undefined || mayBeLeftBehind(state);
+  const peer = asks ? await peerState(call.session, state) : undefined;
   return withGroup(at, call, async (held) => {
-    const outcome = await applyOnce(held, call, what, () => fence(held.state, peer));
+    const { metro, fenced } = held.state;
+    const isolates = metro !== undefined && !fenced && !isLeftBehind(held.state, peer);
+    const outcome = await applyOnce(held, call, what, () =>
+      isolates ? isolateMetro(held) : fence(held.state, peer),
+    );
+    if (isolates) await live(held);
     if (!held.state.fenced) return outcome;
     const { qmp } = await live(held);
     await removeExports(held, qmp, 'host', { force: true });
@@ -264,6 +262,20 @@ const checkSource = ({ id, role }: GroupState): void => {
   throw failure('conflict', `group ${id} is ${role} here, not the source`);
 };
 
+/** Of a pair that serves two sites it stands at both ends, and the role follows. */
+const setPreference: Work<'setSitePreference'> = async (call, at, what) => {
+  const { siteId } = call.args;
+  const state = await readGroup(at);
+  if (state.metro === undefined) {
+    return withGroup(at, call, (held) =>
+      applyOnce(held, call, what, () => prefer(held.state, siteId)),
+    );
+  }
+  return withPair(at, await peerOf(call.session, state), call, (held, peer) =>
+    applyOnce(held, call, what, () => preferMetro(held, peer, siteId)),
+  );
+};
+
 const suspend = async (held: HeldGroup): Promise<Changed> => {
   checkSource(held.state);
   if (!held.state.suspended) await stopReplicating(held);
@@ -334,9 +346,7 @@ export const arrayVerbs = {
   ),
   failover: changing('failover', failover),
   fence: changing('fence', fenceWriters),
-  setSitePreference: stateVerb('setSitePreference', ({ state }, { args }) =>
-    prefer(state, args.siteId),
-  ),
+  setSitePreference: changing('setSitePreference', setPreference),
   testFailoverStart: stateVerb('testFailoverStart', startTest),
   testFailoverStop: changing('testFailoverStop', stopTestFailover),
   restoreReplication: changing('restoreReplication', restoreReplication),

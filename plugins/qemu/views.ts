@@ -1,6 +1,7 @@
 /** How an array and its groups look from outside. Nothing here changes what they are. */
 
 import type {
+  Access,
   ArrayInfo,
   Device,
   DeviceStatus,
@@ -23,6 +24,8 @@ import {
   type GroupAt,
   type GroupState,
   groupAt,
+  isLeftBehind,
+  type Metro,
   newestPoint,
   type Role,
   readGroup,
@@ -30,9 +33,10 @@ import {
 } from './group.ts';
 import { type BlockJob, type BlockNode, blockJobsOf, nodesOf } from './jobs.ts';
 import { writtenOf } from './layers.ts';
+import { mayBeLeftBehind } from './metro.ts';
 import { readOperation } from './operations.ts';
 import { mirrorStateOf } from './replicate.ts';
-import { type Session, storageOf } from './session.ts';
+import { peerState, type Session, storageOf } from './session.ts';
 import { roleAt } from './shared.ts';
 
 /** Version that this plugin shows when it cannot ask. */
@@ -45,16 +49,33 @@ interface Seen {
   readonly run: string;
   readonly nodes: ReadonlyMap<string, BlockNode>;
   readonly jobs: readonly BlockJob[];
+  /** Groups of two sites whose other end was promoted since, as far as it can be asked. */
+  readonly leftBehind: ReadonlySet<string>;
 }
+
+const leftBehindOf = async (
+  session: Session,
+  groups: readonly GroupState[],
+): Promise<ReadonlySet<string>> => {
+  const found = new Set<string>();
+  for (const state of groups) {
+    if (!mayBeLeftBehind(state)) continue;
+    if (isLeftBehind(state, await peerState(session, state))) found.add(state.id);
+  }
+  return found;
+};
 
 const seenAt = async (
   storage: Storage,
-  { siteId }: Session,
+  session: Session,
+  groups: readonly GroupState[],
   signal: AbortSignal,
 ): Promise<Seen> => {
+  const { siteId } = session;
+  const leftBehind = await leftBehindOf(session, groups);
   const { qmp, run, release } = await takeMonitor(storage, signal);
   try {
-    return { siteId, run, nodes: await nodesOf(qmp), jobs: await blockJobsOf(qmp) };
+    return { siteId, run, nodes: await nodesOf(qmp), jobs: await blockJobsOf(qmp), leftBehind };
   } finally {
     await release();
   }
@@ -97,6 +118,50 @@ const divergedBytesOf = (at: GroupAt, state: GroupState, seen: Seen): number | u
   return parted ? writtenOf(at, state, seen.nodes) : undefined;
 };
 
+/**
+ * While both ends hold the same, each serves its site: a group of two sites is one stretched
+ * device then, and while its role goes over. Cut apart, it is what its role says.
+ */
+const isWhole = (at: GroupAt, state: GroupState, seen: Seen): boolean => {
+  if (state.fenced || state.suspended || state.metro?.isolated) return false;
+  if (seen.leftBehind.has(state.id)) return false;
+  if (state.swap !== undefined) return true;
+  const isPaired = state.role === 'source' || state.role === 'replica';
+  return isPaired && pairStateOf(at, state, seen) === 'synchronized';
+};
+
+const metroRoleOf = (at: GroupAt, state: GroupState, metro: Metro, seen: Seen) => {
+  const { preferredSiteId } = metro;
+  if (isWhole(at, state, seen)) {
+    return {
+      direction: 'stretched',
+      access: 'read-write',
+      stretched: true,
+      preferredSiteId,
+    } as const;
+  }
+  const direction = state.role === 'promoted' ? 'outgoing' : directions[state.role];
+  const access = acceptsWriters(state) ? 'read-write' : 'read-only';
+  // One that does not know yet that it was left behind is fenced like any other end.
+  const isPlain = seen.leftBehind.has(state.id) && !state.fenced;
+  return {
+    direction: state.fenced ? 'incoming' : direction,
+    access,
+    ...(isPlain ? {} : { stretched: true }),
+    preferredSiteId,
+  } as const;
+};
+
+const roleOf = (at: GroupAt, state: GroupState, seen: Seen) => {
+  const { shared, metro } = state;
+  if (metro !== undefined) return metroRoleOf(at, state, metro, seen);
+  if (shared !== undefined) {
+    return { ...roleAt(shared, seen.siteId), preferredSiteId: shared.preferredSiteId };
+  }
+  const access: Access = acceptsWriters(state) ? 'read-write' : 'read-only';
+  return { direction: directions[state.role], access };
+};
+
 /** The last layer of all devices is counted at once: of a group, the first device says it. */
 const statusOf = (
   at: GroupAt,
@@ -106,13 +171,9 @@ const statusOf = (
 ): DeviceStatus => {
   const alone = { ...state, devices: [device] };
   const divergedBytes = divergedBytesOf(at, alone, seen);
-  const { shared } = state;
-  const access = acceptsWriters(state) ? 'read-write' : 'read-only';
   return {
     id: device.id,
-    ...(shared === undefined
-      ? { direction: directions[state.role], access }
-      : { ...roleAt(shared, seen.siteId), preferredSiteId: shared.preferredSiteId }),
+    ...roleOf(at, state, seen),
     pairState: pairStateOf(at, state, seen),
     lineage: state.lineage,
     ...(divergedBytes === undefined ? {} : { divergedBytes }),
@@ -124,7 +185,7 @@ export const deviceStatusesOf = async (
   { session, signal }: VerbCall<Session, TargetVerb>,
 ): Promise<DeviceStatus[]> => {
   const state = await readGroup(at);
-  const seen = await seenAt(at.storage, session, signal);
+  const seen = await seenAt(at.storage, session, [state], signal);
   return state.devices.map((device) => statusOf(at, state, device, seen));
 };
 
@@ -175,11 +236,12 @@ const deviceOf = (at: GroupAt, state: GroupState, device: StoredDevice, seen: Se
   const { peerId: deviceId } = device;
   const paired = arrayId !== undefined && deviceId !== undefined;
   const alone = state.devices.length === 1 && state.id === device.id;
+  const updateMode = state.metro === undefined ? state.mode : 'active';
   return {
     ...statusOf(at, state, device, seen),
     name: device.name,
     sizeBytes: device.sizeBytes,
-    ...(paired ? { peer: { arrayId, deviceId }, updateMode: state.mode } : {}),
+    ...(paired ? { peer: { arrayId, deviceId }, updateMode } : {}),
     ...(alone ? {} : { groupId: state.id }),
     ...(last === undefined ? {} : { lastRecoveryPoint: last }),
     hostIdentity: nbdUri(at.storage.address, exportNameOf('host', device, state)),
@@ -188,8 +250,9 @@ const deviceOf = (at: GroupAt, state: GroupState, device: StoredDevice, seen: Se
 
 export const listDevices = async (call: ListingCall<Session>): Promise<Page<Device>> => {
   const storage = await storageOf(call.session);
-  const seen = await seenAt(storage, call.session, call.signal);
-  const devices = (await allGroups(storage)).flatMap((state) =>
+  const groups = await allGroups(storage);
+  const seen = await seenAt(storage, call.session, groups, call.signal);
+  const devices = groups.flatMap((state) =>
     state.devices.map((device) => deviceOf(groupAt(storage, state.id), state, device, seen)),
   );
   return pageOf(devices, call.page, ({ id }) => id);
