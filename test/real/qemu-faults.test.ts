@@ -221,11 +221,15 @@ test.serial(
       const there = atOf(sites.b, vmOf(id));
       const { machine } = await look(sites.b, id);
       const { machine: here } = await look(sites.a, id);
-      void withMonitor(there, machine?.token ?? '', 'look', never, async (qmp) => {
-        await until(
-          async () => (await qmp.must<{ status: string }>('query-status')).status === 'paused',
-        );
-        await qmp.must('cont');
+      // Whoever judges the migration looks once this has let go of the monitor.
+      await new Promise<void>((isHeld) => {
+        void withMonitor(there, machine?.token ?? '', 'look', never, async (qmp) => {
+          isHeld();
+          await until(
+            async () => (await qmp.must<{ status: string }>('query-status')).status === 'paused',
+          );
+          await qmp.must('cont');
+        });
       });
       t.truthy(here);
     };
