@@ -221,9 +221,11 @@ export const flowAgain = async (from: GroupAt, to: GroupAt): Promise<void> => {
 export const finishSwap = async (pair: MetroPair, tell: Tell): Promise<void> => {
   const { from, to } = pair;
   const turn = withPair(to, from, own(), async (sender, receiver) => {
-    const { swap, ...rest } = sender.state;
-    // Whatever becomes of the other end: who serves it from here on is decided.
-    if (swap !== undefined) await sender.commit(rest);
+    // Whatever becomes of the other end's daemon: who serves it from here on is decided.
+    for (const end of [sender, receiver]) {
+      const { swap, ...rest } = end.state;
+      if (swap !== undefined) await end.commit(rest);
+    }
     // One that was cut off is taken back when a person says so.
     const isApart = sender.state.metro?.isolated === true;
     if (sender.state.role === 'promoted' && !isApart) await turnPair(sender, receiver);

@@ -35,6 +35,7 @@ type Verb =
   | 'sync'
   | 'fence'
   | 'resync'
+  | 'reverse'
   | 'setSitePreference'
   | 'suspendReplication'
   | 'resumeReplication';

@@ -259,6 +259,28 @@ for (const [what, strike] of deaths) {
   }
 }
 
+test.serial(
+  'the daemon at a dies when the role has gone → on at b, turned by a reverse',
+  async (t) => {
+    const sites = await metroSites(t);
+    const [id = ''] = sites.vmIds;
+    await runs(sites, id);
+    const { bootId } = await statusOf(sites.a, id);
+    const at = async (step: Step): Promise<void> => {
+      if (step === 'promoted') await killArray(sites.storage, 'a');
+    };
+    await migrateLive(sites.a, callWith(), vmOf(id), 'compute-b', { at });
+    await goesOn(sites.b, id);
+    await startArray(sites.storage);
+    t.like(await shownAt(sites, 'a', id), { direction: 'outgoing', access: 'read-only' });
+    t.like(await shownAt(sites, 'b', id), { direction: 'outgoing', access: 'read-write' });
+    await doAt(sites, 'b', 'reverse');
+    await goesOnAt(t, sites, id, { side: 'b', bootId });
+    await powerOff(sites.b, callWith(), vmOf(id));
+    t.deepEqual(await equalAtRest(sites), ['d1']);
+  },
+);
+
 test.serial('the guest dies when its role has gone → lost, it starts from its disk', async (t) => {
   const sites = await metroSites(t);
   const [id = ''] = sites.vmIds;
