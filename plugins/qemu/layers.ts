@@ -22,7 +22,7 @@ import {
   tokenOf,
 } from './group.ts';
 import { createImage } from './images.ts';
-import { dropNode, endJobs, jobsOf, nodesOf } from './jobs.ts';
+import { dropNode, endJobs, endStuck, type Job, jobsOf, nodesOf } from './jobs.ts';
 import { checkKeepable, copyApart, withKept } from './kept.ts';
 import { clusterBytes, drainMsMax, layersMax } from './limits.ts';
 import { waitFor } from './locks.ts';
@@ -285,21 +285,15 @@ const lowestFolding = ({ layers, foldingInto }: GroupState): number =>
     0,
   );
 
-const beginFold = async (
-  { at, state }: HeldGroup,
-  qmp: Qmp,
-  devices: readonly StoredDevice[],
-): Promise<void> => {
+const beginFold = async ({ at, state }: HeldGroup, qmp: Qmp, device: StoredDevice) => {
   const base = state.layers[lowestFolding(state)] as Layer;
-  for (const device of devices) {
-    await qmp.must('block-commit', {
-      'job-id': foldJobOf(at, device),
-      device: nodeOf(at, device, activeLayer(state).id),
-      'top-node': nodeOf(at, device, state.folding as string),
-      'base-node': nodeOf(at, device, base.id),
-      'auto-dismiss': false,
-    });
-  }
+  await qmp.must('block-commit', {
+    'job-id': foldJobOf(at, device),
+    device: nodeOf(at, device, activeLayer(state).id),
+    'top-node': nodeOf(at, device, state.folding as string),
+    'base-node': nodeOf(at, device, base.id),
+    'auto-dismiss': false,
+  });
 };
 
 const endFold = async (held: HeldGroup, qmp: Qmp, failed: boolean): Promise<void> => {
@@ -321,21 +315,26 @@ const endFold = async (held: HeldGroup, qmp: Qmp, failed: boolean): Promise<void
   await dropImages(held, between);
 };
 
-/** True when there is nothing left to do. */
+/** One device after the other. True when there is nothing left to do. */
 const foldOn = async (held: HeldGroup, qmp: Qmp): Promise<boolean> => {
   const { at, state } = held;
   const known = new Map((await jobsOf(qmp)).map((job) => [job.id, job]));
-  const jobOf = (device: StoredDevice) => known.get(foldJobOf(at, device));
-  // Whoever died between two of them has left some out.
-  const missing = state.devices.filter((device) => jobOf(device) === undefined);
-  await beginFold(held, qmp, missing);
-  const jobs = state.devices.map(jobOf);
-  if (!jobs.every((job) => job?.status === 'concluded')) return false;
-  await endFold(
-    held,
-    qmp,
-    jobs.some((job) => job?.error !== undefined),
-  );
+  const jobs: Job[] = [];
+  for (const device of state.devices) {
+    const job = known.get(foldJobOf(at, device));
+    if (job === undefined) await beginFold(held, qmp, device);
+    else if (await endStuck(qmp, job)) return giveUpFold(held, qmp);
+    if (job?.status !== 'concluded') return false;
+    jobs.push(job);
+  }
+  const failed = jobs.some(({ error }) => error !== undefined);
+  await endFold(held, qmp, failed);
+  return true;
+};
+
+/** They are put together some other time. */
+const giveUpFold = async (held: HeldGroup, qmp: Qmp): Promise<boolean> => {
+  await endFold(held, qmp, true);
   return true;
 };
 

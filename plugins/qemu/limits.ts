@@ -70,6 +70,9 @@ export const imageToolMsMax = 120_000;
 /** A soft cancel of a mirror copies what it lags behind by; its writers are gone. */
 export const drainMsMax = 20_000;
 
+/** A job stands still for a moment when another one begins or ends. */
+export const stuckMsMax = 500;
+
 /** The last bytes of a demoted source: what its writers left since the last sync. */
 export const lastBytesMsMax = 60_000;
 

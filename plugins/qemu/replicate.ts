@@ -18,11 +18,13 @@ import {
   type BlockJob,
   blockJobsOf,
   endJobs,
+  endStuck,
   type Job,
   jobError,
   jobsOf,
   nodesOf,
   unlessGone,
+  untilBegun,
 } from './jobs.ts';
 import { cut, finishFold, fold, freeze, live, writtenBytes, writtenTo } from './layers.ts';
 import { drainMsMax, layersMax, layersSpare } from './limits.ts';
@@ -76,11 +78,13 @@ export const endMirrors = async (source: HeldGroup, qmp: Qmp): Promise<boolean> 
   let clean = true;
   const gone = await waitFor(async () => {
     const left = (await jobsOf(qmp)).filter(({ id }) => ids.has(id));
-    for (const { id, status, error } of left) {
+    for (const job of left) {
+      const { id, status, error } = job;
       if (status === 'concluded') {
         clean &&= error === undefined;
         await unlessGone(qmp, 'job-dismiss', { id });
-      } else if (status === 'ready' && !asked.has(id)) {
+      } else if (source.state.hosts.length === 0 && (await endStuck(qmp, job))) clean = false;
+      else if (status === 'ready' && !asked.has(id)) {
         asked.add(id);
         await unlessGone(qmp, 'block-job-cancel', { device: id });
       }
@@ -94,6 +98,12 @@ export const endMirrors = async (source: HeldGroup, qmp: Qmp): Promise<boolean> 
   }
   await dropPeer(source, qmp, 'mirror');
   return clean;
+};
+
+/** Those that were left paused; the next step finds the mirrors broken, and begins them anew. */
+const endStuckMirrors = async (source: HeldGroup, qmp: Qmp): Promise<void> => {
+  const ids = new Set(tokensOf(source).map((token) => `mirror-${token}`));
+  for (const job of await jobsOf(qmp)) if (ids.has(job.id)) await endStuck(qmp, job);
 };
 
 const beginMirrors = async (source: HeldGroup, target: HeldGroup, qmp: Qmp): Promise<void> => {
@@ -112,6 +122,7 @@ const beginMirrors = async (source: HeldGroup, target: HeldGroup, qmp: Qmp): Pro
       'on-target-error': 'report',
       'auto-dismiss': false,
     });
+    await untilBegun(qmp, `mirror-${token}`);
   }
 };
 
@@ -143,12 +154,6 @@ const layersToShip = ({ state }: HeldGroup, target: HeldGroup, pointId?: string)
   return state.layers.slice(from + 1, top === -1 ? -1 : top + 1);
 };
 
-/** QEMU 7.2 may forget to let a job go on when another one that stood in its way has ended. */
-const wake = async (qmp: Qmp, id: string): Promise<void> => {
-  await qmp.execute('job-pause', { id });
-  await qmp.execute('job-resume', { id });
-};
-
 /** Ships layers in their order, all devices at once. */
 const ship = async (
   source: HeldGroup,
@@ -178,7 +183,7 @@ const ship = async (
         movedBytes += job['total-progress'];
         continue;
       }
-      if (job?.status === 'paused') await wake(qmp, jobId);
+      if (job !== undefined) await endStuck(qmp, job);
       if (job === undefined) {
         await addPeer(source, target, qmp, 'ship');
         await qmp.must('blockdev-backup', {
@@ -188,6 +193,7 @@ const ship = async (
           sync: isLowest ? 'full' : 'top',
           'auto-dismiss': false,
         });
+        await untilBegun(qmp, jobId);
       } else ended += job['current-progress'] / Math.max(1, job['total-progress']);
       break;
     }
@@ -336,12 +342,13 @@ const confirm = async (source: HeldGroup, target: HeldGroup, pointId: string): P
   const found = mirrorStateOf(source.at, source.state, await blockJobsOf(qmp));
   const mirrors = target.state.forgot ? 'broken' : found;
   if (mirrors === 'none' || mirrors === 'broken') return mirrorAgain(source, target, qmp);
+  const quiet = source.state.hosts.length === 0;
+  if (mirrors === 'catching-up' && quiet) await endStuckMirrors(source, qmp);
   const [offset, len] = await mirrorProgress(source, qmp);
   if (mirrors === 'catching-up') return { progress: 0.5 + offset / Math.max(1, len) / 2 };
   const wasOpen = target.state.inflow !== 'live';
   const movedBytes = wasOpen ? { movedBytes: len } : {};
   const known = pointAt(target, pointId);
-  const quiet = source.state.hosts.length === 0;
   if (known === undefined && quiet && (await writtenBytes(source, qmp)) !== 0) {
     await rotate(source, target, qmp, newPoint(source, pointId));
     return { progress: 0.9, ...movedBytes };
