@@ -83,8 +83,8 @@ const jobIn = async (qmp: Qmp, id: string): Promise<Job | undefined> =>
   (await jobsOf(qmp)).find((job) => job.id === id);
 
 /**
- * Waits until a job is under way. QEMU 7.2 now and then leaves one paused for good that begins while
- * another one begins or ends, and nothing lets it go on (`job-resume`: not paused).
+ * Waits until a job is under way. QEMU 7.2 now and then leaves one paused for good that begins
+ * while another one begins or ends, and nothing lets it go on (`job-resume`: not paused).
  */
 export const untilBegun = async (qmp: Qmp, id: string): Promise<void> => {
   const isUnderWay = async (): Promise<true | undefined> => {
