@@ -26,6 +26,8 @@ export interface Scale {
   readonly plansAtOnce: readonly number[];
   /** Daemons that share a database. */
   readonly members: number;
+  /** Guests of QEMU that go over four at a time. */
+  readonly guests: number;
 }
 
 export const fullScale: Scale = {
@@ -44,6 +46,7 @@ export const fullScale: Scale = {
   groupsOfPlan: 10,
   plansAtOnce: [1, 2, 4, 8],
   members: 8,
+  guests: 50,
 };
 
 export const smokeScale: Scale = {
@@ -62,4 +65,5 @@ export const smokeScale: Scale = {
   groupsOfPlan: 4,
   plansAtOnce: [2],
   members: 2,
+  guests: 4,
 };
