@@ -6,7 +6,15 @@ import test from 'ava';
 import { Decision, ItemOutcome, RunResult, RunStatus } from '../../sdk/client/index.ts';
 import { untilRun } from '../../sdk/testing/index.ts';
 import { siteswap } from '../_support/cli.ts';
-import { countVms, placesOf, rolesOf, startOnFiles, unharmed, vmIds } from '../_support/daemon.ts';
+import {
+  countVms,
+  placesOf,
+  planOver,
+  rolesOf,
+  startOnFiles,
+  unharmed,
+  vmIds,
+} from '../_support/daemon.ts';
 
 const refused = { effect: 'error', fault: { kind: 'refused', owner: 'array', message: 'no' } };
 
@@ -37,7 +45,10 @@ test.serial(
     const { daemon, sites } = await startOnFiles(t, { injections });
     const type = (...args: string[]) => siteswap('--address', daemon.address, ...args);
     const policy = 'register=rollback:run';
-    const args = ['run', 'move', '--mode', 'planned', '--policy', policy];
+    // Both groups are demoted by the time that a VM is refused.
+    const level = { ...planOver('level'), options: { releaseBatchSize: 2 } };
+    await daemon.client.plans.create(level);
+    const args = ['run', level.id, '--mode', 'planned', '--policy', policy];
     const ran = await type(...args);
     t.is(ran.exit, 1, ran.err);
     const { runId = '' } = (await daemon.client.runs.list({}).next()).value ?? {};
