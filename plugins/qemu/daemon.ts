@@ -12,6 +12,7 @@ import { fileOf, type Storage } from './array.ts';
 import { format, writeJson } from './durable.ts';
 import { failure, faultOf, QmpLost } from './faults.ts';
 import {
+  dyingMsMax,
   greetingMsMax,
   monitorsMax,
   monitorTries,
@@ -124,8 +125,10 @@ const startDaemon = (storage: Storage, signal: AbortSignal): Promise<void> =>
     const monitor = await lockAnyOf([monitorLock(storage, 0)], signal);
     try {
       if (await serves()) return;
-      const pid = await daemonPid(storage);
-      if (pid !== undefined) {
+      // Nobody listens: it may be dying, which takes a moment.
+      const gone = async () => ((await daemonPid(storage)) === undefined ? true : undefined);
+      if (!(await waitFor(gone, dyingMsMax, signal))) {
+        const pid = await daemonPid(storage);
         throw failure('unreachable', `the daemon of array ${storage.id} lives, mute: pid ${pid}`);
       }
       // One whose starter was cut off: another one would take its sockets away, and then end.
@@ -186,13 +189,15 @@ const openMonitor = async (storage: Storage, signal: AbortSignal): Promise<Monit
 
 /** A free monitor of the array's daemon. Throws `unreachable` when there is no daemon. */
 export const takeMonitor = async (storage: Storage, signal: AbortSignal): Promise<Monitor> => {
-  try {
-    return await openMonitor(storage, signal);
-  } catch (error) {
-    if (!isUnreachable(error) || !storage.start) throw error;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await openMonitor(storage, signal);
+    } catch (error) {
+      // One that dies while it is opened is found dead by the next try.
+      if (!isUnreachable(error) || !storage.start || tries === monitorTries) throw error;
+    }
+    await startDaemon(storage, signal);
   }
-  await startDaemon(storage, signal);
-  return openMonitor(storage, signal);
 };
 
 /** Ends the daemon, if there is one: its images are closed, and that is noted. */
