@@ -6,8 +6,16 @@ import type { VmTarget } from '@siteswap/sdk/plugin';
 import type { Licence } from '@siteswap/sdk/plugin/kit';
 import { reachArray } from './array.ts';
 import { type Registered, readCompute } from './compute.ts';
-import { failure, faultOf } from './faults.ts';
-import { allGroups, type GroupAt, type GroupState, groupAt, readGroup, withPair } from './group.ts';
+import { failure, ignoreDistance } from './faults.ts';
+import {
+  allGroups,
+  type GroupAt,
+  type GroupState,
+  groupAt,
+  readGroup,
+  type StoredDevice,
+  withPair,
+} from './group.ts';
 import { lookAt } from './machine.ts';
 import { bringRole } from './metro.ts';
 import type { SwapRecord } from './migration.ts';
@@ -46,14 +54,24 @@ export const pairOf = async (
   to: await groupIn(destination, toArrayId, groupId),
 });
 
-/** Groups that serve two sites, at the arrays of a compute. */
-const metroAt = async (
+/** A group that serves two sites, and the devices of it that a VM stands on. */
+interface Under {
+  readonly at: GroupAt;
+  readonly peerArrayId: string | undefined;
+  readonly devices: readonly StoredDevice[];
+}
+
+const groupsUnder = async (
   session: ComputeSession,
-): Promise<readonly { readonly arrayId: string; readonly state: GroupState }[]> => {
-  const found: { arrayId: string; state: GroupState }[] = [];
+  { datastoreIds }: Registered,
+): Promise<readonly Under[]> => {
+  const found: Under[] = [];
   for (const [arrayId, directory] of Object.entries(session.arrays)) {
-    for (const state of await allGroups(await reachArray(directory, arrayId, false))) {
-      if (state.metro !== undefined) found.push({ arrayId, state });
+    const storage = await reachArray(directory, arrayId, false);
+    for (const { id, metro, peerArrayId, devices: all } of await allGroups(storage)) {
+      const devices = all.filter((device) => datastoreIds.includes(device.datastoreId));
+      if (metro === undefined || devices.length === 0) continue;
+      found.push({ at: groupAt(storage, id), peerArrayId, devices });
     }
   }
   return found;
@@ -62,22 +80,19 @@ const metroAt = async (
 export const carriedBy = async (
   source: ComputeSession,
   destination: ComputeSession,
-  { datastoreIds }: Registered,
+  vm: Registered,
 ): Promise<readonly Carried[]> => {
   const carried: Carried[] = [];
-  for (const { arrayId, state } of await metroAt(source)) {
-    const under = state.devices.filter((device) => datastoreIds.includes(device.datastoreId));
-    const { peerArrayId } = state;
-    if (under.length === 0 || peerArrayId === undefined) continue;
+  for (const { at, peerArrayId, devices } of await groupsUnder(source, vm)) {
+    const fromArrayId = at.storage.id;
+    if (peerArrayId === undefined) continue;
     // An array that both computes see has the role for both.
-    if (destination.arrays[arrayId] === source.arrays[arrayId]) continue;
-    const record = { groupId: state.id, fromArrayId: arrayId, toArrayId: peerArrayId };
-    const pair = await pairOf(source, destination, record);
+    if (destination.arrays[fromArrayId] === source.arrays[fromArrayId]) continue;
     carried.push({
-      pair,
-      record,
-      deviceIds: under.flatMap(({ peerId }) => peerId ?? []),
-      datastoreIds: under.map(({ datastoreId }) => datastoreId),
+      pair: { from: at, to: await groupIn(destination, peerArrayId, at.id) },
+      record: { groupId: at.id, fromArrayId, toArrayId: peerArrayId },
+      deviceIds: devices.flatMap(({ peerId }) => peerId ?? []),
+      datastoreIds: devices.map(({ datastoreId }) => datastoreId),
     });
   }
   return carried;
@@ -90,15 +105,8 @@ export const writersLock = ({ storage, id }: GroupAt): string =>
 /** All that a VM at a compute stands on and that serves two sites. */
 export const metroUnder = async (
   session: ComputeSession,
-  { datastoreIds }: Registered,
-): Promise<readonly GroupAt[]> => {
-  const found: GroupAt[] = [];
-  for (const { arrayId, state } of await metroAt(session)) {
-    if (!state.devices.some((device) => datastoreIds.includes(device.datastoreId))) continue;
-    found.push(await groupIn(session, arrayId, state.id));
-  }
-  return found;
-};
+  vm: Registered,
+): Promise<readonly GroupAt[]> => (await groupsUnder(session, vm)).map(({ at }) => at);
 
 /** The other end of a group, where this compute knows a way to it. */
 const otherEnd = async (
@@ -126,8 +134,7 @@ export const serveHere = async (
     const other = await otherEnd(session, state);
     if (other !== undefined) await withPair(at, other, call, bringRole);
   } catch (error) {
-    const kind = faultOf(error)?.kind;
-    if (kind !== 'unreachable' && kind !== 'timeout') throw error;
+    ignoreDistance(error);
   }
 };
 

@@ -10,8 +10,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileOf, type Storage } from './array.ts';
 import { format, writeJson } from './durable.ts';
-import { failure, faultOf, QmpLost } from './faults.ts';
+import { failure, isUnreachable, QmpLost } from './faults.ts';
 import {
+  daemonTries,
   dyingMsMax,
   greetingMsMax,
   monitorsMax,
@@ -82,8 +83,6 @@ const lastWords = async ({ directory }: Storage): Promise<string> => {
   const text = await readFile(fileOf.log(directory), 'utf8').catch(() => '');
   return text.trim().split('\n').slice(-2).join(' ');
 };
-
-const isUnreachable = (error: unknown): boolean => faultOf(error)?.kind === 'unreachable';
 
 const runPrefix = 'run-';
 
@@ -194,7 +193,7 @@ export const takeMonitor = async (storage: Storage, signal: AbortSignal): Promis
       return await openMonitor(storage, signal);
     } catch (error) {
       // One that dies while it is opened is found dead by the next try.
-      if (!isUnreachable(error) || !storage.start || tries === monitorTries) throw error;
+      if (!isUnreachable(error) || !storage.start || tries === daemonTries) throw error;
     }
     await startDaemon(storage, signal);
   }

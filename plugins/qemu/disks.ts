@@ -7,7 +7,6 @@ import { socketAddressOf } from './array.ts';
 import { type Catalog, type Extent, readCatalog, writeCatalog } from './catalog.ts';
 import type { Registered } from './compute.ts';
 import { failure } from './faults.ts';
-import { lockWaitMsMax } from './limits.ts';
 import { withLocks } from './locks.ts';
 import type { BlockDevice } from './machine.ts';
 import { type Disk, diskOf } from './mounts.ts';
@@ -86,8 +85,7 @@ export const disksOf = async (
 ): Promise<readonly BlockDevice[]> => {
   const disks: BlockDevice[] = [];
   for (const datastoreId of datastoreIds) {
-    const signal = AbortSignal.timeout(lockWaitMsMax);
-    const disk = await diskOf(compute, datastoreId, instance, signal, migrationId);
+    const disk = await diskOf(compute, datastoreId, instance, migrationId);
     const { vms } = await withCatalog(disk, datastoreId, async (catalog) => catalog);
     const entry = vms.find((one) => one.id === id);
     if (entry === undefined) {

@@ -110,3 +110,10 @@ export const faultOrUnknown = (error: unknown): Fault =>
   fault('unknown', error instanceof Error && error.message !== '' ? error.message : String(error), {
     owner: 'plugin',
   });
+
+export const isUnreachable = (error: unknown): boolean => faultOf(error)?.kind === 'unreachable';
+
+/** A peer that does not answer is found so again by the next sync: nothing else waits for it. */
+export const ignoreDistance = (error: unknown): void => {
+  if (!isUnreachable(error) && faultOf(error)?.kind !== 'timeout') throw error;
+};

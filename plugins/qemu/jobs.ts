@@ -79,26 +79,22 @@ export const endJobs = async (
   throw failure('timeout', `jobs ${[...ids].join(', ')} did not end within ${waitMsMax} ms`);
 };
 
-const jobIn = async (qmp: Qmp, id: string): Promise<Job | undefined> =>
-  (await jobsOf(qmp)).find((job) => job.id === id);
-
 /**
- * Waits until a job is under way. QEMU 7.2 now and then leaves one paused for good that begins
- * while another one begins or ends, and nothing lets it go on (`job-resume`: not paused).
+ * Waits until a job is under way; true when it is. QEMU 7.2 now and then leaves one paused for good
+ * that begins while another one begins or ends, and nothing lets it go on (`job-resume`: not
+ * paused).
  */
-export const untilBegun = async (qmp: Qmp, id: string): Promise<void> => {
+export const untilBegun = async (qmp: Qmp, id: string): Promise<boolean> => {
   const isUnderWay = async (): Promise<true | undefined> => {
-    const status = (await jobIn(qmp, id))?.status;
+    const status = (await jobsOf(qmp)).find((job) => job.id === id)?.status;
     return status === 'created' || status === 'paused' ? undefined : true;
   };
-  await waitFor(isUnderWay, stuckMsMax);
+  return (await waitFor(isUnderWay, stuckMsMax)) === true;
 };
 
 /** Ends a job that was left paused all the same, by force: nobody may write under it. True: so. */
 export const endStuck = async (qmp: Qmp, { id, status }: Job): Promise<boolean> => {
-  if (status !== 'paused') return false;
-  await untilBegun(qmp, id);
-  if ((await jobIn(qmp, id))?.status !== 'paused') return false;
+  if (status !== 'paused' || (await untilBegun(qmp, id))) return false;
   await endJobs(qmp, new Set([id]), drainMsMax);
   return true;
 };

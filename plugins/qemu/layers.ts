@@ -22,7 +22,7 @@ import {
   tokenOf,
 } from './group.ts';
 import { createImage } from './images.ts';
-import { dropNode, endJobs, endStuck, type Job, jobsOf, nodesOf } from './jobs.ts';
+import { dropNode, endJobs, endStuck, jobsOf, nodesOf } from './jobs.ts';
 import { checkKeepable, copyApart, withKept } from './kept.ts';
 import { clusterBytes, drainMsMax, layersMax } from './limits.ts';
 import { waitFor } from './locks.ts';
@@ -319,22 +319,17 @@ const endFold = async (held: HeldGroup, qmp: Qmp, failed: boolean): Promise<void
 const foldOn = async (held: HeldGroup, qmp: Qmp): Promise<boolean> => {
   const { at, state } = held;
   const known = new Map((await jobsOf(qmp)).map((job) => [job.id, job]));
-  const jobs: Job[] = [];
+  let failed = false;
   for (const device of state.devices) {
     const job = known.get(foldJobOf(at, device));
     if (job === undefined) await beginFold(held, qmp, device);
-    else if (await endStuck(qmp, job)) return giveUpFold(held, qmp);
+    // They are put together some other time.
+    const isStuck = job !== undefined && (await endStuck(qmp, job));
+    failed ||= isStuck || job?.error !== undefined;
+    if (isStuck) break;
     if (job?.status !== 'concluded') return false;
-    jobs.push(job);
   }
-  const failed = jobs.some(({ error }) => error !== undefined);
   await endFold(held, qmp, failed);
-  return true;
-};
-
-/** They are put together some other time. */
-const giveUpFold = async (held: HeldGroup, qmp: Qmp): Promise<boolean> => {
-  await endFold(held, qmp, true);
   return true;
 };
 

@@ -15,6 +15,9 @@ export const monitorTries = 3;
 /** How long nobody of this process goes to a monitor again that was mute while others served. */
 export const muteMsHeld = 600_000;
 
+/** Looks for a daemon that may die while it is opened. */
+export const daemonTries = 3;
+
 /** From a daemon's last answer to the end of its process. */
 export const dyingMsMax = 2_000;
 

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { format, makeDirectory, readJson, writeJson } from './durable.ts';
-import { failure, faultOf, QmpLost } from './faults.ts';
+import { failure, isUnreachable, QmpLost } from './faults.ts';
 import {
   greetingMsMax,
   killMsMax,
@@ -118,8 +118,7 @@ export const ask = async (qmp: Qmp): Promise<Omit<Look, 'machine'>> => {
   };
 };
 
-const isGone = (error: unknown): boolean =>
-  error instanceof QmpLost || faultOf(error)?.kind === 'unreachable';
+const isGone = (error: unknown): boolean => error instanceof QmpLost || isUnreachable(error);
 
 /**
  * Looks. A process that ends while it is asked is gone; one that has no monitor yet is starting,

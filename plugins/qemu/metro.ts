@@ -6,15 +6,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Evidence } from '@siteswap/sdk/plugin';
-import { failure, faultOf } from './faults.ts';
-import {
-  type GroupAt,
-  type GroupState,
-  type HeldGroup,
-  type Metro,
-  newLineage,
-  readGroup,
-} from './group.ts';
+import { failure, faultOf, ignoreDistance } from './faults.ts';
+import { type GroupState, type HeldGroup, type Metro, newLineage } from './group.ts';
 import { live } from './layers.ts';
 import { lastBytesMsMax } from './limits.ts';
 import { waitFor } from './locks.ts';
@@ -35,10 +28,8 @@ export const metroOf = ({ id, metro }: GroupState): Metro => {
 };
 
 /** Whether the group belongs to the end that is looked at. */
-export const isPreferred = async (at: GroupAt): Promise<boolean> => {
-  const { metro } = await readGroup(at);
-  return metro !== undefined && metro.preferredSiteId === metro.siteId;
-};
+export const isPreferred = ({ metro }: GroupState): boolean =>
+  metro !== undefined && metro.preferredSiteId === metro.siteId;
 
 /** Only who served it can have been left behind; who took it over never asks the other end. */
 export const mayBeLeftBehind = ({ metro, role, fenced }: GroupState): boolean =>
@@ -105,10 +96,7 @@ const send = (from: HeldGroup, to: HeldGroup): Promise<Evidence | undefined> => 
 /** The mirror runs the other way now; to a peer that is gone, with the next sync. */
 const turn = async (sender: HeldGroup, receiver: HeldGroup): Promise<void> => {
   await turnPair(sender, receiver);
-  await send(sender, receiver).catch((error: unknown) => {
-    const kind = faultOf(error)?.kind;
-    if (kind !== 'unreachable' && kind !== 'timeout') throw error;
-  });
+  await send(sender, receiver).catch(ignoreDistance);
 };
 
 /**

@@ -17,7 +17,7 @@ import { answerEach } from './calls.ts';
 import { serveHere } from './carried.ts';
 import { takeMonitor } from './daemon.ts';
 import { exportNameOf, hostExportOf, removeExports } from './exports.ts';
-import { failure, faultOf } from './faults.ts';
+import { failure, isUnreachable } from './faults.ts';
 import {
   acceptsWriters,
   allGroups,
@@ -52,7 +52,7 @@ const runOf = async (storage: Storage, signal: AbortSignal): Promise<string | un
     await release();
     return run;
   } catch (error) {
-    if (faultOf(error)?.kind === 'unreachable') return undefined;
+    if (isUnreachable(error)) return undefined;
     throw error;
   }
 };
@@ -168,11 +168,12 @@ const mounting = <V extends MountVerb>(verb: V): ChangingVerb<Session, V> => {
       const { at, device } = await findDatastore(session, target, call.signal);
       const work = verb === 'mount' ? mountAt : unmountAt;
       const change = work(session, device.id, target.instance);
-      await withGroup(at, call, async (held) => {
+      const state = await withGroup(at, call, async (held) => {
         await admitDurably(held, call);
         await change(held);
+        return held.state;
       });
-      if (verb === 'mount' && target.instance === 'production' && (await isPreferred(at))) {
+      if (verb === 'mount' && target.instance === 'production' && isPreferred(state)) {
         await serveHere(session, at, call);
       }
       return { evidence: {} };
@@ -227,9 +228,9 @@ export const diskOf = async (
   session: ComputeSession,
   datastoreId: string,
   instance: Instance,
-  signal: AbortSignal = AbortSignal.timeout(lockWaitMsMax),
   migrationId?: string,
 ): Promise<Disk> => {
+  const signal = AbortSignal.timeout(lockWaitMsMax);
   const { at, state, device, run } = await findDatastore(session, { id: datastoreId }, signal);
   const seat = seatsOf(state, instance).find(isSeat(session.id, device.id));
   if (seat === undefined || !isMounted(session, { state, device, run }, instance)) {

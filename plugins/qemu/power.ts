@@ -13,7 +13,7 @@ import { metroUnder, serveHere, writersLock } from './carried.ts';
 import { type ComputeState, type Registered, readCompute, vmLock, withCompute } from './compute.ts';
 import { disksOf } from './disks.ts';
 import { format } from './durable.ts';
-import { failure, faultOf, QmpLost } from './faults.ts';
+import { failure, isUnreachable, QmpLost } from './faults.ts';
 import { guestMsMax, pressMsMin, settleOffMsMax } from './limits.ts';
 import { waitFor, withLocks } from './locks.ts';
 import {
@@ -109,35 +109,26 @@ const boot = async (
   target: VmTarget,
   signal: AbortSignal,
 ): Promise<Evidence> => {
+  const at = atOf(compute, target);
   const vm = registeredIn(state, target);
   const groups = await metroUnder(compute, vm);
   return withLocks(groups.map(writersLock), signal, async () => {
-    for (const at of groups) await serveHere(compute, at, { ...ownLicence(), signal });
-    return bootAs(compute, state, vm, signal);
+    for (const group of groups) await serveHere(compute, group, { ...ownLicence(), signal });
+    const disks = await disksOf(compute, vm);
+    const running = Object.keys(state.vms).indexOf(placeOf(target));
+    const host = compute.hosts[running % compute.hosts.length] as string;
+    const token = randomBytes(8).toString('hex');
+    const machine = { format, token, bootId: randomBytes(8).toString('hex'), host };
+    await clearMarks(at);
+    await reserve(at, machine);
+    const qmp = await launch(at, machine, disks, signal);
+    try {
+      await qmp.must('cont');
+    } finally {
+      await qmp.close();
+    }
+    return evidenceOf(at, machine);
   });
-};
-
-const bootAs = async (
-  compute: ComputeSession,
-  state: ComputeState,
-  target: Registered,
-  signal: AbortSignal,
-): Promise<Evidence> => {
-  const at = atOf(compute, target);
-  const disks = await disksOf(compute, target);
-  const running = Object.keys(state.vms).indexOf(placeOf(target));
-  const host = compute.hosts[running % compute.hosts.length] as string;
-  const token = randomBytes(8).toString('hex');
-  const machine = { format, token, bootId: randomBytes(8).toString('hex'), host };
-  await clearMarks(at);
-  await reserve(at, machine);
-  const qmp = await launch(at, machine, disks, signal);
-  try {
-    await qmp.must('cont');
-  } finally {
-    await qmp.close();
-  }
-  return evidenceOf(at, machine);
 };
 
 /** What is left of a process that can never run again makes room. */
@@ -197,7 +188,7 @@ const isEnded = async (at: VmAt, signal: AbortSignal): Promise<true | undefined>
 
 /** The VM ended while it was asked to. */
 const ignoreEnd = (error: unknown): void => {
-  if (!(error instanceof QmpLost) && faultOf(error)?.kind !== 'unreachable') throw error;
+  if (!(error instanceof QmpLost) && !isUnreachable(error)) throw error;
 };
 
 /** Presses the power button; a guest that goes on is a fault, given before the deadline. */

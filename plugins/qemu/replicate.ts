@@ -43,6 +43,11 @@ export interface Step {
   readonly movedBytes?: number;
 }
 
+const mirrorOf = (token: string): string => `mirror-${token}`;
+
+const mirrorsOf = (source: HeldGroup): ReadonlySet<string> =>
+  new Set(tokensOf(source).map(mirrorOf));
+
 export type MirrorState = 'none' | 'catching-up' | 'ok' | 'broken';
 
 /** Of a group's mirrors together: the worst counts. */
@@ -52,7 +57,7 @@ export const mirrorStateOf = (
   all: readonly BlockJob[],
 ): MirrorState => {
   const jobs = state.devices.map((one) =>
-    all.find(({ device }) => device === `mirror-${tokenOf(at, one)}`),
+    all.find(({ device }) => device === mirrorOf(tokenOf(at, one))),
   );
   if (jobs.every((job) => job === undefined)) return 'none';
   if (jobs.some((job) => job === undefined || job.status === 'concluded')) return 'broken';
@@ -60,7 +65,7 @@ export const mirrorStateOf = (
 };
 
 const mirrorProgress = async (source: HeldGroup, qmp: Qmp): Promise<[number, number]> => {
-  const ids = new Set(tokensOf(source).map((token) => `mirror-${token}`));
+  const ids = mirrorsOf(source);
   const jobs = (await blockJobsOf(qmp)).filter(({ device }) => ids.has(device));
   return [
     jobs.reduce((sum, { offset }) => sum + offset, 0),
@@ -73,7 +78,7 @@ const mirrorProgress = async (source: HeldGroup, qmp: Qmp): Promise<[number, num
  * QEMU 7.2 dies of it while somebody writes (8 of 25 times). One that fails ends by itself.
  */
 export const endMirrors = async (source: HeldGroup, qmp: Qmp): Promise<boolean> => {
-  const ids = new Set(tokensOf(source).map((token) => `mirror-${token}`));
+  const ids = mirrorsOf(source);
   const asked = new Set<string>();
   let clean = true;
   const gone = await waitFor(async () => {
@@ -102,7 +107,7 @@ export const endMirrors = async (source: HeldGroup, qmp: Qmp): Promise<boolean> 
 
 /** Those that were left paused; the next step finds the mirrors broken, and begins them anew. */
 const endStuckMirrors = async (source: HeldGroup, qmp: Qmp): Promise<void> => {
-  const ids = new Set(tokensOf(source).map((token) => `mirror-${token}`));
+  const ids = mirrorsOf(source);
   for (const job of await jobsOf(qmp)) if (ids.has(job.id)) await endStuck(qmp, job);
 };
 
@@ -112,7 +117,7 @@ const beginMirrors = async (source: HeldGroup, target: HeldGroup, qmp: Qmp): Pro
   for (const device of state.devices) {
     const token = tokenOf(at, device);
     await qmp.must('blockdev-mirror', {
-      'job-id': `mirror-${token}`,
+      'job-id': mirrorOf(token),
       device: nodeOf(at, device, activeLayer(state).id),
       target: `mirror-to-${token}`,
       sync: state.layers.length === 1 ? 'full' : 'top',
@@ -122,7 +127,7 @@ const beginMirrors = async (source: HeldGroup, target: HeldGroup, qmp: Qmp): Pro
       'on-target-error': 'report',
       'auto-dismiss': false,
     });
-    await untilBegun(qmp, `mirror-${token}`);
+    await untilBegun(qmp, mirrorOf(token));
   }
 };
 
@@ -183,7 +188,6 @@ const ship = async (
         movedBytes += job['total-progress'];
         continue;
       }
-      if (job !== undefined) await endStuck(qmp, job);
       if (job === undefined) {
         await addPeer(source, target, qmp, 'ship');
         await qmp.must('blockdev-backup', {
@@ -194,7 +198,10 @@ const ship = async (
           'auto-dismiss': false,
         });
         await untilBegun(qmp, jobId);
-      } else ended += job['current-progress'] / Math.max(1, job['total-progress']);
+      } else {
+        await endStuck(qmp, job);
+        ended += job['current-progress'] / Math.max(1, job['total-progress']);
+      }
       break;
     }
   }

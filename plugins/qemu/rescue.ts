@@ -6,7 +6,7 @@ import type { VmTarget } from '@siteswap/sdk/plugin';
 import { ownLicence, remember } from '@siteswap/sdk/plugin/kit';
 import { pairOf } from './carried.ts';
 import { readCompute, withCompute } from './compute.ts';
-import { failure, faultOf } from './faults.ts';
+import { failure } from './faults.ts';
 import { letGoOn, type Watch } from './journey.ts';
 import { killMsMax } from './limits.ts';
 import { allDone, waitFor } from './locks.ts';
@@ -50,22 +50,21 @@ export const tellOf =
 const pairsOf = ({ source, destination }: Ends, { swaps = [] }: Migration): Promise<MetroPair[]> =>
   Promise.all(swaps.map((one) => pairOf(source, destination, one)));
 
-/** Throws when what went ahead of the guest is not there for it any more. */
-export const checkAhead = async (pairs: readonly MetroPair[], id: string): Promise<void> => {
-  for (const pair of pairs) {
-    if (await serves(pair, id)) continue;
-    throw failure('interrupted', `group ${pair.to.id} is not served at ${pair.to.storage.id}`);
-  }
+/** The first that is not where the guest goes, of what went ahead of it. */
+const unserved = async (
+  pairs: readonly MetroPair[],
+  id: string,
+): Promise<MetroPair | undefined> => {
+  for (const pair of pairs) if (!(await serves(pair, id))) return pair;
+  return undefined;
 };
 
-const areServed = (pairs: readonly MetroPair[], id: string): Promise<boolean> =>
-  checkAhead(pairs, id).then(
-    () => true,
-    (error: unknown) => {
-      if (faultOf(error)?.kind === 'interrupted') return false;
-      throw error;
-    },
-  );
+/** Throws when what went ahead of the guest is not there for it any more. */
+export const checkAhead = async (pairs: readonly MetroPair[], id: string): Promise<void> => {
+  const pair = await unserved(pairs, id);
+  if (pair === undefined) return;
+  throw failure('interrupted', `group ${pair.to.id} is not served at ${pair.to.storage.id}`);
+};
 
 const endShell = async (at: VmAt, { machine }: Look): Promise<void> => {
   if (machine !== undefined) await kill(at, machine.token);
@@ -162,7 +161,7 @@ export const conclude = async (
   const departure = departureOf(left);
   const pairs = await pairsOf(ends, known);
   const isWhole = departure === 'handed-over' || departure === 'gone';
-  const isLetGo = marked || (isWhole && (await areServed(pairs, known.id)));
+  const isLetGo = marked || (isWhole && (await unserved(pairs, known.id)) === undefined);
   if (execution === 'running' || (execution === 'paused-complete' && isLetGo)) {
     if (isOn(left)) throw failure('conflict', `VM ${target.id} runs at both its computes`);
     await finish(there, known, came);

@@ -16,6 +16,7 @@ import {
   newestPoint,
   newLineage,
   ordinalOf,
+  standingOf,
 } from './group.ts';
 import { cut, live, writtenBytes } from './layers.ts';
 import { freezeLive, replicate, stopReplicating } from './replicate.ts';
@@ -85,15 +86,10 @@ export const promoteByForce = async (held: HeldGroup): Promise<Changed> => {
     return { next: state, evidence: { lineage: state.lineage, ...standsOn(newestPoint(state)) } };
   }
   checkReplica(held.state);
-  const newest = newestPoint(held.state);
-  if (newest === undefined) {
-    throw failure('conflict', `group ${held.state.id} has no complete recovery point here`, {
-      hint: 'Sync it from its source first.',
-    });
-  }
+  const { point } = standingOf(held.state);
   const { qmp } = await live(held);
   await removeExports(held, qmp, 'replica', { force: true });
-  if (held.state.inflow === 'partial') await cut(held, { pointId: newest.id });
+  if (held.state.inflow === 'partial') await cut(held, { pointId: point.id });
   if (held.state.inflow === 'live') await freezeLive(held, { inflow: 'still' });
   // Both look after the exports of a replica: what they gave back is taken away for good.
   await removeExports(held, qmp, 'replica', { force: true });

@@ -7,7 +7,7 @@ import type { OpenContext } from '@siteswap/sdk/plugin';
 import { reachArray, type Storage } from './array.ts';
 import type { Config } from './config.ts';
 import { dialsFor } from './dial.ts';
-import { failure, faultOf } from './faults.ts';
+import { failure, isUnreachable } from './faults.ts';
 import { type GroupAt, type GroupState, groupAt, readGroup } from './group.ts';
 
 export type Directories = Readonly<Record<string, string>>;
@@ -106,7 +106,7 @@ export const peerState = async (
   try {
     return await readGroup(await peerOf(session, state));
   } catch (error) {
-    if (faultOf(error)?.kind === 'unreachable') return undefined;
+    if (isUnreachable(error)) return undefined;
     throw error;
   }
 };

@@ -20,7 +20,7 @@ import {
 } from './calls.ts';
 import { dropTestBytes, startTest, stopTest } from './copies.ts';
 import { dropSeatless, removeExports } from './exports.ts';
-import { failure, faultOf } from './faults.ts';
+import { failure, ignoreDistance } from './faults.ts';
 import {
   findGroup,
   type GroupAt,
@@ -153,10 +153,8 @@ const onShared = (
 const failover: Work<'failover'> = async (call, at, what) => {
   const { siteId } = call.session;
   const { force } = call.args;
-  if (isShared(await readGroup(at))) {
-    return onShared(call, at, what, (found) => takeOver(found, siteId, force));
-  }
   const state = await readGroup(at);
+  if (isShared(state)) return onShared(call, at, what, (found) => takeOver(found, siteId, force));
   if (force) {
     const promote = state.metro === undefined ? promoteByForce : isolateMetro;
     return withGroup(at, call, (held) => applyOnce(held, call, what, () => promote(held)));
@@ -208,12 +206,6 @@ const restoreReplication: Work<'restoreReplication'> = async (call, at, what) =>
     await resumeFlow(held, peer).catch(ignoreDistance);
     return outcome;
   });
-};
-
-/** A peer that cannot be reached is found so again by the next sync; roles do not wait for it. */
-const ignoreDistance = (error: unknown): void => {
-  const kind = faultOf(error)?.kind;
-  if (kind !== 'unreachable' && kind !== 'timeout') throw error;
 };
 
 /** Refuses what this end may not send. */

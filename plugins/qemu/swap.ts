@@ -9,7 +9,7 @@ import { ownLicence } from '@siteswap/sdk/plugin/kit';
 import { nbdUri } from './array.ts';
 import { takeMonitor } from './daemon.ts';
 import { hostExportOf, removeExports } from './exports.ts';
-import { failure, faultOf } from './faults.ts';
+import { failure, faultOf, ignoreDistance, isUnreachable } from './faults.ts';
 import {
   type GroupAt,
   type GroupState,
@@ -138,7 +138,7 @@ export const serves = async ({ from, to }: MetroPair, migrationId: string): Prom
     await monitor.release();
     return monitor.run === run;
   } catch (error) {
-    if (faultOf(error)?.kind === 'unreachable') return false;
+    if (isUnreachable(error)) return false;
     throw error;
   }
 };
@@ -149,7 +149,7 @@ const liveIfUp = async (held: HeldGroup): Promise<boolean> => {
     await live(held);
     return true;
   } catch (error) {
-    if (faultOf(error)?.kind === 'unreachable') return false;
+    if (isUnreachable(error)) return false;
     throw error;
   }
 };
@@ -198,11 +198,9 @@ export const swapBack = async ({ from, to }: MetroPair, migrationId: string): Pr
   });
 };
 
-/** What may wait for the next sync: a peer that does not answer. */
-const ignoreDistance = (error: unknown): undefined => {
-  const kind = faultOf(error)?.kind;
-  if (kind === 'unreachable' || kind === 'timeout' || kind === 'busy') return undefined;
-  throw error;
+/** What may wait for the next sync: a peer that does not answer, or does something else. */
+const ignoreDelay = (error: unknown): void => {
+  if (faultOf(error)?.kind !== 'busy') ignoreDistance(error);
 };
 
 /** Mirrored again, in the direction that the roles have now; or, of a peer that is gone, not. */
@@ -214,7 +212,7 @@ export const flowAgain = async (from: GroupAt, to: GroupAt): Promise<void> => {
       if (role !== 'source' || suspended || target.state.role !== 'replica') return {};
       return (await replicate(source, target, pointId)).done;
     });
-  await waitFor(step, lastBytesMsMax).catch(ignoreDistance);
+  await waitFor(step, lastBytesMsMax).catch(ignoreDelay);
 };
 
 /** The guest has gone on at the other end: the pair is turned, and mirrored the other way. */
@@ -230,7 +228,7 @@ export const finishSwap = async (pair: MetroPair, tell: Tell): Promise<void> => 
     const isApart = sender.state.metro?.isolated === true;
     if (sender.state.role === 'promoted' && !isApart) await turnPair(sender, receiver);
   });
-  await turn.catch(ignoreDistance);
+  await turn.catch(ignoreDelay);
   await tell('turned');
   await flowAgain(to, from);
 };
