@@ -9,7 +9,7 @@ const parts: readonly Lattice[] = [
       (make): Lattice => ({ workgroupsMax: 2, stepsMax: 2, makes: [make], paces: [pace] }),
     ),
   ),
-  { workgroupsMax: 3, stepsMax: 1, makes: ['mixed'], paces: ['beside'] },
+  { workgroupsMax: 3, stepsMax: 2, makes: ['mixed'], paces: ['beside'] },
   { workgroupsMax: 2, stepsMax: 3, makes: whole.makes, paces: ['together'], stuckOnly: true },
 ];
 
