@@ -7,15 +7,24 @@ import { promisify } from 'node:util';
 import type { Device } from '@siteswap/sdk/plugin';
 import type { ExecutionContext } from 'ava';
 import { reachArray } from '../../plugins/qemu/array.ts';
-import { fastGuest } from '../../plugins/qemu/guest/index.ts';
 import { imageFileOf, stateOf } from '../../plugins/qemu/inspect.ts';
 import { operationStatus } from '../../plugins/qemu/operations.ts';
-import { enrol, populate, provisionCompute } from '../../plugins/qemu/populate.ts';
+import { provisionCompute } from '../../plugins/qemu/populate.ts';
 import { provisionPair, stopArray } from '../../plugins/qemu/provision.ts';
 import type { ArraySession, ComputeSession } from '../../plugins/qemu/session.ts';
 import { arrayVerbs } from '../../plugins/qemu/storage-verbs.ts';
 import { until } from './files.ts';
-import { callWith, computeAt, endAll, knowing, never, type QemuSites, startArray } from './qemu.ts';
+import {
+  callWith,
+  computeAt,
+  endAll,
+  knowing,
+  never,
+  putVms,
+  type QemuSites,
+  startArray,
+  vmsOn,
+} from './qemu.ts';
 
 const run = promisify(execFile);
 const mebibyte = 1024 * 1024;
@@ -84,9 +93,7 @@ export const metroSites = async (
   const [one, two] = [computeAt(root, storage, 'a'), computeAt(root, other, 'b')];
   const [a, b]: [ComputeSession, ComputeSession] = [knowing(one, two), knowing(two, one)];
   for (const { directory } of [a, b]) await provisionCompute(directory);
-  const vmIds = ids.flatMap((id) =>
-    Array.from({ length: vmsPerDevice }, (_, index) => `vm-${id}-${index + 1}`),
-  );
+  const vmIds = ids.flatMap((id) => vmsOn(id, vmsPerDevice));
   const sites = { root, storage, other, a, b, vmIds };
   t.teardown(async () => {
     await endAll(sites);
@@ -97,13 +104,7 @@ export const metroSites = async (
   await startArray(storage);
   await startArray(other, 'b');
   for (const id of ids) {
-    const vms = vmIds.filter((vmId) => vmId.startsWith(`vm-${id}-`));
-    await populate(
-      a,
-      `ds-${id}`,
-      vms.map((vmId) => ({ id: vmId, image: fastGuest })),
-    );
-    for (const vmId of vms) await enrol(a, vmId, [`ds-${id}`]);
+    await putVms(a, id, vmsOn(id, vmsPerDevice));
     await doAt(sites, 'a', 'sync', {}, `g-${id}`);
   }
   return sites;

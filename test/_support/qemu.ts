@@ -79,6 +79,25 @@ export interface Wish {
   readonly guest?: Buffer;
 }
 
+/** Ids of the VMs of a device. */
+export const vmsOn = (deviceId: string, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `vm-${deviceId}-${index + 1}`);
+
+/** VMs on the datastore of a device, known at a compute and off. */
+export const putVms = async (
+  compute: ComputeSession,
+  deviceId: string,
+  vmIds: readonly string[],
+  image: Buffer = fastGuest,
+): Promise<void> => {
+  await populate(
+    compute,
+    `ds-${deviceId}`,
+    vmIds.map((id) => ({ id, image })),
+  );
+  for (const id of vmIds) await enrol(compute, id, [`ds-${deviceId}`]);
+};
+
 /** Shared devices with VMs on them, known at site a and off. Nothing of it outlives the test. */
 export const qemuSites = async (
   t: Pick<ExecutionContext, 'teardown'>,
@@ -99,9 +118,7 @@ export const qemuSites = async (
   const [one, other] = [computeAt(root, storage, 'a'), computeAt(root, storage, 'b')];
   const [a, b] = [knowing(one, other), knowing(other, one)];
   for (const { directory } of [a, b]) await provisionCompute(directory);
-  const vmIds = ids.flatMap((id) =>
-    Array.from({ length: vmsPerDevice }, (_, index) => `vm-${id}-${index + 1}`),
-  );
+  const vmIds = ids.flatMap((id) => vmsOn(id, vmsPerDevice));
   const sites = { root, storage, a, b, vmIds };
   t.teardown(async () => {
     await endAll(sites);
@@ -109,15 +126,7 @@ export const qemuSites = async (
     await rm(root, { recursive: true, force: true, maxRetries: 5 });
   });
   await startArray(storage);
-  for (const id of ids) {
-    const vms = vmIds.filter((vmId) => vmId.startsWith(`vm-${id}-`));
-    await populate(
-      a,
-      `ds-${id}`,
-      vms.map((vmId) => ({ id: vmId, image: guest })),
-    );
-    for (const vmId of vms) await enrol(a, vmId, [`ds-${id}`]);
-  }
+  for (const id of ids) await putVms(a, id, vmsOn(id, vmsPerDevice), guest);
   return sites;
 };
 

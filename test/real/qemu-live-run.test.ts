@@ -4,14 +4,9 @@
  */
 import test from 'ava';
 import { powerOn } from '../../plugins/qemu/power.ts';
-import {
-  MigrationVerdict,
-  Mode,
-  RunDetail,
-  RunEventType,
-  RunResult,
-} from '../../sdk/client/index.ts';
+import { MigrationVerdict, Mode, RunResult } from '../../sdk/client/index.ts';
 import { startDaemon } from '../../sdk/testing/index.ts';
+import { followed } from '../_support/live-runs.ts';
 import {
   callWith,
   goesOn,
@@ -44,7 +39,6 @@ test.serial(
     const { runId } = await client.runs.start(asked);
     const run = await client.waitForRun(runId, { deadlineMs: 200_000 });
     t.is(run.result, RunResult.SUCCEEDED, JSON.stringify(run.attention));
-    const gaps: number[] = [];
     for (const id of sites.vmIds) {
       t.like(await statusOf(sites.b, id), { power: 'on', registered: true, bootId: boots.get(id) });
       await goesOn(sites.b, id);
@@ -57,19 +51,7 @@ test.serial(
       );
       t.true(numbersIn(after).length > 0);
     }
-    // A protection group is one device: its name ties a device's workgroup to those of its VMs.
-    const { workgroups } = await client.runs.get(runId, { detail: RunDetail.FULL });
-    const groupOf = new Map(workgroups.map((one) => [one.id, one.protectionGroupId]));
-    const switched = new Set<string>();
-    const early: string[] = [];
-    for await (const { type, step, workgroupId, evidence } of client.runs.watch(runId)) {
-      const group = groupOf.get(workgroupId) ?? '';
-      const ended = type === RunEventType.TASK_OUTCOME;
-      if (ended && step === 'switch-site-preference') switched.add(group);
-      if (step !== 'live-migrate') continue;
-      if (!switched.has(group)) early.push(workgroupId);
-      if (ended) gaps.push(...evidence.map(({ facts }) => Number(facts?.interruptionMs)));
-    }
+    const { switched, early, gaps } = await followed(client, runId);
     t.deepEqual(early, [], 'no VM goes before the preference of its device was switched');
     t.deepEqual([...switched].sort(), ['pg-d1', 'pg-d2', 'pg-d3', 'pg-d4']);
     t.is(gaps.length, sites.vmIds.length);

@@ -5,14 +5,9 @@
 import test, { type ExecutionContext } from 'ava';
 import { killArray, stateOf } from '../../plugins/qemu/inspect.ts';
 import { powerOn } from '../../plugins/qemu/power.ts';
-import {
-  DivergedChoice,
-  Mode,
-  RunDetail,
-  RunEventType,
-  RunResult,
-} from '../../sdk/client/index.ts';
+import { DivergedChoice, Mode, RunResult } from '../../sdk/client/index.ts';
 import { startDaemon, type TestDaemon } from '../../sdk/testing/index.ts';
+import { followed } from '../_support/live-runs.ts';
 import {
   callWith,
   goesOn,
@@ -72,23 +67,6 @@ const bootsOf = async (
   return boots;
 };
 
-/** Each VM whose migration began ahead of the switch of its device's preference; and the gaps. */
-const followed = async ({ daemon: { client } }: On, runId: string) => {
-  const { workgroups } = await client.runs.get(runId, { detail: RunDetail.FULL });
-  const groupOf = new Map(workgroups.map((one) => [one.id, one.protectionGroupId]));
-  const switched = new Set<string>();
-  const [early, gaps]: [string[], number[]] = [[], []];
-  for await (const { type, step, workgroupId, evidence } of client.runs.watch(runId)) {
-    const group = groupOf.get(workgroupId) ?? '';
-    const ended = type === RunEventType.TASK_OUTCOME;
-    if (ended && step === 'switch-site-preference') switched.add(group);
-    if (step !== 'live-migrate') continue;
-    if (!switched.has(group)) early.push(workgroupId);
-    if (ended) gaps.push(...evidence.map(({ facts }) => Number(facts?.interruptionMs)));
-  }
-  return { early, gaps };
-};
-
 const rolesAt = async ({ sites }: On, side: 'a' | 'b'): Promise<readonly string[]> => {
   const directory = side === 'a' ? sites.storage : sites.other;
   const devices = [...new Set(sites.vmIds.map((id) => id.split('-')[1] as string))];
@@ -104,7 +82,7 @@ test.serial(
     const on = await start(t, { devices: 3 });
     const { sites } = on;
     const boots = await bootsOf(on, 'a');
-    const there = await followed(on, await run(t, on, Mode.PLANNED));
+    const there = await followed(on.daemon.client, await run(t, on, Mode.PLANNED));
     const said = new Map<string, string>();
     for (const id of sites.vmIds) {
       await goesOn(sites.b, id);
@@ -114,7 +92,7 @@ test.serial(
     t.deepEqual(await rolesAt(on, 'b'), all(3, 'source, prefers site-b'));
     t.deepEqual(await rolesAt(on, 'a'), all(3, 'replica, prefers site-b'));
     await run(t, on, Mode.REPROTECT);
-    const home = await followed(on, await run(t, on, Mode.PLANNED));
+    const home = await followed(on.daemon.client, await run(t, on, Mode.PLANNED));
     t.deepEqual([there.early, home.early], [[], []], 'no VM goes ahead of its preference');
     t.is(there.gaps.length + home.gaps.length, 6);
     for (const id of sites.vmIds) {
