@@ -2,11 +2,12 @@
  * Takes running VMs over to the recovery site without a stop, on the stretched devices that both
  * sites serve.
  *
- * A VM that has gone over is never touched again: who does not run here any more is looked for in
- * the migrations, and is done if its migration has ended there, or if it was seen to run there when
- * the run was made: it may have been there ever since a rollback started it again. A fault is no
- * verdict: where the VM is after one is asked ahead of its policy. Nor is a VM taken back by a
- * rollback: it runs, and a second journey is a second risk. What it stands on stays with it.
+ * The verb refuses a VM that does not run here, or says that it is there already; so nobody is
+ * looked for first. Who was refused is looked for in the migrations, and is done if its migration
+ * has ended there, or if it was seen to run there when the run was made: it may have been there
+ * ever since a rollback started it again. A fault is no verdict: where the VM is after one is asked
+ * ahead of its policy. Nor is a VM taken back by a rollback: it runs, and a second journey is a
+ * second risk. What it stands on stays with it.
  * Source: US 9,489,273 claim 1.
  */
 import { fault, inDoubt } from '../../sdk/plugin/fault.ts';
@@ -50,21 +51,45 @@ const standingOf = (answer: ValueAnswer<VmStatus>): 'here' | 'away' | Answer => 
   return answer.fault.kind === 'missing' ? 'away' : answer;
 };
 
-const runLiveMigrate = async (call: StepCall<VmItem>): Promise<readonly Answer[]> => {
+/** Where VMs are that may not run here; `told`: what migrating them came to, where it was tried. */
+const lookFor = async (
+  call: StepCall<VmItem>,
+  told: ReadonlyMap<string, Answer>,
+): Promise<readonly Answer[]> => {
+  if (call.items.length === 0) return [];
   const standing = new Map((await statusOfVms(call)).map((one) => [one.id, standingOf(one)]));
-  const here = call.items.filter(({ id }) => standing.get(id) === 'here');
-  const away = call.items.filter(({ id }) => standing.get(id) === 'away');
+  const those = (where: 'here' | 'away') => ({
+    ...call,
+    items: call.items.filter(({ id }) => standing.get(id) === where),
+  });
+  const [here, away] = [those('here'), those('away')];
   const found = new Map<string, Answer>();
-  if (away.length > 0) {
-    const migrations = await migrationsOfVms({ ...call, items: away });
+  if (away.items.length > 0) {
+    const migrations = await migrationsOfVms(away);
     const byId = new Map(migrations.map((migration) => [migration.id, migration]));
-    for (const item of away) found.set(item.id, judgeAbsent(item, byId.get(item.id)));
+    for (const item of away.items) found.set(item.id, judgeAbsent(item, byId.get(item.id)));
   }
-  for (const answer of await migrateVms({ ...call, items: here })) found.set(answer.id, answer);
+  const untried = { ...here, items: here.items.filter(({ id }) => !told.has(id)) };
+  if (untried.items.length > 0) {
+    for (const answer of await migrateVms(untried)) found.set(answer.id, answer);
+  }
   return call.items.flatMap(({ id }) => {
     const asked = standing.get(id);
-    return found.get(id) ?? (typeof asked === 'object' ? asked : []);
+    return found.get(id) ?? (typeof asked === 'object' ? asked : (told.get(id) ?? []));
   });
+};
+
+const isElsewhere = (answer: Answer): boolean =>
+  'fault' in answer && (answer.fault.kind === 'conflict' || answer.fault.kind === 'missing');
+
+/** All but those seen there are taken to run here: who does not is refused, and looked for. */
+const runLiveMigrate = async (call: StepCall<VmItem>): Promise<readonly Answer[]> => {
+  const items = call.items.filter(({ foundThere }) => foundThere !== true);
+  const answers = items.length === 0 ? [] : await migrateVms({ ...call, items });
+  const odd = new Map(answers.filter(isElsewhere).map((answer) => [answer.id, answer]));
+  const doubtful = call.items.filter(({ id, foundThere }) => foundThere === true || odd.has(id));
+  const found = await lookFor({ ...call, items: doubtful }, odd);
+  return [...answers.filter(({ id }) => !odd.has(id)), ...found];
 };
 
 /** It is not at its source any more, by the word of the compute that led it away. */
@@ -141,7 +166,7 @@ export const liveMigrate = defineVmStep({
   verbs: ['migrateLive', 'vmStatus', 'migrationStatus'],
   helpers: ['cancelMigration'],
   calls: {
-    run: ['vmStatus', 'migrationStatus', 'migrateLive', 'cancelMigration'],
+    run: ['migrateLive', 'vmStatus', 'migrationStatus', 'cancelMigration'],
     settle: ['migrateLive', 'migrationStatus'],
   },
 

@@ -9,7 +9,7 @@ import type { Registered } from './compute.ts';
 import { failure } from './faults.ts';
 import { withLocks } from './locks.ts';
 import type { BlockDevice } from './machine.ts';
-import { type Disk, diskOf } from './mounts.ts';
+import { type Disk, diskOf, diskToOpen } from './mounts.ts';
 import { type Export, withExport } from './nbd.ts';
 import type { ComputeSession } from './session.ts';
 
@@ -30,7 +30,7 @@ export const withDatastore = async <T>(
   id: string,
   instance: Instance,
   body: (catalog: Catalog, opened: Export) => Promise<T>,
-): Promise<T> => withCatalog(await diskOf(compute, id, instance), id, body);
+): Promise<T> => withCatalog(await diskToOpen(compute, id, instance), id, body);
 
 export const readDatastore = (
   compute: ComputeSession,
@@ -85,7 +85,7 @@ export const disksOf = async (
 ): Promise<readonly BlockDevice[]> => {
   const disks: BlockDevice[] = [];
   for (const datastoreId of datastoreIds) {
-    const disk = await diskOf(compute, datastoreId, instance, migrationId);
+    const disk = await diskToOpen(compute, datastoreId, instance, migrationId);
     const { vms } = await withCatalog(disk, datastoreId, async (catalog) => catalog);
     const entry = vms.find((one) => one.id === id);
     if (entry === undefined) {

@@ -8,7 +8,7 @@
 import type { EventQueue, QmpEvent } from './events.ts';
 import { failure, QmpLost } from './faults.ts';
 import { eventMsMax, migrateBytesMax, stallMsMax, switchMsMax } from './limits.ts';
-import { ask, pastEnding, withMonitor } from './machine.ts';
+import { ask, pastEnding } from './machine.ts';
 import { socketOf, type VmAt } from './places.ts';
 import type { Qmp } from './qmp.ts';
 
@@ -36,14 +36,10 @@ export interface Watch {
   readonly route?: (path: string) => Promise<string>;
 }
 
-export interface End {
-  readonly at: VmAt;
-  readonly token: string;
-}
-
 export interface Journey {
-  readonly source: End;
-  readonly destination: End;
+  readonly destination: VmAt;
+  /** Of the process there. */
+  readonly token: string;
   /** Asked now and then: does anybody still want it? */
   readonly wanted: () => Promise<boolean>;
   /** While the guest stands still, flushed: what its disks stand on goes ahead of it. */
@@ -52,6 +48,8 @@ export interface Journey {
   readonly checkAhead: () => Promise<void>;
   /** Notes durably that all of it is there, before the guest goes on. */
   readonly mark: () => Promise<void>;
+  /** Its source can never go on again: it may end while the guest goes on. */
+  readonly endSource: () => Promise<unknown>;
   readonly watch: Watch;
   readonly signal: AbortSignal;
 }
@@ -156,27 +154,29 @@ const transfer = async (from: Qmp, path: string, journey: Journey): Promise<numb
   throw failure('interrupted', `the source is ${status} after its migration`);
 };
 
+/** What a source has to know ahead of a journey; its guest is not touched. */
+export const makeReady = async (from: Qmp): Promise<void> => {
+  await Promise.all([
+    from.must('migrate-set-capabilities', { capabilities }),
+    from.must('migrate-set-parameters', { 'max-bandwidth': migrateBytesMax }),
+  ]);
+};
+
 /**
- * Takes the guest over and lets it go on there; `to` is the destination's monitor. Answers for how
- * long it stood still, in ms.
+ * Takes the guest over and lets it go on there, by the monitors of both its ends; the source has
+ * been made ready. Answers for how long it stood still, in ms.
  */
-export const travel = (journey: Journey, to: Qmp): Promise<number> => {
-  const { source, destination, watch, signal } = journey;
-  return withMonitor(source.at, source.token, 'change', signal, async (from) => {
-    await Promise.all([
-      to.must('migrate-set-capabilities', { capabilities }),
-      from.must('migrate-set-capabilities', { capabilities }),
-      from.must('migrate-set-parameters', { 'max-bandwidth': migrateBytesMax }),
-    ]);
-    const listens = socketOf(destination.at, destination.token, 'arrive');
-    const stoppedAtMs = await transfer(from, (await watch.route?.(listens)) ?? listens, journey);
-    await watch.at?.('transferred');
-    // Once it is marked it may have gone on there: not of one that is dead already.
-    await Promise.all([ask(to), journey.checkAhead()]);
-    await journey.mark();
-    await watch.at?.('marked');
-    const resumedAtMs = await letGoOn(to);
-    await watch.at?.('continued');
-    return stoppedAtMs === 0 || resumedAtMs === 0 ? 0 : Math.max(1, resumedAtMs - stoppedAtMs);
-  });
+export const travel = async (journey: Journey, from: Qmp, to: Qmp): Promise<number> => {
+  const { destination, token, watch } = journey;
+  await to.must('migrate-set-capabilities', { capabilities });
+  const listens = socketOf(destination, token, 'arrive');
+  const stoppedAtMs = await transfer(from, (await watch.route?.(listens)) ?? listens, journey);
+  await watch.at?.('transferred');
+  // Once it is marked it may have gone on there: not of one that is dead already.
+  await Promise.all([ask(to), journey.checkAhead()]);
+  await journey.mark();
+  await watch.at?.('marked');
+  const [resumedAtMs] = await Promise.all([letGoOn(to), journey.endSource()]);
+  await watch.at?.('continued');
+  return stoppedAtMs === 0 || resumedAtMs === 0 ? 0 : Math.max(1, resumedAtMs - stoppedAtMs);
 };

@@ -56,6 +56,15 @@ export const allDone = async (works: readonly (Promise<unknown> | undefined)[]):
   }
 };
 
+/** A fault is none until somebody needs the value. */
+export const whenAsked = <T>(work: Promise<T>): Promise<() => T> =>
+  work.then(
+    (value) => () => value,
+    (error: unknown) => () => {
+      throw error;
+    },
+  );
+
 /** The first of the names that is free. Throws `busy` when none is in time. */
 export const lockAnyOf = async (
   names: readonly string[],

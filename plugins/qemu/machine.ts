@@ -279,18 +279,21 @@ export const launch = async (
   );
 };
 
+/** SIGKILL, of which nobody comes back; answers true once the process is gone. */
+export const pullPlug = async (at: VmAt, token: string): Promise<true | undefined> => {
+  const pid = await pidOf(at, token);
+  if (pid === undefined) return true;
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended meanwhile.
+  }
+  return undefined;
+};
+
 /** Pulls the plug; returns when the process is gone. */
 export const kill = async (at: VmAt, token: string): Promise<void> => {
-  const gone = async (): Promise<true | undefined> => {
-    const pid = await pidOf(at, token);
-    if (pid === undefined) return true;
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It ended meanwhile.
-    }
-    return undefined;
-  };
+  const gone = () => pullPlug(at, token);
   if (await waitFor(gone, killMsMax, undefined, processPollMsMax)) return;
   throw failure('busy', `the process of VM ${at.id} does not end`);
 };

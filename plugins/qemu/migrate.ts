@@ -9,13 +9,12 @@ import {
   recall,
   remember,
 } from '@siteswap/sdk/plugin/kit';
-import { type Carried, carriedBy, checkAlone, writersLock } from './carried.ts';
-import { type Registered, readCompute, vmLock, withAdmitted, withCompute } from './compute.ts';
-import { disksOf } from './disks.ts';
+import type { Carried } from './carried.ts';
+import { readCompute, vmLock, withAdmitted, withCompute } from './compute.ts';
 import { format } from './durable.ts';
-import { failure, faultOf, faultOrUnknown } from './faults.ts';
-import { travel, type Watch } from './journey.ts';
-import { allDone, tryLocks, withLocks } from './locks.ts';
+import { failure, faultOrUnknown } from './faults.ts';
+import { makeReady, travel, type Watch } from './journey.ts';
+import { allDone, tryLocks, whenAsked, withLocks } from './locks.ts';
 import {
   type BlockDevice,
   isOn,
@@ -24,7 +23,9 @@ import {
   launch,
   lookAt,
   type Machine,
+  pullPlug,
   reserve,
+  withMonitor,
 } from './machine.ts';
 import {
   clearMarks,
@@ -42,12 +43,12 @@ import {
   saveMigration,
   statusOfDeparture,
 } from './migration.ts';
-import { mountVerbs } from './mounts.ts';
 import { atOf, placeOf } from './places.ts';
 import type { Qmp } from './qmp.ts';
 import { checkAhead, conclude, type Ends, settleArrival, tellOf } from './rescue.ts';
 import type { ComputeSession } from './session.ts';
-import { openSwap, swapRoles } from './swap.ts';
+import { disksThere, openSwaps, type Standing, standingOf } from './standing.ts';
+import { swapRoles } from './swap.ts';
 
 const whatOf = (verb: string, target: VmTarget): string => `${verb}/${placeOf(target)}`;
 
@@ -63,42 +64,6 @@ const locksOf = async ({ source, destination }: Ends, target: VmTarget): Promise
   vmLock(await readCompute(source), target),
   vmLock(await readCompute(destination), target),
 ];
-
-/** Its datastores, at the hosts of the compute that it goes to; what goes along is there. */
-const mountThere = async (
-  to: ComputeSession,
-  call: Licence,
-  vm: Registered,
-  carried: readonly Carried[],
-): Promise<void> => {
-  const goesAlong = new Set(carried.flatMap(({ datastoreIds }) => datastoreIds));
-  const targets = vm.datastoreIds
-    .filter((id) => !goesAlong.has(id))
-    .map((id) => ({ id, instance: vm.instance }));
-  const context = { ...call, session: to, attempt: 1, targets, args: {} };
-  for (const answer of await mountVerbs.mount.run(context)) {
-    if ('fault' in answer) {
-      const { kind, message, ...more } = answer.fault;
-      throw failure(kind === 'missing' ? 'refused' : kind, message, more);
-    }
-  }
-};
-
-/** Its disks there. Mounted already, as for all but the first VM of a datastore, they are there. */
-const disksThere = async (
-  to: ComputeSession,
-  call: Licence,
-  { vm, id }: Migration,
-  carried: readonly Carried[],
-) => {
-  try {
-    return await disksOf(to, vm, id);
-  } catch (error) {
-    if (faultOf(error)?.kind !== 'conflict') throw error;
-  }
-  await mountThere(to, call, vm, carried);
-  return disksOf(to, vm, id);
-};
 
 /** A guest that runs here and may leave. */
 const leavingFrom = (look: Look, target: VmTarget): Machine => {
@@ -124,7 +89,7 @@ const prepare = async (
   call: Licence,
   migration: Migration,
   { disks, watch }: Lead,
-): Promise<{ readonly machine: Machine; readonly monitor: Qmp }> => {
+): Promise<{ readonly token: string; readonly monitor: Qmp }> => {
   const { destination } = ends;
   const there = atOf(destination, migration.vm);
   const { id, fromComputeId, toComputeId, bootId } = migration;
@@ -139,7 +104,7 @@ const prepare = async (
   await allDone([launched, markPlaceholder(there, id)]);
   await watch.at?.('launched');
   await watch.at?.('placed');
-  return { machine, monitor: await launched };
+  return { token, monitor: await launched };
 };
 
 const drive = async (
@@ -153,10 +118,9 @@ const drive = async (
   const { watch } = lead;
   const [here, there] = [atOf(ends.source, vm), atOf(ends.destination, vm)];
   try {
-    const { machine, monitor } = await prepare(ends, call, migration, lead);
+    const prepared = prepare(ends, call, migration, lead);
     const journey = {
-      source: { at: here, token: left.token },
-      destination: { at: there, token: machine.token },
+      destination: there,
       wanted: async () => (await readMigration(here))?.unwanted !== true,
       ahead: async () => {
         for (const { pair } of lead.carried) await swapRoles(pair, migration.id, tellOf(watch));
@@ -167,10 +131,18 @@ const drive = async (
           migration.id,
         ),
       mark: () => markCompleted(there, migration.id),
+      endSource: () => pullPlug(here, left.token),
       watch,
       signal: call.signal,
     };
-    const interruptionMs = await travel(journey, monitor).finally(() => monitor.close());
+    // The source is made ready while the process at the destination starts.
+    const travelled = withMonitor(here, left.token, 'change', call.signal, async (from) => {
+      await makeReady(from);
+      const { token, monitor } = await prepared;
+      return travel({ ...journey, token }, from, monitor).finally(() => monitor.close());
+    });
+    await allDone([prepared, travelled]);
+    const interruptionMs = await travelled;
     const done = { ...migration, state: 'completed', interruptionMs } as const;
     await settleArrival(ends, done, watch);
     await watch.at?.('settled');
@@ -206,37 +178,24 @@ export const migrateLive = async (
     if (evidence !== undefined) return evidence;
     const state = await withAdmitted(compute, call, async (admitted) => admitted);
     const [here, there] = [atOf(compute, target), atOf(ends.destination, target)];
-    const looks = [lookAt(here, call.signal), lookAt(there, call.signal)] as const;
-    const [left, came] = await Promise.all(looks);
+    const vm = state.vms[placeOf(target)];
+    const [left, came, standing] = await Promise.all([
+      lookAt(here, call.signal),
+      lookAt(there, call.signal),
+      whenAsked(standingOf(ends, vm)),
+    ]);
     const arrived = alreadyThere(came, left, known);
     if (arrived !== undefined) return arrived;
-    const vm = state.vms[placeOf(target)];
     if (vm === undefined) throw failure('missing', `VM ${target.id} is not registered here`);
     const machine = leavingFrom(left, target);
-    const carried = await carriedBy(compute, ends.destination, vm);
+    const { carried } = standing();
     const migration: Migration = {
       ...{ format, id: randomBytes(8).toString('hex'), key: call.key, vm },
       ...{ fromComputeId: compute.id, toComputeId, askedAtMs: Date.now() },
       ...{ bootId: machine.bootId, state: 'open' },
       ...(carried.length === 0 ? {} : { swaps: carried.map(({ record }) => record) }),
     };
-    return begin(ends, call, migration, machine, { carried, watch });
-  });
-};
-
-/** From here on nobody else opens what goes along. */
-const openSwaps = async (
-  { source }: Ends,
-  call: Licence,
-  { id, vm, toComputeId }: Migration,
-  carried: readonly Carried[],
-): Promise<void> => {
-  const locks = carried.map(({ pair }) => writersLock(pair.from));
-  await withLocks(locks, call.signal, async () => {
-    for (const { pair } of carried) await checkAlone(source, pair, vm);
-    for (const { pair, deviceIds } of carried) {
-      await openSwap(pair, { migrationId: id, computeId: toComputeId }, deviceIds);
-    }
+    return begin(ends, call, migration, machine, { ...standing(), watch });
   });
 };
 
@@ -246,13 +205,13 @@ const begin = async (
   call: Licence,
   migration: Migration,
   left: Machine,
-  { carried, watch }: Omit<Lead, 'disks'>,
+  { carried, watch, ...ahead }: Standing & Pick<Lead, 'watch'>,
 ): Promise<Evidence> => {
   const here = atOf(ends.source, migration.vm);
   if (carried.length > 0) await saveMigration(here, migration);
   try {
     await openSwaps(ends, call, migration, carried);
-    const disks = await disksThere(ends.destination, call, migration, carried);
+    const disks = ahead.disks ?? (await disksThere(ends.destination, call, migration, carried));
     checkDeadline(call);
     if (carried.length === 0) await saveMigration(here, migration);
     await watch.at?.('asked');

@@ -41,11 +41,9 @@ interface Found {
   readonly at: GroupAt;
   readonly state: GroupState;
   readonly device: StoredDevice;
-  /** The daemon's run; undefined: it does not answer, and exports nothing. */
-  readonly run: string | undefined;
 }
 
-/** A daemon is not started for being looked at. */
+/** The daemon's run; undefined: it exports nothing. It is not started for being looked at. */
 const runOf = async (storage: Storage, signal: AbortSignal): Promise<string | undefined> => {
   try {
     const { run, release } = await takeMonitor({ ...storage, start: false }, signal);
@@ -64,18 +62,11 @@ const storagesOf = (session: ComputeSession): Promise<Storage[]> =>
     ),
   );
 
-/** Every device that the compute sees. */
-const devicesSeen = async (
-  session: ComputeSession,
-  signal: AbortSignal,
-): Promise<readonly Found[]> => {
+const devicesOf = async (storage: Storage): Promise<readonly Found[]> => {
   const found: Found[] = [];
-  for (const storage of await storagesOf(session)) {
-    const run = await runOf(storage, signal);
-    for (const state of await allGroups(storage)) {
-      const at = groupAt(storage, state.id);
-      for (const device of state.devices) found.push({ at, state, device, run });
-    }
+  for (const state of await allGroups(storage)) {
+    const at = groupAt(storage, state.id);
+    for (const device of state.devices) found.push({ at, state, device });
   }
   return found;
 };
@@ -84,15 +75,16 @@ const devicesSeen = async (
 const findDatastore = async (
   session: ComputeSession,
   { id, devices = [] }: Pick<DatastoreTarget, 'id' | 'devices'>,
-  signal: AbortSignal,
 ): Promise<Found> => {
   const wanted = new Set(devices.map(({ arrayId, deviceId }) => `${arrayId}\n${deviceId}`));
-  const found = (await devicesSeen(session, signal)).find(({ at, device }) =>
-    wanted.size > 0
-      ? wanted.has(`${at.storage.id}\n${device.id}`) && device.datastoreId === id
-      : device.datastoreId === id,
-  );
-  if (found !== undefined) return found;
+  for (const storage of await storagesOf(session)) {
+    const found = (await devicesOf(storage)).find(({ at, device }) =>
+      wanted.size > 0
+        ? wanted.has(`${at.storage.id}\n${device.id}`) && device.datastoreId === id
+        : device.datastoreId === id,
+    );
+    if (found !== undefined) return found;
+  }
   throw failure('missing', `compute ${session.id} sees no datastore ${id}`);
 };
 
@@ -110,7 +102,7 @@ const isSeat = (compute: string, device: string) => (seat: Seat) =>
 /** A seat of a run that is over is none: its export went with the daemon. */
 const isMounted = (
   { id }: ComputeSession,
-  { state, device, run }: Pick<Found, 'state' | 'device' | 'run'>,
+  { state, device, run }: Pick<Found, 'state' | 'device'> & { readonly run: string | undefined },
   instance: Instance,
 ): boolean => state.run === run && seatsOf(state, instance).some(isSeat(id, device.id));
 
@@ -165,7 +157,7 @@ const mounting = <V extends MountVerb>(verb: V): ChangingVerb<Session, V> => {
   const run = (call: VerbCall<Session, V>) =>
     answerEach<DatastoreTarget>(call.targets, async (target) => {
       const session = asCompute(call.session);
-      const { at, device } = await findDatastore(session, target, call.signal);
+      const { at, device } = await findDatastore(session, target);
       const work = verb === 'mount' ? mountAt : unmountAt;
       const change = work(session, device.id, target.instance);
       const state = await withGroup(at, call, async (held) => {
@@ -186,17 +178,23 @@ export const mountVerbs = { mount: mounting('mount'), unmount: mounting('unmount
 /** A datastore is listed for each instance: the test one while there is a copy. */
 export const listDatastores = async (call: ListingCall<Session>): Promise<Page<Datastore>> => {
   const session = asCompute(call.session);
-  const all = (await devicesSeen(session, call.signal)).flatMap(({ at, state, device, run }) => {
-    const instances: Instance[] =
-      state.test === undefined ? ['production'] : ['production', 'test'];
-    return instances.map((instance) => ({
-      id: device.datastoreId,
-      name: device.datastoreId,
-      devices: [{ arrayId: at.storage.id, deviceId: device.id }],
-      mounted: isMounted(session, { state, device, run }, instance),
-      instance,
-    }));
-  });
+  const all: Datastore[] = [];
+  for (const storage of await storagesOf(session)) {
+    const run = await runOf(storage, call.signal);
+    for (const { state, device } of await devicesOf(storage)) {
+      const instances: Instance[] =
+        state.test === undefined ? ['production'] : ['production', 'test'];
+      for (const instance of instances) {
+        all.push({
+          id: device.datastoreId,
+          name: device.datastoreId,
+          devices: [{ arrayId: storage.id, deviceId: device.id }],
+          mounted: isMounted(session, { state, device, run }, instance),
+          instance,
+        });
+      }
+    }
+  }
   return pageOf(all, call.page, ({ id, instance }) => `${id}\n${instance}`);
 };
 
@@ -220,26 +218,53 @@ const checkOpen = (state: GroupState, migrationId: string | undefined): void => 
   });
 };
 
-/**
- * The disk of a mounted datastore. Throws `missing`, or `conflict` when it is not mounted here.
- * `migrationId`: of the migration whose destination opens it.
- */
-export const diskOf = async (
+interface Seated {
+  readonly at: GroupAt;
+  readonly state: GroupState;
+  readonly disk: Disk;
+}
+
+const seatedDisk = async (
   session: ComputeSession,
   datastoreId: string,
   instance: Instance,
   migrationId?: string,
-): Promise<Disk> => {
-  const signal = AbortSignal.timeout(lockWaitMsMax);
-  const { at, state, device, run } = await findDatastore(session, { id: datastoreId }, signal);
+): Promise<Seated> => {
+  const { at, state, device } = await findDatastore(session, { id: datastoreId });
   const seat = seatsOf(state, instance).find(isSeat(session.id, device.id));
-  if (seat === undefined || !isMounted(session, { state, device, run }, instance)) {
-    throw failure('conflict', `datastore ${datastoreId} is not mounted at ${session.id}`);
-  }
+  if (seat === undefined) throw notMounted(session, datastoreId);
   if (instance === 'production') checkOpen(state, migrationId);
   const exportName =
     instance === 'production' ? hostExportOf(device, seat) : exportNameOf('test', device, state);
   const { address } = at.storage;
   const uri = nbdUri(address, exportName);
-  return { address, exportName, uri, sizeBytes: device.sizeBytes, lineage: state.lineage };
+  const { sizeBytes } = device;
+  return { at, state, disk: { address, exportName, uri, sizeBytes, lineage: state.lineage } };
+};
+
+const notMounted = ({ id }: ComputeSession, datastoreId: string) =>
+  failure('conflict', `datastore ${datastoreId} is not mounted at ${id}`);
+
+/**
+ * The disk of a datastore that was mounted here, for those who open it: they see whether its export
+ * is still there, and no monitor has to be asked. Throws `missing`, or `conflict`.
+ * `migrationId`: of the migration whose destination opens it.
+ */
+export const diskToOpen = async (
+  session: ComputeSession,
+  datastoreId: string,
+  instance: Instance,
+  migrationId?: string,
+): Promise<Disk> => (await seatedDisk(session, datastoreId, instance, migrationId)).disk;
+
+/** The disk of a datastore that is mounted here now. Throws `missing`, or `conflict`. */
+export const diskOf = async (
+  session: ComputeSession,
+  datastoreId: string,
+  instance: Instance,
+): Promise<Disk> => {
+  const { at, state, disk } = await seatedDisk(session, datastoreId, instance);
+  const run = await runOf(at.storage, AbortSignal.timeout(lockWaitMsMax));
+  if (run === state.run) return disk;
+  throw notMounted(session, datastoreId);
 };

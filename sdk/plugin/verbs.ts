@@ -208,7 +208,8 @@ export interface TargetVerbs {
   powerOff: { target: VmTarget; args: object; answer: Answer };
   /**
    * Called at the compute where the VM runs: it goes on at the other one, on the same stretched
-   * devices, without a reboot and with one writer at any moment. Already there: success. Evidence:
+   * devices, without a reboot and with one writer at any moment. Already there: success. It runs at
+   * neither: `conflict`, or `missing` where it is not known here, and nothing is done. Evidence:
    * `bootId`, `interruptionMs`. A failed or cancelled migration leaves it running where it was.
    */
   migrateLive: { target: VmTarget; args: { toComputeId: string }; answer: Answer };

@@ -245,16 +245,24 @@ test.serial(
   },
 );
 
+interface Capability {
+  readonly capability: string;
+  readonly state: boolean;
+}
+
 /** As this plugin never does it: without a return path, so that nobody acknowledges anything. */
 const withoutReturnPath = async (sites: QemuSites, wireTo: (path: string) => Promise<Wire>) => {
   const [here, there] = [await look(sites.a, id), await look(sites.b, id)];
   const [left = '', came = ''] = [here.machine?.token, there.machine?.token];
   const wire = await wireTo(socketOf(atOf(sites.b, vmOf(id)), came, 'arrive'));
   await withMonitor(atOf(sites.a, vmOf(id)), left, 'look', never, async (qmp) => {
-    const capabilities = ['events', 'pause-before-switchover'].map((capability) => ({
-      capability,
-      state: true,
-    }));
+    // The source is made ready while the destination starts.
+    await until(async () =>
+      (await qmp.must<Capability[]>('query-migrate-capabilities')).some(
+        ({ capability, state }) => capability === 'return-path' && state,
+      ),
+    );
+    const capabilities: Capability[] = [{ capability: 'return-path', state: false }];
     await qmp.must('migrate-set-capabilities', { capabilities });
     const events = qmp.events();
     await qmp.must('migrate', { uri: `unix:${wire.path}` });

@@ -106,6 +106,7 @@ const migration = (change: Partial<MigrationStatus>) => (id: string) => ({
   value: { state: 'none', ...change },
 });
 
+/** `away`: those that do not run here, as the verb and the status of each have it. */
 const migrate = async (
   items: readonly VmItem[],
   away: readonly string[],
@@ -113,6 +114,7 @@ const migrate = async (
 ) => {
   const step = vmStep('live-migrate');
   const { far, call } = callOf(step, items, {
+    migrateLive: (id) => (away.includes(id) ? failing('conflict')(id) : { id, ok: true }),
     vmStatus: (id) => statusOf(away.includes(id) ? { registered: false, power: 'off' } : {})(id),
     ...script,
   });
@@ -122,27 +124,39 @@ const migrate = async (
 test('live-migrate: VMs that run here → one call for all, to the compute of their plan', async (t) => {
   const { answers, far } = await migrate([vmItem('v'), vmItem('w')], []);
   t.deepEqual(answers.map(kindOf), ['done', 'done']);
-  t.deepEqual(far.verbs(), ['vmStatus', 'migrateLive']);
-  t.deepEqual(far.calls[1]?.args, { toComputeId: 'cr' });
+  t.deepEqual(far.verbs(), ['migrateLive']);
+  t.deepEqual(far.calls[0]?.args, { toComputeId: 'cr' });
 });
 
-test('live-migrate: a VM that went over before → done, and never called', async (t) => {
+test('live-migrate: a VM that went over before and is refused → looked for alone, done', async (t) => {
   const { answers, far } = await migrate([vmItem('gone'), vmItem('v')], ['gone'], {
     migrationStatus: migration({ state: 'completed', toComputeId: 'cr' }),
   });
-  t.deepEqual(answers[0], { id: 'gone', ok: true, evidence: { alreadyThere: true } });
-  t.deepEqual(far.calls.find(({ verb }) => verb === 'migrateLive')?.ids, ['v']);
+  t.deepEqual(
+    answers.find(({ id }) => id === 'gone'),
+    { id: 'gone', ok: true, evidence: { alreadyThere: true } },
+  );
+  t.deepEqual(answers.map(kindOf), ['done', 'done']);
+  t.deepEqual(far.verbs(), ['migrateLive', 'vmStatus', 'migrationStatus']);
+  t.deepEqual(far.calls[1]?.ids, ['gone']);
 });
 
-test('live-migrate: all went over before → only looked for', async (t) => {
-  const { far } = await migrate([vmItem('gone')], ['gone'], {
+test('live-migrate: a VM that is not known here any more → looked for in the migrations', async (t) => {
+  const { answers } = await migrate([vmItem('gone')], ['gone'], {
+    migrateLive: failing('missing'),
     vmStatus: failing('missing'),
     migrationStatus: migration({ state: 'completed', toComputeId: 'cr' }),
   });
-  t.deepEqual(far.verbs(), ['vmStatus', 'migrationStatus']);
+  t.deepEqual(answers.map(kindOf), ['done']);
 });
 
-test('live-migrate: neither here nor there → conflict; on its way → busy', async (t) => {
+test('live-migrate: a VM that runs here and is refused → that fault, and no second try', async (t) => {
+  const { answers, far } = await migrate([vmItem('v')], [], { migrateLive: failing('conflict') });
+  t.deepEqual(answers.map(kindOf), ['conflict']);
+  t.deepEqual(far.verbs(), ['migrateLive', 'vmStatus']);
+});
+
+test('live-migrate: refused, neither here nor there → conflict; on its way → busy', async (t) => {
   for (const [state, toComputeId, kind] of [
     ['none', undefined, 'conflict'],
     ['completed', 'elsewhere', 'conflict'],
@@ -154,7 +168,7 @@ test('live-migrate: neither here nor there → conflict; on its way → busy', a
       migrationStatus: migration(status),
     });
     t.is(kindOf(answers[0]), kind, state);
-    t.false(far.verbs().includes('migrateLive'));
+    t.is(far.verbs().filter((verb) => verb === 'migrateLive').length, 1);
   }
 });
 
@@ -166,11 +180,17 @@ test('live-migrate: found there when the run was made, and never migrated → do
   t.false(far.verbs().includes('migrateLive'));
 });
 
-test('live-migrate: one VM cannot be asked about → its fault, the others go over', async (t) => {
-  const { answers } = await migrate([vmItem('odd'), vmItem('v')], [], {
-    vmStatus: (id) => (id === 'odd' ? failing('unreachable')(id) : statusOf({})(id)),
+test('live-migrate: found there when the run was made, and here again → it goes over', async (t) => {
+  const { answers, far } = await migrate([{ ...vmItem('v'), foundThere: true }], []);
+  t.deepEqual(answers.map(kindOf), ['done']);
+  t.deepEqual(far.verbs(), ['vmStatus', 'migrateLive']);
+});
+
+test('live-migrate: a refused VM cannot be asked about → that fault, the others go over', async (t) => {
+  const { answers } = await migrate([vmItem('odd'), vmItem('v')], ['odd'], {
+    vmStatus: failing('unreachable'),
   });
-  t.deepEqual(answers.map(kindOf), ['unreachable', 'done']);
+  t.deepEqual(answers.map(kindOf).sort(), ['done', 'unreachable']);
 });
 
 test('live-migrate: a refused VM stops alone; it stays, and is no point of no return', (t) => {

@@ -80,6 +80,7 @@ test('steps: every verb that a step calls is declared by it, in its phase', asyn
       powerOff: failing('missing'),
       unregister: failing('missing'),
       powerOn: failing('conflict'),
+      migrateLive: (id) => (id === 'away' ? failing('conflict')(id) : { id, ok: true }),
       vmStatus: (id) => statusOf({ registered: id !== 'away' })(id),
       findInstances: (id) => ({ id, value: copies }),
       readFile:

@@ -208,6 +208,30 @@ const sameBoot: ClaimDefinition = touching(
   },
 );
 
+const notHere: ClaimDefinition = touching(
+  'live migration: of a VM that is there already → success; off → refused, and it stays off',
+  [...needs, ...verbs('powerOff')],
+  async (world) => {
+    const { stretched } = world;
+    await world.bring('source', 'running', stretched);
+    const [vm = world.vm] = stretched.vms;
+    const targets = [world.vmTarget(vm)];
+    const args = toTarget(world);
+    await world.compute('source').must('migrateLive', targets, { args });
+    const { bootId } = await world.vmStatus('target', vm);
+    await world.compute('source').must('migrateLive', targets, { args });
+    const there = await world.vmStatus('target', vm);
+    claim(there.bootId === bootId, `asked again, ${vm.id} was booted anew: ${show(there)}`);
+    await world.compute('target').must('powerOff', targets);
+    const [ended] = await world.compute('source').call('migrateLive', targets, { args });
+    mustFault(`migrateLive of ${vm.id}, which is off`, ended, ['conflict', 'missing']);
+    for (const side of sides) {
+      const { power } = await world.vmStatus(side, vm);
+      claim(power === 'off', `${vm.id} is on at the ${side} after that was refused`);
+    }
+  },
+);
+
 const plainStays: ClaimDefinition = touching(
   'live migration: a VM on a device that is not stretched → refused or conflict, and goes on',
   [...needs, { fixture: 'groups' }],
@@ -293,6 +317,7 @@ export const stretchedClaims: readonly ClaimDefinition[] = [
   startsNoFenced,
   rejoins,
   sameBoot,
+  notHere,
   plainStays,
   cancels,
   tells,
