@@ -9,9 +9,9 @@ import { type Timed, vmsPerGroup, World } from './world.ts';
 const latencyMs = 5;
 /** The default limit of one array, and of one compute. */
 const slots = 64;
-/** Calls one after the other: look, switch, mount; look, migrate; look whether it runs. */
+/** Calls one after the other: look, switch, mount; migrate; look whether it runs. */
 const callsBefore = 3;
-const callsToMigrate = 2;
+const callsToMigrate = 1;
 const callsAfter = 1;
 
 /** A tenth of the largest world: 1,000 VMs. */

@@ -28,6 +28,8 @@ export interface Scale {
   readonly members: number;
   /** Guests of QEMU that go over four at a time. */
   readonly guests: number;
+  /** Times that a few go over one after the other. */
+  readonly turns: number;
 }
 
 export const fullScale: Scale = {
@@ -47,6 +49,7 @@ export const fullScale: Scale = {
   plansAtOnce: [1, 2, 4, 8],
   members: 8,
   guests: 50,
+  turns: 5,
 };
 
 export const smokeScale: Scale = {
@@ -66,4 +69,5 @@ export const smokeScale: Scale = {
   plansAtOnce: [2],
   members: 2,
   guests: 4,
+  turns: 1,
 };

@@ -86,6 +86,7 @@ const isElsewhere = (answer: Answer): boolean =>
 const runLiveMigrate = async (call: StepCall<VmItem>): Promise<readonly Answer[]> => {
   const items = call.items.filter(({ foundThere }) => foundThere !== true);
   const answers = items.length === 0 ? [] : await migrateVms({ ...call, items });
+  if (items.length === call.items.length && !answers.some(isElsewhere)) return answers;
   const odd = new Map(answers.filter(isElsewhere).map((answer) => [answer.id, answer]));
   const doubtful = call.items.filter(({ id, foundThere }) => foundThere === true || odd.has(id));
   const found = await lookFor({ ...call, items: doubtful }, odd);

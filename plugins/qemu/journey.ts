@@ -54,12 +54,11 @@ export interface Journey {
   readonly signal: AbortSignal;
 }
 
-const capabilities = [
-  'events',
-  'return-path',
-  'late-block-activate',
-  'pause-before-switchover',
-].map((capability) => ({ capability, state: true }));
+const capabilities = (...names: string[]) => ({
+  capabilities: names.map((capability) => ({ capability, state: true })),
+});
+const leaving = capabilities('events', 'return-path', 'pause-before-switchover');
+const arriving = capabilities('return-path', 'late-block-activate');
 
 /** How often it is looked whether anything moves. */
 const sliceMs = 250;
@@ -157,7 +156,7 @@ const transfer = async (from: Qmp, path: string, journey: Journey): Promise<numb
 /** What a source has to know ahead of a journey; its guest is not touched. */
 export const makeReady = async (from: Qmp): Promise<void> => {
   await Promise.all([
-    from.must('migrate-set-capabilities', { capabilities }),
+    from.must('migrate-set-capabilities', leaving),
     from.must('migrate-set-parameters', { 'max-bandwidth': migrateBytesMax }),
   ]);
 };
@@ -168,7 +167,7 @@ export const makeReady = async (from: Qmp): Promise<void> => {
  */
 export const travel = async (journey: Journey, from: Qmp, to: Qmp): Promise<number> => {
   const { destination, token, watch } = journey;
-  await to.must('migrate-set-capabilities', { capabilities });
+  await to.must('migrate-set-capabilities', arriving);
   const listens = socketOf(destination, token, 'arrive');
   const stoppedAtMs = await transfer(from, (await watch.route?.(listens)) ?? listens, journey);
   await watch.at?.('transferred');

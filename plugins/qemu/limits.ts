@@ -113,8 +113,17 @@ export const fileBytesMax = 64 * 1024;
 /** Datastores that a compute sees at the most when it looks for a VM. */
 export const datastoresMax = 10_000;
 
+/** Room for each of the two contents of a small file; doubled for one that needs more. */
+export const slotBytesMin = 4_096;
+
 /** Memory of a guest. */
 export const memoryMiB = 16;
+
+/** Translated code that QEMU keeps: such guests have less. Its default clears some of 1 GiB. */
+export const translatedMiB = 32;
+
+/** The end of what a guest has said, in which its last words are looked for. */
+export const serialBytesMax = 64 * 1024;
 
 /** A look at a VM: who looks does not wait long for a monitor that does not answer. */
 export const lookMsMax = 20_000;

@@ -4,20 +4,30 @@
  * which it has one for those who change something and one for those who only look.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { format, makeDirectory, readJson, writeJson } from './durable.ts';
+import {
+  format,
+  makeDirectory,
+  type Replaced,
+  readJson,
+  replaceJson,
+  writeJson,
+} from './durable.ts';
 import { failure, isUnreachable, QmpLost } from './faults.ts';
 import {
   greetingMsMax,
   killMsMax,
   lookMsMax,
   memoryMiB,
+  pollMsMin,
   processPollMsMax,
+  serialBytesMax,
   socketPathMax,
   switchMsMax,
+  translatedMiB,
 } from './limits.ts';
-import { waitFor, withLocks } from './locks.ts';
+import { lockAnyOf, waitFor } from './locks.ts';
 import {
   logFile,
   machineFile,
@@ -70,25 +80,26 @@ export const pidOf = async (at: VmAt, token: string): Promise<number | undefined
   return textOf(`/proc/${pid}/cmdline`).includes(token) ? pid : undefined;
 };
 
-/** Runs `body` with a monitor: those of one kind are served one after the other. */
-export const withMonitor = <T>(
+/**
+ * Runs `body` with a monitor: those of one kind are served one after the other. It is left in peace
+ * while its caller goes on: who comes next waits for that, nobody else.
+ */
+export const withMonitor = async <T>(
   at: VmAt,
   token: string,
   use: 'change' | 'look',
   signal: AbortSignal,
   body: (qmp: Qmp) => Promise<T>,
-): Promise<T> =>
-  withLocks([`monitor ${use} of ${token}`], signal, async () => {
-    const qmp = await Qmp.open(socketOf(at, token, use), {
-      signal,
-      ...(use === 'look' ? { waitMsMax: lookMsMax } : {}),
-    });
-    try {
-      return await body(qmp);
-    } finally {
-      await qmp.close();
-    }
-  });
+): Promise<T> => {
+  const { release } = await lockAnyOf([`monitor ${use} of ${token}`], signal);
+  const limits = { signal, ...(use === 'look' ? { waitMsMax: lookMsMax } : {}) };
+  const opened = Qmp.open(socketOf(at, token, use), limits);
+  try {
+    return await body(await opened);
+  } finally {
+    void opened.then((qmp) => qmp.close()).then(release, release);
+  }
+};
 
 /** What QEMU says of a VM, in its own words. */
 export interface Look {
@@ -155,7 +166,7 @@ export const pastEnding = async <T extends Pick<Look, 'status' | 'migration'>>(
     const seen = await look();
     return isEnding(seen) ? undefined : seen;
   };
-  return (await waitFor(ended, switchMsMax, undefined, processPollMsMax)) ?? look();
+  return (await waitFor(ended, switchMsMax, undefined, pollMsMin)) ?? look();
 };
 
 const still: ReadonlySet<string> = new Set(['gone', 'postmigrate', 'inmigrate', 'shutdown']);
@@ -184,7 +195,8 @@ const argumentsOf = (
   return [
     ...['-name', `${at.id.replaceAll(',', ',,')},debug-threads=off`, '-S'],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-vga', 'none'],
-    ...['-machine', 'pc,usb=off', '-accel', 'tcg', '-m', String(memoryMiB)],
+    ...['-machine', 'pc,usb=off', '-accel', `tcg,tb-size=${translatedMiB}`],
+    ...['-m', String(memoryMiB)],
     ...['-smbios', `type=1,serial=${host.replaceAll(',', ',,')}`],
     ...['-qmp', socket(socketOf(at, token, 'change')), '-qmp', socket(socketOf(at, token, 'look'))],
     ...['-serial', `file:${serialFile(at, token)}`, '-pidfile', pidFile(at, token)],
@@ -198,14 +210,14 @@ const lastWords = async (at: VmAt): Promise<string> => {
   return text.trim().split('\n').slice(-2).join(' ');
 };
 
-/** Durably the VM's process here, ahead of its start. */
-export const reserve = async (at: VmAt, machine: Machine): Promise<void> => {
+/** It is the VM's process here, ahead of its start. */
+export const reserve = async (at: VmAt, machine: Machine): Promise<Replaced> => {
   if (Buffer.byteLength(socketOf(at, machine.token, 'change')) > socketPathMax) {
     throw failure('refused', `${at.directory} is too long a path for unix sockets`);
   }
   await makeDirectory(socketsIn(at));
   await makeDirectory(vmDirectory(at));
-  await saveMachine(at, machine);
+  return replaceJson(machineFile(at), machine);
 };
 
 /** A process that was just started, by the handle that its parent has of it. */
@@ -294,7 +306,7 @@ export const pullPlug = async (at: VmAt, token: string): Promise<true | undefine
 /** Pulls the plug; returns when the process is gone. */
 export const kill = async (at: VmAt, token: string): Promise<void> => {
   const gone = () => pullPlug(at, token);
-  if (await waitFor(gone, killMsMax, undefined, processPollMsMax)) return;
+  if (await waitFor(gone, killMsMax, undefined, pollMsMin)) return;
   throw failure('busy', `the process of VM ${at.id} does not end`);
 };
 
@@ -313,10 +325,29 @@ const lastNumber = (text: string, letter: string): number | undefined => {
   return line === undefined ? undefined : Number.parseInt(line.slice(1), 16);
 };
 
-export const readSerial = async (at: VmAt, { token, came = {} }: Machine): Promise<Spoken> => {
-  const text = await readFile(serialFile(at, token), 'latin1').catch(() => '');
-  const heartbeat = lastNumber(text, 'T') ?? came.heartbeat;
-  const resumedAt = lastNumber(text.slice(0, 64), 'R') ?? came.resumedAt;
+/** The first and the last bytes of a file that only grows; empty where it cannot be read. */
+const endsOf = (path: string, headBytes: number, tailBytes: number): readonly string[] => {
+  try {
+    const file = openSync(path, 'r');
+    try {
+      const part = (position: number, bytes: number): string => {
+        const buffer = Buffer.alloc(bytes);
+        return buffer.toString('latin1', 0, readSync(file, buffer, 0, bytes, position));
+      };
+      return [part(0, headBytes), part(Math.max(0, fstatSync(file).size - tailBytes), tailBytes)];
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return ['', ''];
+  }
+};
+
+/** Of a guest that has run for weeks no more is read than of a new one. */
+export const readSerial = (at: VmAt, { token, came = {} }: Machine): Spoken => {
+  const [head = '', tail = ''] = endsOf(serialFile(at, token), 64, serialBytesMax);
+  const heartbeat = lastNumber(tail, 'T') ?? came.heartbeat;
+  const resumedAt = lastNumber(head, 'R') ?? came.resumedAt;
   return {
     ...(heartbeat === undefined ? {} : { heartbeat }),
     ...(resumedAt === undefined ? {} : { resumedAt }),

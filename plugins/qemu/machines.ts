@@ -110,5 +110,5 @@ export const statusOfVm = async (
   const power = isOn(look) ? 'on' : 'off';
   const known = { id: target.id, registered, power } as const;
   if (machine === undefined) return known;
-  return { ...known, bootId: machine.bootId, ...(await readSerial(at, machine)) };
+  return { ...known, bootId: machine.bootId, ...readSerial(at, machine) };
 };

@@ -3,7 +3,14 @@
  * gone judges by this and by the process beside it, and nothing here asks the source.
  */
 import type { MigrationArrival, MigrationStatus } from '@siteswap/sdk/plugin';
-import { format, makeDirectory, readJson, writeJson } from './durable.ts';
+import {
+  format,
+  makeDirectory,
+  type Replaced,
+  readJson,
+  replaceJson,
+  writeJson,
+} from './durable.ts';
 import { failure } from './faults.ts';
 import { isOn, isPausedComplete, type Look } from './machine.ts';
 import { marksFile, type VmAt, vmDirectory } from './places.ts';
@@ -33,14 +40,15 @@ interface Cleared {
 
 const save = (at: VmAt, marks: Marks | Cleared): Promise<void> => writeJson(marksFile(at), marks);
 
-/** Before the first byte; replaces what an older migration left. */
+/** Kept before the first byte; replaces what an older migration left. */
 export const markStarted = async (
   at: VmAt,
   startedId: string,
   ends: Pick<Marks, 'fromComputeId' | 'toComputeId'>,
-): Promise<void> => {
+): Promise<Replaced> => {
   await makeDirectory(vmDirectory(at));
-  await save(at, { format, startedId, startedAtMs: Date.now(), ...ends });
+  const marks: Marks = { format, startedId, startedAtMs: Date.now(), ...ends };
+  return replaceJson(marksFile(at), marks);
 };
 
 const marksOf = async (at: VmAt, migrationId: string): Promise<Marks> => {

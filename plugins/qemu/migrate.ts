@@ -11,7 +11,7 @@ import {
 } from '@siteswap/sdk/plugin/kit';
 import type { Carried } from './carried.ts';
 import { readCompute, vmLock, withAdmitted, withCompute } from './compute.ts';
-import { format } from './durable.ts';
+import { format, type Replaced } from './durable.ts';
 import { failure, faultOrUnknown } from './faults.ts';
 import { makeReady, travel, type Watch } from './journey.ts';
 import { allDone, tryLocks, whenAsked, withLocks } from './locks.ts';
@@ -39,6 +39,7 @@ import {
 import {
   evidenceOf,
   type Migration,
+  openMigration,
   readMigration,
   saveMigration,
   statusOfDeparture,
@@ -80,15 +81,17 @@ interface Lead {
   readonly disks: readonly BlockDevice[];
   /** What goes along with the VM. */
   readonly carried: readonly Carried[];
+  /** The record of the migration. */
+  readonly opened: Replaced;
   readonly watch: Watch;
 }
 
-/** The process at the destination, which receives, and what durably says so. */
+/** The process at the destination, which receives; what says so is durable when it is ready. */
 const prepare = async (
   ends: Ends,
   call: Licence,
   migration: Migration,
-  { disks, watch }: Lead,
+  { disks, watch, opened }: Lead,
 ): Promise<{ readonly token: string; readonly monitor: Qmp }> => {
   const { destination } = ends;
   const there = atOf(destination, migration.vm);
@@ -97,11 +100,13 @@ const prepare = async (
   const host = destination.hosts[0] as string;
   const machine: Machine = { format, token, bootId, host, arrival: id };
   const started = markStarted(there, id, { fromComputeId, toComputeId });
-  await allDone([started, reserve(there, machine)]);
+  const noted = [started, reserve(there, machine)];
+  await allDone(noted);
   await watch.at?.('started');
   // The placeholder is durable long before the process is ready to receive.
   const launched = launch(there, machine, disks, call.signal);
-  await allDone([launched, markPlaceholder(there, id)]);
+  const kept = noted.map(async (one) => (await one).kept);
+  await allDone([launched, markPlaceholder(there, id), opened.kept, ...kept]);
   await watch.at?.('launched');
   await watch.at?.('placed');
   return { token, monitor: await launched };
@@ -205,17 +210,18 @@ const begin = async (
   call: Licence,
   migration: Migration,
   left: Machine,
-  { carried, watch, ...ahead }: Standing & Pick<Lead, 'watch'>,
+  { carried, watch, disks: mounted }: Standing & Pick<Lead, 'watch'>,
 ): Promise<Evidence> => {
   const here = atOf(ends.source, migration.vm);
-  if (carried.length > 0) await saveMigration(here, migration);
+  const ahead = carried.length > 0 ? await openMigration(here, migration) : undefined;
+  await ahead?.kept;
   try {
     await openSwaps(ends, call, migration, carried);
-    const disks = ahead.disks ?? (await disksThere(ends.destination, call, migration, carried));
+    const disks = mounted ?? (await disksThere(ends.destination, call, migration, carried));
     checkDeadline(call);
-    if (carried.length === 0) await saveMigration(here, migration);
+    const opened = ahead ?? (await openMigration(here, migration));
     await watch.at?.('asked');
-    return await drive(ends, call, migration, left, { disks, carried, watch });
+    return await drive(ends, call, migration, left, { disks, carried, watch, opened });
   } catch (error) {
     if (carried.length > 0) await conclude(ends, migration.vm, faultOrUnknown(error).message);
     throw error;

@@ -5,7 +5,7 @@
  */
 import type { Departure, Evidence, MigrationStatus } from '@siteswap/sdk/plugin';
 import type { Registered } from './compute.ts';
-import { format, readJson, writeJson } from './durable.ts';
+import { format, type Replaced, readJson, replaceJson, writeJson } from './durable.ts';
 import type { Look } from './machine.ts';
 import { migrationFile, type VmAt } from './places.ts';
 
@@ -43,6 +43,9 @@ export const readMigration = (source: VmAt): Promise<Migration | undefined> =>
 
 export const saveMigration = (source: VmAt, migration: Omit<Migration, 'format'>): Promise<void> =>
   writeJson(migrationFile(source), { format, ...migration } as Migration);
+
+export const openMigration = (source: VmAt, migration: Migration): Promise<Replaced> =>
+  replaceJson(migrationFile(source), migration);
 
 export const evidenceOf = ({ bootId, interruptionMs = 0 }: Migration): Evidence => ({
   bootId,

@@ -73,7 +73,7 @@ export const letGoOn = (at: VmAt, { token }: Machine, signal: AbortSignal): Prom
   withMonitor(at, token, 'change', signal, (qmp) => qmp.must('cont'));
 
 const evidenceOf = async (at: VmAt, machine: Machine): Promise<Evidence> => {
-  const { resumedAt } = await readSerial(at, machine);
+  const { resumedAt } = readSerial(at, machine);
   return { bootId: machine.bootId, ...(resumedAt === undefined ? {} : { resumedAt }) };
 };
 
@@ -120,7 +120,7 @@ const boot = async (
     const token = randomBytes(8).toString('hex');
     const machine = { format, token, bootId: randomBytes(8).toString('hex'), host };
     await clearMarks(at);
-    await reserve(at, machine);
+    await (await reserve(at, machine)).kept;
     const qmp = await launch(at, machine, disks, signal);
     try {
       await qmp.must('cont');

@@ -106,7 +106,7 @@ export const settleArrival = async (
   const [left, came] = await Promise.all([readMachine(here), readMachine(there)]);
   const tell = async (): Promise<void> => {
     if (left === undefined || came === undefined) return;
-    await saveMachine(there, { ...came, came: await readSerial(here, left) });
+    await saveMachine(there, { ...came, came: readSerial(here, left) });
   };
   const arrive = withCompute(destination, own, (held) =>
     held.commit({ ...held.state, vms: { ...held.state.vms, [place]: vm } }),
