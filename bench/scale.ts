@@ -49,7 +49,7 @@ export const fullScale: Scale = {
   plansAtOnce: [1, 2, 4, 8],
   members: 8,
   guests: 50,
-  turns: 5,
+  turns: 9,
 };
 
 export const smokeScale: Scale = {

@@ -3,11 +3,8 @@
  * on request. It outlives this plugin. What it is doing is asked, never remembered: it carries the
  * name of its run itself, so that a later one is never taken for it.
  */
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileOf, type Storage } from './array.ts';
 import { format, writeJson } from './durable.ts';
 import { failure, isUnreachable, QmpLost } from './faults.ts';
@@ -23,6 +20,7 @@ import {
   socketPathMax,
 } from './limits.ts';
 import { lockAnyOf, type NamedLock, waitFor, withLocks } from './locks.ts';
+import { endProcess, startProcess } from './processes.ts';
 import { Qmp } from './qmp.ts';
 
 /** A monitor of a daemon, in use by one client. */
@@ -58,25 +56,11 @@ const spawnDaemon = async (storage: Storage): Promise<void> => {
   if (Buffer.byteLength(fileOf.monitor(directory, monitorsMax)) > socketPathMax) {
     throw failure('refused', `${directory} is too long a path for unix sockets`);
   }
-  const log = openSync(fileOf.log(directory), 'a', 0o600);
   const args = [
     ...monitorArguments(directory),
     ...['--nbd-server', serverArgument(storage), '--pidfile', fileOf.pid(directory)],
   ];
-  try {
-    const child = spawn(program, args, {
-      detached: true,
-      stdio: ['ignore', log, log],
-      cwd: '/',
-    });
-    await new Promise<void>((resolve, reject) => {
-      child.once('spawn', resolve);
-      child.once('error', reject);
-    });
-    child.unref();
-  } finally {
-    closeSync(log);
-  }
+  await startProcess(program, args, { path: fileOf.log(directory), adds: true });
 };
 
 const lastWords = async ({ directory }: Storage): Promise<string> => {
@@ -247,7 +231,6 @@ const isStarting = async ({ directory }: Storage): Promise<boolean> => {
 /** SIGKILL, and its end: for those who break things on purpose. */
 export const killDaemon = async (storage: Storage): Promise<void> => {
   for (let pid = await daemonPid(storage); pid !== undefined; pid = await daemonPid(storage)) {
-    process.kill(pid, 'SIGKILL');
-    await sleep(5);
+    await endProcess(pid);
   }
 };

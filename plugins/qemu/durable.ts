@@ -18,6 +18,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  write,
   writeSync,
 } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -36,6 +37,7 @@ interface Formatted {
 
 const sync = promisify(fsync);
 const syncData = promisify(fdatasync);
+const writeAt = promisify(write);
 
 /** Closes the file when it can no longer be lost. */
 const kept = (file: number, how: (file: number) => Promise<void>): Promise<void> =>
@@ -144,7 +146,7 @@ export const replaceJson = async (path: string, value: Formatted): Promise<Repla
   if (line.length > slotBytes) return create(path, sequence, text);
   const file = openSync(path, 'r+');
   try {
-    writeSync(file, line, 0, line.length, slot === 0 ? slotBytes : 0);
+    await writeAt(file, line, 0, line.length, slot === 0 ? slotBytes : 0);
   } catch (error) {
     closeSync(file);
     throw error;

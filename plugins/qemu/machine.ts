@@ -3,8 +3,7 @@
  * short anywhere has never run. It outlives the daemon; what it does is asked of its monitors, of
  * which it has one for those who change something and one for those who only look.
  */
-import { spawn } from 'node:child_process';
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import {
   format,
@@ -38,6 +37,7 @@ import {
   type VmAt,
   vmDirectory,
 } from './places.ts';
+import { endProcess, isAlive, pullPlugOf, startProcess, textOf } from './processes.ts';
 import { Qmp } from './qmp.ts';
 
 /** Content of `machine.json`: the process that a VM has or had here. */
@@ -62,21 +62,11 @@ export const readMachine = (at: VmAt): Promise<Machine | undefined> =>
 export const saveMachine = (at: VmAt, machine: Omit<Machine, 'format'>): Promise<void> =>
   writeJson(machineFile(at), { format, ...machine } as Machine);
 
-/** Of a small file; empty when it cannot be read. */
-const textOf = (path: string): string => {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return '';
-  }
-};
-
 /** Its process id, while it lives; a later process of that number does not carry its token. */
 export const pidOf = async (at: VmAt, token: string): Promise<number | undefined> => {
   const pid = Number(textOf(pidFile(at, token)));
   if (!Number.isInteger(pid) || pid <= 0) return undefined;
-  const stat = textOf(`/proc/${pid}/stat`);
-  if (stat === '' || /\) [ZX]/.test(stat)) return undefined;
+  if (!isAlive(pid)) return undefined;
   return textOf(`/proc/${pid}/cmdline`).includes(token) ? pid : undefined;
 };
 
@@ -220,44 +210,6 @@ export const reserve = async (at: VmAt, machine: Machine): Promise<Replaced> => 
   return replaceJson(machineFile(at), machine);
 };
 
-/** A process that was just started, by the handle that its parent has of it. */
-interface Started {
-  readonly ended: () => boolean;
-  /** Returns when it is gone, whether or not it had come to writing down its id. */
-  readonly end: () => Promise<void>;
-}
-
-const start = async (
-  at: VmAt,
-  machine: Machine,
-  disks: readonly BlockDevice[],
-): Promise<Started> => {
-  const log = openSync(logFile(at), 'w', 0o600);
-  try {
-    const args = argumentsOf(at, machine, disks, machine.arrival !== undefined);
-    const stdio = ['ignore', log, log] as const;
-    const child = spawn('qemu-system-x86_64', args, {
-      detached: true,
-      stdio: [...stdio],
-      cwd: '/',
-    });
-    const exit = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-    await new Promise<void>((resolve, reject) => {
-      child.once('spawn', resolve);
-      child.once('error', reject);
-    });
-    child.unref();
-    const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
-    const end = async (): Promise<void> => {
-      if (!ended()) child.kill('SIGKILL');
-      await exit;
-    };
-    return { ended, end };
-  } finally {
-    closeSync(log);
-  }
-};
-
 /**
  * Starts the process that was reserved, paused; answers its monitor for changes, which the caller
  * closes. Throws with QEMU's own words when it ends at once; given up, it has never been.
@@ -268,10 +220,12 @@ export const launch = async (
   disks: readonly BlockDevice[],
   signal: AbortSignal,
 ): Promise<Qmp> => {
-  const { ended, end } = await start(at, machine, disks);
+  const args = argumentsOf(at, machine, disks, machine.arrival !== undefined);
+  const pid = await startProcess('qemu-system-x86_64', args, { path: logFile(at), adds: false });
   const path = socketOf(at, machine.token, 'change');
   const greeted = async (): Promise<Qmp | 'ended' | undefined> => {
-    if (ended()) return 'ended';
+    if (!isAlive(pid)) return 'ended';
+    if (!existsSync(path)) return undefined;
     return Qmp.open(path, { signal }).catch((error: unknown) => {
       if (isGone(error)) return undefined;
       throw error;
@@ -281,10 +235,10 @@ export const launch = async (
     const ready = await waitFor(greeted, greetingMsMax, signal, processPollMsMax);
     if (ready instanceof Qmp) return ready;
   } catch (error) {
-    await end();
+    await endProcess(pid);
     throw error;
   }
-  await end();
+  await endProcess(pid);
   throw failure(
     signal.aborted ? 'interrupted' : 'conflict',
     `VM ${at.id} does not start: ${await lastWords(at)}`,
@@ -294,13 +248,7 @@ export const launch = async (
 /** SIGKILL, of which nobody comes back; answers true once the process is gone. */
 export const pullPlug = async (at: VmAt, token: string): Promise<true | undefined> => {
   const pid = await pidOf(at, token);
-  if (pid === undefined) return true;
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It ended meanwhile.
-  }
-  return undefined;
+  return pid === undefined ? true : pullPlugOf(pid);
 };
 
 /** Pulls the plug; returns when the process is gone. */
