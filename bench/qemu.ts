@@ -8,7 +8,7 @@ import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { quietGuest } from '@siteswap/plugin-qemu/guest';
+import { fastGuest, quietGuest } from '@siteswap/plugin-qemu/guest';
 import {
   endVms,
   enrol,
@@ -52,7 +52,7 @@ const computesIn = (root: string) => {
   });
 };
 
-const build = async (guests: number): Promise<World> => {
+const build = async (guests: number, image: Buffer): Promise<World> => {
   const root = mkdtempSync(join(tmpdir(), 'sqb-'));
   const storage = join(root, 'array');
   const count = Math.ceil(guests / vmsPerDevice);
@@ -76,7 +76,7 @@ const build = async (guests: number): Promise<World> => {
     await populate(
       session,
       `ds-${id}`,
-      vms.map((vm) => ({ id: vm, image: quietGuest })),
+      vms.map((vm) => ({ id: vm, image })),
     );
     for (const vm of vms) await enrol(session, vm, [`ds-${id}`]);
     await startVms(session, vms);
@@ -138,10 +138,11 @@ interface Moved {
   readonly careful: boolean;
   /** Times that all go over: there, back, and there again. */
   readonly turns: number;
+  readonly image: Buffer;
 }
 
-const bySiteswap = async ({ guests, lanes, careful, turns }: Moved): Promise<number[]> => {
-  const world = await build(guests);
+const bySiteswap = async ({ guests, lanes, careful, turns, image }: Moved): Promise<number[]> => {
+  const world = await build(guests, image);
   const daemon = await startDaemon({ config: world.config });
   const spans: number[] = [];
   try {
@@ -168,7 +169,7 @@ const bare = async (moved: Moved): Promise<number[]> => {
   for (let turn = 0; turn < moved.turns; turn += 1) {
     const folder = mkdtempSync(join(tmpdir(), 'sqb-'));
     try {
-      spans.push(await bareMigrations(folder, { ...moved, image: quietGuest }));
+      spans.push(await bareMigrations(folder, moved));
     } finally {
       await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     }
@@ -176,29 +177,34 @@ const bare = async (moved: Moved): Promise<number[]> => {
   return spans;
 };
 
-const figureOf = async (name: string, moved: Moved, than: number): Promise<Figure> => {
+const figureOf = async (name: string, moved: Moved, than?: number): Promise<Figure> => {
   // Before and after: what else the machine has to do changes within seconds.
   const before = median(await bare(moved));
   const value = median(await bySiteswap(moved));
   const limit = { name: 'bare script', value: (before + median(await bare(moved))) / 2 };
-  return { name, value, unit: 'ms', limit, wanted: { of: 'ratio', is: '≤', than } };
+  const figure = { name, value, unit: 'ms', limit };
+  return than === undefined ? figure : { ...figure, wanted: { of: 'ratio', is: '≤', than } };
 };
 
 export const qemu = async ({ guests, turns }: Scale): Promise<readonly Figure[]> => {
   if (!hasQemu()) return [];
-  const oneByOne = { guests: Math.min(vmsPerDevice, guests), lanes: 1, careful: false, turns };
-  const few = { guests, lanes: 4, turns: 1 };
+  const quiet = { image: quietGuest, careful: false };
+  const few = { ...quiet, guests: Math.min(vmsPerDevice, guests), lanes: 1, turns };
+  const many = { ...quiet, guests, lanes: 4, turns: 1 };
+  const written = 'until each has written there';
   return [
-    await figureOf(`${oneByOne.guests} QEMU VMs, one after the other`, oneByOne, 1.3),
+    await figureOf(`${few.guests} QEMU VMs, one after the other`, few, 1.3),
     await figureOf(
-      `${guests} QEMU VMs, four at a time, until each has written there`,
-      { ...few, careful: true },
+      `${guests} QEMU VMs, four at a time, ${written}`,
+      { ...many, careful: true },
       1.2,
     ),
     await figureOf(
-      `${guests} QEMU VMs, four at a time, taken at QEMU's word`,
-      { ...few, careful: false },
+      `${guests} QEMU VMs that write 18 times a second, four at a time, ${written}`,
+      { ...many, image: fastGuest, careful: true },
       1.2,
     ),
+    // No guest of such a script need have survived.
+    await figureOf(`${guests} QEMU VMs, four at a time, taken at QEMU's word`, many),
   ];
 };

@@ -113,6 +113,9 @@ export const fileBytesMax = 64 * 1024;
 /** Datastores that a compute sees at the most when it looks for a VM. */
 export const datastoresMax = 10_000;
 
+/** Guests give way so much to what serves and moves them: a busy host is managed all the same. */
+export const guestNice = 10;
+
 /** Room for each of the two contents of a small file; doubled for one that needs more. */
 export const slotBytesMin = 4_096;
 

@@ -16,6 +16,7 @@ import {
 import { failure, isUnreachable, QmpLost } from './faults.ts';
 import {
   greetingMsMax,
+  guestNice,
   killMsMax,
   lookMsMax,
   memoryMiB,
@@ -221,7 +222,8 @@ export const launch = async (
   signal: AbortSignal,
 ): Promise<Qmp> => {
   const args = argumentsOf(at, machine, disks, machine.arrival !== undefined);
-  const pid = await startProcess('qemu-system-x86_64', args, { path: logFile(at), adds: false });
+  const log = { path: logFile(at), adds: false };
+  const pid = await startProcess('qemu-system-x86_64', args, log, guestNice);
   const path = socketOf(at, machine.token, 'change');
   const greeted = async (): Promise<Qmp | 'ended' | undefined> => {
     if (!isAlive(pid)) return 'ended';

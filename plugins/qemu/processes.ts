@@ -105,12 +105,13 @@ class Starter {
 
 let starter: Starter | undefined;
 
-/** Starts a process that nobody here waits for; answers its id. */
+/** Starts a process that nobody here waits for, and that gives way by `nice`; answers its id. */
 export const startProcess = (
   program: string,
   args: readonly string[],
   log: { readonly path: string; readonly adds: boolean },
+  nice = 0,
 ): Promise<number> => {
   if (starter === undefined || starter.isGone) starter = new Starter();
-  return starter.start({ program, args, log: log.path, adds: log.adds });
+  return starter.start({ program, args, log: log.path, adds: log.adds, nice });
 };

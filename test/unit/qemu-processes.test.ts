@@ -36,6 +36,24 @@ test.serial('a process → its id, its words in the log, and it can be ended', a
   await endProcess(pid);
 });
 
+/** What the system says of how much a process gives way. */
+const niceOf = (pid: number): number =>
+  Number(readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ')[16]);
+
+test.serial(
+  'a process that gives way → against others of its session and as a session',
+  async (t) => {
+    const log = { path: logFor(t), adds: false };
+    const pid = await startProcess('sleep', ['60'], log, 7);
+    t.is(niceOf(pid), 7);
+    const group = `/proc/${pid}/autogroup`;
+    if (existsSync(group)) t.regex(readFileSync(group, 'utf8'), /nice 7/);
+    const other = await startProcess('sleep', ['60'], log);
+    t.is(niceOf(other), niceOf(process.pid));
+    for (const one of [pid, other]) await endProcess(one);
+  },
+);
+
 test.serial('words are added to a log, or begin it', async (t) => {
   const path = logFor(t);
   for (const [adds, words] of [
