@@ -133,7 +133,8 @@ const create = async (path: string, sequence: number, text: string): Promise<Rep
 
 /**
  * Replaces a file, for what may begin before that is durable: a process that this machine would
- * lose along with the file.
+ * lose along with the file. It is replaced again when it is kept, no sooner: one of its contents is
+ * durable at any moment.
  */
 export const replaceJson = async (path: string, value: Formatted): Promise<Replaced> => {
   const text = JSON.stringify(value);

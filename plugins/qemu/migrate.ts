@@ -105,8 +105,11 @@ const prepare = async (
   await watch.at?.('started');
   // The placeholder is durable long before the process is ready to receive.
   const launched = launch(there, machine, disks, call.signal);
-  const kept = noted.map(async (one) => (await one).kept);
-  await allDone([launched, markPlaceholder(there, id), opened.kept, ...kept]);
+  const placed = async (): Promise<void> => {
+    await allDone(noted.map(async (one) => (await one).kept));
+    await markPlaceholder(there, id);
+  };
+  await allDone([launched, placed(), opened.kept]);
   await watch.at?.('launched');
   await watch.at?.('placed');
   return { token, monitor: await launched };
