@@ -12,6 +12,7 @@ import {
   type z,
 } from '@siteswap/sdk/plugin';
 import { buildWorld } from './build.ts';
+import { dropLate } from './failures.ts';
 import type { Lab } from './lab.ts';
 import type { EffectOf } from './ledger.ts';
 import {
@@ -100,12 +101,17 @@ const arm = (lab: Lab, order: HangOrder & Partial<FailureOrder>): void => {
 
 /** Breaking things, and mending them. */
 const breaking = {
-  /** Nothing answers at the site. Its VMs crash, or go on writing unseen (`vms: 'keep'`). */
+  /**
+   * Nothing answers at the site. Its VMs crash, and with them what was yet to come of calls that it
+   * had taken; or they go on writing unseen (`vms: 'keep'`).
+   */
   loseSite: (lab: Lab, siteId: string, how: { readonly vms?: 'crash' | 'keep' } = {}): void => {
     const now = lab.time.now();
     for (const remote of siteOf(lab, siteId)) {
       setDown(lab.world, remote, true, now);
-      if (remote.kind === 'compute' && how.vms !== 'keep') crashVms(lab.world, remote, now);
+      if (how.vms === 'keep') continue;
+      dropLate(lab.world, remote.id);
+      if (remote.kind === 'compute') crashVms(lab.world, remote, now);
     }
   },
   /** The site answers again, as it was left. */

@@ -35,6 +35,7 @@ const orderedFault = (armed: Armed, verb: string, id: string): Fault => ({
 /** The effect lands later, whoever has given up on the call by then. */
 const landLate = (world: World, remote: Remote, request: VerbRequest, dueAt: number): void => {
   world.ledger.late.add({
+    remoteId: remote.id,
     book: bookOf(request.remoteId, request.verb, request.key),
     targetIds: new Set(request.targets.map(({ id }) => id)),
     dueAt,
@@ -43,6 +44,13 @@ const landLate = (world: World, remote: Remote, request: VerbRequest, dueAt: num
     },
   });
   comesDue(world, dueAt);
+};
+
+/** What a remote had yet to do when its site lost its power is never done. */
+export const dropLate = (world: World, remoteId: string): void => {
+  for (const late of world.ledger.late) {
+    if (late.remoteId === remoteId) world.ledger.late.delete(late);
+  }
 };
 
 /** The call, with a failure for the targets that were named, and the others as ever. */

@@ -39,6 +39,7 @@ export interface Armed {
 
 /** An effect that lands after its call was given up. */
 export interface Late {
+  readonly remoteId: string;
   readonly book: string;
   readonly targetIds: ReadonlySet<string>;
   readonly dueAt: number;

@@ -91,4 +91,14 @@ export const seedsKept: readonly KeptSeed[] = [
   },
   { seed: 302082, found: 'a run whose only slot another one held was not woken when it ended' },
   { seed: 75398, found: 'a rollback opened a source that an earlier run had closed' },
+  {
+    seed: 150,
+    members: 3,
+    found: 'a site that had lost its power did late what it had been asked for before',
+  },
+  {
+    seed: 642,
+    members: 3,
+    found: 'a checker forbade a call that the contract of its verb has become safe for',
+  },
 ];
