@@ -3,8 +3,9 @@
  * acknowledged survives a crash.
  *
  * A file has room for its content twice: a line each, with a sequence number and a sum. The older
- * one is written over, and the newest whole one counts: so nothing is created, renamed or grown for
- * a change, which on a journaling file system waits for whatever else is being made durable.
+ * one is written over, and the newest counts: so nothing is created, renamed or grown for a change,
+ * which on a journaling file system waits for whatever else is being made durable. Each has a page
+ * of its own, which no process leaves half written; what is larger is renamed, as a line alone.
  *
  * Only syncs are waited for: all else is over sooner than a turn through a pool of threads takes,
  * and a guest stands still for some of them.
@@ -23,10 +24,11 @@ import {
 } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { failure } from './faults.ts';
-import { slotBytesMin } from './limits.ts';
+import { slotBytes, slotTries } from './limits.ts';
 
 /** Version of every JSON file that this plugin keeps. */
 export const format = 1;
@@ -47,44 +49,58 @@ const kept = (file: number, how: (file: number) => Promise<void>): Promise<void>
 export const syncDirectory = (directory: string): Promise<void> =>
   kept(openSync(directory, 'r'), sync);
 
-/** Of both: what was cut short between them is neither content. */
-const sumOf = (sequence: number, text: string): string =>
-  crc32(`${sequence} ${text}`).toString(16).padStart(8, '0');
+/** This boot of the machine: what an earlier one was writing may have been cut short by its end. */
+const thisBoot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').slice(0, 8);
+
+/** Of all of it: what was cut short between two lines is neither. */
+const sumOf = (sequence: number, boot: string, text: string): string =>
+  crc32(`${sequence} ${boot} ${text}`).toString(16).padStart(8, '0');
 
 const lineOf = (sequence: number, text: string): Buffer => {
   const number = String(sequence).padStart(10, '0');
-  const sum = sumOf(sequence, text);
-  return Buffer.from(`{"sequence":"${number}","sum":"${sum}","value":${text}}\n`);
+  const sum = sumOf(sequence, thisBoot, text);
+  return Buffer.from(
+    `{"sequence":"${number}","boot":"${thisBoot}","sum":"${sum}","value":${text}}\n`,
+  );
 };
 
-const head = /^\{"sequence":"(\d{10})","sum":"([0-9a-f]{8})","value":/;
+const head = /^\{"sequence":"(\d{10})","boot":"([0-9a-f]{8})","sum":"([0-9a-f]{8})","value":/;
 
-/** The newest content of a file, which of its halves holds it, and how much such a half takes. */
+/** A whole content of a file, and which of its halves holds it. */
 interface Slotted {
   readonly sequence: number;
+  readonly boot: string;
   readonly text: string;
   readonly slot: 0 | 1;
-  readonly slotBytes: number;
 }
 
-const slotIn = (bytes: Buffer, slot: 0 | 1): Slotted | undefined => {
-  const slotBytes = bytes.length / 2;
+/** `blank`: it was never written. */
+const slotIn = (bytes: Buffer, slot: 0 | 1): Slotted | 'blank' | 'damaged' => {
   const half = bytes.subarray(slot * slotBytes, (slot + 1) * slotBytes);
+  if (half.every((byte) => byte === 0x20)) return 'blank';
   const line = half.toString('utf8', 0, Math.max(0, half.indexOf(10)));
   const found = head.exec(line);
-  if (found === null) return undefined;
+  if (found === null) return 'damaged';
   const text = line.slice(found[0].length, -1);
-  const sequence = Number(found[1]);
-  if (sumOf(sequence, text) !== found[2]) return undefined;
-  return { sequence, text, slot, slotBytes };
+  const [sequence, boot = ''] = [Number(found[1]), found[2]];
+  return sumOf(sequence, boot, text) === found[3] ? { sequence, boot, text, slot } : 'damaged';
 };
 
-/** Undefined: neither half is whole. */
-const newestIn = (bytes: Buffer): Slotted | undefined => {
+/**
+ * The newest content. One half that is damaged was being written when the machine fell, if the
+ * other is of an earlier boot; else it is damage, and what it held is not guessed from the other.
+ */
+const newestIn = (bytes: Buffer): Slotted | 'damaged' => {
   const [one, other] = [slotIn(bytes, 0), slotIn(bytes, 1)];
-  if (one === undefined || other === undefined) return one ?? other;
-  return one.sequence > other.sequence ? one : other;
+  if (typeof one === 'object' && typeof other === 'object') {
+    return one.sequence > other.sequence ? one : other;
+  }
+  const [whole, rest] = typeof one === 'object' ? [one, other] : [other, one];
+  if (typeof whole !== 'object') return 'damaged';
+  return rest === 'blank' || whole.boot !== thisBoot ? whole : 'damaged';
 };
+
+const isSlotted = (bytes: Buffer): boolean => bytes.length === 2 * slotBytes;
 
 export const isMissingFile = (error: unknown): boolean =>
   ['ENOENT', 'ENOTDIR'].includes(String((error as { code?: unknown } | undefined)?.code));
@@ -111,16 +127,15 @@ const replaced = (kept: Promise<void>): Replaced => {
   return { kept };
 };
 
-/** A file with room for twice as much as this. */
+/** A new file: with room for two contents, or one line where that is too much for half of it. */
 const create = async (path: string, sequence: number, text: string): Promise<Replaced> => {
   const line = lineOf(sequence, text);
-  let slotBytes = slotBytesMin;
-  while (slotBytes < line.length) slotBytes *= 2;
+  const isLarge = line.length > slotBytes;
+  const bytes = isLarge ? Buffer.from(`${text}\n`) : Buffer.alloc(2 * slotBytes, ' ');
+  if (!isLarge) line.copy(bytes);
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   const file = openSync(temporary, 'wx', 0o600);
   try {
-    const bytes = Buffer.alloc(2 * slotBytes, ' ');
-    line.copy(bytes);
     writeSync(file, bytes);
   } catch (error) {
     closeSync(file);
@@ -131,6 +146,23 @@ const create = async (path: string, sequence: number, text: string): Promise<Rep
   return replaced(syncDirectory(dirname(path)));
 };
 
+/** One line of JSON: what is large, and all that was written before there were two. */
+interface Plain {
+  readonly plain: string;
+}
+
+/** What a file holds now; a half that is being written is looked at again. */
+const settledIn = async (path: string): Promise<Slotted | Plain | 'damaged' | 'none'> => {
+  for (let tries = 1; ; tries += 1) {
+    const bytes = bytesOf(path);
+    if (bytes === undefined) return 'none';
+    if (!isSlotted(bytes)) return { plain: bytes.toString('utf8') };
+    const newest = newestIn(bytes);
+    if (newest !== 'damaged' || tries === slotTries) return newest;
+    await sleep(1);
+  }
+};
+
 /**
  * Replaces a file, for what may begin before that is durable: a process that this machine would
  * lose along with the file. It is replaced again when it is kept, no sooner: one of its contents is
@@ -138,13 +170,11 @@ const create = async (path: string, sequence: number, text: string): Promise<Rep
  */
 export const replaceJson = async (path: string, value: Formatted): Promise<Replaced> => {
   const text = JSON.stringify(value);
-  const bytes = bytesOf(path);
-  const newest = bytes && newestIn(bytes);
-  if (newest === undefined) return create(path, 1, text);
-  const { slot, slotBytes } = newest;
-  const sequence = newest.sequence + 1;
-  const line = lineOf(sequence, text);
-  if (line.length > slotBytes) return create(path, sequence, text);
+  const newest = await settledIn(path);
+  if (typeof newest === 'string' || 'plain' in newest) return create(path, 1, text);
+  const { slot } = newest;
+  const line = lineOf(newest.sequence + 1, text);
+  if (line.length > slotBytes) return create(path, 1, text);
   const file = openSync(path, 'r+');
   try {
     await writeAt(file, line, 0, line.length, slot === 0 ? slotBytes : 0);
@@ -171,11 +201,15 @@ const parsed = <T>(path: string, text: string): Partial<T> | null => {
 
 /** Undefined when there is no such file. */
 export const readJson = async <T extends Formatted>(path: string): Promise<T | undefined> => {
-  const bytes = bytesOf(path);
-  if (bytes === undefined) return undefined;
-  // Files were one line of JSON before, and are until they are written again.
-  const value = parsed<T>(path, newestIn(bytes)?.text ?? bytes.toString('utf8'));
+  const newest = await settledIn(path);
+  if (newest === 'none') return undefined;
+  if (newest === 'damaged') throw failure('corrupt', `${path} is damaged: its sums do not hold`);
+  const isPlain = 'plain' in newest;
+  const value = parsed<T>(path, isPlain ? newest.plain : newest.text);
   if (value?.format === format) return value as T;
+  if (isPlain && value !== null && 'sequence' in (value as object)) {
+    throw failure('corrupt', `${path} is damaged: it has lost some of its bytes`);
+  }
   throw failure('unsupported', `${path} is of format ${String(value?.format)}; known is ${format}`);
 };
 

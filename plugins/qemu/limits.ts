@@ -116,8 +116,11 @@ export const datastoresMax = 10_000;
 /** Guests give way so much to what serves and moves them: a busy host is managed all the same. */
 export const guestNice = 10;
 
-/** Room for each of the two contents of a small file; doubled for one that needs more. */
-export const slotBytesMin = 4_096;
+/** Room for each of the two contents of a small file: a page. */
+export const slotBytes = 4_096;
+
+/** Looks at a half that may be being written, a millisecond apart. */
+export const slotTries = 50;
 
 /** Memory of a guest. */
 export const memoryMiB = 16;

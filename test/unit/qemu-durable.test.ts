@@ -1,8 +1,9 @@
-/** Small durable files of the qemu plugin: the newest whole content counts, whatever was cut. */
+/** Small durable files of the qemu plugin: the newest content counts, and damage is noticed. */
 import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { crc32 } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { format, namesIn, readJson, replaceJson, writeJson } from '../../plugins/qemu/durable.ts';
 import { faultOf } from '../../plugins/qemu/faults.ts';
@@ -45,42 +46,65 @@ test('none → undefined; written → read, and again, in a file that does not g
   t.deepEqual(await namesIn(join(path, '..')), ['note.json']);
 });
 
-test('the newest content is damaged → the one before; the next change goes over the damage', async (t) => {
+/** The file as an earlier boot of the machine would have left it. */
+const agedBy = (bytes: Buffer): Buffer => {
+  const aged = Buffer.from(bytes);
+  for (const from of [0, bytes.length / 2]) {
+    const line = bytes.toString('utf8', from, bytes.indexOf('\n', from));
+    const found = /"sequence":"(\d+)","boot":"\w+","sum":"\w+","value":(.*)\}$/.exec(line);
+    if (found === null) continue;
+    const [, sequence, text] = found;
+    const sum = crc32(`${Number(sequence)} 00000000 ${text}`)
+      .toString(16)
+      .padStart(8, '0');
+    aged.write(`{"sequence":"${sequence}","boot":"00000000","sum":"${sum}"`, from);
+  }
+  return aged;
+};
+
+const kindOf = async (path: string) =>
+  faultOf(await readJson(path).catch((error: unknown) => error))?.kind;
+
+test('one of two contents is damaged → corrupt: the other may be the older', async (t) => {
   const path = fileFor(t);
   for (const n of [1, 2, 3]) await writeJson(path, note(n));
-  spoil(path, (text) => text.indexOf('"n":3'));
-  t.is(await read(path), 2);
-  await writeJson(path, note(4));
-  t.is(await read(path), 4);
-  spoil(path, (text) => text.indexOf('"n":4'));
-  t.is(await read(path), 2, 'what was before is still whole');
+  const whole = readFileSync(path);
+  for (const n of [2, 3]) {
+    writeFileSync(path, whole);
+    spoil(path, (text) => text.indexOf(`"n":${n}`));
+    t.is(await kindOf(path), 'corrupt');
+  }
 });
 
-test('a write that was cut short at any byte → the content before it', async (t) => {
+test('the machine fell in mid-write, at any byte → the content before it, or the new one', async (t) => {
   const path = fileFor(t);
   await writeJson(path, note(1, 'as it was'));
   await writeJson(path, note(2, 'the older of two'));
-  const before = readFileSync(path);
+  const before = agedBy(readFileSync(path));
   await writeJson(path, note(3, 'cut short'));
-  const after = readFileSync(path);
+  const after = agedBy(readFileSync(path));
   const end = after.indexOf('\n');
-  for (let cut = 0; cut < end; cut += 1) {
+  for (let cut = 0; cut <= end; cut += 1) {
     writeFileSync(path, Buffer.concat([after.subarray(0, cut), before.subarray(cut)]));
-    const n = await read(path);
-    t.true(n === 2 || (n === 3 && after.subarray(cut, end).equals(before.subarray(cut, end))));
+    const isSame = after.subarray(cut, end).equals(before.subarray(cut, end));
+    t.is(await read(path), isSame ? 3 : 2, `cut at ${cut}`);
   }
-  writeFileSync(path, after);
-  t.is(await read(path), 3);
+  await writeJson(path, note(4));
+  t.is(await read(path), 4, 'and it goes on');
 });
 
-test('both contents are damaged → corrupt, and so is a file that was cut off', async (t) => {
+test('nothing whole is left, or some bytes are gone → corrupt', async (t) => {
   const path = fileFor(t);
-  for (const n of [1, 2]) await writeJson(path, note(n));
+  await writeJson(path, note(1));
   spoil(path, (text) => text.indexOf('"n":1'));
-  spoil(path, (text) => text.indexOf('"n":2'));
-  t.is(faultOf(await readJson(path).catch((error) => error))?.kind, 'corrupt');
-  truncateSync(path, 100);
-  t.is(faultOf(await readJson(path).catch((error) => error))?.kind, 'corrupt');
+  t.is(await kindOf(path), 'corrupt', 'it was the only one');
+  await writeJson(path, note(1));
+  const only = readFileSync(path);
+  for (const length of [only.length - 1, 100, 0]) {
+    writeFileSync(path, only);
+    truncateSync(path, length);
+    t.is(await kindOf(path), 'corrupt', `${length} bytes`);
+  }
 });
 
 test('a content that outgrows its room → whole, in a file with more', async (t) => {
