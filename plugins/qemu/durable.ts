@@ -127,11 +127,17 @@ const replaced = (kept: Promise<void>): Replaced => {
   return { kept };
 };
 
+/** A large content, never of the length by which those of two are known. */
+const plainOf = (text: string): Buffer => {
+  const bytes = Buffer.from(`${text}\n`);
+  return isSlotted(bytes) ? Buffer.from(`${text} \n`) : bytes;
+};
+
 /** A new file: with room for two contents, or one line where that is too much for half of it. */
-const create = async (path: string, sequence: number, text: string): Promise<Replaced> => {
-  const line = lineOf(sequence, text);
+const create = async (path: string, text: string): Promise<Replaced> => {
+  const line = lineOf(1, text);
   const isLarge = line.length > slotBytes;
-  const bytes = isLarge ? Buffer.from(`${text}\n`) : Buffer.alloc(2 * slotBytes, ' ');
+  const bytes = isLarge ? plainOf(text) : Buffer.alloc(2 * slotBytes, ' ');
   if (!isLarge) line.copy(bytes);
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   const file = openSync(temporary, 'wx', 0o600);
@@ -171,10 +177,10 @@ const settledIn = async (path: string): Promise<Slotted | Plain | 'damaged' | 'n
 export const replaceJson = async (path: string, value: Formatted): Promise<Replaced> => {
   const text = JSON.stringify(value);
   const newest = await settledIn(path);
-  if (typeof newest === 'string' || 'plain' in newest) return create(path, 1, text);
+  if (typeof newest === 'string' || 'plain' in newest) return create(path, text);
   const { slot } = newest;
   const line = lineOf(newest.sequence + 1, text);
-  if (line.length > slotBytes) return create(path, 1, text);
+  if (line.length > slotBytes) return create(path, text);
   const file = openSync(path, 'r+');
   try {
     await writeAt(file, line, 0, line.length, slot === 0 ? slotBytes : 0);

@@ -115,6 +115,15 @@ test('a content that outgrows its room → whole, in a file with more', async (t
   }
 });
 
+test('a large content of any length, two pages to the byte too → read as it was written', async (t) => {
+  const path = fileFor(t);
+  const empty = JSON.stringify(note(1, '')).length + JSON.stringify({ more: '' }).length - 1;
+  for (let size = 8_180 - empty; size < 8_200 - empty; size += 1) {
+    await writeJson(path, note(1, 'x'.repeat(size)));
+    t.is((await readJson<Note>(path))?.more?.length, size);
+  }
+});
+
 test('a file of one line of JSON, as they were → read, and replaced', async (t) => {
   const path = fileFor(t);
   writeFileSync(path, `${JSON.stringify(note(7))}\n`);
