@@ -165,10 +165,15 @@ class Server implements Standby {
     return `postgres://siteswap@/${database}?host=${encodeURIComponent(this.#dir)}`;
   }
 
-  /** Each process of the server leads a group of its own: all descendants are told. */
+  /**
+   * Each process of the server leads a group of its own: all children are told. Their parent stands
+   * still meanwhile, so that it starts no other; one may end by itself before it is told.
+   */
   #signal(signal: NodeJS.Signals): void {
     const pid = this.#process?.pid as number;
-    for (const one of [pid, ...childrenOf(pid)]) process.kill(one, signal);
+    process.kill(pid, 'SIGSTOP');
+    for (const child of childrenOf(pid)) tell(child, signal);
+    process.kill(pid, signal);
   }
 
   async #ask(sql: string): Promise<void> {
@@ -178,6 +183,15 @@ class Server implements Standby {
     await client.query(sql).finally(() => client.end());
   }
 }
+
+/** Sends a signal to a process that may be gone. */
+const tell = (pid: number, signal: NodeJS.Signals): void => {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+};
 
 const childrenOf = (pid: number): number[] => {
   const path = `/proc/${pid}/task/${pid}/children`;
