@@ -2,7 +2,7 @@
  * Stops the VMs at the protected site: politely first, by the plug if a guest does not stop in
  * time. A VM that is not proven off never counts as done, because the last bytes are copied next.
  */
-import type { FaultKind } from '../../sdk/plugin/fault.ts';
+import { type FaultKind, inDoubt } from '../../sdk/plugin/fault.ts';
 import type { Answer, Settlement } from '../../sdk/plugin/verbs.ts';
 import type { VmItem } from '../core/frozen.ts';
 import { guestStopMsMax, shutDownMsMax } from './limits.ts';
@@ -24,34 +24,39 @@ const runShutDown = async (call: StepCall<VmItem>) => {
   if (left.size === 0) return asked;
   const stragglers = call.items.filter((item) => left.has(item.id));
   const forced = await changeVms({ ...call, items: stragglers }, 'powerOff');
-  const late = await stillOrdered(call, asked);
-  const answerOf = new Map(
-    forced.map((answer) => [
-      answer.id,
-      'ok' in answer ? { ...answer, evidence: { ...answer.evidence, poweredOff: true } } : answer,
-    ]),
-  );
-  return asked.map((answer) =>
-    late.has(answer.id) ? answer : (answerOf.get(answer.id) ?? answer),
-  );
+  const plugOf = new Map(forced.map((answer) => [answer.id, answer]));
+  const orders = await ordersOf(call, asked);
+  return asked.map((answer) => {
+    const plug = plugOf.get(answer.id);
+    return plug === undefined ? answer : endOf(answer, plug, orders.get(answer.id));
+  });
 };
 
-/**
- * The plug is pulled, but a polite order that timed out may still arrive, at a VM that an undo has
- * started again. Such a VM stays in doubt until nothing can.
- */
-const stillOrdered = async (
+/** What became of the polite orders that timed out, by the word of the compute. */
+const ordersOf = async (
   call: StepCall<VmItem>,
   asked: readonly Answer[],
-): Promise<ReadonlySet<string>> => {
+): Promise<ReadonlyMap<string, Settlement>> => {
   const silent = new Set(
     asked.flatMap((answer) =>
       'fault' in answer && answer.fault.kind === 'timeout' ? [answer.id] : [],
     ),
   );
   const items = call.items.filter(({ id }) => silent.has(id));
-  const settlements = await settleVms({ ...call, items }, 'shutDown');
-  return new Set(settlements.flatMap(({ id, verdict }) => (verdict === 'running' ? [id] : [])));
+  return new Map((await settleVms({ ...call, items }, 'shutDown')).map(byId));
+};
+
+/**
+ * The plug is pulled, but a polite order that timed out may still arrive, at a VM that an undo has
+ * started again: such a VM stays in doubt until nothing can. Where the plug could not be pulled,
+ * the polite order may have stopped it all the same: then it is off, and an undo has to know that.
+ */
+const endOf = (polite: Answer, plug: Answer, order: Settlement | undefined): Answer => {
+  const { id } = polite;
+  if (order?.verdict === 'running') return polite;
+  if ('ok' in plug) return { ...plug, evidence: { ...plug.evidence, poweredOff: true } };
+  const isOver = 'fault' in plug && !inDoubt(plug.fault);
+  return isOver && order?.verdict === 'done' ? { id, ok: true } : plug;
 };
 
 /**

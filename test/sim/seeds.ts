@@ -101,4 +101,8 @@ export const seedsKept: readonly KeptSeed[] = [
     members: 3,
     found: 'a checker forbade a call that the contract of its verb has become safe for',
   },
+  {
+    seed: 200908,
+    found: 'a VM that its polite order had stopped, unheard, was not known to be off to its undo',
+  },
 ];

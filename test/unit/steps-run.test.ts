@@ -211,6 +211,27 @@ test('shut-down: the plug is pulled while a polite order may still arrive → in
   t.like(answer, { id: 'a', fault: { kind: 'timeout' } });
 });
 
+test('shut-down: the polite order was carried out unheard, the plug is refused → done', async (t) => {
+  const step = vmStep('shut-down');
+  for (const kind of ['missing', 'refused', 'conflict'] as const) {
+    const far = {
+      shutDown: failing('timeout'),
+      powerOff: failing(kind),
+      'settle:shutDown': (id: string) => ({ id, verdict: 'done' as const }),
+    };
+    t.deepEqual(await step.run(callOf(step, [vmItem('a')], far).call), [{ id: 'a', ok: true }]);
+    const absent = {
+      ...far,
+      'settle:shutDown': (id: string) => ({ id, verdict: 'absent' as const }),
+    };
+    t.like((await step.run(callOf(step, [vmItem('a')], absent).call))[0], { fault: { kind } });
+    const open = { ...far, powerOff: failing('unreachable') };
+    t.like((await step.run(callOf(step, [vmItem('a')], open).call))[0], {
+      fault: { kind: 'unreachable' },
+    });
+  }
+});
+
 test('shut-down: a VM that cannot be switched off either → a fault, never done', async (t) => {
   const step = vmStep('shut-down');
   const { call } = callOf(step, [vmItem('a')], {
