@@ -232,18 +232,27 @@ export class Door {
   }
 
   /** Past the injections, if there are any, to the host. */
-  async #through<A extends Said>(
+  #through<A extends Said>(
     passing: Omit<Passing, 'next' | 'admit'>,
     pass: (targets: readonly Target[], args: object) => Promise<Reply<readonly A[]>>,
   ): Promise<Reply<readonly A[]>> {
-    const { verb, targets, args, limit } = passing;
+    const { targets, args } = passing;
     if (this.#injected === undefined) return pass(targets, args);
+    return this.#pastInjections(this.#injected, passing, pass);
+  }
+
+  async #pastInjections<A extends Said>(
+    injected: Injected,
+    passing: Omit<Passing, 'next' | 'admit'>,
+    pass: (targets: readonly Target[], args: object) => Promise<Reply<readonly A[]>>,
+  ): Promise<Reply<readonly A[]>> {
+    const { verb, limit } = passing;
     const next: Scene['next'] = async (some, more) => {
       const reply = await pass(some, more);
       return 'value' in reply ? reply.value : some.map(({ id }) => ({ id, fault: reply.fault }));
     };
     const admit = () => this.#admit(verb, limit);
-    return { value: (await this.#injected.through({ ...passing, next, admit })) as readonly A[] };
+    return { value: (await injected.through({ ...passing, next, admit })) as readonly A[] };
   }
 
   /** A question about what was called: a fault of one of its answers is the fault of asking. */

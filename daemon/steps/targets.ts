@@ -66,6 +66,8 @@ const unanswered = (id: string): Fault =>
 
 /** Every target of the item must have succeeded; a fault in doubt comes first: it is settled. */
 export const foldAnswers = (id: string, verb: TargetVerb, answers: readonly Answer[]): Answer => {
+  const [only] = answers;
+  if (answers.length === 1 && only !== undefined && 'ok' in only) return { ...only, id };
   const evidence: Record<string, Evidence[string]> = {};
   const faults: { id: string; fault: Fault }[] = [];
   const operations: { id: string; operation: string }[] = [];
@@ -107,7 +109,6 @@ export const foldSettlements = (id: string, settlements: readonly Settlement[]):
 const byId = <A extends { readonly id: string }>(answers: readonly A[]): Map<string, A> =>
   new Map(answers.map((answer) => [answer.id, answer]));
 
-/** Calls `verb` on what each item stands for; an item succeeds only if all of that does. */
 /** Answers come in the order of what was asked, unless somebody on the way left one out. */
 export const answerTo = <A extends { readonly id: string }>(
   answers: readonly A[],
@@ -116,6 +117,7 @@ export const answerTo = <A extends { readonly id: string }>(
 ): A | undefined =>
   answers[at]?.id === id ? answers[at] : answers.find((answer) => answer.id === id);
 
+/** Calls `verb` on what each item stands for; an item succeeds only if all of that does. */
 export const change = async <V extends TargetVerb>(
   call: StepCall<unknown>,
   shares: readonly Share<TargetVerbs[V]['target']>[],
@@ -126,13 +128,14 @@ export const change = async <V extends TargetVerb>(
   const targets = shares.flatMap((share) => share.targets);
   // An item may stand for nothing here (a group without datastores): then nothing is to be done.
   const remote: VerbCalls = call.remote;
-  const answers = targets.length === 0 ? [] : await remote[verb](targets, args, share);
-  const found = byId(answers as readonly Answer[]);
+  const called = targets.length === 0 ? [] : await remote[verb](targets, args, share);
+  const answers = called as readonly Answer[];
+  let at = 0;
   return shares.map((share) =>
     foldAnswers(
       share.id,
       verb,
-      share.targets.map(({ id }) => found.get(id) ?? { id, fault: unanswered(id) }),
+      share.targets.map(({ id }) => answerTo(answers, at++, id) ?? { id, fault: unanswered(id) }),
     ),
   );
 };

@@ -258,7 +258,7 @@ const phases: Record<TaskJob['phase'], (scene: Scene) => Promise<TaskResult>> = 
 export const createExecutor = ({ gateway, present, stepNamed, clock }: ExecuteParts) => {
   const cache = new ItemsCache();
 
-  const runTask = async (job: TaskJob, door: Calls): Promise<TaskResult> => {
+  const runTask = (job: TaskJob, door: Calls): Promise<TaskResult> => {
     const step = stepNamed(job.step);
     if (step === undefined) throw new FaultError(defect('STEP_UNKNOWN', `no step ${job.step}`));
     const found = chosenOf(job, cache.parse(job.items));
@@ -270,8 +270,7 @@ export const createExecutor = ({ gateway, present, stepNamed, clock }: ExecutePa
 
   const runListing = async (job: ListingJob, door: Door): Promise<ListingResult | JobFault> => {
     const reply = await listed(job, door, clock);
-    if ('fault' in reply) return jobFault(reply.fault, door);
-    return { ...reply.value, ...more(door) };
+    return 'fault' in reply ? jobFault(reply.fault) : reply.value;
   };
 
   const runQuery = async (job: QueryJob, door: Calls): Promise<QueryResult> => {
@@ -281,19 +280,19 @@ export const createExecutor = ({ gateway, present, stepNamed, clock }: ExecutePa
     return { kind: 'query', answers };
   };
 
-  const execute = async (job: RemoteJob, door: Door): Promise<RemoteResult> => {
+  /** What cannot be begun is thrown at once: a job is worth no promise more than it needs. */
+  const execute = (job: RemoteJob, door: Door): Promise<RemoteResult> => {
     if (job.kind === 'listing') return runListing(job, door);
     const presented = present(door, job.remoteId, job.shown);
-    const result =
-      job.kind === 'query' ? await runQuery(job, presented) : await runTask(job, presented);
-    return door.refused.size + door.injected.length === 0 ? result : { ...result, ...more(door) };
+    return job.kind === 'query' ? runQuery(job, presented) : runTask(job, presented);
   };
 
   return async (job: RemoteJob, dispatch: Dispatch): Promise<RemoteResult> => {
     if (clock.now() >= dispatch.dueMs) return jobFault(expired(job));
     const door = gateway.door(errandOf(job, dispatch));
     try {
-      return await execute(job, door);
+      const result = await execute(job, door);
+      return door.refused.size + door.injected.length === 0 ? result : { ...result, ...more(door) };
     } catch (error) {
       if (error instanceof FaultError) return jobFault(error.fault, door);
       const what = job.kind === 'task' ? job.step : job.verb;

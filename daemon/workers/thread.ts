@@ -117,8 +117,10 @@ const runJob = async ({ job, dueMs }: JobMessage, struck: Struck): Promise<strin
 };
 
 /** Answers in JSON: a ProbeResult, or the result of the job. */
-const handle = async (message: ThreadMessage, struck: Struck): Promise<string | Parcel> =>
-  message.kind === 'job' ? runJob(message, struck) : JSON.stringify(await probeInTime(message));
+const handle = (message: ThreadMessage, struck: Struck): Promise<string | Parcel> =>
+  message.kind === 'job'
+    ? runJob(message, struck)
+    : probeInTime(message).then((found) => JSON.stringify(found));
 
 /** The thread's one task, which lasts as long as the thread. */
 export const serve = (task: ServeTask): Promise<never> => {
