@@ -83,7 +83,8 @@ export const errorTable = {
     owner: 'engine',
     meaning:
       'The plan is sound, but a run cannot start as things stand: ' +
-      'a pair is sick or lags, or another run has its groups.',
+      'a pair is sick or lags, another run has its groups, or a call of an ended run is still ' +
+      'under way.',
     next: 'Do what the message says, then start it again; `plan preview` shows every obstacle.',
   },
   DATA_DIVERGED: {

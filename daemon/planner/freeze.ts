@@ -53,6 +53,8 @@ export interface FreezeContext {
   readonly goesOn?: boolean;
   /** VM → its datastores, as the run knew it that a disaster run takes back. */
   readonly remembered?: ReadonlyMap<string, readonly string[]>;
+  /** Calls of runs that have ended which may still land: nothing begins before they have. */
+  readonly underWay?: readonly Violation[];
   /** The sites' data went different ways: what becomes of the old site's. */
   readonly changes?: DivergedChoice;
   /** What was made for this plan before; it is filled with what is made now. */
@@ -255,6 +257,7 @@ export const freeze = (
   checkPlanInto(plan, findings);
   checkPolicies(overrides, 'policies', findings);
   checkSites(plan, mode, context, findings);
+  for (const { field, message } of context.underWay ?? []) findings.obstacle(field, message);
   const refused = () => ({ problems: findings.problems, ...findings.told });
   // Without two sites everything else would seem to be wrong too.
   const { protectedSiteId, recoverySiteId } = plan;

@@ -21,6 +21,7 @@ import type { RunLog } from './log.ts';
 import { Losses } from './losses.ts';
 import { Membership } from './membership.ts';
 import { Migrations } from './migrations.ts';
+import { OpenCalls } from './open-calls.ts';
 import { Plans } from './plans.ts';
 import { presentingPool } from './presenting.ts';
 import { Recoveries } from './recoveries.ts';
@@ -121,7 +122,8 @@ const assemble = async (given: EngineParts) => {
   const losses = new Losses({ ...parts, sites, scout });
   const recoveries = new Recoveries({ catalog, scout });
   const steering = new Steering({ ...parts, catalog, runs });
-  const starts = new Starts({ ...parts, catalog, runs, scout, steering, recoveries });
+  const openCalls = new OpenCalls({ ...parts, catalog, runs, scout });
+  const starts = new Starts({ ...parts, catalog, runs, scout, steering, openCalls, recoveries });
   const repairs = new Repairs({ ...parts, catalog, scout, starts });
   const migrations = new Migrations({ scout, starts });
   const siteIds = new Set(parts.sites.map(({ id }) => id));

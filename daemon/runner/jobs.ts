@@ -120,7 +120,9 @@ export class JobMaker {
       ...job,
       ...(whole ? {} : { only: encodeRanges(positions) }),
       ...(before === undefined ? {} : { before }),
-      ...(injections.length === 0 ? {} : { injections: injectionsOf(injections, phase) }),
+      ...(injections.length === 0 || phase === 'ask'
+        ? {}
+        : { injections: injectionsOf(injections, phase) }),
       ...(remembers ? { remembers } : {}),
     };
   }

@@ -41,8 +41,9 @@ class LicensedPool extends PoolLayer {
     return mayGo ? this.pool.run(job) : this.#waitAndRun(job);
   }
 
+  /** A run that has ended is nobody's: anybody may ask what became of its calls. */
   #isOurs(job: Job): boolean {
-    return job.kind !== 'task' || this.#epochOf(job.runId) === job.epoch;
+    return job.kind !== 'task' || job.phase === 'ask' || this.#epochOf(job.runId) === job.epoch;
   }
 
   async #waitAndRun<J extends Job>(job: J): Promise<ResultOf<J>> {

@@ -22,6 +22,7 @@ import { type Catalog, catalogMoved } from './catalog.ts';
 import { RunElsewhere } from './elsewhere.ts';
 import { foundOf, movesIn } from './instances.ts';
 import { Lines } from './lines.ts';
+import type { OpenCalls } from './open-calls.ts';
 import type { Recoveries } from './recoveries.ts';
 import { expectMode, expectNoObstacle, type Refused, refusal } from './refusals.ts';
 import { remembered } from './remembered.ts';
@@ -42,11 +43,17 @@ interface StartsParts {
   readonly runs: Runs;
   readonly scout: Scout;
   readonly steering: Steering;
+  readonly openCalls: OpenCalls;
   readonly recoveries: Recoveries;
   readonly modeSteps?: ModeSteps;
 }
 
 type Opened = Omit<StartedRun, 'existing'>;
+
+interface Given {
+  readonly changes?: DivergedChoice | undefined;
+  readonly openRuns?: readonly NamedRun[] | undefined;
+}
 
 type Opening = Parameters<Runs['open']>[2] & {
   /** Runs that were open when the sites were asked. */
@@ -177,23 +184,15 @@ export class Starts {
     changes?: DivergedChoice,
     openRuns?: readonly NamedRun[],
   ): Promise<FrozenFound> {
-    return this.#expectFrozen(
-      await this.#frozen(plan, mode, policies, { changes, openRuns }),
-      plan.id,
-    );
+    const made = await this.#frozen(plan, mode, policies, { changes, openRuns });
+    return this.#expectFrozen(made, plan.id);
   }
 
   async #frozen(
     plan: Plan,
     mode: Mode,
     policies: StartRequest['policies'],
-    {
-      changes,
-      openRuns,
-    }: {
-      readonly changes?: DivergedChoice | undefined;
-      readonly openRuns?: readonly NamedRun[] | undefined;
-    } = {},
+    { changes, openRuns }: Given = {},
   ): Promise<Frozen> {
     this.#expectSites(plan, mode);
     const { scout } = this.#parts;
@@ -205,6 +204,7 @@ export class Starts {
       ...(await this.#context(policies, asked, openRuns)),
       goesOn: goesOn(this.#parts.catalog.state, plan.id),
       remembered: await remembered(this.#parts, plan, mode),
+      underWay: await this.#parts.openCalls.of(plan, mode),
       ...(changes === undefined ? {} : { changes }),
       ...(isStored ? { memory: this.#memories.of(plan.id) } : {}),
     };

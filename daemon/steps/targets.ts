@@ -21,7 +21,7 @@ import type {
 } from '../../sdk/plugin/verbs.ts';
 import type { StorageItem, VmItem } from '../core/frozen.ts';
 import { encodeOperation } from './operations.ts';
-import type { Found, StepCall, UndoCall, VerbCalls } from './step.ts';
+import type { Found, Step, StepCall, UndoCall, VerbCalls } from './step.ts';
 
 type VerbOn<T> = {
   [V in TargetVerb]: TargetVerbs[V] extends { target: T; answer: Answer } ? V : never;
@@ -158,6 +158,15 @@ export const settle = async <V extends TargetVerb>(
       ),
     ),
   );
+};
+
+/** What became of the call that a step makes for items, whatever else it does. */
+export const settleStep = (
+  { unit, remote, verbs: [verb] }: Pick<Step, 'unit' | 'remote' | 'verbs'>,
+  call: StepCall<never>,
+): Promise<readonly Settlement[]> => {
+  if (unit === 'vm') return settle(call, vmsOf(call), verb);
+  return settle(call, remote === 'array' ? groupsOf(call) : datastoresOf(call), verb);
 };
 
 /** Calls `verb` on the items' groups at the side that is called. */

@@ -13,6 +13,7 @@ import { verbsOf } from '../gateway/verbs.ts';
 import type { Present } from '../present/present.ts';
 import type { ItemStatus } from '../steps/operations.ts';
 import type { Done, Failed, Step, StepCall } from '../steps/step.ts';
+import { settleStep } from '../steps/targets.ts';
 import { type Asked, foldFound, foldPolled, foldRun, foldSettled } from './fold.ts';
 import { type Chosen, chosen, type Item, ItemsCache } from './items.ts';
 import { listed } from './listing.ts';
@@ -250,6 +251,7 @@ const phases: Record<TaskJob['phase'], (scene: Scene) => Promise<TaskResult>> = 
   },
   run,
   settle,
+  ask: async (scene) => foldSettled(scene.asked, await settleStep(scene.step, callOf(scene))),
   undo,
   poll,
 };

@@ -24,13 +24,16 @@ import type { Shown } from '../present/present.ts';
 
 export type { RemoteConfig };
 
-/** One phase of one task, on one remote. */
+/**
+ * One phase of one task, on one remote. `ask`: what became of it, of a run that has ended, by the
+ * plugin's word alone; nothing is repeated for that.
+ */
 export interface TaskJob {
   readonly kind: 'task';
   readonly remoteId: string;
   /** The registered step, its phase and coordinates (coordinates are for logs and draws). */
   readonly step: string;
-  readonly phase: 'before' | 'run' | 'settle' | 'undo' | 'poll';
+  readonly phase: 'before' | 'run' | 'settle' | 'undo' | 'poll' | 'ask';
   readonly runId: string;
   readonly workgroup: string;
   readonly mode: Mode | 'device';
@@ -106,7 +109,7 @@ export interface TaskResult {
   readonly accepted?: readonly { readonly item: number; readonly operation: string }[];
   /** `before` phase: position → found. */
   readonly before?: Readonly<Record<string, unknown>>;
-  /** `settle` and `poll` phases. */
+  /** `settle`, `ask` and `poll` phases. */
   readonly running?: readonly { readonly item: number; readonly progress?: number }[];
   readonly absent?: string;
   readonly unknowable?: readonly { readonly items: string; readonly why: string }[];

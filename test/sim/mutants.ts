@@ -325,6 +325,12 @@ export const mutants: readonly Mutant[] = [
     caughtBy: 'no-gap-in-events',
   },
   {
+    defect: 'what a superseded run had left in doubt is not asked about',
+    patches: [{ module: 'daemon/runner/open-calls', find: '!wasLeft(', put: 'wasLeft(' }],
+    caughtBy: 'every-vm-once-or-reported',
+    shownBy: 211_808,
+  },
+  {
     defect: 'VMs that run are said not to',
     patches: [
       {

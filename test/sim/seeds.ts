@@ -105,4 +105,12 @@ export const seedsKept: readonly KeptSeed[] = [
     seed: 200908,
     found: 'a VM that its polite order had stopped, unheard, was not known to be off to its undo',
   },
+  {
+    seed: 211808,
+    found: 'an order that a superseded run had left at a site stopped a VM that had come home',
+  },
+  {
+    seed: 211557,
+    found: 'a checker took a call that was made twice, and was done, for one that may still land',
+  },
 ];

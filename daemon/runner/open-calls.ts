@@ -1,0 +1,126 @@
+/**
+ * Calls that may still land of runs that were taken over, or given up, with items in doubt. Nobody
+ * asks about them any more, and one may lie at a site that was cut off until that is back: what it
+ * does then it does to whatever a later run has made of the same VMs. So a run that needs both
+ * sites begins only when the remotes say that nothing of it can come any more.
+ */
+
+import { type Group, itemId, type RunState, stepAt } from '../core/engine/state.ts';
+import type { Violation } from '../core/errors.ts';
+import { type FrozenStep, remoteOf } from '../core/frozen.ts';
+import type { Mode, Plan } from '../core/plan.ts';
+import type { RunRecord } from '../core/system-entries.ts';
+import { steps } from '../steps/registry.ts';
+import type { Pool } from '../workers/pool.ts';
+import type { Catalog } from './catalog.ts';
+import { errandOf, JobMaker } from './jobs.ts';
+import type { Runs } from './runs.ts';
+import type { Scout } from './scout.ts';
+
+interface OpenCallsParts {
+  readonly catalog: Catalog;
+  readonly runs: Runs;
+  readonly scout: Scout;
+  readonly pool: Pool;
+}
+
+/** Items of a workgroup whose call of one step is in doubt. */
+interface Doubt {
+  readonly group: Group;
+  readonly at: number;
+  readonly step: FrozenStep;
+  readonly positions: readonly number[];
+}
+
+/** A finding names the first; the report of the run names all. */
+const itemsNamedMax = 3;
+
+/** As many as one remote is called for at once. */
+const askedAtOnceMax = 64;
+
+export class OpenCalls {
+  readonly #parts: OpenCallsParts;
+  /** Runs of which nothing can land any more. */
+  readonly #over = new Set<string>();
+
+  constructor(parts: OpenCallsParts) {
+    this.#parts = parts;
+  }
+
+  /** What is in the way of a run of the plan; in that of a disaster run, or of a fence, nothing. */
+  async of(plan: Plan, mode: Mode): Promise<readonly Violation[]> {
+    if (mode !== 'planned' && mode !== 'reprotect') return [];
+    const { state } = this.#parts.catalog;
+    const found: Violation[] = [];
+    for (const runId of state.runsOf.get(plan.id) ?? []) {
+      if (!wasLeft(state.runs.get(runId)) || this.#over.has(runId)) continue;
+      const messages = await this.#askAbout(await this.#parts.runs.state(runId));
+      if (messages.length === 0) this.#over.add(runId);
+      found.push(...messages.map((message) => ({ field: '', message })));
+    }
+    return found;
+  }
+
+  async #askAbout(state: RunState): Promise<readonly string[]> {
+    const jobs = new JobMaker(state, () => false);
+    const doubts = state.groups.flatMap((group) => doubtsOf(state, group));
+    const messages: string[] = [];
+    for (let from = 0; from < doubts.length; from += askedAtOnceMax) {
+      const some = doubts.slice(from, from + askedAtOnceMax);
+      const told = await Promise.all(some.map((doubt) => this.#ask(state, doubt, jobs)));
+      messages.push(...told.flatMap((message) => message ?? []));
+    }
+    return messages;
+  }
+
+  /** Undefined: it cannot land any more, or this plugin cannot tell of any call. */
+  async #ask(state: RunState, doubt: Doubt, jobs: JobMaker): Promise<string | undefined> {
+    const { group, at, step, positions } = doubt;
+    const remoteId = remoteOf(step, group.frozen);
+    const what = `${step.name} of ${namesOf(doubt)}, left in doubt by run ${state.started.runId}`;
+    if (!(await this.#tells(remoteId, step))) return undefined;
+    const errand = { ...errandOf(state, group, 'run'), at, step, remoteId };
+    const result = await this.#parts.pool.run(jobs.make(errand, 'ask', positions));
+    if (result.kind === 'fault') {
+      return `${what}: ${remoteId} could not say whether it still comes: ${result.fault.message}`;
+    }
+    if ((result.running ?? []).length === 0) return undefined;
+    return `${what}, is still under way at ${remoteId}: start again when it has ended there`;
+  }
+
+  async #tells(remoteId: string, step: FrozenStep): Promise<boolean> {
+    const [wanted] = steps.get(step.name)?.verbs ?? [];
+    const offered = (await this.#parts.scout.capabilities(new Set([remoteId]))).get(remoteId);
+    return offered?.some(({ verb, settles }) => verb === wanted && settles) ?? false;
+  }
+}
+
+/** It ended without having settled what was in doubt. */
+const wasLeft = (record: RunRecord | undefined): boolean =>
+  record?.closed?.result === 'superseded' || record?.closed?.result === 'abandoned';
+
+const doubtsOf = (state: RunState, group: Group): readonly Doubt[] => {
+  const { doubt, accepted, unknowable } = group.task;
+  const bySteps = new Map<number, Set<number>>();
+  const add = (at: number, position: number): void => {
+    const known = bySteps.get(at) ?? new Set();
+    bySteps.set(at, known.add(position));
+  };
+  for (const lot of [doubt, accepted, unknowable]) {
+    for (const position of lot.keys()) add(stepAt(group), position);
+  }
+  for (const [position, kept] of group.kept) {
+    if (kept.doubt && kept.step !== undefined) add(kept.step, position);
+  }
+  return [...bySteps].flatMap(([at, positions]) => {
+    const step = state.steps[at];
+    const inOrder = [...positions].sort((one, other) => one - other);
+    return step === undefined ? [] : [{ group, at, step, positions: inOrder }];
+  });
+};
+
+const namesOf = ({ group, positions }: Doubt): string => {
+  const named = positions.slice(0, itemsNamedMax).map((position) => itemId(group, position));
+  const more = positions.length - named.length;
+  return `${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+};

@@ -1,0 +1,91 @@
+/** A call that a run left in doubt may still land: what needs both sites waits for that. */
+import test from 'ava';
+import type { Mode } from '../../daemon/core/plan.ts';
+import type { StartRequest } from '../../daemon/runner/service.ts';
+import { planFor, type Rig, rig, untilRest } from '../_support/engine-on-lab.ts';
+
+/** Longer than any test. */
+const lateMs = 1_000_000_000;
+const late = { verb: 'shutDown', targetIds: ['vm-00001'], effect: 'late', lateMs } as const;
+
+const request = (mode: Mode, changes?: StartRequest['changes']) => ({
+  ...{ planId: 'payroll', mode, requester: 'ann', requestKey: '', policies: {} },
+  ...(changes && { changes }),
+});
+
+const ended = async ({ engine }: Rig, mode: Mode, changes?: StartRequest['changes']) => {
+  const { runId } = await engine.startRun(request(mode, changes));
+  await untilRest(engine, runId);
+  return engine.getRun(runId, 'full');
+};
+
+/** A polite order goes to a site that is then cut off, with the order in its hands. */
+const leftWithAnOrder = async (): Promise<{ made: Rig; leftBy: string }> => {
+  const made = await rig({ groups: 1, vms: 2 });
+  const { engine, lab } = made;
+  await engine.createPlan(planFor(1, 2));
+  await lab.failNext({ ...late, kind: 'timeout' });
+  const { runId } = await engine.startRun(request('planned'));
+  for await (const { events } of engine.watchRun(runId, 0, new AbortController().signal)) {
+    if (events.some(({ body }) => /"task-outcome".*"kind":"timeout"/.test(body))) break;
+  }
+  await lab.loseSite('site-a', { vms: 'keep' });
+  await engine.declareLost('site-a', 'ann', 'no answer');
+  await ended(made, 'disaster');
+  await lab.returnSite('site-a');
+  await engine.declareReachable('site-a', 'ann', 'the link is back');
+  return { made, leftBy: runId };
+};
+
+test('a call of a superseded run is still under way → fenced all the same, no reprotect', async (t) => {
+  const { made, leftBy } = await leftWithAnOrder();
+  const { engine, lab } = made;
+  t.is((await engine.getRun(leftBy, 'basic')).result, 'superseded');
+  t.is((await ended(made, 'fence')).result, 'succeeded');
+  const why = `shut-down of vm-00001, left in doubt by run ${leftBy}, is still under way`;
+  const error = await t.throwsAsync(engine.startRun(request('reprotect', 'discard')));
+  t.like(error, { reason: 'RUN_REFUSED', subject: 'payroll' });
+  t.true(error?.message.startsWith(`${why} at lab-compute-a: start again when`), error?.message);
+  const { obstacles } = await engine.previewPlan('payroll', 'reprotect');
+  t.true(obstacles.some(({ message }) => message.startsWith(why)));
+
+  await made.restart();
+  t.like(await t.throwsAsync(made.engine.startRun(request('reprotect', 'discard'))), {
+    reason: 'RUN_REFUSED',
+  });
+
+  // The site loses its power: what it had yet to do is gone with it.
+  await lab.loseSite('site-a');
+  await lab.returnSite('site-a');
+  const run = await ended(made, 'reprotect', 'discard');
+  t.is(run.result, 'succeeded', `${run.attention} ${JSON.stringify(run.notes)}`);
+  t.is((await ended(made, 'planned')).result, 'succeeded');
+  t.deepEqual(await lab.verify(), []);
+});
+
+test('nobody can say whether it still comes → no reprotect, and whom to ask', async (t) => {
+  const { made, leftBy } = await leftWithAnOrder();
+  await ended(made, 'fence');
+  await made.lab.setDown('lab-compute-a', true);
+  const error = await t.throwsAsync(made.engine.startRun(request('reprotect', 'discard')));
+  t.regex(error?.message ?? '', /lab-compute-a/);
+  await made.lab.setDown('lab-compute-a', false);
+  const again = await t.throwsAsync(made.engine.startRun(request('reprotect', 'discard')));
+  t.regex(again?.message ?? '', new RegExp(`left in doubt by run ${leftBy}`));
+});
+
+test('a run that was given up with nothing in doubt → the next begins', async (t) => {
+  const made = await rig({ groups: 1, vms: 2 });
+  const { engine, lab } = made;
+  await engine.createPlan(planFor(1, 2));
+  await lab.failNext({ verb: 'shutDown', targetIds: ['vm-00001'], kind: 'busy', times: 9 });
+  const { runId } = await engine.startRun(request('planned'));
+  await engine.cancelRun(runId, 'ann', 'not tonight');
+  await untilRest(engine, runId);
+  const { cursor } = await engine.getRun(runId, 'basic');
+  await engine.resumeRun(runId, { requester: 'ann', decision: 'abandon', policies: {} });
+  await untilRest(engine, runId, cursor);
+  await lab.clearFailures();
+  t.is((await engine.getRun(runId, 'basic')).result, 'abandoned');
+  t.is((await ended(made, 'planned')).result, 'succeeded');
+});
