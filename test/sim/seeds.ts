@@ -113,4 +113,9 @@ export const seedsKept: readonly KeptSeed[] = [
     seed: 211557,
     found: 'a checker took a call that was made twice, and was done, for one that may still land',
   },
+  {
+    seed: 300836,
+    members: 3,
+    found: 'a checker held a call of a member that had been frozen to the run that it had lost',
+  },
 ];

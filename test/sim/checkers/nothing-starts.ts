@@ -1,15 +1,19 @@
 /**
  * From a disaster run on, until a reprotect has succeeded, nothing is started at the site that was
- * lost: not by a run, and not because the site is back.
+ * lost: not by a run, and not because the site is back. Somebody who was frozen, and drives the run
+ * no more, may still call there; that must come to nothing.
  */
 import { siteOfRemote } from '../computer.ts';
 import type { Checker } from './checker.ts';
+import { Flights } from './flights.ts';
 import { Runs } from './runs.ts';
 
 const starting: ReadonlySet<string> = new Set(['powerOn', 'register', 'mount', 'migrateLive']);
 
-export const nothingStartsThere: Checker = ({ lab }) => {
+export const nothingStartsThere: Checker = (scene) => {
+  const { lab } = scene;
   const runs = new Runs();
+  const flights = new Flights(runs, scene);
   let old: { readonly siteId: string; readonly since: number } | undefined;
   const startedSince = (siteId: string, since: number): string | undefined => {
     for (const compute of lab.world.computes.values()) {
@@ -39,7 +43,7 @@ export const nothingStartsThere: Checker = ({ lab }) => {
       return vmId && `${vmId} was started at ${old.siteId}, which a disaster run had left`;
     }
     if (moment.kind !== 'call' || !starting.has(moment.verb)) return undefined;
-    if (siteOfRemote(moment.remoteId) !== old.siteId) return undefined;
+    if (siteOfRemote(moment.remoteId) !== old.siteId || flights.outlived(moment)) return undefined;
     return `${moment.verb} reached ${moment.remoteId}, which a disaster run had left`;
   };
 };
