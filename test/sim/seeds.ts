@@ -118,4 +118,14 @@ export const seedsKept: readonly KeptSeed[] = [
     members: 3,
     found: 'a checker held a call of a member that had been frozen to the run that it had lost',
   },
+  {
+    seed: 302551,
+    members: 3,
+    found: 'a checker read the record of sources while another run was about to write it',
+  },
+  {
+    seed: 303048,
+    members: 3,
+    found: 'a checker counted the wait of a drain from before it began',
+  },
 ];

@@ -30,6 +30,8 @@ const shownBy = (arrayId: string, { direction, preferredSiteId, peer }: Device) 
 
 export const oneSource: Checker = ({ lab, scenario }) => {
   const recorded = new Map<string, string>();
+  /** What one of these has just done at an array is not on record yet. */
+  const open = new Set<string>();
   const odd = (device: LabDevice, who: string, named: string | undefined): string | undefined => {
     const truth = truthOf(device);
     if (truth === undefined || truth === named) return undefined;
@@ -39,11 +41,14 @@ export const oneSource: Checker = ({ lab, scenario }) => {
     sharedAt(lab, arrayId).flatMap((device) => odd(device, who, named(device)) ?? [])[0];
   return (moment) => {
     if (scenario.present !== 'shared-as-stretched') return undefined;
-    if (moment.kind === 'landed' && moment.entry.type === 'source-set') {
-      const { deviceIds, siteId } = moment.entry;
-      for (const id of deviceIds) recorded.set(id, siteId);
+    if (moment.kind === 'landed') {
+      const { entry } = moment;
+      if (entry.type === 'run-opened') open.add(entry.runId);
+      if (entry.type === 'run-closed') open.delete(entry.runId);
+      if (entry.type !== 'source-set') return undefined;
+      for (const id of entry.deviceIds) recorded.set(id, entry.siteId);
     }
-    if (moment.kind === 'rest' && moment.view.result === 'succeeded') {
+    if (moment.kind === 'rest' && moment.view.result === 'succeeded' && open.size === 0) {
       return all(({ id }) => recorded.get(id), 'the record', 'lab-b');
     }
     if (moment.kind !== 'listed') return undefined;
