@@ -128,4 +128,8 @@ export const seedsKept: readonly KeptSeed[] = [
     members: 3,
     found: 'a checker counted the wait of a drain from before it began',
   },
+  {
+    seed: 305737,
+    found: 'a checker took a call that was made twice, and was done, for one that is built upon',
+  },
 ];

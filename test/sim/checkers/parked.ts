@@ -36,19 +36,17 @@ const unlisted = (
   return undefined;
 };
 
-/**
- * Calls that were answered done. Another one under the same key that was taken before and still
- * lands, an earlier try or one that was made twice on purpose, finds nothing to do.
- */
-class Done {
+/** Undos that were answered done: an earlier try that still lands finds nothing to take back. */
+class Undos {
   readonly #calls = new Map<number, Flight>();
   readonly #done = new Set<string>();
 
   see(moment: Moment): void {
-    if (moment.kind === 'call') this.#calls.set(moment.call, moment);
+    if (moment.kind === 'call' && keyOf(moment.key).direction === 'undo') {
+      this.#calls.set(moment.call, moment);
+    }
     if (moment.kind !== 'answer' || moment.fault !== undefined) return;
     const asked = this.#calls.get(moment.call);
-    this.#calls.delete(moment.call);
     const done = asked?.targetIds.filter((id) => !moment.failed.includes(id)) ?? [];
     for (const id of done) this.#done.add(`${asked?.key} ${id}`);
   }
@@ -56,11 +54,6 @@ class Done {
   left({ key, targetIds }: Change): Change {
     const left = [...targetIds].filter((id) => !this.#done.has(`${key} ${id}`));
     return { key, targetIds: new Set(left) };
-  }
-
-  /** Of a call that was not taken when another one was done: an undo finds nothing to take back. */
-  leftOfStray(change: Change): Change {
-    return keyOf(change.key).direction === 'undo' ? this.left(change) : change;
   }
 }
 
@@ -70,7 +63,7 @@ export const parkedIsAtRest: Checker = (scene) => {
   /** Parked runs, and what was told of them since: items in doubt. */
   const parked = new Map<string, ReadonlySet<string> | undefined>();
   const flights = new Flights(runs, scene);
-  const done = new Done();
+  const undos = new Undos();
   /** Calls of somebody who woke up after a run was taken from him. */
   let strays: Change[] = [];
 
@@ -101,7 +94,7 @@ export const parkedIsAtRest: Checker = (scene) => {
   return (moment) => {
     runs.see(moment);
     flights.see(moment);
-    done.see(moment);
+    undos.see(moment);
     switch (moment.kind) {
       case 'landed':
         return landed(moment.stream, moment.entry);
@@ -114,8 +107,7 @@ export const parkedIsAtRest: Checker = (scene) => {
         const outlived = flights.open
           .filter((one) => flights.outlived(one) && changes(one))
           .map(({ key, targetIds }) => ({ key, targetIds: new Set(targetIds) }));
-        const late = pending(lab).map((one) => done.left(one));
-        const open = [...late, ...[...outlived, ...strays].map((one) => done.leftOfStray(one))];
+        const open = [...pending(lab), ...outlived, ...strays].map((one) => undos.left(one));
         return unlisted(runs.of(moment.runId), told, open);
       }
       default:

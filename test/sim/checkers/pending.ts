@@ -8,11 +8,16 @@ export interface Pending {
   readonly targetIds: ReadonlySet<string>;
 }
 
-/** Effects that land late. Calls that are still on their way are the callers' own affair. */
+/**
+ * Effects that land late. Calls that are still on their way are the callers' own affair; what was
+ * done meanwhile under the same key, by a call that was made twice on purpose, is not done again.
+ */
 export const pending = ({ world, time }: Lab): readonly Pending[] =>
   [...world.ledger.late]
     .filter(({ dueAt }) => dueAt > time.now())
-    .map(({ book, targetIds }) => {
+    .flatMap(({ book, targetIds }) => {
       const [remoteId = '', verb = '', key = ''] = book.split('\n');
-      return { remoteId, verb, key, targetIds };
+      const done = world.ledger.books.get(book);
+      const left = new Set([...targetIds].filter((id) => done?.has(id) !== true));
+      return left.size === 0 ? [] : [{ remoteId, verb, key, targetIds: left }];
     });
