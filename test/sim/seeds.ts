@@ -132,4 +132,9 @@ export const seedsKept: readonly KeptSeed[] = [
     seed: 305737,
     found: 'a checker took a call that was made twice, and was done, for one that is built upon',
   },
+  {
+    seed: 308537,
+    members: 3,
+    found: 'a checker held a look of a member that was frozen to a loss that it could not hear of',
+  },
 ];

@@ -1,6 +1,7 @@
 /**
  * No call reaches a site that is declared lost, once that is durable. Of several daemons each acts
- * on it before the one that was asked answers; who is not alive then has no licence any more.
+ * on it before the one that was asked answers; who is not alive then has no licence any more. Who
+ * was frozen then may end a look that it had begun.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { siteOfRemote } from '../computer.ts';
@@ -15,7 +16,11 @@ export const noCallToLostSite: Checker = ({ licenceOf }: Scene) => {
   const lost = new Set<string>();
   /** Declared, and not yet known to every daemon that is alive. */
   const told = new Set<string>();
+  const frozen = new Set<string>();
+  /** Daemons that were frozen when a site was declared lost. */
+  const unaware = new Set<string>();
   const isLicensed = ({ key, licence }: Call): boolean => {
+    if (key === '' && unaware.has(licence.life)) return false;
     const runId = runs.by(keyOf(key).initiatorId)?.started.runId;
     return runId === undefined || isDeepStrictEqual(licenceOf?.(runId), licence);
   };
@@ -28,8 +33,13 @@ export const noCallToLostSite: Checker = ({ licenceOf }: Scene) => {
       lost.delete(entry.siteId);
       told.delete(entry.siteId);
     }
+    if (moment.kind === 'daemon') {
+      if (moment.what === 'freezes') frozen.add(moment.life);
+      else frozen.delete(moment.life);
+    }
     if (moment.kind === 'person' && moment.said.includes('"lost":true')) {
       for (const siteId of told) lost.add(siteId);
+      for (const life of frozen) unaware.add(life);
     }
     if (moment.kind !== 'call' || !lost.has(siteOfRemote(moment.remoteId))) return undefined;
     if (licenceOf !== undefined && !isLicensed(moment)) return undefined;
