@@ -8,7 +8,6 @@ import { createDaemon } from '../daemon/daemon.ts';
 import { openSqliteJournal } from '../daemon/journal/sqlite.ts';
 import { modeSteps } from '../daemon/steps/registry.ts';
 import { openJournal } from '../daemon/stores.ts';
-import { type LabOptions, labSpec, startLabWorld } from '../plugins/lab/control.ts';
 
 export interface BenchDaemon {
   readonly state: string;
@@ -32,17 +31,15 @@ export interface BenchDaemon {
   readonly postgres?: string;
   /** True: looks take as long as at real systems, a few very long (`plugins/slow-lab.ts`). */
   readonly tailed?: boolean;
-  /** True: the world is in a process of its own, as arrays are, and no part of what is measured. */
-  readonly apart?: boolean;
 }
 
 const bench = JSON.parse(process.argv[2] ?? '{}') as BenchDaemon;
 
-const specOf = (bench: BenchDaemon): LabOptions => {
-  const { groups, vmsPerGroup, singles = 0, faultRate, latencyMs, stretched } = bench;
+const configOf = (bench: BenchDaemon): string => {
+  const { state, groups, vmsPerGroup, singles = 0, faultRate, latencyMs, stretched } = bench;
   const remoteId = 'lab-compute-b';
   const slow = stretched || bench.everyStep ? {} : { remoteId, verb: 'vmStatus' };
-  return {
+  const spec = {
     ...(stretched ? { groups: 0, stretched: groups } : { groups }),
     vmsPerGroup,
     singles,
@@ -50,11 +47,7 @@ const specOf = (bench: BenchDaemon): LabOptions => {
     latencies: latencyMs > 0 ? [{ ...slow, ms: latencyMs }] : [],
     faults: faultRate > 0 ? [{ remoteId, verb: 'vmStatus', rate: faultRate, kind: 'refused' }] : [],
   };
-};
-
-const configOf = (bench: BenchDaemon, world: object): string => {
-  const { state } = bench;
-  const config = { world };
+  const config = { world: { inline: 'bench', spec } };
   const plugin = 'lab';
   const module = bench.tailed
     ? new URL('./plugins/slow-lab.js', import.meta.url).href
@@ -79,11 +72,7 @@ const configOf = (bench: BenchDaemon, world: object): string => {
 
 // Threads get the environment of the moment in which they start.
 process.env.SITESWAP_BENCH_STATE = bench.state;
-const spec = specOf(bench);
-const socket = join(bench.state, 'world.sock');
-const lab = bench.apart ? await startLabWorld({ socket, spec: labSpec(spec) }) : undefined;
-const world = bench.apart ? { socket } : { inline: 'bench', spec };
-const config = parseConfig(configOf(bench, world), join(bench.state, 'bench.yaml'));
+const config = parseConfig(configOf(bench), join(bench.state, 'bench.yaml'));
 const looking = Array.from({ length: bench.steps }, () => 'verify');
 const { syncDelayMs } = bench;
 const file = { path: join(config.state, 'journal.db'), syncDelayMs };
@@ -93,4 +82,4 @@ const daemon = await createDaemon(config, {
   journal: bench.postgres ? await openJournal(config) : await openSqliteJournal(file),
 });
 process.stdout.write(`ready ${daemon.addresses[0]} ${process.uptime()}\n`);
-process.once('SIGTERM', () => void daemon.stop().then(() => lab?.close()));
+process.once('SIGTERM', () => void daemon.stop());

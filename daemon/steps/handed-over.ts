@@ -13,13 +13,15 @@ const sparing = <C extends StepCall<StorageItem>, A extends { readonly id: strin
   act: (call: C) => Promise<readonly A[]>,
 ) => sparingItems(({ handedOver }: StorageItem) => handedOver === true, spared, act);
 
+const over = { handedOver: true } as const;
+
 type Act<A> = (call: StepCall<StorageItem>) => Promise<readonly A[]>;
 
 export const runUnlessOver = (act: Act<Answer>): Act<Answer> =>
-  sparing((id): Answer => ({ id, ok: true, evidence: { handedOver: true } }), act);
+  sparing((id): Answer => ({ id, ok: true, evidence: over }), act);
 
 export const settleUnlessOver = (act: Act<Settlement>): Act<Settlement> =>
-  sparing((id): Settlement => ({ id, verdict: 'done' }), act);
+  sparing((id): Settlement => ({ id, verdict: 'done', evidence: over }), act);
 
 export const findUnlessOver = (act: Act<Found>): Act<Found> =>
   sparing((id): Found => ({ id, value: {} }), act);

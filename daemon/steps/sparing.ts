@@ -26,10 +26,12 @@ type Item = StorageItem | VmItem;
 const isFree = (item: Item): boolean =>
   'neverPromoted' in item ? item.neverPromoted === true : 'leftOn' in item && item.leftOn === true;
 
+const free = { neverPromoted: true } as const;
+
 type Act<I, A> = (call: StepCall<I>) => Promise<readonly A[]>;
 
 export const runUnlessFree = <I extends Item>(act: Act<I, Answer>): Act<I, Answer> =>
-  sparingItems(isFree, (id): Answer => ({ id, ok: true, evidence: { neverPromoted: true } }), act);
+  sparingItems(isFree, (id): Answer => ({ id, ok: true, evidence: free }), act);
 
 export const settleUnlessFree = <I extends Item>(act: Act<I, Settlement>): Act<I, Settlement> =>
-  sparingItems(isFree, (id): Settlement => ({ id, verdict: 'done' }), act);
+  sparingItems(isFree, (id): Settlement => ({ id, verdict: 'done', evidence: free }), act);

@@ -66,6 +66,9 @@ export interface FaultShare {
   readonly seed: number;
 }
 
+/** An object that no world has: calls that are led astray name it. */
+export const nobody = 'nobody';
+
 const changing = [
   'sync',
   'shutDown',
@@ -182,7 +185,7 @@ const drawInjection = (chance: Chance, verbs: Verbs, at: number): CallRule => {
       done: chance.between(0, 2),
       fault: { ...injected, kind: chance.pick(hard) },
     }),
-    () => ({ effect: 'parameter' as const, target: { id: 'nobody', devices: ['nobody'] } }),
+    () => ({ effect: 'parameter' as const, target: { id: nobody, devices: [nobody] } }),
   ])();
   return {
     name: `rule ${at + 1}`,

@@ -137,4 +137,13 @@ export const seedsKept: readonly KeptSeed[] = [
     members: 3,
     found: 'a checker held a look of a member that was frozen to a loss that it could not hear of',
   },
+  {
+    seed: 312174,
+    members: 3,
+    found: 'a VM that was left off was told as done, without a word, when its thread had ended',
+  },
+  {
+    seed: 320367,
+    found: 'a checker took calls that were led astray, to nobody, for calls of one object',
+  },
 ];
