@@ -4,7 +4,13 @@
  */
 import { stopVms } from '@siteswap/plugin-files/inspect';
 import test from 'ava';
-import { CallError, Mode, RunEventType, RunResult } from '../../sdk/client/index.ts';
+import {
+  CallError,
+  DivergedChoice,
+  Mode,
+  RunEventType,
+  RunResult,
+} from '../../sdk/client/index.ts';
 import { failure } from '../_support/api.ts';
 import { countVms, type FilesDaemon, placesOf, startOnFiles, vmIds } from '../_support/daemon.ts';
 import { lose } from '../_support/lost-site.ts';
@@ -81,6 +87,15 @@ for (const [step, when] of [
       t.deepEqual(await placesOf(on.sites, 'b'), all);
       for (const { vmId, missing, doubleWriters } of await countVms(on.sites, 'b')) {
         t.deepEqual([missing, doubleWriters], [0, 0], vmId);
+      }
+      // What it had left in doubt there cannot come any more, by the word of the plugin.
+      await site.restore();
+      await client.sites.declareReachable({ siteId: 'site-a', requester: 'ann', reason: 'dry' });
+      for (const mode of [Mode.FENCE, Mode.REPROTECT]) {
+        const diverged = mode === Mode.REPROTECT ? { diverged: DivergedChoice.DISCARD } : {};
+        const back = await client.runs.start({ ...disaster, mode, ...diverged });
+        const over = await client.waitForRun(back.runId);
+        t.is(over.result, RunResult.SUCCEEDED, over.attention);
       }
     },
   );
