@@ -20,9 +20,9 @@ export const noCallToLostSite: Checker = ({ licenceOf }: Scene) => {
   /** Daemons that were frozen when a site was declared lost. */
   const unaware = new Set<string>();
   const isLicensed = ({ key, licence }: Call): boolean => {
-    if (key === '' && unaware.has(licence.life)) return false;
     const runId = runs.by(keyOf(key).initiatorId)?.started.runId;
-    return runId === undefined || isDeepStrictEqual(licenceOf?.(runId), licence);
+    if (runId === undefined) return !unaware.has(licence.life);
+    return isDeepStrictEqual(licenceOf?.(runId), licence);
   };
   return (moment) => {
     runs.see(moment);
