@@ -146,4 +146,8 @@ export const seedsKept: readonly KeptSeed[] = [
     seed: 320367,
     found: 'a checker took calls that were led astray, to nobody, for calls of one object',
   },
+  {
+    seed: 324181,
+    found: 'a checker held an order of before a disaster, which came late, to the disaster run',
+  },
 ];
