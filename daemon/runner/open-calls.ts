@@ -6,7 +6,7 @@
  */
 
 import { type Group, itemId, type RunState, stepAt } from '../core/engine/state.ts';
-import type { Violation } from '../core/errors.ts';
+import { SiteswapError, type Violation } from '../core/errors.ts';
 import { type FrozenStep, remoteOf } from '../core/frozen.ts';
 import type { Mode, Plan } from '../core/plan.ts';
 import type { RunRecord } from '../core/system-entries.ts';
@@ -54,11 +54,22 @@ export class OpenCalls {
     const found: Violation[] = [];
     for (const runId of state.runsOf.get(plan.id) ?? []) {
       if (!wasLeft(state.runs.get(runId)) || this.#over.has(runId)) continue;
-      const messages = await this.#askAbout(await this.#parts.runs.state(runId));
+      const left = await this.#stateOf(runId);
+      const messages = left === undefined ? [] : await this.#askAbout(left);
       if (messages.length === 0) this.#over.add(runId);
       found.push(...messages.map((message) => ({ field: '', message })));
     }
     return found;
+  }
+
+  /** Of a run whose entries are damaged nobody knows what to ask, nor would by waiting. */
+  async #stateOf(runId: string): Promise<RunState | undefined> {
+    try {
+      return await this.#parts.runs.state(runId);
+    } catch (error) {
+      if (error instanceof SiteswapError) return undefined;
+      throw error;
+    }
   }
 
   async #askAbout(state: RunState): Promise<readonly string[]> {

@@ -74,6 +74,14 @@ test('nobody can say whether it still comes → no reprotect, and whom to ask', 
   t.regex(again?.message ?? '', new RegExp(`left in doubt by run ${leftBy}`));
 });
 
+test("what it had in doubt is not in the journal any more → it is in nobody's way", async (t) => {
+  const { made, leftBy } = await leftWithAnOrder();
+  await ended(made, 'fence');
+  await made.journal.trim(leftBy, Number.POSITIVE_INFINITY, 10_000);
+  await made.restart();
+  t.is((await ended(made, 'reprotect', 'discard')).result, 'succeeded');
+});
+
 test('a run that was given up with nothing in doubt → the next begins', async (t) => {
   const made = await rig({ groups: 1, vms: 2 });
   const { engine, lab } = made;
