@@ -150,4 +150,8 @@ export const seedsKept: readonly KeptSeed[] = [
     seed: 324181,
     found: 'a checker held an order of before a disaster, which came late, to the disaster run',
   },
+  {
+    seed: 325537,
+    found: 'checkers did not know groups by the ids under which their arrays are called',
+  },
 ];

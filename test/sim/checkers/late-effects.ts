@@ -16,11 +16,13 @@ const carried = (run: Run, targetId: string): ReadonlySet<string> => {
   for (const group of workgroups) {
     (group.items as readonly Item[]).forEach((item) => {
       if (isStorage(item)) {
-        if (item.id === targetId) for (const id of targetsOf(item)) ids.add(id);
+        const own = targetsOf(item);
+        if (own.includes(targetId)) for (const id of own) ids.add(id);
         return;
       }
       const under = workgroups[group.storage]?.items as readonly Item[] | undefined;
-      if (item.on.some((at) => under?.[at]?.id === targetId)) ids.add(item.id);
+      const stands = item.on.flatMap((at) => under?.[at] ?? []);
+      if (stands.some((one) => targetsOf(one).includes(targetId))) ids.add(item.id);
     });
   }
   return ids;
@@ -41,8 +43,8 @@ export const notBuiltUpon: Checker = ({ lab }) => {
       if (before.step === now.step && before.direction === now.direction) continue;
       for (const id of targetIds) {
         const on = carried(run, id);
-        // A VM at one compute is not the VM at the other; a group is what both sites stand on.
-        if (on.size === 1 && remoteId !== moment.remoteId) continue;
+        // A VM or a datastore at one compute is none at the other; a group both sites stand on.
+        if (lab.world.computes.has(remoteId) && remoteId !== moment.remoteId) continue;
         const hit = moment.targetIds.find((target) => on.has(target));
         if (hit !== undefined) return `${moment.key} of ${hit} while ${verb} of ${id} can land`;
       }

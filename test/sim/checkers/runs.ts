@@ -11,9 +11,11 @@ export type Item = StorageItem | VmItem;
 
 export const isStorage = (item: Item): item is StorageItem => 'datastores' in item;
 
-/** Ids under which an item is called: its own, and those of its datastores. */
+/** Ids under which an item is called: its own, those at its arrays, and those of its datastores. */
 export const targetsOf = (item: Item): readonly string[] =>
-  isStorage(item) ? [item.id, ...item.datastores.map(({ id }) => id)] : [item.id];
+  isStorage(item)
+    ? [item.id, item.protected.id, item.recovery.id, ...item.datastores.map(({ id }) => id)]
+    : [item.id];
 
 /** One run, as its journal tells it. */
 export class Run {
