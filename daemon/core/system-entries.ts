@@ -78,6 +78,8 @@ export interface RunClosed {
   readonly at: number;
   readonly runId: string;
   readonly result: RunResult;
+  /** Calls of it may still land, or nobody could say. */
+  readonly inDoubt?: true;
 }
 
 /** Runs that ended long ago: their streams go, and nothing but fingerprints of them is left. */

@@ -9,6 +9,7 @@
 
 import { withIntents } from '../core/engine/ahead.ts';
 import { decide, isWanted } from '../core/engine/decide.ts';
+import { doubtsIn } from '../core/engine/doubts.ts';
 import { fold } from '../core/engine/fold.ts';
 import { type Group, type RunState, siteOf } from '../core/engine/state.ts';
 import type { Entry, ItemFaults, RunEnded, RunTakenOver, TaskStarted } from '../core/entries.ts';
@@ -247,7 +248,8 @@ export class Agent {
       const { at, result } = ended;
       const { entries = [], appends = [] } = this.#beside ?? {};
       this.#beside = undefined;
-      const closed: RunClosed = { type: 'run-closed', at, runId, result };
+      const left = doubtsIn(this.state).length > 0 ? ({ inDoubt: true } as const) : {};
+      const closed: RunClosed = { type: 'run-closed', at, runId, result, ...left };
       await this.#parts.catalog.append([...turned, closed, ...entries], [append, ...appends]);
     }
     this.#parts.feed.publish(this.#stream, seq, bodies, ended !== undefined);

@@ -5,7 +5,8 @@
  * sites begins only when the remotes say that nothing of it can come any more.
  */
 
-import { type Group, itemId, type RunState, stepAt } from '../core/engine/state.ts';
+import { type Doubt, doubtsIn } from '../core/engine/doubts.ts';
+import { itemId, type RunState } from '../core/engine/state.ts';
 import { SiteswapError, type Violation } from '../core/errors.ts';
 import { type FrozenStep, remoteOf } from '../core/frozen.ts';
 import type { Mode, Plan } from '../core/plan.ts';
@@ -22,14 +23,6 @@ interface OpenCallsParts {
   readonly runs: Runs;
   readonly scout: Scout;
   readonly pool: Pool;
-}
-
-/** Items of a workgroup whose call of one step is in doubt. */
-interface Doubt {
-  readonly group: Group;
-  readonly at: number;
-  readonly step: FrozenStep;
-  readonly positions: readonly number[];
 }
 
 /** A finding names the first; the report of the run names all. */
@@ -74,7 +67,7 @@ export class OpenCalls {
 
   async #askAbout(state: RunState): Promise<readonly string[]> {
     const jobs = new JobMaker(state, () => false);
-    const doubts = state.groups.flatMap((group) => doubtsOf(state, group));
+    const doubts = doubtsIn(state);
     const messages: string[] = [];
     for (let from = 0; from < doubts.length; from += askedAtOnceMax) {
       const some = doubts.slice(from, from + askedAtOnceMax);
@@ -106,28 +99,10 @@ export class OpenCalls {
   }
 }
 
-/** It ended without having settled what was in doubt. */
-const wasLeft = (record: RunRecord | undefined): boolean =>
-  record?.closed?.result === 'superseded' || record?.closed?.result === 'abandoned';
-
-const doubtsOf = (state: RunState, group: Group): readonly Doubt[] => {
-  const { doubt, accepted, unknowable } = group.task;
-  const bySteps = new Map<number, Set<number>>();
-  const add = (at: number, position: number): void => {
-    const known = bySteps.get(at) ?? new Set();
-    bySteps.set(at, known.add(position));
-  };
-  for (const lot of [doubt, accepted, unknowable]) {
-    for (const position of lot.keys()) add(stepAt(group), position);
-  }
-  for (const [position, kept] of group.kept) {
-    if (kept.doubt && kept.step !== undefined) add(kept.step, position);
-  }
-  return [...bySteps].flatMap(([at, positions]) => {
-    const step = state.steps[at];
-    const inOrder = [...positions].sort((one, other) => one - other);
-    return step === undefined ? [] : [{ group, at, step, positions: inOrder }];
-  });
+/** It ended with something in doubt; of those that ended before that was told, it may have. */
+const wasLeft = (record: RunRecord | undefined): boolean => {
+  const { inDoubt, result } = record?.closed ?? {};
+  return inDoubt === true || result === 'superseded' || result === 'abandoned';
 };
 
 const namesOf = ({ group, positions }: Doubt): string => {

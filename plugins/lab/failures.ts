@@ -53,6 +53,10 @@ export const dropLate = (world: World, remoteId: string): void => {
   }
 };
 
+/** What was done under a call's key cannot be missing when that is called once more. */
+const isThere = ({ ledger }: World, { remoteId, verb, key }: VerbRequest, id: string): boolean =>
+  ledger.books.get(bookOf(remoteId, verb, key))?.has(id) === true;
+
 /** The call, with a failure for the targets that were named, and the others as ever. */
 export const failOrdered = (
   world: World,
@@ -62,7 +66,9 @@ export const failOrdered = (
   armed: Armed,
 ): Answers | typeof silence => {
   const { verb, targets } = request;
-  const isHit = ({ id }: Named): boolean => armed.targetIds?.includes(id) ?? true;
+  const isHit = ({ id }: Named): boolean =>
+    (armed.targetIds?.includes(id) ?? true) &&
+    !(armed.kind === 'missing' && isThere(world, request, id));
   const hit = { ...request, targets: targets.filter(isHit) };
   const others = { ...request, targets: targets.filter((target) => !isHit(target)) };
   const answers = perform(world, now, remote, others);
@@ -85,6 +91,7 @@ const drawFaults = (world: World, request: VerbRequest): ReadonlyMap<string, Fau
     const nextOrdinal = ordinalsOf(world.ledger, verb);
     for (const { id } of targets) {
       if (draw(id, rule.always ? 0 : nextOrdinal(id)) >= rule.rate) continue;
+      if (rule.kind === 'missing' && isThere(world, request, id)) continue;
       const fault = no(rule.kind, 'DRAWN', `${verb} of ${id} failed by chance`);
       faults.set(id, rule.code === undefined ? fault : { ...fault, code: rule.code });
     }

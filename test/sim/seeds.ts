@@ -154,4 +154,8 @@ export const seedsKept: readonly KeptSeed[] = [
     seed: 325537,
     found: 'checkers did not know groups by the ids under which their arrays are called',
   },
+  {
+    seed: 500143,
+    found: 'the lab called a VM missing that it had just stopped, when it was asked twice',
+  },
 ];

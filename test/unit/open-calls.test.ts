@@ -19,8 +19,8 @@ const ended = async ({ engine }: Rig, mode: Mode, changes?: StartRequest['change
   return engine.getRun(runId, 'full');
 };
 
-/** A polite order goes to a site that is then cut off, with the order in its hands. */
-const leftWithAnOrder = async (): Promise<{ made: Rig; leftBy: string }> => {
+/** A run whose polite order to a VM has not been answered, and may still come. */
+const withAnOrder = async (): Promise<{ made: Rig; runId: string }> => {
   const made = await rig({ groups: 1, vms: 2 });
   const { engine, lab } = made;
   await engine.createPlan(planFor(1, 2));
@@ -29,6 +29,13 @@ const leftWithAnOrder = async (): Promise<{ made: Rig; leftBy: string }> => {
   for await (const { events } of engine.watchRun(runId, 0, new AbortController().signal)) {
     if (events.some(({ body }) => /"task-outcome".*"kind":"timeout"/.test(body))) break;
   }
+  return { made, runId };
+};
+
+/** The order goes to a site that is then cut off, with the order in its hands. */
+const leftWithAnOrder = async (): Promise<{ made: Rig; leftBy: string }> => {
+  const { made, runId } = await withAnOrder();
+  const { engine, lab } = made;
   await lab.loseSite('site-a', { vms: 'keep' });
   await engine.declareLost('site-a', 'ann', 'no answer');
   await ended(made, 'disaster');
@@ -61,6 +68,26 @@ test('a call of a superseded run is still under way → fenced all the same, no 
   t.is(run.result, 'succeeded', `${run.attention} ${JSON.stringify(run.notes)}`);
   t.is((await ended(made, 'planned')).result, 'succeeded');
   t.deepEqual(await lab.verify(), []);
+});
+
+test('a run that was cancelled and rolled back left a call in doubt → so long none begins', async (t) => {
+  const { made, runId } = await withAnOrder();
+  const { engine, lab } = made;
+  await engine.cancelRun(runId, 'ann', 'not tonight');
+  await untilRest(engine, runId);
+  const { cursor } = await engine.getRun(runId, 'basic');
+  await engine.resumeRun(runId, { requester: 'ann', decision: 'rollback', policies: {} });
+  await untilRest(engine, runId, cursor);
+  t.is((await engine.getRun(runId, 'basic')).result, 'incomplete');
+  for (const again of [false, true]) {
+    if (again) await made.restart();
+    const error = await t.throwsAsync(made.engine.startRun(request('planned')));
+    t.regex(error?.message ?? '', new RegExp(`left in doubt by run ${runId}, is still under way`));
+  }
+  await lab.loseSite('site-a');
+  await lab.returnSite('site-a');
+  const { runId: next } = await made.engine.startRun(request('planned'));
+  t.is(typeof next, 'string');
 });
 
 test('nobody can say whether it still comes → no reprotect, and whom to ask', async (t) => {
