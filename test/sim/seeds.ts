@@ -158,4 +158,5 @@ export const seedsKept: readonly KeptSeed[] = [
     seed: 500143,
     found: 'the lab called a VM missing that it had just stopped, when it was asked twice',
   },
+  { seed: 331429, found: 'a checker wanted an intent for a question about a run that has ended' },
 ];

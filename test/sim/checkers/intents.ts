@@ -2,6 +2,9 @@
 import type { Checker } from './checker.ts';
 import { Runs } from './runs.ts';
 
+/** They change nothing. */
+const questions: ReadonlySet<string> = new Set(['settle', 'poll', 'ask']);
+
 export const intentsFirst: Checker = () => {
   const runs = new Runs();
   /** Run, workgroup, step, direction, attempt. */
@@ -18,9 +21,7 @@ export const intentsFirst: Checker = () => {
       else intents.delete(name);
       return undefined;
     }
-    if (moment.kind !== 'job' || moment.phase === 'settle' || moment.phase === 'poll') {
-      return undefined;
-    }
+    if (moment.kind !== 'job' || questions.has(moment.phase)) return undefined;
     const { runId, workgroup, step, phase, attempt } = moment;
     const direction = phase === 'undo' ? 'undo' : 'run';
     const group = runs.of(runId)?.positionOf(workgroup);
