@@ -1,4 +1,4 @@
-/** What a run that is at rest has left in doubt: calls of which nobody knows what became of them. */
+/** What a run that is at rest has left in doubt: calls of which nobody knows what they came to. */
 import type { FrozenStep } from '../frozen.ts';
 import { type Group, type RunState, stepAt } from './state.ts';
 
