@@ -159,4 +159,9 @@ export const seedsKept: readonly KeptSeed[] = [
     found: 'the lab called a VM missing that it had just stopped, when it was asked twice',
   },
   { seed: 331429, found: 'a checker wanted an intent for a question about a run that has ended' },
+  {
+    seed: 335227,
+    found:
+      'a VM that had dropped out was taken by another run, and started by a rollback of its own',
+  },
 ];

@@ -11,6 +11,7 @@ import { stop } from '../policy.ts';
 import { decodeRanges, encodeRanges } from '../ranges.ts';
 import { isOver, leave } from './flow.ts';
 import { policyEntry } from './judge.ts';
+import { isUndoable } from './left.ts';
 import { type Group, itemId, partsOf, type RunState, stepAt } from './state.ts';
 import { stand } from './table.ts';
 import { without } from './task.ts';
@@ -100,6 +101,8 @@ const inPart = (run: RunState, part: Group, position: number): ObjectState | und
   if (kept?.again === true && run.result === undefined) return { kind: 'claimed' };
   if (kept !== undefined) return { kind: 'doubt', why: kept.why };
   if (part.losses.has(position)) {
+    // It is out of the run, and what was done to it may be taken back as long as that goes on.
+    if (run.result === undefined && isUndoable(run, part, position)) return { kind: 'claimed' };
     return part.undoDoubt.has(position) ? { kind: 'doubt', why: mayLand } : { kind: 'released' };
   }
   if (!part.live.includes(position)) return undefined;
