@@ -164,4 +164,10 @@ export const seedsKept: readonly KeptSeed[] = [
     found:
       'a VM that had dropped out was taken by another run, and started by a rollback of its own',
   },
+  {
+    seed: 403879,
+    members: 3,
+    found:
+      'a checker held a rollback that a person had decided on to a call that nobody can tell of',
+  },
 ];

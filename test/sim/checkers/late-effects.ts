@@ -1,6 +1,7 @@
 /**
  * What may still take effect is not built upon: no other change of the same run, forward or back,
- * begins on an object while an earlier one can still land on it.
+ * begins on an object while an earlier one can still land on it. Of what nobody can tell, and a
+ * person has decided about, that cannot be said.
  */
 import { readingVerbs } from '../../../sdk/plugin/verbs.ts';
 import type { Checker } from './checker.ts';
@@ -30,8 +31,16 @@ const carried = (run: Run, targetId: string): ReadonlySet<string> => {
 
 export const notBuiltUpon: Checker = ({ lab }) => {
   const runs = new Runs();
+  /** Initiator and target of what nobody could tell: a person has decided about it. */
+  const told = new Set<string>();
   return (moment) => {
     runs.see(moment);
+    if (moment.kind === 'landed' && moment.entry.type === 'task-settled') {
+      const { group, unknowable } = moment.entry;
+      const run = runs.of(moment.stream);
+      const items = unknowable.flatMap((lot) => run?.itemsAt(group, lot.items) ?? []);
+      for (const id of items.flatMap(targetsOf)) told.add(`${run?.started.initiatorId} ${id}`);
+    }
     if (moment.kind !== 'call' || moment.key === '') return undefined;
     if (reading.has(moment.verb) || moment.verb.startsWith('settle ')) return undefined;
     const now = keyOf(moment.key);
@@ -42,6 +51,7 @@ export const notBuiltUpon: Checker = ({ lab }) => {
       if (before.initiatorId !== now.initiatorId) continue;
       if (before.step === now.step && before.direction === now.direction) continue;
       for (const id of targetIds) {
+        if (told.has(`${now.initiatorId} ${id}`)) continue;
         const on = carried(run, id);
         // A VM or a datastore at one compute is none at the other; a group both sites stand on.
         if (lab.world.computes.has(remoteId) && remoteId !== moment.remoteId) continue;
