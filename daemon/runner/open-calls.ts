@@ -1,10 +1,9 @@
 /**
- * Calls that may still land of runs that were taken over, or given up, with items in doubt. Nobody
- * asks about them any more, and one may lie at a site that was cut off until that is back: what it
- * does then it does to whatever a later run has made of the same VMs. So a run that needs both
- * sites begins only when the remotes say that nothing of it can come any more.
+ * Calls that may still land of runs that have ended with items in doubt. Nobody asks about them any
+ * more, and one may lie at a site that was cut off until that is back: what it does then it does to
+ * whatever a later run has made of the same VMs. So a run that needs both sites begins only when
+ * the remotes say that nothing of it can come any more.
  */
-
 import { type Doubt, doubtsIn } from '../core/engine/doubts.ts';
 import { itemId, type RunState } from '../core/engine/state.ts';
 import { SiteswapError, type Violation } from '../core/errors.ts';

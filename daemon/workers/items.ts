@@ -33,11 +33,8 @@ export class ItemsCache {
   parse(text: string): Chosen {
     const known = this.#parsed.get(text);
     if (known !== undefined) {
-      // Who was used last matters only where somebody may have to go soon.
-      if (this.#chars > this.#charsMax / 2) {
-        this.#parsed.delete(text);
-        this.#parsed.set(text, known);
-      }
+      this.#parsed.delete(text);
+      this.#parsed.set(text, known);
       return known;
     }
     const items = JSON.parse(text) as readonly Item[];
