@@ -147,7 +147,7 @@ export class Agent {
   async rest(): Promise<void> {
     this.#resting = true;
     // What is on its way to the journal now may begin a call.
-    while ((this.#turning || this.#inFlight.size > 0) && !this.#killed) {
+    while ((this.#turning || this.#inFlight.size > 0 || this.#asker.leads) && !this.#killed) {
       await new Promise<void>((resolve) => this.#atRest.push(resolve));
     }
     if (this.#broken !== undefined) throw this.#broken;
@@ -272,7 +272,7 @@ export class Agent {
 
   #decide(): void {
     const now = this.#parts.clock.now();
-    const decisions = decide(this.state, now, this.#parts.slots, this.#claims);
+    const decisions = decide(this.state, now, this.#parts.slots, this.#claims, this.#asker);
     this.#claims.ask();
     this.#cancelWake?.();
     this.#cancelWake = undefined;

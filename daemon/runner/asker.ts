@@ -1,10 +1,11 @@
 /**
- * Asks remotes: what became of tasks in doubt, and how accepted operations go. Asking changes
+ * Asks remotes: what became of tasks in doubt, and how accepted operations go. Asking begins
  * nothing, so it needs no intent; only its answers are journaled. All waiting is bounded.
  */
 import type { Fault } from '../../sdk/plugin/fault.ts';
 import { pause } from '../cluster/pause.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Asking } from '../core/engine/decide.ts';
 import { retryDelayMs } from '../core/engine/retry.ts';
 import { type Group, itemId, type RunState } from '../core/engine/state.ts';
 import type { Entry, ItemFaults, TaskSettled } from '../core/entries.ts';
@@ -18,6 +19,7 @@ import {
 } from '../core/limits.ts';
 import { decodeRanges, encodeRanges } from '../core/ranges.ts';
 import type { Feed } from '../feed/feed.ts';
+import { steps } from '../steps/registry.ts';
 import type { JobFault, Pool, TaskJob, TaskResult } from '../workers/pool.ts';
 import type { Draws } from './draws.ts';
 import { absentFault, type Errand, errandOf, type JobMaker, outcomeEntries } from './jobs.ts';
@@ -40,9 +42,11 @@ type Operations = NonNullable<TaskResult['accepted']>;
 
 interface Question {
   answered: boolean;
+  /** Its step may lead on what it finds to have failed: no run rests beside it. */
+  leads: boolean;
 }
 
-export class Asker {
+export class Asker implements Asking {
   readonly #parts: AskerParts;
   /** One question at a time for each workgroup; it stands until its answer is folded. */
   readonly #asking = new Map<number, Question>();
@@ -74,8 +78,13 @@ export class Asker {
     const question = this.#asking.get(index);
     if (question?.answered) return false;
     if (question !== undefined) question.answered = true;
-    else this.#asking.set(index, { answered: true });
+    else this.#asking.set(index, { answered: true, leads: false });
     return true;
+  }
+
+  get leads(): boolean {
+    for (const { leads, answered } of this.#asking.values()) if (leads && !answered) return true;
+    return false;
   }
 
   /** The answer is folded: from now on the workgroup may be asked about again. */
@@ -85,7 +94,7 @@ export class Asker {
 
   #ask(group: Group, asking: (question: Question) => Promise<void>): void {
     if (this.#asking.has(group.index)) return;
-    const question = { answered: false };
+    const question = { answered: false, leads: false };
     this.#asking.set(group.index, question);
     void asking(question).finally(() => {
       if (!question.answered) this.#asking.delete(group.index);
@@ -189,7 +198,9 @@ export class Asker {
       await pause(this.#parts.clock, retryDelayMs(tries, pollDelay, `${group.id}/poll`));
       if (this.#over(question, group, 'accepted') || this.#parts.state.cancelling) return;
       const operations = [...group.task.accepted].map(([item, operation]) => ({ item, operation }));
+      question.leads = steps.get(errand.step.name)?.judge !== undefined;
       const result = await this.#run(this.#pollJob(errand, operations), errand);
+      this.#led(question);
       if (this.#over(question, group, 'accepted')) return;
       this.#tellProgress(errand, result);
       const ended = watch.judge(result, operations, errand.remoteId);
@@ -202,6 +213,13 @@ export class Asker {
         return;
       }
     }
+  }
+
+  /** The run may have waited for it, to rest. */
+  #led(question: Question): void {
+    if (!question.leads) return;
+    question.leads = false;
+    this.#parts.offer([]);
   }
 
   /** With what its attempt carries, for the questions that it is for. */

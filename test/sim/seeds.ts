@@ -170,4 +170,8 @@ export const seedsKept: readonly KeptSeed[] = [
     found:
       'a checker held a rollback that a person had decided on to a call that nobody can tell of',
   },
+  {
+    seed: 502679,
+    found: 'a poll that led a failed migration on called once more, after its run was superseded',
+  },
 ];

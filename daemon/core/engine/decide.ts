@@ -24,6 +24,14 @@ export interface Decisions {
   readonly wakeAtMs?: number;
 }
 
+/** Questions under way. */
+export interface Asking {
+  /** One may lead on what it asks about: it is waited for as a call is. */
+  readonly leads: boolean;
+}
+
+const nothingAsked: Asking = { leads: false };
+
 interface Draft {
   entries: Entry[];
   settle: number[];
@@ -35,6 +43,7 @@ export const decide = (
   now: number,
   slots: Slots,
   claims: Claims = noClaims,
+  asking: Asking = nothingAsked,
 ): Decisions => {
   const draft: Draft = { entries: [], settle: [], poll: [] };
   if (state.result !== undefined) return draft;
@@ -52,7 +61,7 @@ export const decide = (
   }
   for (const group of takeReady(state, slots)) draft.entries.push(intent(group, now, claims));
   const still = draft.entries.length === 0 && !waitsForClaims(state, claims);
-  const end = still ? rest(state, now, draft) : undefined;
+  const end = still && !asking.leads ? rest(state, now, draft) : undefined;
   if (end !== undefined) draft.entries.push(end);
   const wakeAtMs = state.delayed.first?.rank;
   return wakeAtMs === undefined ? draft : { ...draft, wakeAtMs };
