@@ -21,3 +21,9 @@ export const deadlineFault = (remoteId: string, verb: string): Fault => ({
   code: codes.deadline,
   hint: 'Check the remote and the network to it.',
 });
+
+export const notAskedFault = (verb: string): Fault => ({
+  kind: 'unsupported',
+  owner: 'engine',
+  message: `${verb} changes something, and this only asks what became of an earlier call`,
+});

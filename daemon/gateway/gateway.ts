@@ -5,18 +5,19 @@
  */
 import { type Fault, FaultError } from '../../sdk/plugin/fault.ts';
 import type { PageRequest } from '../../sdk/plugin/model.ts';
-import type {
-  CallContext,
-  ListingVerb,
-  OperationStatus,
-  Settlement,
-  TargetVerb,
+import {
+  type CallContext,
+  type ListingVerb,
+  type OperationStatus,
+  readingVerbs,
+  type Settlement,
+  type TargetVerb,
 } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Injection } from '../core/injection.ts';
 import type { AnyAnswer, CheckedPage } from '../host/answers.ts';
 import type { Host, Reply } from '../host/host.ts';
-import { deadlineFault, lostFault } from './faults.ts';
+import { deadlineFault, lostFault, notAskedFault } from './faults.ts';
 import { Injected, type Passing } from './injected.ts';
 import { type Disguised, disguisedBy } from './injections/fail-later.ts';
 import { Memory } from './injections/memory.ts';
@@ -50,7 +51,11 @@ export interface Errand {
   readonly crash: Scene['crash'];
   /** Hears at once of each rule that changed something. */
   readonly struck?: (rule: string) => void;
+  /** Nothing may come of it: it looks, and settles where the plugin itself can tell. */
+  readonly asksOnly?: boolean;
 }
+
+const looking: ReadonlySet<string> = new Set(readingVerbs);
 
 /** What is done through a door: what stands before it offers the same. */
 export type Calls = Pick<Door, 'call' | 'settle' | 'poll' | 'list'>;
@@ -137,6 +142,9 @@ export class Door {
     share?: { readonly timeoutMs: number },
   ): Promise<readonly AnyAnswer[]> {
     if (targets.length === 0) return [];
+    if (this.#errand.asksOnly && !looking.has(verb)) {
+      return answersOf({ fault: notAskedFault(verb) }, targets);
+    }
     const { host } = this.#parts;
     const reply = await this.#bounded(verb, share, (limit) =>
       this.#through<AnyAnswer>({ verb, asks: 'verb', targets, args, limit }, (some, more) =>
@@ -162,7 +170,7 @@ export class Door {
         ),
       );
     }
-    if (resolving === 'repeat') {
+    if (resolving === 'repeat' && !this.#errand.asksOnly) {
       const repeat = async (limit: Limit, some: readonly Target[], more: object) => {
         const where = this.#where(verb, limit);
         const reply = await host.call({ ...where, verb, targets: some, args: more });
@@ -170,8 +178,11 @@ export class Door {
       };
       return orThrow(await this.#asking('settle', verb, targets, args, repeat));
     }
-    if (resolving !== 'neither') return targets.map(({ id }) => ({ id, verdict: 'absent' }));
-    const why = `the plugin can neither settle nor repeat ${verb}: look at the remote`;
+    if (resolving === 'reading' || resolving === 'not-offered') {
+      return targets.map(({ id }) => ({ id, verdict: 'absent' }));
+    }
+    const can = resolving === 'repeat' ? 'only repeat' : 'neither settle nor repeat';
+    const why = `the plugin can ${can} ${verb}: look at the remote`;
     return targets.map(({ id }) => ({ id, verdict: 'unknowable', why }));
   }
 

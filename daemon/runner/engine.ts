@@ -122,7 +122,7 @@ const assemble = async (given: EngineParts) => {
   const losses = new Losses({ ...parts, sites, scout });
   const recoveries = new Recoveries({ catalog, scout });
   const steering = new Steering({ ...parts, catalog, runs });
-  const openCalls = new OpenCalls({ ...parts, catalog, runs, scout });
+  const openCalls = new OpenCalls({ ...parts, catalog, runs });
   const starts = new Starts({ ...parts, catalog, runs, scout, steering, openCalls, recoveries });
   const repairs = new Repairs({ ...parts, catalog, scout, starts });
   const migrations = new Migrations({ scout, starts });

@@ -7,20 +7,17 @@
 import { type Doubt, doubtsIn } from '../core/engine/doubts.ts';
 import { itemId, type RunState } from '../core/engine/state.ts';
 import { SiteswapError, type Violation } from '../core/errors.ts';
-import { type FrozenStep, remoteOf } from '../core/frozen.ts';
+import { remoteOf } from '../core/frozen.ts';
 import type { Mode, Plan } from '../core/plan.ts';
 import type { RunRecord } from '../core/system-entries.ts';
-import { steps } from '../steps/registry.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { Catalog } from './catalog.ts';
 import { errandOf, JobMaker } from './jobs.ts';
 import type { Runs } from './runs.ts';
-import type { Scout } from './scout.ts';
 
 interface OpenCallsParts {
   readonly catalog: Catalog;
   readonly runs: Runs;
-  readonly scout: Scout;
   readonly pool: Pool;
 }
 
@@ -41,11 +38,12 @@ export class OpenCalls {
 
   /** What is in the way of a run of the plan; in that of a disaster run, or of a fence, nothing. */
   async of(plan: Plan, mode: Mode): Promise<readonly Violation[]> {
-    if (mode !== 'planned' && mode !== 'reprotect') return [];
     const { state } = this.#parts.catalog;
     const found: Violation[] = [];
     for (const runId of state.runsOf.get(plan.id) ?? []) {
-      if (!wasLeft(state.runs.get(runId)) || this.#over.has(runId)) continue;
+      const record = state.runs.get(runId);
+      if (!wasLeft(record) || this.#over.has(runId)) continue;
+      if (!meddles(record?.opened.mode, mode)) continue;
       const left = await this.#stateOf(runId);
       const messages = left === undefined ? [] : await this.#askAbout(left);
       if (messages.length === 0) this.#over.add(runId);
@@ -76,13 +74,13 @@ export class OpenCalls {
     return messages;
   }
 
-  /** Undefined: it cannot land any more, or this plugin cannot tell of any call. */
+  /** Undefined: it cannot land any more, or the plugin cannot tell but by doing it again. */
   async #ask(state: RunState, doubt: Doubt, jobs: JobMaker): Promise<string | undefined> {
-    const { group, at, step, positions } = doubt;
+    const { group, at, step, direction, positions } = doubt;
     const remoteId = remoteOf(step, group.frozen);
-    const what = `${step.name} of ${namesOf(doubt)}, left in doubt by run ${state.started.runId}`;
-    if (!(await this.#tells(remoteId, step))) return undefined;
-    const errand = { ...errandOf(state, group, 'run'), at, step, remoteId };
+    const name = direction === 'run' ? step.name : `the undo of ${step.name}`;
+    const what = `${name} of ${namesOf(doubt)}, left in doubt by run ${state.started.runId}`;
+    const errand = { ...errandOf(state, group, direction), at, step, remoteId };
     const result = await this.#parts.pool.run(jobs.make(errand, 'ask', positions));
     if (result.kind === 'fault') {
       return `${what}: ${remoteId} could not say whether it still comes: ${result.fault.message}`;
@@ -90,13 +88,15 @@ export class OpenCalls {
     if ((result.running ?? []).length === 0) return undefined;
     return `${what}, is still under way at ${remoteId}: start again when it has ended there`;
   }
-
-  async #tells(remoteId: string, step: FrozenStep): Promise<boolean> {
-    const [wanted] = steps.get(step.name)?.verbs ?? [];
-    const offered = (await this.#parts.scout.capabilities(new Set([remoteId]))).get(remoteId);
-    return offered?.some(({ verb, settles }) => verb === wanted && settles) ?? false;
-  }
 }
+
+const ofTests: ReadonlySet<Mode | 'device' | undefined> = new Set<Mode>(['test', 'cleanup']);
+
+/** A test touches no production, and is touched by none; a failover comes across the copies. */
+const meddles = (left: Mode | 'device' | undefined, mode: Mode): boolean => {
+  if (mode === 'planned' || mode === 'reprotect') return true;
+  return ofTests.has(mode) && ofTests.has(left);
+};
 
 /** It ended with something in doubt; of those that ended before that was told, it may have. */
 const wasLeft = (record: RunRecord | undefined): boolean => {

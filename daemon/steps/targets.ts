@@ -6,18 +6,19 @@
 import { type Fault, fault, inDoubt } from '../../sdk/plugin/fault.ts';
 import type { MigrationStatus } from '../../sdk/plugin/migration.ts';
 import type { VmStatus } from '../../sdk/plugin/model.ts';
-import type {
-  Answer,
-  DatastoreTarget,
-  DeviceStatus,
-  Evidence,
-  GroupTarget,
-  Settlement,
-  SyncStatus,
-  TargetVerb,
-  TargetVerbs,
-  ValueAnswer,
-  VmTarget,
+import {
+  type Answer,
+  type DatastoreTarget,
+  type DeviceStatus,
+  type Evidence,
+  type GroupTarget,
+  readingVerbs,
+  type Settlement,
+  type SyncStatus,
+  type TargetVerb,
+  type TargetVerbs,
+  type ValueAnswer,
+  type VmTarget,
 } from '../../sdk/plugin/verbs.ts';
 import type { StorageItem, VmItem } from '../core/frozen.ts';
 import { encodeOperation } from './operations.ts';
@@ -29,6 +30,8 @@ type VerbOn<T> = {
 /** The verbs on VMs that take no arguments. */
 type VmVerb = Exclude<VerbOn<VmTarget>, 'migrateLive' | 'mirrorDisks' | 'cutOver' | 'removeDisks'>;
 type ArgsOf<V extends TargetVerb> = TargetVerbs[V]['args'];
+
+const reading: ReadonlySet<string> = new Set(readingVerbs);
 
 /** An item with the targets that it stands for at the remote that is called. */
 export interface Share<T> {
@@ -160,13 +163,19 @@ export const settle = async <V extends TargetVerb>(
   );
 };
 
-/** What became of the call that a step makes for items, whatever else it does. */
-export const settleStep = (
-  { unit, remote, verbs: [verb] }: Pick<Step, 'unit' | 'remote' | 'verbs'>,
+/** What became of the calls that took a step back: one that goes on, goes on. */
+export const settleUndo = async (
+  { unit, remote, undoVerbs = [] }: Pick<Step, 'unit' | 'remote' | 'undoVerbs'>,
   call: StepCall<never>,
 ): Promise<readonly Settlement[]> => {
-  if (unit === 'vm') return settle(call, vmsOf(call), verb);
-  return settle(call, remote === 'array' ? groupsOf(call) : datastoresOf(call), verb);
+  const storage = remote === 'array' ? groupsOf : datastoresOf;
+  const shares = unit === 'vm' ? vmsOf(call) : storage(call);
+  const verbs = undoVerbs.filter((verb) => !reading.has(verb));
+  const found = await Promise.all(verbs.map((verb) => settle(call, shares, verb)));
+  return shares.map(({ id }, at): Settlement => {
+    const goesOn = found.some((settled) => settled[at]?.verdict === 'running');
+    return { id, verdict: goesOn ? 'running' : 'absent' };
+  });
 };
 
 /** Calls `verb` on the items' groups at the side that is called. */

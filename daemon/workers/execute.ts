@@ -13,7 +13,7 @@ import { verbsOf } from '../gateway/verbs.ts';
 import type { Present } from '../present/present.ts';
 import type { ItemStatus } from '../steps/operations.ts';
 import type { Done, Failed, Step, StepCall } from '../steps/step.ts';
-import { settleStep } from '../steps/targets.ts';
+import { settleUndo } from '../steps/targets.ts';
 import { type Asked, foldFound, foldPolled, foldRun, foldSettled } from './fold.ts';
 import { type Chosen, chosen, type Item, ItemsCache } from './items.ts';
 import { listed } from './listing.ts';
@@ -243,6 +243,14 @@ const settle = async (scene: Scene): Promise<TaskResult> => {
   return foldSettled(scene.asked, await proven<Settlement>(scene, settlements, doneOf, unproven));
 };
 
+/** What became of calls of a run that has ended: nothing of it is led on. */
+const ask = async (scene: Scene): Promise<TaskResult> => {
+  const { job, step, asked } = scene;
+  const call = callOf(scene);
+  const settled = job.direction === 'undo' ? settleUndo(step, call) : step.settle(call);
+  return foldSettled(asked, await settled);
+};
+
 const phases: Record<TaskJob['phase'], (scene: Scene) => Promise<TaskResult>> = {
   before: async (scene) => {
     const { step, asked } = scene;
@@ -251,7 +259,7 @@ const phases: Record<TaskJob['phase'], (scene: Scene) => Promise<TaskResult>> = 
   },
   run,
   settle,
-  ask: async (scene) => foldSettled(scene.asked, await settleStep(scene.step, callOf(scene))),
+  ask,
   undo,
   poll,
 };
@@ -312,7 +320,8 @@ const lookOf = (kind: string) => ({ key: kind, attempt: 1, epoch: 0 });
 const errandOf = (job: RemoteJob, { dueMs, crash, struck }: Dispatch): Errand => {
   const { remoteId, injections = none, remembers } = job;
   const { key, attempt, epoch } = job.kind === 'task' ? job : lookOf(job.kind);
-  const more = remembers ? { remembers } : undefined;
+  const asksOnly = job.kind === 'task' && job.phase === 'ask';
+  const more = asksOnly ? { asksOnly } : remembers ? { remembers } : undefined;
   return { remoteId, key, attempt, epoch, deadlineMs: dueMs, injections, crash, struck, ...more };
 };
 

@@ -174,4 +174,10 @@ export const seedsKept: readonly KeptSeed[] = [
     seed: 502679,
     found: 'a poll that led a failed migration on called once more, after its run was superseded',
   },
+  {
+    seed: 606545,
+    found: 'the plug of a superseded run was pulled on a VM that had come home',
+  },
+  { seed: 605274, found: "a test's copy was made after its cleanup had left nothing behind" },
+  { seed: 604327, found: 'a checker took two calls that were led astray, to nobody, for one' },
 ];

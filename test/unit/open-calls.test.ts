@@ -1,5 +1,5 @@
 /** A call that a run left in doubt may still land: what needs both sites waits for that. */
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import type { Mode } from '../../daemon/core/plan.ts';
 import type { StartRequest } from '../../daemon/runner/service.ts';
 import { planFor, type Rig, rig, untilRest } from '../_support/engine-on-lab.ts';
@@ -19,12 +19,17 @@ const ended = async ({ engine }: Rig, mode: Mode, changes?: StartRequest['change
   return engine.getRun(runId, 'full');
 };
 
-/** A run whose polite order to a VM has not been answered, and may still come. */
-const withAnOrder = async (): Promise<{ made: Rig; runId: string }> => {
+type Order = 'shutDown' | 'powerOff';
+
+/** A run whose polite order to a VM, or its plug, has not been answered, and may still come. */
+const withAnOrder = async (order: Order = 'shutDown'): Promise<{ made: Rig; runId: string }> => {
   const made = await rig({ groups: 1, vms: 2 });
   const { engine, lab } = made;
   await engine.createPlan(planFor(1, 2));
-  await lab.failNext({ ...late, kind: 'timeout' });
+  if (order === 'powerOff') {
+    await lab.failNext({ verb: 'shutDown', targetIds: ['vm-00001'], kind: 'refused' });
+  }
+  await lab.failNext({ ...late, verb: order, kind: 'timeout' });
   const { runId } = await engine.startRun(request('planned'));
   for await (const { events } of engine.watchRun(runId, 0, new AbortController().signal)) {
     if (events.some(({ body }) => /"task-outcome".*"kind":"timeout"/.test(body))) break;
@@ -33,8 +38,8 @@ const withAnOrder = async (): Promise<{ made: Rig; runId: string }> => {
 };
 
 /** The order goes to a site that is then cut off, with the order in its hands. */
-const leftWithAnOrder = async (): Promise<{ made: Rig; leftBy: string }> => {
-  const { made, runId } = await withAnOrder();
+const leftWithAnOrder = async (order?: Order): Promise<{ made: Rig; leftBy: string }> => {
+  const { made, runId } = await withAnOrder(order);
   const { engine, lab } = made;
   await lab.loseSite('site-a', { vms: 'keep' });
   await engine.declareLost('site-a', 'ann', 'no answer');
@@ -68,6 +73,46 @@ test('a call of a superseded run is still under way → fenced all the same, no 
   t.is(run.result, 'succeeded', `${run.attention} ${JSON.stringify(run.notes)}`);
   t.is((await ended(made, 'planned')).result, 'succeeded');
   t.deepEqual(await lab.verify(), []);
+});
+
+test('the plug that was pulled for a guest may still come → no reprotect', async (t) => {
+  const { made, leftBy } = await leftWithAnOrder('powerOff');
+  await ended(made, 'fence');
+  const refused = await t.throwsAsync(made.engine.startRun(request('reprotect', 'discard')));
+  t.true(refused?.message.startsWith(`shut-down of vm-00001, left in doubt by run ${leftBy}`));
+  await made.lab.loseSite('site-a');
+  await made.lab.returnSite('site-a');
+  t.is((await ended(made, 'reprotect', 'discard')).result, 'succeeded');
+});
+
+/** A rollback whose last call, which starts a VM again, has not been answered. */
+const leftWithAStart = async (t: ExecutionContext): Promise<{ made: Rig; leftBy: string }> => {
+  const made = await rig({ groups: 1, vms: 2 });
+  const { engine, lab } = made;
+  const policies = {
+    mount: { rules: [], otherwise: { action: 'rollback', reach: 'run' } },
+  } as const;
+  await engine.createPlan(planFor(1, 2, { policies }));
+  await lab.failNext({ verb: 'mount', targetIds: ['ds-0001-1'], kind: 'refused' });
+  await lab.failNext({ ...late, verb: 'powerOn', kind: 'timeout', times: 9 });
+  const { runId } = await engine.startRun(request('planned'));
+  await untilRest(engine, runId);
+  const { cursor, status } = await engine.getRun(runId, 'basic');
+  t.is(status, 'stuck');
+  await engine.resumeRun(runId, { requester: 'ann', decision: 'abandon', policies: {} });
+  await untilRest(engine, runId, cursor);
+  return { made, leftBy: runId };
+};
+
+test('a start that a rollback has left in doubt may still come → none begins', async (t) => {
+  const { made, leftBy } = await leftWithAStart(t);
+  const error = await t.throwsAsync(made.engine.startRun(request('planned')));
+  const why = `the undo of shut-down of vm-00001, left in doubt by run ${leftBy}, is still under`;
+  t.true(error?.message.startsWith(why), error?.message);
+  await made.lab.clearFailures();
+  await made.lab.loseSite('site-a');
+  await made.lab.returnSite('site-a');
+  t.is((await ended(made, 'planned')).result, 'succeeded');
 });
 
 test('a run that was cancelled and rolled back left a call in doubt → so long none begins', async (t) => {

@@ -1,12 +1,15 @@
 /** What a run that is at rest has left in doubt: calls of which nobody knows what they came to. */
+import { inDoubt } from '../../../sdk/plugin/fault.ts';
+import type { OperationDirection } from '../../../sdk/plugin/verbs.ts';
 import type { FrozenStep } from '../frozen.ts';
 import { type Group, type RunState, stepAt } from './state.ts';
 
-/** Items of a workgroup whose call of one step is in doubt. */
+/** Items of a workgroup whose call of one step, or of its undo, is in doubt. */
 export interface Doubt {
   readonly group: Group;
   readonly at: number;
   readonly step: FrozenStep;
+  readonly direction: OperationDirection;
   /** Ascending. */
   readonly positions: readonly number[];
 }
@@ -15,22 +18,38 @@ export const doubtsIn = (state: RunState): readonly Doubt[] =>
   state.groups.flatMap((group) => doubtsOf(state, group));
 
 const doubtsOf = (state: RunState, group: Group): readonly Doubt[] => {
-  const { doubt, accepted, unknowable } = group.task;
-  if (doubt.size + accepted.size + unknowable.size + group.kept.size === 0) return [];
-  const bySteps = new Map<number, Set<number>>();
-  const add = (at: number, position: number): void => {
-    const known = bySteps.get(at) ?? new Set();
-    bySteps.set(at, known.add(position));
-  };
+  const { task, kept, undoFaults, completed } = group;
+  const { doubt, accepted, unknowable } = task;
+  if (doubt.size + accepted.size + unknowable.size + kept.size + undoFaults.size === 0) return [];
+  const known: Lots = { run: new Map(), undo: new Map() };
   for (const lot of [doubt, accepted, unknowable]) {
-    for (const position of lot.keys()) add(stepAt(group), position);
+    for (const position of lot.keys()) add(known.run, stepAt(group), position);
   }
-  for (const [position, kept] of group.kept) {
-    if (kept.doubt && kept.step !== undefined) add(kept.step, position);
+  for (const [position, fault] of undoFaults) {
+    if (inDoubt(fault)) add(known.undo, completed.at(-1)?.step, position);
   }
-  return [...bySteps].flatMap(([at, positions]) => {
+  for (const [position, { doubt: open, step, fault }] of kept) {
+    if (open) add(fault === undefined ? known.run : known.undo, step, position);
+  }
+  return [...told(state, group, known, 'run'), ...told(state, group, known, 'undo')];
+};
+
+/** Step → the positions of which a call of it is in doubt. */
+type Lots = Readonly<Record<OperationDirection, Map<number, Set<number>>>>;
+
+const add = (lot: Map<number, Set<number>>, step: number | undefined, position: number): void => {
+  if (step === undefined) return;
+  lot.set(step, (lot.get(step) ?? new Set()).add(position));
+};
+
+const told = (
+  state: RunState,
+  group: Group,
+  known: Lots,
+  direction: OperationDirection,
+): readonly Doubt[] =>
+  [...known[direction]].flatMap(([at, positions]) => {
     const step = state.steps[at];
     const inOrder = [...positions].sort((one, other) => one - other);
-    return step === undefined ? [] : [{ group, at, step, positions: inOrder }];
+    return step === undefined ? [] : [{ group, at, step, direction, positions: inOrder }];
   });
-};

@@ -9,6 +9,9 @@ export interface Pending {
   readonly targetIds: ReadonlySet<string>;
 }
 
+/** Several targets that are led astray are told apart. */
+const isNobody = (id: string): boolean => id === nobody || id.startsWith(`${nobody}-`);
+
 /**
  * Effects that land late. Calls that are still on their way are the callers' own affair; what was
  * done meanwhile under the same key, by a call that was made twice on purpose, is not done again;
@@ -20,7 +23,7 @@ export const pending = ({ world, time }: Lab): readonly Pending[] =>
     .flatMap(({ book, targetIds }) => {
       const [remoteId = '', verb = '', key = ''] = book.split('\n');
       const done = world.ledger.books.get(book);
-      const may = (id: string) => id !== nobody && done?.has(id) !== true;
+      const may = (id: string) => !isNobody(id) && done?.has(id) !== true;
       const left = new Set([...targetIds].filter(may));
       return left.size === 0 ? [] : [{ remoteId, verb, key, targetIds: left }];
     });
