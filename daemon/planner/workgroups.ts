@@ -229,16 +229,18 @@ const vmItem = (
 /** What the steps of its path have to know of a VM. */
 const wayOf = (shape: Shape, path: Path, member: Member, toComputeId: string) => {
   const { mode, groups } = shape;
-  const { power, known, there } = member;
+  const { power, known, there, runsAt } = member;
   if (mode === 'fence') {
     const isFree = member.groups.every((position) => isUnpromoted(groups[position] as Group));
     return isFree ? { leftOn: true } : {};
   }
   if (path === 'live') return { toComputeId, ...(there ? { foundThere: true } : {}) };
-  const isOff = mode === 'planned' && path === 'stretched' && power === 'off';
+  // Whom an earlier run has started at the other site is off here, and is no VM that is off.
+  const isOff = power === 'off' && !runsAt.has('recovery');
+  const isLeft = mode === 'planned' && path === 'stretched' && isOff;
   // A test registers copies, whatever the site knows of the VM itself.
   const isKnown = known && (mode === 'planned' || mode === 'disaster');
-  return { ...(isOff ? { leftOff: true } : {}), ...(isKnown ? { knownThere: true } : {}) };
+  return { ...(isLeft ? { leftOff: true } : {}), ...(isKnown ? { knownThere: true } : {}) };
 };
 
 /** Storage workgroups first, then VM workgroups; each kind in order of priority. */

@@ -2,7 +2,7 @@
  * Stops the VMs at the protected site: politely first, by the plug if a guest does not stop in
  * time. A VM that is not proven off never counts as done, because the last bytes are copied next.
  */
-import { type FaultKind, inDoubt } from '../../sdk/plugin/fault.ts';
+import { FaultError, type FaultKind, inDoubt } from '../../sdk/plugin/fault.ts';
 import type { Answer, Settlement } from '../../sdk/plugin/verbs.ts';
 import type { VmItem } from '../core/frozen.ts';
 import { guestStopMsMax, shutDownMsMax } from './limits.ts';
@@ -43,7 +43,13 @@ const ordersOf = async (
     ),
   );
   const items = call.items.filter(({ id }) => silent.has(id));
-  return new Map((await settleVms({ ...call, items }, 'shutDown')).map(byId));
+  try {
+    return new Map((await settleVms({ ...call, items }, 'shutDown')).map(byId));
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error;
+    // The plug may be pulled by now: what could not be asked is asked when the step is settled.
+    return new Map(items.map(({ id }) => byId({ id, verdict: 'running' })));
+  }
 };
 
 /**

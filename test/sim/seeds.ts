@@ -180,4 +180,14 @@ export const seedsKept: readonly KeptSeed[] = [
   },
   { seed: 605274, found: "a test's copy was made after its cleanup had left nothing behind" },
   { seed: 604327, found: 'a checker took two calls that were led astray, to nobody, for one' },
+  {
+    seed: 611991,
+    found:
+      'a VM that an earlier run had taken over, and started, was told as one that was left off',
+  },
+  {
+    seed: 616918,
+    found:
+      'a plug had been pulled, nobody could be asked of the polite order, and nothing was undone',
+  },
 ];

@@ -89,6 +89,12 @@ test('planned, mixed: stretched devices, a VM of them that is off, and a plain g
   t.like(itemIn(run, 'cold'), { toComputeId: undefined, leftOff: undefined });
 });
 
+test('planned, again: a VM that is off here and runs there already → not one that is left off', (t) => {
+  const from = world();
+  from.cr.vms.push(...from.cp.vms.filter(({ id }) => id === 'a2'));
+  t.like(itemIn(runOf(power(from, 'a2', 'off')), 'a2'), { leftOff: undefined });
+});
+
 test('planned: every stretched device has a storage workgroup of its own', (t) => {
   const run = runOf(world(), { ...live, storageWorkgroupMax: 100 });
   t.deepEqual(
