@@ -190,4 +190,9 @@ export const seedsKept: readonly KeptSeed[] = [
     found:
       'a plug had been pulled, nobody could be asked of the polite order, and nothing was undone',
   },
+  {
+    seed: 900137,
+    members: 3,
+    found: 'a checker blamed a run that was told, by an injection, of no migration',
+  },
 ];

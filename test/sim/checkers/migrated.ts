@@ -51,11 +51,14 @@ export const migratedIsMigrated: Checker = ({ lab }) => {
     const run = runs.of(runId);
     if (entry.type !== 'task-outcome' || entry.evidence === undefined) return undefined;
     if (run?.stepName(entry.step) !== 'adopt-migrated') return undefined;
+    // Who was told that nothing is known of a migration, by an injection, is not to blame.
+    const wasTold = (entry.struck ?? []).length === 0;
     for (const [position, { verdict }] of Object.entries(entry.evidence)) {
       const vmId = run.itemsAt(entry.group, position)[0]?.id ?? '';
       const wrong = misjudged(vmId, verdict, lab.world.migrations.get(vmId));
       if (wrong !== undefined) return wrong;
-      if (arrived.has(vmId) && !saysMigrated.has(verdict)) return `${vmId} runs: ${verdict}`;
+      const unseen = wasTold && arrived.has(vmId) && !saysMigrated.has(verdict);
+      if (unseen) return `${vmId} runs: ${verdict}`;
     }
     return undefined;
   };
