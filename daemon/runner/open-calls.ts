@@ -4,6 +4,7 @@
  * whatever a later run has made of the same VMs. So a run that needs both sites begins only when
  * the remotes say that nothing of it can come any more.
  */
+import { type Fault, inDoubt } from '../../sdk/plugin/fault.ts';
 import { type Doubt, doubtsIn } from '../core/engine/doubts.ts';
 import { itemId, type RunState } from '../core/engine/state.ts';
 import { SiteswapError, type Violation } from '../core/errors.ts';
@@ -19,6 +20,7 @@ interface OpenCallsParts {
   readonly catalog: Catalog;
   readonly runs: Runs;
   readonly pool: Pool;
+  readonly remotes: readonly { readonly id: string }[];
 }
 
 /** A finding names the first; the report of the run names all. */
@@ -74,15 +76,17 @@ export class OpenCalls {
     return messages;
   }
 
-  /** Undefined: it cannot land any more, or the plugin cannot tell but by doing it again. */
+  /** Undefined: it cannot land any more, or nobody will ever be able to tell. */
   async #ask(state: RunState, doubt: Doubt, jobs: JobMaker): Promise<string | undefined> {
     const { group, at, step, direction, positions } = doubt;
     const remoteId = remoteOf(step, group.frozen);
+    if (!this.#parts.remotes.some(({ id }) => id === remoteId)) return undefined;
     const name = direction === 'run' ? step.name : `the undo of ${step.name}`;
     const what = `${name} of ${namesOf(doubt)}, left in doubt by run ${state.started.runId}`;
     const errand = { ...errandOf(state, group, direction), at, step, remoteId };
     const result = await this.#parts.pool.run(jobs.make(errand, 'ask', positions));
     if (result.kind === 'fault') {
+      if (!mayPass(result.fault)) return undefined;
       return `${what}: ${remoteId} could not say whether it still comes: ${result.fault.message}`;
     }
     if ((result.running ?? []).length === 0) return undefined;
@@ -98,10 +102,15 @@ const meddles = (left: Mode | 'device' | undefined, mode: Mode): boolean => {
   return ofTests.has(mode) && ofTests.has(left);
 };
 
+/** Asked again, it may get an answer; what is refused for good is not asked about for ever. */
+const mayPass = (fault: Fault): boolean =>
+  inDoubt(fault) || fault.kind === 'busy' || fault.kind === 'interrupted';
+
 /** It ended with something in doubt; of those that ended before that was told, it may have. */
 const wasLeft = (record: RunRecord | undefined): boolean => {
-  const { inDoubt, result } = record?.closed ?? {};
-  return inDoubt === true || result === 'superseded' || result === 'abandoned';
+  const { closed } = record ?? {};
+  const mayBeLeft = closed?.result === 'superseded' || closed?.result === 'abandoned';
+  return closed?.inDoubt === true || mayBeLeft;
 };
 
 const namesOf = ({ group, positions }: Doubt): string => {
