@@ -122,12 +122,23 @@ export class Scout {
     const { lostSites } = this.#parts.catalog.state;
     const reachable = siteIds.filter((siteId) => !lostSites.has(siteId));
     const asked = new Set<string>();
+    const learning = new Map<string, Promise<RemoteEvidence>>();
+    const learn = ({ id }: RemoteConfig): Promise<RemoteEvidence> => {
+      const found = learning.get(id) ?? this.learn(id);
+      learning.set(id, found);
+      return found;
+    };
     for (let ids = new Set(arrayIds); ids.size > 0; ids = this.#peersOf(ids, asked)) {
       const concerned = this.remotesAt(reachable).filter(
         ({ id, kind }) => !asked.has(id) && (kind === 'compute' || ids.has(id)),
       );
       for (const id of [...ids, ...concerned.map((remote) => remote.id)]) asked.add(id);
-      await Promise.all(concerned.map(({ id }) => this.learn(id)));
+      // Who was a peer the last time is asked along; it counts only if it still is one.
+      const peers = this.#peersOf(ids, asked);
+      for (const remote of this.remotesAt(reachable)) {
+        if (peers.has(remote.id)) learn(remote).catch(() => {});
+      }
+      await Promise.all(concerned.map(learn));
     }
     return asked;
   }

@@ -44,8 +44,8 @@ export const mutantsOfMembers: readonly Mutant[] = [
     patches: [
       {
         module: 'daemon/runner/agent',
-        find: '(this.#turning || this.#inFlight.size > 0) && !this.#killed',
-        put: 'this.#inFlight.size > 0 && !this.#killed',
+        find: '(this.#turning || this.#inFlight.size > 0 ||',
+        put: '(this.#inFlight.size > 0 ||',
       },
     ],
     caughtBy: 'handed-over-at-rest',
