@@ -195,4 +195,9 @@ export const seedsKept: readonly KeptSeed[] = [
     members: 3,
     found: 'a checker blamed a run that was told, by an injection, of no migration',
   },
+  {
+    seed: 903198,
+    members: 3,
+    found: 'a checker looked at a site that was lost when the run ended, and back when it was told',
+  },
 ];

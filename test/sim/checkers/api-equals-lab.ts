@@ -87,8 +87,12 @@ export const apiEqualsLab: Checker = (scene) => {
   const runs = new Runs();
   let newest = '';
   let siteGone = false;
+  /** Runs that ended without the site: it may be back when somebody hears of their end. */
+  const withoutSite = new Set<string>();
   return (moment) => {
     runs.see(moment);
+    if (moment.kind === 'landed' && moment.entry.type === 'run-ended' && siteGone)
+      withoutSite.add(moment.stream);
     if (moment.kind === 'landed' && moment.entry.type === 'run-started') newest = moment.stream;
     if (moment.kind === 'world' && moment.what.includes('lose-site')) siteGone = true;
     if (moment.kind === 'world' && moment.what === siteIsBack) siteGone = false;
@@ -100,7 +104,8 @@ export const apiEqualsLab: Checker = (scene) => {
     if (run === undefined || gone || run.started.runId !== newest) return undefined;
     const told = done(moment.report.items);
     for (const item of run.items) {
-      const odd = told.has(item.id) ? compare(scene, run, item, siteGone) : undefined;
+      const isLost = siteGone || withoutSite.has(moment.runId);
+      const odd = told.has(item.id) ? compare(scene, run, item, isLost) : undefined;
       if (odd !== undefined) return odd;
     }
     return undefined;
