@@ -8,6 +8,7 @@ import { failure } from './faults.ts';
 import { digestBytes } from './limits.ts';
 import { lookAt } from './machine.ts';
 import { type Change, mountedIn } from './machines.ts';
+import { openableIn } from './mounts.ts';
 import type { Export } from './nbd.ts';
 import { atOf, placeOf } from './places.ts';
 import type { ComputeSession } from './session.ts';
@@ -40,7 +41,7 @@ const copyOn = (
     };
   });
 
-/** What each mounted datastore holds of a VM. */
+/** What each mounted datastore that can be opened, or that the VM is said to be on, holds of it. */
 export const findInstances = async (
   compute: ComputeSession,
   state: ComputeState,
@@ -49,7 +50,7 @@ export const findInstances = async (
 ): Promise<readonly FoundInstance[]> => {
   const choice = state.choices?.[placeOf(target)];
   const found: FoundInstance[] = [];
-  for (const datastoreId of await mountedIn(compute, target.instance, signal)) {
+  for (const datastoreId of await lookedAt(compute, target, signal)) {
     const copy = await copyOn(compute, datastoreId, target, digests);
     if (copy === undefined) continue;
     found.push(choice === undefined ? copy : { ...copy, chosen: choice.includes(datastoreId) });
@@ -58,15 +59,27 @@ export const findInstances = async (
   throw failure('missing', `no mounted datastore holds anything of VM ${target.id}`);
 };
 
+const lookedAt = async (
+  compute: ComputeSession,
+  { instance, datastoreIds = [] }: VmTarget,
+  signal: AbortSignal,
+): Promise<readonly string[]> => {
+  const openable = await openableIn(compute, instance, signal);
+  const closed = datastoreIds.filter((id) => !openable.includes(id));
+  if (closed.length === 0) return openable;
+  const mounted = await mountedIn(compute, instance, signal);
+  return mounted.filter((id) => openable.includes(id) || closed.includes(id));
+};
+
 /** Refuses a VM that is neither registered here nor anywhere on what is mounted. */
 const expectKnown = async (
   compute: ComputeSession,
   state: ComputeState,
   target: VmTarget,
-  mounted: readonly string[],
+  openable: readonly string[],
 ): Promise<void> => {
   if (state.vms[placeOf(target)] !== undefined) return;
-  for (const datastoreId of mounted) {
+  for (const datastoreId of openable) {
     const { vms } = await readDatastore(compute, datastoreId, target.instance);
     if (vms.some(({ id }) => id === target.id)) return;
   }
@@ -81,7 +94,7 @@ export const chooseInstance: Change<VmTarget> = async (compute, { state }, targe
   const mounted = await mountedIn(compute, instance, signal);
   const absent = datastoreIds.find((one) => !mounted.includes(one));
   if (absent !== undefined) {
-    await expectKnown(compute, state, target, mounted);
+    await expectKnown(compute, state, target, await openableIn(compute, instance, signal));
     throw failure('conflict', `datastore ${absent} of VM ${id} is not mounted`);
   }
   for (const datastoreId of datastoreIds) {

@@ -7,7 +7,7 @@ import { failure } from './faults.ts';
 import { datastoresMax } from './limits.ts';
 import { isOn, lookAt, readSerial } from './machine.ts';
 import { clearMarks } from './marks.ts';
-import { listDatastores } from './mounts.ts';
+import { listDatastores, openableIn } from './mounts.ts';
 import { atOf, placeOf } from './places.ts';
 import type { ComputeSession } from './session.ts';
 
@@ -56,7 +56,8 @@ export const describe = async (
   const absent = (datastoreIds ?? []).filter((wanted) => !mounted.includes(wanted));
   const on: string[] = [];
   let name = id;
-  for (const datastoreId of absent.length > 0 ? [] : (datastoreIds ?? mounted)) {
+  const looked = datastoreIds ?? (await openableIn(compute, instance, signal));
+  for (const datastoreId of absent.length > 0 ? [] : looked) {
     const { vms } = await readDatastore(compute, datastoreId, instance);
     const entry = vms.find((vm) => vm.id === id && vm.copyOf === undefined);
     if (entry === undefined) continue;

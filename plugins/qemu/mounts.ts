@@ -198,6 +198,27 @@ export const listDatastores = async (call: ListingCall<Session>): Promise<Page<D
   return pageOf(all, call.page, ({ id, instance }) => `${id}\n${instance}`);
 };
 
+/**
+ * Datastores that are mounted here and can be opened: a seat that waits for the role of its group
+ * has its bytes at the other end.
+ */
+export const openableIn = async (
+  session: ComputeSession,
+  instance: Instance,
+  signal: AbortSignal,
+): Promise<string[]> => {
+  const ids: string[] = [];
+  for (const storage of await storagesOf(session)) {
+    const run = await runOf(storage, signal);
+    for (const { state, device } of await devicesOf(storage)) {
+      const waits = instance === 'production' && !acceptsWriters(state);
+      if (waits || !isMounted(session, { state, device, run }, instance)) continue;
+      ids.push(device.datastoreId);
+    }
+  }
+  return ids.sort();
+};
+
 /** What a guest's disk is opened by. */
 export interface Disk {
   readonly address: Address;
