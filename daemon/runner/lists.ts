@@ -3,7 +3,7 @@
  * it is asked only for what is new since: the answer `unchanged` is the list that was there, the
  * very same one, so that whoever made something of it knows that it still holds.
  */
-import type { Fault } from '../../sdk/plugin/fault.ts';
+import type { Fault, FaultKind } from '../../sdk/plugin/fault.ts';
 import type { PageRequest } from '../../sdk/plugin/model.ts';
 import type { ListingVerb } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
@@ -57,6 +57,12 @@ const unusable: ReadonlySet<unknown> = new Set([codes.pluginLoad, codes.pluginCo
 export const withHint = ({ message, hint }: Fault): string =>
   hint === undefined ? message : `${message}. ${hint}`;
 
+/** It was reached, and said no: that has nothing to do with its network, or its site. */
+const answered: ReadonlySet<FaultKind> = new Set(['refused', 'missing', 'conflict', 'corrupt']);
+
+const lookAtIt =
+  'It answered: mend what it says, or how it is configured here; repeat the request.';
+
 /** The error that a fault of a whole question is to its asker. */
 export const failed = (remote: RemoteConfig, fault: Fault): SiteswapError => {
   const reason =
@@ -70,10 +76,11 @@ export const failed = (remote: RemoteConfig, fault: Fault): SiteswapError => {
   const words = fault.message.startsWith(named)
     ? ` ${fault.message.slice(named.length)}`
     : `: ${fault.message}`;
+  const hint = fault.hint ?? (answered.has(fault.kind) ? lookAtIt : undefined);
   return new SiteswapError(reason, `${remote.kind} "${remote.id}"${words}`, {
     subject: remote.id,
     vendorCode: fault.code ?? '',
-    ...(fault.hint === undefined ? {} : { hint: fault.hint }),
+    ...(hint === undefined ? {} : { hint }),
   });
 };
 

@@ -1,12 +1,12 @@
 /** What the daemon's configuration says of an array or a compute of this plugin. */
-import { text, z } from '@siteswap/sdk/plugin';
+import { path, text, z } from '@siteswap/sdk/plugin';
 
-const directories = z.record(text(), text());
+const directories = z.record(text(), path());
 
 /** One schema for both kinds: `arrays` makes a compute of it, `peers` an array. */
 export const configSchema = z
   .strictObject({
-    directory: text().describe('directory of the array, or of the compute'),
+    directory: path().describe('directory of the array, or of the compute'),
     peers: directories.optional().describe('array: peer array id → its directory'),
     start: z
       .boolean()
@@ -15,7 +15,7 @@ export const configSchema = z
     arrays: directories.optional().describe('compute: array id → its directory'),
     hosts: z.array(text()).min(1).optional().describe('compute: names of its hypervisors'),
     computes: z
-      .record(text(), z.strictObject({ site: text(), directory: text(), arrays: directories }))
+      .record(text(), z.strictObject({ site: text(), directory: path(), arrays: directories }))
       .optional()
       .describe('compute: those that its VMs can be migrated to, by id'),
   })

@@ -53,8 +53,10 @@ const program = 'qemu-storage-daemon';
 /** Starts a daemon that this process does not wait for. Its words go to `daemon.log`. */
 const spawnDaemon = async (storage: Storage): Promise<void> => {
   const { directory } = storage;
-  if (Buffer.byteLength(fileOf.monitor(directory, monitorsMax)) > socketPathMax) {
-    throw failure('refused', `${directory} is too long a path for unix sockets`);
+  const tooLong = Buffer.byteLength(fileOf.monitor(directory, monitorsMax)) - socketPathMax;
+  if (tooLong > 0) {
+    const hint = `Take a directory whose path is ${tooLong} bytes shorter, or more.`;
+    throw failure('refused', `${directory} is too long a path for unix sockets`, { hint });
   }
   const args = [
     ...monitorArguments(directory),

@@ -203,8 +203,10 @@ const lastWords = async (at: VmAt): Promise<string> => {
 
 /** It is the VM's process here, ahead of its start. */
 export const reserve = async (at: VmAt, machine: Machine): Promise<Replaced> => {
-  if (Buffer.byteLength(socketOf(at, machine.token, 'change')) > socketPathMax) {
-    throw failure('refused', `${at.directory} is too long a path for unix sockets`);
+  const tooLong = Buffer.byteLength(socketOf(at, machine.token, 'change')) - socketPathMax;
+  if (tooLong > 0) {
+    const hint = `Take a directory whose path is ${tooLong} bytes shorter, or more.`;
+    throw failure('refused', `${at.directory} is too long a path for unix sockets`, { hint });
   }
   await makeDirectory(socketsIn(at));
   await makeDirectory(vmDirectory(at));

@@ -14,6 +14,8 @@ import { computeFile } from './places.ts';
 import { powerOn } from './power.ts';
 import type { ComputeSession } from './session.ts';
 
+export type { ComputeSession } from './session.ts';
+
 /** A compute in a directory, which knows no VM yet. */
 export const provisionCompute = async (directory: string): Promise<void> => {
   await makeDirectory(directory);
@@ -75,9 +77,10 @@ export const endVms = async (directory: string): Promise<void> => {
   }
 };
 
-/** Starts VMs that were enrolled, one after the other. */
+/** Starts VMs that were enrolled, one after the other: anew each time, whatever ended them. */
 export const startVms = async (session: ComputeSession, ids: readonly string[]): Promise<void> => {
   for (const id of ids) {
-    await powerOn(session, { ...ownLicence(), key: `start/${id}` }, { id, instance: 'production' });
+    const licence = { ...ownLicence(), key: `start/${randomUUID()}` };
+    await powerOn(session, licence, { id, instance: 'production' });
   }
 };

@@ -2,6 +2,7 @@
  * Configuration fields for plugins. Schemas are zod's; only `secret` is ours, because a secret must
  * be impossible to print by accident.
  */
+import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 
 /** Marks a Secret also when plugin and daemon carry two copies of this kit. */
@@ -40,6 +41,10 @@ export const isSecret = (value: unknown): value is Secret =>
 
 /** A text field. */
 export const text = (): z.ZodString => z.string().min(1);
+
+/** The path of a file or directory, whole: a plugin is not told where its configuration stands. */
+export const path = (): z.ZodString =>
+  text().refine(isAbsolute, 'write the whole path, from / on: it is relative to nothing');
 
 /** A secret field: given as text, arrives as a `Secret`. */
 export const secret = () =>

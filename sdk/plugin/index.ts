@@ -1,6 +1,6 @@
 /** What a plugin author imports. */
 export { type Checked, checkDefinition, describe, type PluginDescription } from './check.ts';
-export { isSecret, Secret, secret, text, z } from './config.ts';
+export { isSecret, path, Secret, secret, text, z } from './config.ts';
 export { type Address, type Connect, connect } from './connect.ts';
 export {
   type ChangingVerb,

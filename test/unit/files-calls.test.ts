@@ -98,10 +98,14 @@ test('a wrong token → refused, and no message says either token', async (t) =>
   t.is(wordOf(await right.call('deviceStatus', g1.a)), 'missing');
 });
 
-test('config: both peers and arrays → refused in words; a typo → refused', (t) => {
-  const both = plugin.config.safeParse({ directory: 'x', peers: {}, arrays: {} });
+test('config: both peers and arrays, a part of a path → refused in words; a typo → refused', (t) => {
+  const both = plugin.config.safeParse({ directory: '/x', peers: {}, arrays: {} });
   t.regex(both.error?.issues[0]?.message ?? '', /not both/);
-  t.false(plugin.config.safeParse({ directory: 'x', peer: {} }).success);
+  const part = plugin.config.safeParse({ directory: './x', peers: {} });
+  t.like(part.error?.issues[0], { path: ['directory'] });
+  t.regex(part.error?.issues[0]?.message ?? '', /write the whole path/);
+  t.true(plugin.config.safeParse({ directory: '/x' }).success);
+  t.false(plugin.config.safeParse({ directory: '/x', peer: {} }).success);
 });
 
 test('a lock whose thread is terminated → the next one gets it', async (t) => {
