@@ -82,12 +82,15 @@ interface Arrived {
   readonly arrival: MigrationArrival;
 }
 
-/** The recovery site's word comes first: a plan moves VMs there. */
+/**
+ * The recovery site's word comes first: a plan moves VMs there. From where a VM has set out since,
+ * what had arrived there is of a migration before.
+ */
 const arrivedAt = (heard: readonly Testimony[]): Arrived | undefined => {
   for (const { computeId, said } of heard) {
-    if (!isFault(said) && said.arrival !== undefined) {
-      return { computeId, said, arrival: said.arrival };
-    }
+    if (isFault(said) || said.arrival === undefined) continue;
+    const isNewest = (said.toComputeId ?? computeId) === computeId;
+    if (isNewest) return { computeId, said, arrival: said.arrival };
   }
   return undefined;
 };
