@@ -91,12 +91,19 @@ const kindOfCode: Readonly<Record<string, FaultKind>> = {
   EPIPE: 'unreachable',
 };
 
+const nobodyListens = /connect (ENOENT|ECONNREFUSED)/;
+
+const howItIsStarted =
+  'Nothing listens there: the storage daemon of an array is started when that array is asked for ' +
+  'its devices; if it does not start, its daemon.log says why.';
+
 /** The fault of anything that this plugin throws; undefined: not one of ours. */
 export const faultOf = (error: unknown): Fault | undefined => {
   if (error instanceof FaultError) return error.fault;
   if (error instanceof QmpError) return ofRefusal(error.refusal, error.message);
   if (error instanceof QmpLost) {
-    return fault(error.why === 'timeout' ? 'timeout' : 'unreachable', error.message);
+    const more = nobodyListens.test(error.message) ? { hint: howItIsStarted } : {};
+    return fault(error.why === 'timeout' ? 'timeout' : 'unreachable', error.message, more);
   }
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
   const kind = code === undefined ? undefined : kindOfCode[code];

@@ -1,6 +1,6 @@
 /** What QEMU's words mean: each text was said by QEMU 7.2 in the situation that the row names. */
 import test from 'ava';
-import { faultOf, QmpError } from '../../plugins/qemu/faults.ts';
+import { faultOf, QmpError, QmpLost } from '../../plugins/qemu/faults.ts';
 import type { FaultKind } from '../../sdk/plugin/index.ts';
 
 const rows: readonly (readonly [when: string, desc: string, kind: FaultKind])[] = [
@@ -39,3 +39,10 @@ for (const [when, desc, kind] of rows) {
     t.true(fault?.message.includes(desc));
   });
 }
+
+test('qemu: nobody listens at a monitor → unreachable, and who starts a daemon', (t) => {
+  const fault = faultOf(new QmpLost('closed', '/b/qmp-0.sock: connect ENOENT /b/qmp-0.sock'));
+  t.is(fault?.kind, 'unreachable');
+  t.regex(fault?.hint ?? '', /started when that array is asked/);
+  t.is(faultOf(new QmpLost('closed', '/b/qmp-0.sock: the connection ended'))?.hint, undefined);
+});
