@@ -124,3 +124,8 @@ export const isUnreachable = (error: unknown): boolean => faultOf(error)?.kind =
 export const ignoreDistance = (error: unknown): void => {
   if (!isUnreachable(error) && faultOf(error)?.kind !== 'timeout') throw error;
 };
+
+/** What may wait for the next sync: a peer that does not answer, or does something else. */
+export const ignoreDelay = (error: unknown): void => {
+  if (faultOf(error)?.kind !== 'busy') ignoreDistance(error);
+};

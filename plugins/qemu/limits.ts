@@ -82,6 +82,12 @@ export const stuckMsMax = 500;
 /** The last bytes of a demoted source: what its writers left since the last sync. */
 export const lastBytesMsMax = 60_000;
 
+/**
+ * A pair whose flow was resumed: what both ends hold already is mirrored at once. More is left to
+ * the next sync, and half of what a call has left to the groups after it.
+ */
+export const flowMsMax = 10_000;
+
 /** A daemon that was asked to quit closes its images. */
 export const quitMsMax = 20_000;
 

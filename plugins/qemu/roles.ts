@@ -5,11 +5,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Direction, Evidence, RecoveryPoint } from '@siteswap/sdk/plugin';
+import type { Licence } from '@siteswap/sdk/plugin/kit';
 import { removeExports } from './exports.ts';
-import { failure } from './faults.ts';
+import { failure, ignoreDelay } from './faults.ts';
 import {
   acceptsWriters,
   commonPoint,
+  type GroupAt,
   type GroupState,
   type HeldGroup,
   isLeftBehind,
@@ -17,8 +19,10 @@ import {
   newLineage,
   ordinalOf,
   standingOf,
+  withPair,
 } from './group.ts';
 import { cut, live, writtenBytes } from './layers.ts';
+import { waitFor } from './locks.ts';
 import { freezeLive, replicate, stopReplicating } from './replicate.ts';
 
 /** What a change made of a group, and what it says about it. */
@@ -298,8 +302,24 @@ export const turnPair = async (
   await sender.commit({ ...rest, ...whole, role: 'source', suspended: false });
 };
 
-/** Replication flows, or is about to: tried once; a peer out of reach is found by the next sync. */
-export const resumeFlow = async (source: HeldGroup, target: HeldGroup): Promise<void> => {
-  if (source.state.mode !== 'synchronous' || target.state.role !== 'replica') return;
-  await replicate(source, target, randomUUID());
+/**
+ * A synchronous pair is mirrored again, up to the word that the mirrors miss nothing: before that
+ * the target does not count what arrives, and a mirror that nobody asks any more never gets there.
+ * What is not equal in time, or whose peer is out of reach, waits for the next sync.
+ */
+export const resumeFlow = async (
+  from: GroupAt,
+  to: GroupAt,
+  licence: Licence,
+  waitMsMax: number,
+): Promise<void> => {
+  const pointId = randomUUID();
+  const step = () =>
+    withPair(from, to, licence, async (source, target) => {
+      const { mode, role, suspended } = source.state;
+      const isMirrored = mode === 'synchronous' && role === 'source' && !suspended;
+      if (!isMirrored || target.state.role !== 'replica') return {};
+      return (await replicate(source, target, pointId)).done;
+    });
+  await waitFor(step, waitMsMax, licence.signal).catch(ignoreDelay);
 };

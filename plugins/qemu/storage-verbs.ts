@@ -20,7 +20,7 @@ import {
 } from './calls.ts';
 import { dropTestBytes, startTest, stopTest } from './copies.ts';
 import { dropSeatless, removeExports } from './exports.ts';
-import { failure, ignoreDistance } from './faults.ts';
+import { failure } from './faults.ts';
 import {
   findGroup,
   type GroupAt,
@@ -33,7 +33,7 @@ import {
 } from './group.ts';
 import { dropUnnamed, keptOf, withoutKept } from './kept.ts';
 import { live } from './layers.ts';
-import { lastBytesMsMax } from './limits.ts';
+import { flowMsMax, lastBytesMsMax } from './limits.ts';
 import { waitFor } from './locks.ts';
 import { isolateMetro, mayBeLeftBehind, preferMetro } from './metro.ts';
 import { operationIdOf } from './operations.ts';
@@ -189,6 +189,10 @@ const fenceWriters: Work<'fence'> = async (call, at, what) => {
   });
 };
 
+/** Each look takes the locks anew: hosts are mounted meanwhile. */
+const letFlow = (call: Call<GroupVerb>, at: GroupAt, peer: GroupAt): Promise<void> =>
+  resumeFlow(at, peer, call, Math.min(flowMsMax, (call.deadlineMs - Date.now()) / 2));
+
 const restoreReplication: Work<'restoreReplication'> = async (call, at, what) => {
   const state = await readGroup(at);
   const to: Readonly<Record<string, Direction>> | undefined = call.args.to;
@@ -201,11 +205,12 @@ const restoreReplication: Work<'restoreReplication'> = async (call, at, what) =>
       return outcome;
     });
   }
-  return withPair(at, await peerOf(call.session, state), call, async (held, peer) => {
-    const outcome = await applyOnce(held, call, what, () => restoreOutgoing(held, peer.state));
-    await resumeFlow(held, peer).catch(ignoreDistance);
-    return outcome;
-  });
+  const peer = await peerOf(call.session, state);
+  const outcome = await withPair(at, peer, call, (held, other) =>
+    applyOnce(held, call, what, () => restoreOutgoing(held, other.state)),
+  );
+  await letFlow(call, at, peer);
+  return outcome;
 };
 
 /** Refuses what this end may not send. */
@@ -274,15 +279,17 @@ const suspend = async (held: HeldGroup): Promise<Changed> => {
   return { next: { ...held.state, suspended: true }, evidence: {} };
 };
 
-const resume: Work<'resumeReplication'> = async (call, at, what) =>
-  withPair(at, await peerAt(call.session, at), call, async (held, peer) => {
-    const outcome = await applyOnce(held, call, what, () => {
+const resume: Work<'resumeReplication'> = async (call, at, what) => {
+  const peer = await peerAt(call.session, at);
+  const outcome = await withPair(at, peer, call, (held) =>
+    applyOnce(held, call, what, () => {
       checkSource(held.state);
       return { next: { ...held.state, suspended: false }, evidence: {} };
-    });
-    await resumeFlow(held, peer).catch(ignoreDistance);
-    return outcome;
-  });
+    }),
+  );
+  await letFlow(call, at, peer);
+  return outcome;
+};
 
 /** Alone, but for a group that is mirrored: its moment is frozen at its peer. */
 const snapshot: Work<'snapshot'> = async (call, at, what) => {

@@ -9,7 +9,7 @@ import { ownLicence } from '@siteswap/sdk/plugin/kit';
 import { nbdUri } from './array.ts';
 import { takeMonitor } from './daemon.ts';
 import { hostExportOf, removeExports } from './exports.ts';
-import { failure, faultOf, ignoreDistance, isUnreachable } from './faults.ts';
+import { failure, ignoreDelay, isUnreachable } from './faults.ts';
 import {
   type GroupAt,
   type GroupState,
@@ -23,9 +23,9 @@ import {
 import { blockJobsOf } from './jobs.ts';
 import { dropReady, freeze, live, makeReady, writtenBytes } from './layers.ts';
 import { lastBytesMsMax } from './limits.ts';
-import { allDone, waitFor, withLocks } from './locks.ts';
-import { confirmLive, endMirrors, mirrorStateOf, replicate } from './replicate.ts';
-import { checkIdle, turnPair } from './roles.ts';
+import { allDone, withLocks } from './locks.ts';
+import { confirmLive, endMirrors, mirrorStateOf } from './replicate.ts';
+import { checkIdle, resumeFlow, turnPair } from './roles.ts';
 
 /** The end that the role leaves, and the one that it goes to. */
 export interface MetroPair {
@@ -198,22 +198,9 @@ export const swapBack = async ({ from, to }: MetroPair, migrationId: string): Pr
   });
 };
 
-/** What may wait for the next sync: a peer that does not answer, or does something else. */
-const ignoreDelay = (error: unknown): void => {
-  if (faultOf(error)?.kind !== 'busy') ignoreDistance(error);
-};
-
 /** Mirrored again, in the direction that the roles have now; or, of a peer that is gone, not. */
-export const flowAgain = async (from: GroupAt, to: GroupAt): Promise<void> => {
-  const pointId = randomUUID();
-  const step = () =>
-    withPair(from, to, own(), async (source, target) => {
-      const { role, suspended } = source.state;
-      if (role !== 'source' || suspended || target.state.role !== 'replica') return {};
-      return (await replicate(source, target, pointId)).done;
-    });
-  await waitFor(step, lastBytesMsMax).catch(ignoreDelay);
-};
+export const flowAgain = (from: GroupAt, to: GroupAt): Promise<void> =>
+  resumeFlow(from, to, own(), lastBytesMsMax);
 
 /** The guest has gone on at the other end: the pair is turned, and mirrored the other way. */
 export const finishSwap = async (pair: MetroPair, tell: Tell): Promise<void> => {

@@ -18,6 +18,7 @@ import { pageOf } from '@siteswap/sdk/plugin/kit';
 import { nbdUri, type Storage } from './array.ts';
 import { takeMonitor } from './daemon.ts';
 import { exportNameOf } from './exports.ts';
+import { faultOf } from './faults.ts';
 import {
   acceptsWriters,
   allGroups,
@@ -51,6 +52,8 @@ interface Seen {
   readonly jobs: readonly BlockJob[];
   /** Groups of two sites whose other end was promoted since, as far as it can be asked. */
   readonly leftBehind: ReadonlySet<string>;
+  /** Synchronous groups whose source has writers, and whose target does not count what arrives. */
+  readonly unconfirmed: ReadonlySet<string>;
 }
 
 const leftBehindOf = async (
@@ -65,6 +68,39 @@ const leftBehindOf = async (
   return found;
 };
 
+/** What cannot be asked is not held against the group: this end's own word stands then. */
+const peerIfKnown = async (
+  session: Session,
+  state: GroupState,
+): Promise<GroupState | undefined> => {
+  try {
+    return await peerState(session, state);
+  } catch (error) {
+    if (faultOf(error) === undefined) throw error;
+    return undefined;
+  }
+};
+
+/**
+ * Mirrors say nothing of whether the target was told that they miss nothing, and a target that
+ * stands still does not know of writers: neither end can tell alone.
+ */
+const unconfirmedOf = async (
+  session: Session,
+  groups: readonly GroupState[],
+): Promise<ReadonlySet<string>> => {
+  const found = new Set<string>();
+  for (const state of groups) {
+    if (state.mode !== 'synchronous' || !['source', 'replica'].includes(state.role)) continue;
+    const peer = await peerIfKnown(session, state);
+    if (peer === undefined) continue;
+    const [source, target] = state.role === 'source' ? [state, peer] : [peer, state];
+    if (source.role !== 'source' || target.role !== 'replica') continue;
+    if (target.inflow !== 'live') found.add(state.id);
+  }
+  return found;
+};
+
 const seenAt = async (
   storage: Storage,
   session: Session,
@@ -73,9 +109,11 @@ const seenAt = async (
 ): Promise<Seen> => {
   const { siteId } = session;
   const leftBehind = await leftBehindOf(session, groups);
+  const unconfirmed = await unconfirmedOf(session, groups);
   const { qmp, run, release } = await takeMonitor(storage, signal);
   try {
-    return { siteId, run, nodes: await nodesOf(qmp), jobs: await blockJobsOf(qmp), leftBehind };
+    const [nodes, jobs] = [await nodesOf(qmp), await blockJobsOf(qmp)];
+    return { siteId, run, nodes, jobs, leftBehind, unconfirmed };
   } finally {
     await release();
   }
@@ -89,10 +127,10 @@ const directions: Readonly<Record<Role, Direction>> = {
   single: 'none',
 };
 
-const sourceStateOf = (at: GroupAt, state: GroupState, { jobs }: Seen): PairState => {
+const sourceStateOf = (at: GroupAt, state: GroupState, { jobs, unconfirmed }: Seen): PairState => {
   if (state.mode === 'asynchronous') return 'synchronized';
   const mirrors = mirrorStateOf(at, state, jobs);
-  if (mirrors === 'ok') return 'synchronized';
+  if (mirrors === 'ok' && !unconfirmed.has(state.id)) return 'synchronized';
   return mirrors === 'broken' ? 'broken' : 'unsynchronized';
 };
 
@@ -106,7 +144,8 @@ const pairStateOf = (at: GroupAt, state: GroupState, seen: Seen): PairState => {
   if (state.role === 'single') return state.shared?.isolatedSiteId ? 'split' : 'synchronized';
   if (state.role === 'source') return sourceStateOf(at, state, seen);
   const arrives = state.inflow === 'live' && state.run === seen.run;
-  return arrives || state.inflow === 'still' ? 'synchronized' : 'unsynchronized';
+  const stands = state.inflow === 'still' && !seen.unconfirmed.has(state.id);
+  return arrives || stands ? 'synchronized' : 'unsynchronized';
 };
 
 /** Counted since the ends parted: at a promoted end, and at a source that mirrors no more. */

@@ -1,6 +1,11 @@
 /** Pairs of real storage daemons: what a failover keeps, and what travels for the way back. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { reachArray } from '../../plugins/qemu/array.ts';
+import { groupAt, withPair } from '../../plugins/qemu/group.ts';
+import { blockJobsOf } from '../../plugins/qemu/jobs.ts';
+import { replicate } from '../../plugins/qemu/replicate.ts';
+import { ownLicence } from '../../sdk/plugin/kit/index.ts';
 import { type End, identical, type Mode, makeRig, type Rig } from './_support/qemu.ts';
 import { readWrites, startWriter, type Writer } from './_support/writer.ts';
 
@@ -118,5 +123,96 @@ test.serial(
     t.true(held.newest >= synced && held.newest <= writer.acknowledged());
     t.log(`acknowledged ${writer.acknowledged()}, held ${held.newest}`);
     await comeHome(t, rig, held.newest);
+  },
+);
+
+/** Undone, the target first, as a run that is rolled back does it. */
+const undo = async (rig: Rig): Promise<void> => {
+  await rig.must('b', 'restoreReplication', { to: { r: 'incoming' } });
+  await rig.must('a', 'restoreReplication', { to: { d: 'outgoing' } });
+};
+
+/** Ways in which the flow of a synchronous pair stops, and begins again without a sync. */
+const pauses: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
+  'a planned failover that is undone': async (rig) => {
+    await moveTo(rig, 'a', 'b');
+    await undo(rig);
+  },
+  'a planned failover and a reverse that are undone': async (rig) => {
+    await moveTo(rig, 'a', 'b');
+    await rig.must('b', 'reverse');
+    await undo(rig);
+  },
+  'a suspension that ends': async (rig) => {
+    await rig.must('a', 'suspendReplication');
+    await rig.must('a', 'resumeReplication');
+  },
+};
+
+for (const [name, pause] of Object.entries(pauses)) {
+  test.serial(
+    `${name}, then a disaster (synchronous) → both ends said synchronized, 0 acknowledged writes lost`,
+    async (t) => {
+      const rig = await makeRig(t, 'synchronous');
+      const before = await writerAt(rig, 'a');
+      await someWrites(before, 50);
+      await stopAt(rig, 'a', before);
+      await rig.must('a', 'sync');
+      await pause(rig);
+      t.is((await rig.status('b')).pairState, 'synchronized');
+      t.is((await rig.status('a')).pairState, 'synchronized');
+      const writer = await writerAt(rig, 'a', before.acknowledged() + 1);
+      await someWrites(writer, 100);
+      await rig.kill('a');
+      await writer.ended;
+      await rig.must('b', 'failover', { force: true });
+      const held = await heldAt(rig, 'b');
+      t.deepEqual(held.holes, []);
+      t.true(held.newest >= writer.acknowledged(), `${held.newest} of ${writer.acknowledged()}`);
+      await comeHome(t, rig, held.newest);
+    },
+  );
+}
+
+test.serial(
+  'a mirror that nobody has seen catch up → neither end says synchronized, a sync makes both say it',
+  async (t) => {
+    const rig = await makeRig(t, 'synchronous');
+    const at = async (end: End) => groupAt(await reachArray(rig.directory(end), end, true), 'g');
+    const [source, target] = [await at('a'), await at('b')];
+    await withPair(source, target, ownLicence(), async (held, other) => {
+      await replicate(held, other, 'point');
+      const { qmp } = await held.monitor();
+      while (!(await blockJobsOf(qmp)).some(({ status }) => status === 'ready')) await sleep(2);
+    });
+    for (const end of ['a', 'b'] as const) {
+      t.is((await rig.status(end)).pairState, 'unsynchronized', end);
+      t.is((await rig.device(end)).pairState, 'unsynchronized', end);
+    }
+    await rig.must('a', 'sync');
+    for (const end of ['a', 'b'] as const) {
+      t.is((await rig.status(end)).pairState, 'synchronized', end);
+    }
+  },
+);
+
+test.serial(
+  'undone while the target’s daemon is down (synchronous) → neither end says synchronized, a sync makes both say it',
+  async (t) => {
+    const rig = await makeRig(t, 'synchronous');
+    const writer = await writerAt(rig, 'a');
+    await someWrites(writer, 20);
+    await stopAt(rig, 'a', writer);
+    await moveTo(rig, 'a', 'b');
+    await rig.must('b', 'restoreReplication', { to: { r: 'incoming' } });
+    await rig.kill('b');
+    await rig.must('a', 'restoreReplication', { to: { d: 'outgoing' } });
+    for (const end of ['a', 'b'] as const) {
+      t.is((await rig.device(end)).pairState, 'unsynchronized', end);
+    }
+    await rig.must('a', 'sync');
+    for (const end of ['a', 'b'] as const) {
+      t.is((await rig.device(end)).pairState, 'synchronized', end);
+    }
   },
 );
