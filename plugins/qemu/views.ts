@@ -91,7 +91,9 @@ const unconfirmedOf = async (
 ): Promise<ReadonlySet<string>> => {
   const found = new Set<string>();
   for (const state of groups) {
-    if (state.mode !== 'synchronous' || !['source', 'replica'].includes(state.role)) continue;
+    // A target that counts what arrives, or knows that it does not, asks nobody.
+    const asks = state.role === 'source' || (state.role === 'replica' && state.inflow === 'still');
+    if (state.mode !== 'synchronous' || !asks) continue;
     const peer = await peerIfKnown(session, state);
     if (peer === undefined) continue;
     const [source, target] = state.role === 'source' ? [state, peer] : [peer, state];
