@@ -25,6 +25,8 @@ export interface BlockJob {
 /** As `query-named-block-nodes` says. */
 export interface BlockNode {
   readonly 'node-name': string;
+  /** The image below it, while it has one. */
+  readonly backing_file?: string;
   readonly 'dirty-bitmaps'?: readonly {
     readonly name?: string;
     readonly count: number;

@@ -35,6 +35,11 @@ import type { Qmp } from './qmp.ts';
  */
 const bitmap = 'since';
 
+type Nodes = Awaited<ReturnType<typeof nodesOf>>;
+
+/** Whether a layer's node shows those below it too. */
+const isUpon = (node: string, nodes: Nodes): boolean => nodes.get(node)?.backing_file !== undefined;
+
 const createLayer = async (at: GroupAt, state: GroupState, id: string, below?: Layer) => {
   for (const device of state.devices) {
     const lower = below === undefined ? undefined : imageOf(at, device, below.id);
@@ -70,14 +75,22 @@ const noticeRun = async ({ at, state, commit }: HeldGroup, run: string): Promise
   });
 };
 
-/** Nodes that no layer names any more: left by whoever died before taking them away. */
-const dropStale = async ({ at, state }: HeldGroup, qmp: Qmp): Promise<void> => {
-  const known = new Set(
+/**
+ * Records of a fold that the state forgot: left by whoever died before taking them away. They hold
+ * its nodes, and would pass for those of the next one.
+ */
+const endForgottenFold = async (held: HeldGroup, qmp: Qmp): Promise<void> => {
+  if (held.state.folding === undefined) await endJobs(qmp, foldJobsOf(held), drainMsMax);
+};
+
+/** Nodes that no layer names any more: left in the same way. */
+const dropStale = async ({ at, state }: HeldGroup, qmp: Qmp, known: Nodes): Promise<void> => {
+  const named = new Set(
     state.devices.flatMap((device) => state.layers.map(({ id }) => nodeOf(at, device, id))),
   );
   const ours = state.devices.map((device) => nodePrefixOf(at, device));
-  const stale = [...(await nodesOf(qmp)).keys()].filter(
-    (name) => ours.some((prefix) => name.startsWith(prefix)) && !known.has(name),
+  const stale = [...known.keys()].filter(
+    (name) => ours.some((prefix) => name.startsWith(prefix)) && !named.has(name),
   );
   for (const name of stale.reverse()) await qmp.execute('blockdev-del', { 'node-name': name });
 };
@@ -90,8 +103,7 @@ const countFrom = async (qmp: Qmp, node: string): Promise<void> => {
   throw new QmpError('block-dirty-bitmap-add', answer.refusal);
 };
 
-const addNodes = async ({ at, state }: HeldGroup, qmp: Qmp): Promise<void> => {
-  const known = await nodesOf(qmp);
+const addNodes = async ({ at, state }: HeldGroup, qmp: Qmp, known: Nodes): Promise<void> => {
   for (const device of state.devices) {
     let below: string | undefined;
     for (const [index, { id }] of state.layers.entries()) {
@@ -103,8 +115,10 @@ const addNodes = async ({ at, state }: HeldGroup, qmp: Qmp): Promise<void> => {
       if (!known.has(node)) {
         const more = { 'read-only': !isLast, ...upon };
         await qmp.must('blockdev-add', image(node, imageOf(at, device, id), more));
-        if (state.fresh === id) await countFrom(qmp, node);
       }
+      // Whoever added it may have died before this; once upon the others it may have been written.
+      const isEmpty = !known.has(node) || (apart && !isUpon(node, known));
+      if (state.fresh === id && isEmpty) await countFrom(qmp, node);
       below = node;
     }
     const { test } = state;
@@ -124,18 +138,23 @@ const finishFreeze = async ({ at, state, commit }: HeldGroup, qmp: Qmp): Promise
     data: { node: nodeOf(at, device, lower.id), overlay: nodeOf(at, device, last.id) },
   }));
   const answer = await qmp.execute('transaction', { actions });
-  if (!answer.ok && !/already has a backing/.test(answer.refusal.desc)) {
-    throw new QmpError('transaction', answer.refusal);
+  if (!answer.ok) {
+    // QEMU's words say only that a node is busy: who died after it is told from by looking.
+    const nodes = await nodesOf(qmp);
+    const isDone = state.devices.every((device) => isUpon(nodeOf(at, device, last.id), nodes));
+    if (!isDone) throw new QmpError('transaction', answer.refusal);
   }
   await commit(rest);
 };
 
-/** Brings the daemon to what the group's state says: nodes and exports. Doing it again is cheap. */
+/** Brings the daemon to what the group's state says: jobs, nodes, exports. Again: it is cheap. */
 export const live = async (held: HeldGroup): Promise<Monitor> => {
   const monitor = await held.monitor();
   await noticeRun(held, monitor.run);
-  await dropStale(held, monitor.qmp);
-  await addNodes(held, monitor.qmp);
+  await endForgottenFold(held, monitor.qmp);
+  const known = await nodesOf(monitor.qmp);
+  await dropStale(held, monitor.qmp, known);
+  await addNodes(held, monitor.qmp, known);
   await finishFreeze(held, monitor.qmp);
   await ensureExports(held, monitor.qmp);
   return monitor;
@@ -150,11 +169,7 @@ export const writtenBytes = async (held: HeldGroup, qmp: Qmp): Promise<number | 
   writtenOf(held.at, held.state, await nodesOf(qmp));
 
 /** The same, of nodes that were asked for. */
-export const writtenOf = (
-  at: GroupAt,
-  state: GroupState,
-  nodes: Awaited<ReturnType<typeof nodesOf>>,
-): number | undefined => {
+export const writtenOf = (at: GroupAt, state: GroupState, nodes: Nodes): number | undefined => {
   let sum = 0;
   for (const device of state.devices) {
     for (const { id } of unnamedLayers(state)) {
@@ -167,10 +182,7 @@ export const writtenOf = (
 };
 
 /** Bytes written to one layer of a device; undefined: nobody knows any more. */
-export const writtenTo = (
-  node: string,
-  nodes: Awaited<ReturnType<typeof nodesOf>>,
-): number | undefined => {
+export const writtenTo = (node: string, nodes: Nodes): number | undefined => {
   const counted = nodes.get(node)?.['dirty-bitmaps']?.find(({ name }) => name === bitmap);
   return counted === undefined || counted.inconsistent === true ? undefined : counted.count;
 };
@@ -342,8 +354,6 @@ export const fold = async (held: HeldGroup, pointId: string): Promise<boolean> =
   const top = held.state.layers.findIndex(({ point }) => point?.id === pointId);
   if (held.state.folding === undefined) {
     if (top < 1 || held.state.test !== undefined) return true;
-    // One that ended when nobody was there to take its record away would pass for this one.
-    await endJobs(qmp, foldJobsOf(held), drainMsMax);
     const layers = held.state.layers.map((layer, index) =>
       index < top ? { id: layer.id } : layer,
     );
@@ -364,11 +374,10 @@ export const finishFold = async (held: HeldGroup): Promise<void> => {
 
 /** What snapshots froze above the newest point becomes one layer: they use up none. */
 export const foldUnnamed = async (held: HeldGroup): Promise<void> => {
-  const { qmp } = await live(held);
+  await live(held);
   const [lowest, ...others] = unnamedLayers(held.state).slice(0, -1);
   const top = others.at(-1);
   if (lowest === undefined || top === undefined || held.state.test !== undefined) return;
-  await endJobs(qmp, foldJobsOf(held), drainMsMax);
   await held.commit({ ...held.state, folding: top.id, foldingInto: lowest.id });
   await finishFold(held);
 };
