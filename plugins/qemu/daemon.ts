@@ -17,10 +17,9 @@ import {
   muteMsHeld,
   muteMsMax,
   quitMsMax,
-  socketPathMax,
 } from './limits.ts';
 import { lockAnyOf, type NamedLock, waitFor, withLocks } from './locks.ts';
-import { endProcess, startProcess } from './processes.ts';
+import { checkSocketPath, endProcess, startProcess } from './processes.ts';
 import { Qmp } from './qmp.ts';
 
 /** A monitor of a daemon, in use by one client. */
@@ -53,11 +52,7 @@ const program = 'qemu-storage-daemon';
 /** Starts a daemon that this process does not wait for. Its words go to `daemon.log`. */
 const spawnDaemon = async (storage: Storage): Promise<void> => {
   const { directory } = storage;
-  const tooLong = Buffer.byteLength(fileOf.monitor(directory, monitorsMax)) - socketPathMax;
-  if (tooLong > 0) {
-    const hint = `Take a directory whose path is ${tooLong} bytes shorter, or more.`;
-    throw failure('refused', `${directory} is too long a path for unix sockets`, { hint });
-  }
+  checkSocketPath(fileOf.monitor(directory, monitorsMax), directory);
   const args = [
     ...monitorArguments(directory),
     ...['--nbd-server', serverArgument(storage), '--pidfile', fileOf.pid(directory)],

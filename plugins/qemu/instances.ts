@@ -7,8 +7,8 @@ import { readDatastore, withDatastore } from './disks.ts';
 import { failure } from './faults.ts';
 import { digestBytes } from './limits.ts';
 import { lookAt } from './machine.ts';
-import { type Change, mountedIn } from './machines.ts';
-import { openableIn } from './mounts.ts';
+import type { Change } from './machines.ts';
+import { type Mounted, mountedAt } from './mounts.ts';
 import type { Export } from './nbd.ts';
 import { atOf, placeOf } from './places.ts';
 import type { ComputeSession } from './session.ts';
@@ -50,7 +50,9 @@ export const findInstances = async (
 ): Promise<readonly FoundInstance[]> => {
   const choice = state.choices?.[placeOf(target)];
   const found: FoundInstance[] = [];
-  for (const datastoreId of await lookedAt(compute, target, signal)) {
+  const { instance, datastoreIds = [] } = target;
+  for (const { id: datastoreId, waits } of await mountedAt(compute, instance, signal)) {
+    if (waits && !datastoreIds.includes(datastoreId)) continue;
     const copy = await copyOn(compute, datastoreId, target, digests);
     if (copy === undefined) continue;
     found.push(choice === undefined ? copy : { ...copy, chosen: choice.includes(datastoreId) });
@@ -59,27 +61,16 @@ export const findInstances = async (
   throw failure('missing', `no mounted datastore holds anything of VM ${target.id}`);
 };
 
-const lookedAt = async (
-  compute: ComputeSession,
-  { instance, datastoreIds = [] }: VmTarget,
-  signal: AbortSignal,
-): Promise<readonly string[]> => {
-  const openable = await openableIn(compute, instance, signal);
-  const closed = datastoreIds.filter((id) => !openable.includes(id));
-  if (closed.length === 0) return openable;
-  const mounted = await mountedIn(compute, instance, signal);
-  return mounted.filter((id) => openable.includes(id) || closed.includes(id));
-};
-
 /** Refuses a VM that is neither registered here nor anywhere on what is mounted. */
 const expectKnown = async (
   compute: ComputeSession,
   state: ComputeState,
   target: VmTarget,
-  openable: readonly string[],
+  mounted: readonly Mounted[],
 ): Promise<void> => {
   if (state.vms[placeOf(target)] !== undefined) return;
-  for (const datastoreId of openable) {
+  for (const { id: datastoreId, waits } of mounted) {
+    if (waits) continue;
     const { vms } = await readDatastore(compute, datastoreId, target.instance);
     if (vms.some(({ id }) => id === target.id)) return;
   }
@@ -91,10 +82,10 @@ export const chooseInstance: Change<VmTarget> = async (compute, { state }, targe
   const { id, instance, datastoreIds = [] } = target;
   const place = placeOf(target);
   if (datastoreIds.length === 0) throw failure('refused', `no datastore is named for VM ${id}`);
-  const mounted = await mountedIn(compute, instance, signal);
-  const absent = datastoreIds.find((one) => !mounted.includes(one));
+  const mounted = await mountedAt(compute, instance, signal);
+  const absent = datastoreIds.find((one) => !mounted.some(({ id }) => id === one));
   if (absent !== undefined) {
-    await expectKnown(compute, state, target, await openableIn(compute, instance, signal));
+    await expectKnown(compute, state, target, mounted);
     throw failure('conflict', `datastore ${absent} of VM ${id} is not mounted`);
   }
   for (const datastoreId of datastoreIds) {

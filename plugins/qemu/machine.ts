@@ -23,7 +23,6 @@ import {
   pollMsMin,
   processPollMsMax,
   serialBytesMax,
-  socketPathMax,
   switchMsMax,
   translatedMiB,
 } from './limits.ts';
@@ -38,7 +37,14 @@ import {
   type VmAt,
   vmDirectory,
 } from './places.ts';
-import { endProcess, isAlive, pullPlugOf, startProcess, textOf } from './processes.ts';
+import {
+  checkSocketPath,
+  endProcess,
+  isAlive,
+  pullPlugOf,
+  startProcess,
+  textOf,
+} from './processes.ts';
 import { Qmp } from './qmp.ts';
 
 /** Content of `machine.json`: the process that a VM has or had here. */
@@ -203,11 +209,7 @@ const lastWords = async (at: VmAt): Promise<string> => {
 
 /** It is the VM's process here, ahead of its start. */
 export const reserve = async (at: VmAt, machine: Machine): Promise<Replaced> => {
-  const tooLong = Buffer.byteLength(socketOf(at, machine.token, 'change')) - socketPathMax;
-  if (tooLong > 0) {
-    const hint = `Take a directory whose path is ${tooLong} bytes shorter, or more.`;
-    throw failure('refused', `${at.directory} is too long a path for unix sockets`, { hint });
-  }
+  checkSocketPath(socketOf(at, machine.token, 'change'), at.directory);
   await makeDirectory(socketsIn(at));
   await makeDirectory(vmDirectory(at));
   return replaceJson(machineFile(at), machine);

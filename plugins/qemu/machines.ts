@@ -1,5 +1,5 @@
 /** Registrations: which VMs a compute knows, and what it knows of them. */
-import type { Instance, VmStatus, VmTarget } from '@siteswap/sdk/plugin';
+import type { VmStatus, VmTarget } from '@siteswap/sdk/plugin';
 import { type Licence, ownLicence } from '@siteswap/sdk/plugin/kit';
 import type { ComputeState, HeldCompute, Registered } from './compute.ts';
 import { readDatastore } from './disks.ts';
@@ -7,7 +7,7 @@ import { failure } from './faults.ts';
 import { datastoresMax } from './limits.ts';
 import { isOn, lookAt, readSerial } from './machine.ts';
 import { clearMarks } from './marks.ts';
-import { listDatastores, openableIn } from './mounts.ts';
+import { listDatastores, mountedAt } from './mounts.ts';
 import { atOf, placeOf } from './places.ts';
 import type { ComputeSession } from './session.ts';
 
@@ -22,15 +22,6 @@ export type Change<T> = (
 const datastoresSeen = async (compute: ComputeSession, signal: AbortSignal) => {
   const call = { ...ownLicence(), session: compute, signal, attempt: 1 };
   return (await listDatastores({ ...call, page: { sizeMax: datastoresMax } })).items;
-};
-
-export const mountedIn = async (
-  compute: ComputeSession,
-  instance: Instance,
-  signal: AbortSignal,
-) => {
-  const seen = await datastoresSeen(compute, signal);
-  return seen.filter((one) => one.mounted && one.instance === instance).map(({ id }) => id);
 };
 
 /** Throws `missing` when the compute sees none of the datastores that the VM is said to be on. */
@@ -52,11 +43,11 @@ export const describe = async (
   { id, instance, datastoreIds }: VmTarget,
   signal: AbortSignal,
 ): Promise<Registered> => {
-  const mounted = await mountedIn(compute, instance, signal);
-  const absent = (datastoreIds ?? []).filter((wanted) => !mounted.includes(wanted));
+  const mounted = await mountedAt(compute, instance, signal);
+  const absent = (datastoreIds ?? []).filter((wanted) => !mounted.some(({ id }) => id === wanted));
   const on: string[] = [];
   let name = id;
-  const looked = datastoreIds ?? (await openableIn(compute, instance, signal));
+  const looked = datastoreIds ?? mounted.filter(({ waits }) => !waits).map(({ id }) => id);
   for (const datastoreId of absent.length > 0 ? [] : looked) {
     const { vms } = await readDatastore(compute, datastoreId, instance);
     const entry = vms.find((vm) => vm.id === id && vm.copyOf === undefined);

@@ -198,25 +198,28 @@ export const listDatastores = async (call: ListingCall<Session>): Promise<Page<D
   return pageOf(all, call.page, ({ id, instance }) => `${id}\n${instance}`);
 };
 
-/**
- * Datastores that are mounted here and can be opened: a seat that waits for the role of its group
- * has its bytes at the other end.
- */
-export const openableIn = async (
+/** A datastore that is mounted here. */
+export interface Mounted {
+  readonly id: string;
+  /** A seat that waits for the role of its group has its bytes at the other end. */
+  readonly waits: boolean;
+}
+
+export const mountedAt = async (
   session: ComputeSession,
   instance: Instance,
   signal: AbortSignal,
-): Promise<string[]> => {
-  const ids: string[] = [];
+): Promise<readonly Mounted[]> => {
+  const mounted: Mounted[] = [];
   for (const storage of await storagesOf(session)) {
     const run = await runOf(storage, signal);
     for (const { state, device } of await devicesOf(storage)) {
+      if (!isMounted(session, { state, device, run }, instance)) continue;
       const waits = instance === 'production' && !acceptsWriters(state);
-      if (waits || !isMounted(session, { state, device, run }, instance)) continue;
-      ids.push(device.datastoreId);
+      mounted.push({ id: device.datastoreId, waits });
     }
   }
-  return ids.sort();
+  return mounted.sort((one, other) => (one.id < other.id ? -1 : 1));
 };
 
 /** What a guest's disk is opened by. */

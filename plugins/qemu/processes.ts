@@ -6,7 +6,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { failure } from './faults.ts';
-import { killMsMax, pollMsMin } from './limits.ts';
+import { killMsMax, pollMsMin, socketPathMax } from './limits.ts';
 import { waitFor } from './locks.ts';
 import type { Order, Report } from './starter.ts';
 
@@ -17,6 +17,14 @@ export const textOf = (path: string): string => {
   } catch {
     return '';
   }
+};
+
+/** Refuses a directory whose longest socket no process could listen at. */
+export const checkSocketPath = (socket: string, directory: string): void => {
+  const tooLong = Buffer.byteLength(socket) - socketPathMax;
+  if (tooLong <= 0) return;
+  const hint = `Take a directory whose path is ${tooLong} bytes shorter, or more.`;
+  throw failure('refused', `${directory} is too long a path for unix sockets`, { hint });
 };
 
 /** It runs, or could; one that only its parent has not heard of yet does not. */

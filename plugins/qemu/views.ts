@@ -56,18 +56,6 @@ interface Seen {
   readonly unconfirmed: ReadonlySet<string>;
 }
 
-const leftBehindOf = async (
-  session: Session,
-  groups: readonly GroupState[],
-): Promise<ReadonlySet<string>> => {
-  const found = new Set<string>();
-  for (const state of groups) {
-    if (!mayBeLeftBehind(state)) continue;
-    if (isLeftBehind(state, await peerState(session, state))) found.add(state.id);
-  }
-  return found;
-};
-
 /** What cannot be asked is not held against the group: this end's own word stands then. */
 const peerIfKnown = async (
   session: Session,
@@ -83,24 +71,32 @@ const peerIfKnown = async (
 
 /**
  * Mirrors say nothing of whether the target was told that they miss nothing, and a target that
- * stands still does not know of writers: neither end can tell alone.
+ * stands still does not know of writers: neither end can tell alone. A target that counts what
+ * arrives, or knows that it does not, asks nobody.
  */
-const unconfirmedOf = async (
+const mayBeUnconfirmed = ({ mode, role, inflow }: GroupState): boolean =>
+  mode === 'synchronous' && (role === 'source' || (role === 'replica' && inflow === 'still'));
+
+const isUnconfirmed = (state: GroupState, peer: GroupState): boolean => {
+  const [source, target] = state.role === 'source' ? [state, peer] : [peer, state];
+  return source.role === 'source' && target.role === 'replica' && target.inflow !== 'live';
+};
+
+/** What no end can tell alone, of the groups of which it matters. */
+const besidePeers = async (
   session: Session,
   groups: readonly GroupState[],
-): Promise<ReadonlySet<string>> => {
-  const found = new Set<string>();
+): Promise<Pick<Seen, 'leftBehind' | 'unconfirmed'>> => {
+  const [leftBehind, unconfirmed] = [new Set<string>(), new Set<string>()];
   for (const state of groups) {
-    // A target that counts what arrives, or knows that it does not, asks nobody.
-    const asks = state.role === 'source' || (state.role === 'replica' && state.inflow === 'still');
-    if (state.mode !== 'synchronous' || !asks) continue;
-    const peer = await peerIfKnown(session, state);
-    if (peer === undefined) continue;
-    const [source, target] = state.role === 'source' ? [state, peer] : [peer, state];
-    if (source.role !== 'source' || target.role !== 'replica') continue;
-    if (target.inflow !== 'live') found.add(state.id);
+    const servesTwo = mayBeLeftBehind(state);
+    if (!servesTwo && !mayBeUnconfirmed(state)) continue;
+    const peer = await (servesTwo ? peerState : peerIfKnown)(session, state);
+    if (servesTwo && isLeftBehind(state, peer)) leftBehind.add(state.id);
+    const asked = peer !== undefined && mayBeUnconfirmed(state);
+    if (asked && isUnconfirmed(state, peer)) unconfirmed.add(state.id);
   }
-  return found;
+  return { leftBehind, unconfirmed };
 };
 
 const seenAt = async (
@@ -110,12 +106,11 @@ const seenAt = async (
   signal: AbortSignal,
 ): Promise<Seen> => {
   const { siteId } = session;
-  const leftBehind = await leftBehindOf(session, groups);
-  const unconfirmed = await unconfirmedOf(session, groups);
+  const told = await besidePeers(session, groups);
   const { qmp, run, release } = await takeMonitor(storage, signal);
   try {
     const [nodes, jobs] = [await nodesOf(qmp), await blockJobsOf(qmp)];
-    return { siteId, run, nodes, jobs, leftBehind, unconfirmed };
+    return { siteId, run, nodes, jobs, ...told };
   } finally {
     await release();
   }
