@@ -7,9 +7,9 @@ import { type Fault, FaultError } from '../../sdk/plugin/fault.ts';
 import type { PageRequest } from '../../sdk/plugin/model.ts';
 import {
   type CallContext,
+  isReading,
   type ListingVerb,
   type OperationStatus,
-  readingVerbs,
   type Settlement,
   type TargetVerb,
 } from '../../sdk/plugin/verbs.ts';
@@ -54,8 +54,6 @@ export interface Errand {
   /** Nothing may come of it: it looks, and settles where the plugin itself can tell. */
   readonly asksOnly?: boolean;
 }
-
-const looking: ReadonlySet<string> = new Set(readingVerbs);
 
 /** What is done through a door: what stands before it offers the same. */
 export type Calls = Pick<Door, 'call' | 'settle' | 'poll' | 'list'>;
@@ -142,7 +140,7 @@ export class Door {
     share?: { readonly timeoutMs: number },
   ): Promise<readonly AnyAnswer[]> {
     if (targets.length === 0) return [];
-    if (this.#errand.asksOnly && !looking.has(verb)) {
+    if (this.#errand.asksOnly && !isReading(verb)) {
       return answersOf({ fault: notAskedFault(verb) }, targets);
     }
     const { host } = this.#parts;

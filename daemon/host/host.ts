@@ -8,9 +8,9 @@ import type { Fault } from '../../sdk/plugin/fault.ts';
 import type { PageRequest } from '../../sdk/plugin/model.ts';
 import {
   type CallContext,
+  isReading,
   type ListingVerb,
   type OperationStatus,
-  readingVerbs,
   type Settlement,
   type TargetVerb,
 } from '../../sdk/plugin/verbs.ts';
@@ -67,8 +67,6 @@ export interface HostParts extends SessionParts {
 type Awaitable<T> = T | Promise<T>;
 type Handler = (call: object) => Awaitable<unknown>;
 type Offered = Handler | ChangingVerb<unknown, TargetVerb>;
-
-const reading: ReadonlySet<string> = new Set(readingVerbs);
 
 const offeredBy = (definition: PluginDefinition, verb: string): Offered | undefined =>
   (definition.verbs as unknown as Readonly<Record<string, Offered>>)[verb];
@@ -148,7 +146,7 @@ export class Host {
 
   /** How a call of `verb` that is in doubt at this remote can be resolved. */
   async resolving(remoteId: string, verb: TargetVerb): Promise<Reply<Resolving>> {
-    if (reading.has(verb)) return { value: 'reading' };
+    if (isReading(verb)) return { value: 'reading' };
     const remote = this.#remotes.get(remoteId);
     if (remote === undefined) return { fault: unknownRemote(remoteId) };
     const loaded = await this.#parts.load(remote);

@@ -1,5 +1,5 @@
 /** The steps of a run with the policies that hold for it, checked against what plugins can do. */
-import { readingVerbs } from '../../sdk/plugin/verbs.ts';
+import { isReading } from '../../sdk/plugin/verbs.ts';
 import { type FrozenStep, type FrozenWorkgroup, remoteOf, takes } from '../core/frozen.ts';
 import type { Policy } from '../core/policy.ts';
 import type { Step } from '../steps/step.ts';
@@ -21,11 +21,9 @@ export interface StepContext {
   readonly findings: Findings;
 }
 
-const looks: ReadonlySet<string> = new Set(readingVerbs);
-
 /** Can a call of the step's verb be made again without doing it twice? */
 const repeats = (step: Step, remotes: readonly string[], context: StepContext): boolean =>
-  looks.has(step.verbs[0]) ||
+  isReading(step.verbs[0]) ||
   remotes.every((id) =>
     context.capabilities
       .get(id)

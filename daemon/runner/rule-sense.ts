@@ -2,7 +2,7 @@
  * What a rule of injections says that can never come true, though each of its words is known: it
  * would wait for ever, and nobody would know why nothing fails. Found before it is taken.
  */
-import { listingVerbs, readingVerbs } from '../../sdk/plugin/verbs.ts';
+import { isReading, listingVerbs, readingVerbs } from '../../sdk/plugin/verbs.ts';
 import type { CallRule } from '../../sdk/scenario/rule.ts';
 import { phasesOf } from '../core/draw.ts';
 import { modes } from '../core/plan.ts';
@@ -30,8 +30,6 @@ const asking: ReadonlySet<string> = new Set([
 ]);
 
 const listings: ReadonlySet<string> = new Set(listingVerbs);
-const reading: ReadonlySet<string> = new Set(readingVerbs);
-
 /** What only a run has: a listing is asked outside of runs. */
 const ofRuns = ['plan', 'mode', 'step', 'workgroup'] as const;
 
@@ -208,14 +206,14 @@ const nothing: Check = ({ phase, verb, effect }, step) => {
   return [
     kind === 'stale-read' &&
       calls !== undefined &&
-      !calls.some((one) => reading.has(one)) &&
-      say(`stale-read is for verbs that look: ${[...reading].join(', ')}`),
+      !calls.some(isReading) &&
+      say(`stale-read is for verbs that look: ${readingVerbs.join(', ')}`),
     kind === 'fail-later' &&
-      reading.has(verb ?? '') &&
+      isReading(verb ?? '') &&
       say(`fail-later is for verbs that change something: ${verb} only looks`),
     kind === 'wrong-result' &&
       effect.set === undefined &&
-      (asks || reading.has(verb ?? '')) &&
+      (asks || isReading(verb ?? '')) &&
       say(
         'wrong-result of a question changes nothing without `set`, such as { set: { power: off } }',
       ),

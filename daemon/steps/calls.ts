@@ -2,11 +2,9 @@
  * What a step may call in each phase of a task: what injections are drawn for. "May" is all that
  * can be said ahead of a call: a way out, such as a look after a conflict, counts like the change.
  */
-import { readingVerbs } from '../../sdk/plugin/verbs.ts';
+import { isReading } from '../../sdk/plugin/verbs.ts';
 import type { Phase } from '../../sdk/scenario/rule.ts';
 import type { Step } from './step.ts';
-
-const reading: ReadonlySet<string> = new Set(readingVerbs);
 
 /** Phases of a task that does, or undoes. An undo is followed, and never settled. */
 const phasesOf: Readonly<Record<'run' | 'undo', readonly Phase[]>> = {
@@ -22,7 +20,7 @@ const phaseCalls = (step: Step, phase: Phase, direction: 'run' | 'undo'): readon
   const polled = phaseCalls(step, direction, direction);
   // Only what changes something goes on by itself; who proves or judges looks when it has ended.
   const looks = direction === 'run' && (prove ?? judge) !== undefined;
-  return looks ? polled : polled.filter((verb) => !reading.has(verb));
+  return looks ? polled : polled.filter((verb) => !isReading(verb));
 };
 
 export type Calls = Readonly<Partial<Record<Phase, readonly string[]>>>;

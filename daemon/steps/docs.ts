@@ -4,12 +4,7 @@
  */
 import { fault } from '../../sdk/plugin/fault.ts';
 import { encodeRecord } from '../../sdk/plugin/migration-record.ts';
-import {
-  computeVerbs,
-  readingVerbs,
-  storageVerbs,
-  type TargetVerb,
-} from '../../sdk/plugin/verbs.ts';
+import { computeVerbs, isReading, storageVerbs, type TargetVerb } from '../../sdk/plugin/verbs.ts';
 import type { StorageItem, VmItem } from '../core/frozen.ts';
 import { type Mode, modes } from '../core/plan.ts';
 import type { Policy, PolicyAction } from '../core/policy.ts';
@@ -68,7 +63,7 @@ const noteTaker = (phase: Phase): { readonly notes: string[]; readonly remote: V
   let failed = false;
   const call = (verb: string) => async (targets: readonly { readonly id: string }[]) => {
     notes.push(`\`${verb}\``);
-    const looks = (readingVerbs as readonly string[]).includes(verb);
+    const looks = isReading(verb);
     const fails = !looks && !failed;
     if (fails) failed = true;
     return targets.map(({ id }) => {

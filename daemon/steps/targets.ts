@@ -12,7 +12,7 @@ import {
   type DeviceStatus,
   type Evidence,
   type GroupTarget,
-  readingVerbs,
+  isReading,
   type Settlement,
   type SyncStatus,
   type TargetVerb,
@@ -30,8 +30,6 @@ type VerbOn<T> = {
 /** The verbs on VMs that take no arguments. */
 type VmVerb = Exclude<VerbOn<VmTarget>, 'migrateLive' | 'mirrorDisks' | 'cutOver' | 'removeDisks'>;
 type ArgsOf<V extends TargetVerb> = TargetVerbs[V]['args'];
-
-const reading: ReadonlySet<string> = new Set(readingVerbs);
 
 /** An item with the targets that it stands for at the remote that is called. */
 export interface Share<T> {
@@ -170,7 +168,7 @@ export const settleUndo = async (
 ): Promise<readonly Settlement[]> => {
   const storage = remote === 'array' ? groupsOf : datastoresOf;
   const shares = unit === 'vm' ? vmsOf(call) : storage(call);
-  const verbs = undoVerbs.filter((verb) => !reading.has(verb));
+  const verbs = undoVerbs.filter((verb) => !isReading(verb));
   const found = await Promise.all(verbs.map((verb) => settle(call, shares, verb)));
   return shares.map(({ id }, at): Settlement => {
     const goesOn = found.some((settled) => settled[at]?.verdict === 'running');

@@ -4,7 +4,7 @@
  * nothing is thrown.
  */
 import { type Fault, FaultError, type FaultKind } from '../../sdk/plugin/fault.ts';
-import { type Answer, readingVerbs, type Settlement } from '../../sdk/plugin/verbs.ts';
+import { type Answer, isReading, type Settlement } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Injection } from '../core/injection.ts';
 import { decodeRanges } from '../core/ranges.ts';
@@ -68,8 +68,6 @@ const defect = (code: string, message: string): Fault => ({
   message,
   code,
 });
-
-const looking: ReadonlySet<string> = new Set(readingVerbs);
 
 const notLooking = (verb: string): Fault => ({
   kind: 'unsupported',
@@ -284,7 +282,7 @@ export const createExecutor = ({ gateway, present, stepNamed, clock }: ExecutePa
   };
 
   const runQuery = async (job: QueryJob, door: Calls): Promise<QueryResult> => {
-    if (!looking.has(job.verb)) throw new FaultError(notLooking(job.verb));
+    if (!isReading(job.verb)) throw new FaultError(notLooking(job.verb));
     // The answers of reading verbs were checked to carry values.
     const answers = (await door.call(job.verb, job.targets, job.args)) as QueryResult['answers'];
     return { kind: 'query', answers };

@@ -1,5 +1,5 @@
 /** The front of the world: every call is counted at its remote before anything else happens. */
-import { FaultError, type OperationStatus, type Settlement } from '@siteswap/sdk/plugin';
+import { FaultError, isReading, type OperationStatus, type Settlement } from '@siteswap/sdk/plugin';
 import { failDrawn, failOrdered, type silence, takeArmed } from './failures.ts';
 import { bookOf, isOldEpoch, type Ledger, noteCall } from './ledger.ts';
 import * as listings from './listings.ts';
@@ -7,7 +7,7 @@ import type { World } from './model.ts';
 import { elapse, progressOf } from './operations.ts';
 import { no } from './outcome.ts';
 import type { ListRequest, PollRequest, SettleRequest, VerbRequest } from './requests.ts';
-import { type Answers, isReading, perform, type Remote } from './verbs.ts';
+import { type Answers, perform, type Remote } from './verbs.ts';
 
 const remoteOf = (world: World, remoteId: string): Remote => {
   const remote = world.storages.get(remoteId) ?? world.computes.get(remoteId);

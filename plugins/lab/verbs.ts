@@ -4,7 +4,7 @@ import {
   type Fault,
   FaultError,
   type GroupTarget,
-  readingVerbs,
+  isReading,
   type TargetVerb,
   type TargetVerbs,
 } from '@siteswap/sdk/plugin';
@@ -96,11 +96,6 @@ export const offered = {
     typeof groupChanges & typeof computeChanges
   >,
 };
-
-const reading: ReadonlySet<string> = new Set(readingVerbs);
-
-/** True for a verb that only looks. */
-export const isReading = (verb: TargetVerb): boolean => reading.has(verb);
 
 /** The rule of a verb in one of the tables; the tables' own types are checked where they stand. */
 const ruleOf = <R>(table: object, { verb, remoteId }: VerbRequest): R => {

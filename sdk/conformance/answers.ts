@@ -8,9 +8,9 @@ import {
   type Fault,
   faultKinds,
   faultOwners,
+  isReading,
   migrationStates,
   pairStates,
-  readingVerbs,
   type Verb,
   z,
 } from '../plugin/index.ts';
@@ -152,8 +152,6 @@ const operationStatus = z.discriminatedUnion('state', [
   z.object({ id, state: z.literal('done'), evidence: evidence.optional() }),
   z.object({ id, state: z.literal('failed'), fault }),
 ]);
-
-const isReading = (verb: string): boolean => (readingVerbs as readonly string[]).includes(verb);
 
 const answerSchema = (verb: Verb): z.ZodType =>
   isReading(verb)

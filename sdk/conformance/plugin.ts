@@ -4,7 +4,6 @@ import {
   checkDefinition,
   isSecret,
   type PluginDefinition,
-  readingVerbs,
   type TargetVerb,
   type Verb,
 } from '../plugin/index.ts';
@@ -17,9 +16,6 @@ export const loadPlugin = async (plugin: object | string): Promise<PluginDefinit
   claim('definition' in checked, 'problems' in checked ? checked.problems.join('; ') : '');
   return checked.definition;
 };
-
-export const isReading = (verb: string): boolean =>
-  (readingVerbs as readonly string[]).includes(verb);
 
 interface Parts {
   readonly run?: unknown;

@@ -4,7 +4,7 @@
  * the place and says what is expected there.
  */
 import { contractVersion, type PluginDefinition } from './define.ts';
-import { computeVerbs, listingVerbs, readingVerbs, storageVerbs } from './verbs.ts';
+import { computeVerbs, isReading, listingVerbs, storageVerbs } from './verbs.ts';
 
 /** What a plugin says of itself: plain data, for people and for the planner. */
 export interface PluginDescription {
@@ -33,8 +33,6 @@ export type Checked =
 
 const knownVerbs: ReadonlySet<string> = new Set([...storageVerbs, ...computeVerbs]);
 const listing: ReadonlySet<string> = new Set(listingVerbs);
-const reading: ReadonlySet<string> = new Set(readingVerbs);
-
 type Fields = Readonly<Record<string, unknown>>;
 
 const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
@@ -102,7 +100,7 @@ const offered = (verbs: Fields): [string, unknown][] =>
 const declared = (name: string, verb: unknown) => ({
   verb: name,
   settles: isObject(verb) && verb.settle !== undefined,
-  repeatable: reading.has(name) || (isObject(verb) && verb.repeatable === true),
+  repeatable: isReading(name) || (isObject(verb) && verb.repeatable === true),
 });
 
 function* notesOf(verbs: Fields): Generator<string> {

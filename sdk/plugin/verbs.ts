@@ -293,6 +293,11 @@ export const readingVerbs = [
   'findInstances',
 ] as const satisfies readonly Verb[];
 
+const reading: ReadonlySet<string> = new Set(readingVerbs);
+
+/** True for a verb that only looks. */
+export const isReading = (verb: string): boolean => reading.has(verb);
+
 export const storageVerbs = [
   'discoverArrays',
   'discoverDevices',

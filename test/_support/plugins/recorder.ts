@@ -11,7 +11,7 @@ import {
   type Fault,
   FaultError,
   type GroupTarget,
-  readingVerbs,
+  isReading,
   storageVerbs,
   type TargetVerb,
   targetVerbs,
@@ -49,10 +49,9 @@ interface Call {
   readonly args: object;
 }
 
-const reading: ReadonlySet<string> = new Set(readingVerbs);
 const storage: ReadonlySet<string> = new Set(storageVerbs);
 const changingVerbs = targetVerbs.filter(
-  (verb) => !reading.has(verb) && (storage.has(verb) || verb === 'mount' || verb === 'unmount'),
+  (verb) => !isReading(verb) && (storage.has(verb) || verb === 'mount' || verb === 'unmount'),
 );
 
 const statusOf = ({ devices }: Storage, { devices: asked }: GroupTarget): unknown =>

@@ -1,9 +1,7 @@
 /** No completed task is run again: what the journal holds as done is not called once more. */
-import { readingVerbs } from '../../../sdk/plugin/verbs.ts';
+import { isReading } from '../../../sdk/plugin/verbs.ts';
 import type { Checker } from './checker.ts';
 import { type Item, keyOf, Runs, targetsOf } from './runs.ts';
-
-const reading: ReadonlySet<string> = new Set(readingVerbs);
 
 export const doneOnce: Checker = () => {
   const runs = new Runs();
@@ -28,7 +26,7 @@ export const doneOnce: Checker = () => {
     if (moment.kind !== 'call' || moment.key === '') return undefined;
     const { verb, targetIds, remoteId } = moment;
     const { initiatorId, step, direction } = keyOf(moment.key);
-    if (direction !== 'run' || reading.has(verb) || verb.startsWith('settle ')) return undefined;
+    if (direction !== 'run' || isReading(verb) || verb.startsWith('settle ')) return undefined;
     const again = targetIds.find((id) => done.has(`${initiatorId}/${step}/${id}`));
     return again && `${verb} of ${again} at ${remoteId}: ${step} was done already`;
   };

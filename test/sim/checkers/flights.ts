@@ -1,18 +1,16 @@
 /** Calls that are under way, as a checker sees them. */
 import { isDeepStrictEqual } from 'node:util';
 import { newestEpoch } from '../../../plugins/lab/ledger.ts';
-import { readingVerbs } from '../../../sdk/plugin/verbs.ts';
+import { isReading } from '../../../sdk/plugin/verbs.ts';
 import type { Moment } from '../history.ts';
 import type { Scene } from './checker.ts';
 import { keyOf, type Runs } from './runs.ts';
 
 export type Flight = Extract<Moment, { kind: 'call' }>;
 
-const reading: ReadonlySet<string> = new Set(readingVerbs);
-
 /** What is called does something; it is no look. */
 export const changes = ({ key, verb }: Flight): boolean =>
-  key !== '' && !reading.has(verb) && !verb.startsWith('settle ');
+  key !== '' && !isReading(verb) && !verb.startsWith('settle ');
 
 /**
  * A call is under way until its caller has heard of it or has given it up. Of a caller that drives

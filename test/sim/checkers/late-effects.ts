@@ -3,12 +3,10 @@
  * begins on an object while an earlier one can still land on it. Of what nobody can tell, and a
  * person has decided about, that cannot be said.
  */
-import { readingVerbs } from '../../../sdk/plugin/verbs.ts';
+import { isReading } from '../../../sdk/plugin/verbs.ts';
 import type { Checker } from './checker.ts';
 import { pending } from './pending.ts';
 import { type Item, isStorage, keyOf, type Run, Runs, targetsOf } from './runs.ts';
-
-const reading: ReadonlySet<string> = new Set(readingVerbs);
 
 /** The objects that a target carries: itself, and of a consistency group all that is on it. */
 const carried = (run: Run, targetId: string): ReadonlySet<string> => {
@@ -42,7 +40,7 @@ export const notBuiltUpon: Checker = ({ lab }) => {
       for (const id of items.flatMap(targetsOf)) told.add(`${run?.started.initiatorId} ${id}`);
     }
     if (moment.kind !== 'call' || moment.key === '') return undefined;
-    if (reading.has(moment.verb) || moment.verb.startsWith('settle ')) return undefined;
+    if (isReading(moment.verb) || moment.verb.startsWith('settle ')) return undefined;
     const now = keyOf(moment.key);
     const run = runs.by(now.initiatorId);
     if (run === undefined) return undefined;
