@@ -23,6 +23,12 @@ const consistentAtMs = ({ protected: here, recovery }: Group): number | undefine
   return moments.includes(undefined) ? undefined : Math.min(...(moments as number[]));
 };
 
+/** What was acknowledged is there too: only what came after the sites parted can be missing. */
+const isSynchronized = ({ recovery }: Group): boolean =>
+  recovery.devices.every(
+    (device) => device?.updateMode === 'synchronous' && device.pairState === 'synchronized',
+  );
+
 /**
  * Per group, in milliseconds; undefined where nobody has said, or the site to go on at is open
  * already: what it lacks was settled when it was opened, and is no matter of this run.
@@ -43,8 +49,10 @@ export const expectLosses = (question: LossQuestion): readonly (number | undefin
     const lossMs = Math.max(0, now - atMs);
     findings.warn(
       group.field,
-      `of "${group.id}" the last ${(lossMs / 1_000).toFixed(1)} s are expected to be lost: its ` +
-        `copy at "${recoverySiteId}" is consistent as of ${new Date(atMs).toISOString()}`,
+      `of "${group.id}" at most the last ${(lossMs / 1_000).toFixed(1)} s are expected to be ` +
+        `lost: its copy at "${recoverySiteId}" is consistent as of ` +
+        new Date(atMs).toISOString() +
+        (isSynchronized(group) ? ', and was written to synchronously until the sites parted' : ''),
     );
     return lossMs;
   });

@@ -103,7 +103,8 @@ const checkStates = ({ plan, findings }: GuardQuestion, group: Group): void => {
   } else if (copying !== undefined) {
     const message =
       `${copying.name} is not copied in full yet (${copying.device.pairState}): ` +
-      'wait until it is; options.lag of the plan can make this a warning';
+      'wait until it is, or begin it with `siteswap device sync`; options.lag of the plan can ' +
+      'make this a warning';
     if (beyond === 'refuse') findings.obstacle(group.field, message);
     else findings.warn(group.field, message);
   } else if (begun !== undefined) {

@@ -53,16 +53,27 @@ const preferredBy = (group: Group): string[] => {
 const pairOf = ({ protected: here, recovery }: Group): string =>
   JSON.stringify([here.arrayId, recovery.arrayId]);
 
+/** Nobody has said of any of its copies that it was ever whole: it is new, and nothing parted. */
+const isNew = (group: Group): boolean => {
+  const devices = [...group.protected.devices, ...group.recovery.devices];
+  return devices.every(
+    (device) => device?.pairState === 'unsynchronized' && device.lastRecoveryPoint === undefined,
+  );
+};
+
 const checkServed = (group: Group, findings: Findings): void => {
   for (const { arrayId, devices } of [group.protected, group.recovery]) {
     const alone = devices.find(
       (device) => isServedByBoth(device) && device?.direction !== 'stretched',
     );
     if (alone === undefined) continue;
+    const why = isNew(group)
+      ? 'its pair was never synced: `siteswap device sync` makes it one device of both sites'
+      : `one side of it was cut off (here it is ${alone.direction}): ` +
+        'resync it before a planned run';
     findings.problem(
       group.field,
-      `device "${alone.id}" of array "${arrayId}" is stretched, but one side of it was cut off ` +
-        `(here it is ${alone.direction}): resync it before a planned run`,
+      `device "${alone.id}" of array "${arrayId}" is stretched, but ${why}`,
     );
     return;
   }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { emptyMemory, ownLicence } from '@siteswap/sdk/plugin/kit';
 import { type CatalogVm, catalogEnd, writeCatalog } from './catalog.ts';
-import { type ComputeState, withCompute } from './compute.ts';
+import { type ComputeState, readCompute, withCompute } from './compute.ts';
 import { format, makeDirectory, namesIn, writeJson } from './durable.ts';
 import { failure } from './faults.ts';
 import { extentBytes } from './limits.ts';
@@ -31,17 +31,22 @@ export interface VmSpec {
   readonly image?: Buffer;
 }
 
+/** Again: it is cheap, and gives back what an array's daemon that died had exported. */
+const mountAll = async (session: ComputeSession, ids: readonly string[]): Promise<void> => {
+  const targets = ids.map((id) => ({ id, instance: 'production' as const }));
+  const call = { ...ownLicence(), session, targets, args: {}, attempt: 1 };
+  for (const answer of await mountVerbs.mount.run(call)) {
+    if ('fault' in answer) throw failure(answer.fault.kind, answer.fault.message);
+  }
+};
+
 /** Mounts a datastore and puts VMs on it, each on its own part of the device. */
 export const populate = async (
   session: ComputeSession,
   datastoreId: string,
   vms: readonly VmSpec[],
 ): Promise<void> => {
-  const targets = [{ id: datastoreId, instance: 'production' as const }];
-  const call = { ...ownLicence(), session, targets, args: {}, attempt: 1 };
-  for (const answer of await mountVerbs.mount.run(call)) {
-    if ('fault' in answer) throw failure(answer.fault.kind, answer.fault.message);
-  }
+  await mountAll(session, [datastoreId]);
   const { address, exportName } = await diskOf(session, datastoreId, 'production');
   await withExport(address, exportName, async (opened) => {
     const entries: CatalogVm[] = [];
@@ -77,8 +82,14 @@ export const endVms = async (directory: string): Promise<void> => {
   }
 };
 
-/** Starts VMs that were enrolled, one after the other: anew each time, whatever ended them. */
+/**
+ * Starts VMs that were enrolled, one after the other: anew each time, whatever ended them. What
+ * they stand on is mounted again first.
+ */
 export const startVms = async (session: ComputeSession, ids: readonly string[]): Promise<void> => {
+  const { vms } = await readCompute(session);
+  const datastores = ids.flatMap((id) => vms[`production/${id}`]?.datastoreIds ?? []);
+  await mountAll(session, [...new Set(datastores)]);
   for (const id of ids) {
     const licence = { ...ownLicence(), key: `start/${randomUUID()}` };
     await powerOn(session, licence, { id, instance: 'production' });

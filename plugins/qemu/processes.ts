@@ -4,7 +4,8 @@
  * is 4 to 20 ms in which a thread stands still. So a small process, one for each thread, does it.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { failure } from './faults.ts';
 import { killMsMax, pollMsMin, socketPathMax } from './limits.ts';
 import { waitFor } from './locks.ts';
@@ -50,13 +51,31 @@ export const endProcess = async (pid: number): Promise<void> => {
   throw failure('busy', `process ${pid} does not end`);
 };
 
-/** As whoever starts a process without help would have it. */
-const notStarted = (program: string, message: string, code: string | undefined): Error => {
-  if (message !== `spawn ${program} ENOENT`) return Object.assign(new Error(message), { code });
-  return failure('unsupported', `there is no ${program} on this machine`, {
+const notInstalled = (program: string): Error =>
+  failure('unsupported', `there is no ${program} on this machine`, {
     hint: 'Install it where this daemon runs, in a folder of its PATH.',
   });
+
+/** Refuses a machine without one of them: before anything is done that would need it midway. */
+export const checkInstalled = (programs: readonly string[]): void => {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const isThere = (path: string): boolean => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const missing = programs.find((name) => !folders.some((folder) => isThere(join(folder, name))));
+  if (missing !== undefined) throw notInstalled(missing);
 };
+
+/** As whoever starts a process without help would have it. */
+const notStarted = (program: string, message: string, code: string | undefined): Error =>
+  message === `spawn ${program} ENOENT`
+    ? notInstalled(program)
+    : Object.assign(new Error(message), { code });
 
 interface Awaited {
   readonly program: string;

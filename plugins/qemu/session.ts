@@ -9,6 +9,7 @@ import type { Config } from './config.ts';
 import { dialsFor } from './dial.ts';
 import { failure, isUnreachable } from './faults.ts';
 import { type GroupAt, type GroupState, groupAt, readGroup } from './group.ts';
+import { checkInstalled } from './processes.ts';
 
 export type Directories = Readonly<Record<string, string>>;
 
@@ -55,11 +56,14 @@ const others = (computes: NonNullable<Config['computes']>): ComputeSession['comp
     ]),
   );
 
+const arrayPrograms = ['qemu-storage-daemon', 'qemu-img'];
+
 export const openSession = (context: OpenContext<Config>): Session => {
   const { config, remoteId, siteId, connect } = context;
   if (process.platform !== 'linux') {
     throw failure('unsupported', 'the qemu plugin needs Linux: its locks and processes are its');
   }
+  checkInstalled(config.arrays === undefined ? arrayPrograms : ['qemu-system-x86_64']);
   const at = { id: remoteId, siteId, directory: resolve(config.directory) };
   dialsFor(at.directory, connect);
   const { peers = {}, arrays, hosts = ['host-1'], computes = {}, start } = config;

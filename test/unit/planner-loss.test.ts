@@ -31,7 +31,16 @@ test("disaster: the oldest device's age is the group's loss, told in seconds and
     warnings.map(({ field }) => field),
     [group0, group1],
   );
-  t.regex(warnings[0]?.message ?? '', /the last 12\.5 s are expected to be lost/);
+  t.regex(warnings[0]?.message ?? '', /at most the last 12\.5 s are expected to be lost/);
+});
+
+test('disaster: a synchronous pair that is synchronized → told so beside the age', (t) => {
+  const pair = { updateMode: 'synchronous', pairState: 'synchronized' } as const;
+  const of = withDevice('b-d0r', pair, aged('b-d0r', 9_000));
+  const { losses, warnings } = lossOf(of);
+  t.is(losses['ap/b-d0p'], 9_000);
+  t.regex(warnings[1]?.message ?? '', /written to synchronously until the sites parted$/);
+  t.notRegex(lossOf(aged('b-d0r', 9_000)).warnings[1]?.message ?? '', /synchronously/);
 });
 
 test('disaster: what the lost side claims does not count; who says nothing is told of', (t) => {

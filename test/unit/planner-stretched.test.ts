@@ -210,6 +210,16 @@ test('planned: one side of a stretched device was cut off → refused until it i
   t.regex(problemsOf(from).join('\n'), /a-d0p.*one side of it was cut off.*resync it/);
 });
 
+test('planned: a stretched pair that was never synced → refused, sync it', (t) => {
+  const from = world();
+  const pairState = 'unsynchronized';
+  tell(from.ap, 'a', { direction: 'outgoing', pairState });
+  tell(from.ar, 'a', { direction: 'incoming', access: 'read-only', pairState });
+  const [problem = ''] = problemsOf(from);
+  t.regex(problem, /a-d0p.*never synced: `siteswap device sync`/);
+  t.notRegex(problem, /cut off/);
+});
+
 test('planned: a group with stretched and plain devices → refused', (t) => {
   const both = [{ id: 'a', devices: 2 }];
   const from = stretch(sketch(both, [{ id: 'a1', on: ['a'] }]), ['a']);

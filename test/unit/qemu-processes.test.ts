@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
-import { faultOrUnknown } from '../../plugins/qemu/faults.ts';
-import { endProcess, isAlive, startProcess } from '../../plugins/qemu/processes.ts';
+import { faultOf, faultOrUnknown } from '../../plugins/qemu/faults.ts';
+import { checkInstalled, endProcess, isAlive, startProcess } from '../../plugins/qemu/processes.ts';
+import { openSession } from '../../plugins/qemu/session.ts';
 
 const logFor = (t: ExecutionContext): string => {
   const folder = mkdtempSync(join(tmpdir(), 'siteswap-processes-'));
@@ -77,6 +78,28 @@ test.serial('no such program, no such place for its words → a fault that names
   t.like(one, { kind: 'unsupported', message: 'there is no no-such-program on this machine' });
   t.like(other, { kind: 'missing', code: 'ENOTDIR' });
 });
+
+test.serial(
+  'a machine without QEMU → refused when a session opens, before anything is done',
+  (t) => {
+    checkInstalled(['sh', 'cat']);
+    const paths = process.env.PATH;
+    process.env.PATH = '/nonexistent';
+    t.teardown(() => {
+      process.env.PATH = paths;
+    });
+    const sessionOf = (config: object) => () =>
+      openSession({ config, remoteId: 'r', siteId: 's' } as Parameters<typeof openSession>[0]);
+    const told = (action: () => unknown) => faultOf(t.throws(action));
+    t.like(told(sessionOf({ directory: '/d' })), {
+      kind: 'unsupported',
+      message: 'there is no qemu-storage-daemon on this machine',
+    });
+    t.like(told(sessionOf({ directory: '/d', arrays: {} })), {
+      message: 'there is no qemu-system-x86_64 on this machine',
+    });
+  },
+);
 
 test.serial('who starts them was killed → the next one is started by another', async (t) => {
   const log = { path: logFor(t), adds: false };

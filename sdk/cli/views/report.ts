@@ -21,10 +21,13 @@ const itemsShownMax = 40;
 const dash = '–';
 const maybe = (ms: number | undefined): string => (ms === undefined ? dash : duration(ms));
 
+/** The age of what was promoted: whatever was lost is younger. */
+const atMost = (ms: number | undefined): string => `${ms ? 'at most ' : ''}${maybe(ms)}`;
+
 const lossText = ({ dataLossMs, expectedLossMs }: RunReport): string =>
   expectedLossMs === undefined
-    ? maybe(dataLossMs)
-    : `${maybe(dataLossMs)} (expected at the start: ${duration(expectedLossMs)})`;
+    ? atMost(dataLossMs)
+    : `${atMost(dataLossMs)} (expected at the start: ${duration(expectedLossMs)})`;
 
 const facts = (report: RunReport, ink: Ink): string[] => {
   const { run } = report;

@@ -1202,7 +1202,10 @@ export interface RunReport {
   recoveryTimeMs?:
     | number
     | undefined;
-  /** Largest data loss of its groups, as measured; absent when none was promoted. */
+  /**
+   * Largest data loss of its groups: the age of what they were promoted with, so that no more than
+   * that is lost; absent when none was promoted.
+   */
   dataLossMs?: number | undefined;
   items: ItemReport[];
   steps: StepTiming[];
