@@ -191,6 +191,10 @@ export const seedsKept: readonly KeptSeed[] = [
       'a plug had been pulled, nobody could be asked of the polite order, and nothing was undone',
   },
   {
+    seed: 712211,
+    found: 'a checker took a reprotect that ended as its site was lost for the one that mends that',
+  },
+  {
     seed: 900137,
     members: 3,
     found: 'a checker blamed a run that was told, by an injection, of no migration',
