@@ -17,7 +17,7 @@ import { stop } from '../core/policy.ts';
 import { changeMsMax } from './limits.ts';
 import { patient } from './policies.ts';
 import { defineVmStep, type StepCall } from './step.ts';
-import { changeVms, migrationsOfVms, settleVms, statusOfVms } from './targets.ts';
+import { changeVms, migrationsOfVms, settleVms, statusOfVms, unasked } from './targets.ts';
 
 type Verdict = LostJudgement | Extract<Answer, { fault: unknown }>;
 
@@ -92,7 +92,8 @@ const settle = async (call: StepCall<VmItem>): Promise<readonly Settlement[]> =>
   return call.items.map(({ id }): Settlement => {
     const found = verdicts.get(id);
     if (running.has(id)) return { id, verdict: 'running' };
-    if (found === undefined || 'fault' in found) return { id, verdict: 'absent' };
+    if (found === undefined) return { id, verdict: 'absent' };
+    if ('fault' in found) return unasked(id, found.fault);
     return { id, verdict: found.way === 'keep' || found.way === 'recover' ? 'done' : 'absent' };
   });
 };

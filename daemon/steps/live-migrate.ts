@@ -10,7 +10,7 @@
  * second risk. What it stands on stays with it.
  * Source: US 9,489,273 claim 1.
  */
-import { fault, inDoubt } from '../../sdk/plugin/fault.ts';
+import { type Fault, type FaultKind, fault, inDoubt } from '../../sdk/plugin/fault.ts';
 import type { MigrationStatus } from '../../sdk/plugin/migration.ts';
 import type { VmStatus } from '../../sdk/plugin/model.ts';
 import type { Answer, Settlement, ValueAnswer } from '../../sdk/plugin/verbs.ts';
@@ -25,6 +25,7 @@ import {
   migrationsOfVms,
   settleMigrations,
   statusOfVms,
+  unasked,
 } from './targets.ts';
 
 const judgeAbsent = (item: VmItem, answer: ValueAnswer<MigrationStatus> | undefined): Answer => {
@@ -99,32 +100,52 @@ const hasGone = ({ toComputeId }: VmItem, status: MigrationStatus): boolean =>
   status.toComputeId === toComputeId &&
   (status.departure ?? 'gone') === 'gone';
 
-const statusesOf = async (call: StepCall<VmItem>): Promise<ReadonlyMap<string, MigrationStatus>> =>
-  new Map(
-    (await migrationsOfVms(call)).flatMap((answer) =>
-      'fault' in answer ? [] : [[answer.id, answer.value] as const],
-    ),
-  );
+interface Told {
+  readonly statuses: ReadonlyMap<string, MigrationStatus>;
+  /** Of whom nobody could be asked, and why. */
+  readonly untold: ReadonlyMap<string, Fault>;
+}
+
+/** Who knows nothing of a VM has said so. */
+const says: ReadonlySet<FaultKind> = new Set(['missing', 'unsupported']);
+
+const ask = async (call: StepCall<VmItem>): Promise<Told> => {
+  const statuses = new Map<string, MigrationStatus>();
+  const untold = new Map<string, Fault>();
+  for (const answer of await migrationsOfVms(call)) {
+    if (!('fault' in answer)) statuses.set(answer.id, answer.value);
+    else if (!says.has(answer.fault.kind)) untold.set(answer.id, answer.fault);
+  }
+  return { statuses, untold };
+};
+
+interface Found {
+  /** Ids of those that have gone over. */
+  readonly gone: ReadonlySet<string>;
+  readonly untold: Told['untold'];
+}
 
 /**
- * Ids of those that have gone over, after what was handed over was led to its end; and what is
- * still on its way ended, where that is this step's own (`ends`).
+ * Who has gone over, after what was handed over was led to its end; and what is still on its way
+ * ended, where that is this step's own (`ends`).
  */
-const goneOf = async (call: StepCall<VmItem>, ends: boolean): Promise<ReadonlySet<string>> => {
-  if (call.items.length === 0) return new Set();
-  const found = await statusesOf(call);
+const whereabouts = async (call: StepCall<VmItem>, ends: boolean): Promise<Found> => {
+  if (call.items.length === 0) return { gone: new Set(), untold: new Map() };
+  const first = await ask(call);
   const those = (isSo: (status: MigrationStatus) => boolean) => ({
     ...call,
-    items: call.items.filter(({ id }) => isSo(found.get(id) ?? { state: 'none' })),
+    items: call.items.filter(({ id }) => isSo(first.statuses.get(id) ?? { state: 'none' })),
   });
   const handed = those(({ departure }) => departure === 'handed-over');
   const away = those(({ state, departure }) => state === 'running' && departure !== 'handed-over');
   if (handed.items.length > 0) await migrateVms(handed);
   if (ends && away.items.length > 0) await changeVms(away, 'cancelMigration');
   const isOver = handed.items.length + (ends ? away.items.length : 0) === 0;
-  const now = isOver ? found : await statusesOf(call);
-  const gone = call.items.filter((item) => hasGone(item, now.get(item.id) ?? { state: 'none' }));
-  return new Set(gone.map(({ id }) => id));
+  const { statuses, untold } = isOver ? first : await ask(call);
+  const gone = call.items.filter((item) =>
+    hasGone(item, statuses.get(item.id) ?? { state: 'none' }),
+  );
+  return { gone: new Set(gone.map(({ id }) => id)), untold };
 };
 
 /** What is in doubt is settled first; who is busy speaks of somebody else's migration. */
@@ -135,6 +156,16 @@ const only = (call: StepCall<VmItem>, asked: readonly { readonly id: string }[])
   return { ...call, items: call.items.filter(({ id }) => ids.has(id)) };
 };
 
+/** Nobody could say where it is: it is in doubt then, and settled ahead of its policy. */
+const inDoubtSince = ({ id, fault }: Failed, why: Fault): Failed => ({
+  id,
+  fault: {
+    ...fault,
+    kind: inDoubt(why) ? why.kind : 'unknown',
+    message: `${fault.message}; where ${id} is could not be asked: ${why.message}`,
+  },
+});
+
 /**
  * A fault says that a call failed, not where the VM is: it runs here, or it has gone over and that
  * is done. Whatever the policy makes of the fault, no VM is left between two computes.
@@ -144,18 +175,24 @@ const judge = async (
   call: StepCall<VmItem>,
   failed: readonly Failed[],
 ): Promise<readonly Answer[]> => {
-  const gone = await goneOf(only(call, failed.filter(isOpen)), true);
-  return failed.map((one) =>
-    gone.has(one.id) ? { id: one.id, ok: true, evidence: { verdict: 'at-destination' } } : one,
-  );
+  const { gone, untold } = await whereabouts(only(call, failed.filter(isOpen)), true);
+  return failed.map((one) => {
+    if (gone.has(one.id)) return { id: one.id, ok: true, evidence: { verdict: 'at-destination' } };
+    const why = untold.get(one.id);
+    return why === undefined ? one : inDoubtSince(one, why);
+  });
 };
 
 /** What a call can no longer do may have been led to its end by another. */
 const settle = async (call: StepCall<VmItem>): Promise<readonly Settlement[]> => {
   const settled = await settleMigrations(call);
   const absent = settled.filter(({ verdict }) => verdict === 'absent');
-  const gone = await goneOf(only(call, absent), false);
-  return settled.map((one) => (gone.has(one.id) ? { id: one.id, verdict: 'done' } : one));
+  const { gone, untold } = await whereabouts(only(call, absent), false);
+  return settled.map((one) => {
+    if (gone.has(one.id)) return { id: one.id, verdict: 'done' };
+    const why = untold.get(one.id);
+    return why === undefined ? one : unasked(one.id, why);
+  });
 };
 
 export const liveMigrate = defineVmStep({

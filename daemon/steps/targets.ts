@@ -107,6 +107,12 @@ export const foldSettlements = (id: string, settlements: readonly Settlement[]):
     : { id, verdict: 'done' };
 };
 
+/** Of an effect that could not be asked about: it is asked again, or a person has to look. */
+export const unasked = (id: string, why: Fault): Settlement =>
+  inDoubt(why) || why.kind === 'busy'
+    ? { id, verdict: 'running' }
+    : { id, verdict: 'unknowable', why: why.message };
+
 const byId = <A extends { readonly id: string }>(answers: readonly A[]): Map<string, A> =>
   new Map(answers.map((answer) => [answer.id, answer]));
 

@@ -195,6 +195,11 @@ export const seedsKept: readonly KeptSeed[] = [
     found: 'a checker took a reprotect that ended as its site was lost for the one that mends that',
   },
   {
+    seed: 718768,
+    found:
+      'a migration was said to have failed, nobody said where the VM was, and it was told undone',
+  },
+  {
     seed: 900137,
     members: 3,
     found: 'a checker blamed a run that was told, by an injection, of no migration',

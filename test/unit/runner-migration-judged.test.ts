@@ -83,6 +83,24 @@ test('judged: said to be refused, and on its way → ended, on at its source, an
   t.deepEqual(await one.lab.verify(), []);
 });
 
+for (const kind of ['unreachable', 'refused'] as const) {
+  test(`judged: said to be refused, and where it is is ${kind} → settled, never guessed`, async (t) => {
+    const unasked: CallRule = {
+      name: 'no answer to where it is',
+      verb: 'migrationStatus',
+      phase: 'poll',
+      budget: 1,
+      effect: { effect: 'error', fault: { kind, owner: 'array', message: 'not now' } },
+    };
+    const one = await made(rollsBack, [refused, unasked]);
+    const runId = await start(one);
+    await untilRest(one.engine, runId);
+    t.deepEqual(await after(one, runId), ['b done', 'b done']);
+    t.is(await preferred(one), 'site-b');
+    t.deepEqual(await one.lab.verify(), []);
+  });
+}
+
 const cutShort: readonly (readonly [MigrationStage, string])[] = [
   ['started', 'a undone'],
   ['placeholder', 'a undone'],

@@ -116,3 +116,14 @@ test('adopt-migrated: settled → done where nothing is left to do, absent where
   const verdicts = (await adoptMigrated.settle(call)).map(({ id, verdict }) => `${id} ${verdict}`);
   t.deepEqual(verdicts, ['moved done', 'shell absent', 'waits absent', 'late running']);
 });
+
+test('adopt-migrated: settled, and nobody says where a VM is → asked again, or for a person', async (t) => {
+  const { call } = rig({
+    silent: fault('unreachable', 'no answer'),
+    refused: fault('refused', 'not now'),
+  });
+  t.deepEqual(await adoptMigrated.settle(call), [
+    { id: 'silent', verdict: 'running' },
+    { id: 'refused', verdict: 'unknowable', why: 'not now' },
+  ]);
+});
