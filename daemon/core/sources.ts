@@ -112,9 +112,13 @@ const sourcesOf = (
   });
 };
 
-/** What entries of a run say of shared devices; they land together. */
+/**
+ * What entries of a run say of shared devices; they land together. A device that is not in the book
+ * is replicated: whose source it is its array says.
+ */
 export const sourcesTurned = (
   presentations: Presentations,
+  book: SourceBook,
   state: RunState,
   entries: readonly Entry[],
 ): readonly SourceSet[] =>
@@ -124,7 +128,9 @@ export const sourcesTurned = (
         const group = state.groups[entry.group] as Group;
         const presentation = presentations.get(group.frozen.recoveryArrayId);
         if (presentation?.as !== 'shared-as-stretched' || group.frozen.unit === 'vm') return [];
-        const turned = sourcesOf(state, presentation, group, entry);
+        const turned = sourcesOf(state, presentation, group, entry).filter(
+          ([id]) => sourceOf(book, presentation, id) !== undefined,
+        );
         return entriesOf(presentation.first.id, entry.at, turned);
       });
 

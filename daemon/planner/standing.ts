@@ -8,6 +8,7 @@ import type { Plan } from '../core/plan.ts';
 import type { PlanState } from '../core/plan-state.ts';
 import { Findings } from './findings.ts';
 import { type Group, type GroupEnd, resolveGroups } from './resolve-groups.ts';
+import { isServedByBoth } from './stretched.ts';
 import { World } from './world.ts';
 
 /** One thing that is not as the journal believes. */
@@ -57,7 +58,7 @@ const sharedBy = ({ protected: here, recovery }: Group, plan: Plan): Position | 
 
 /** Promoted, or cut off from its other end, since the two were last one: a licence was opened. */
 const opened = ({ devices }: GroupEnd): boolean =>
-  devices.every((device) => device?.direction === (device?.stretched ? 'outgoing' : 'none'));
+  devices.every((device) => device?.direction === (isServedByBoth(device) ? 'outgoing' : 'none'));
 
 const newerOf = (group: Group): Position => {
   const [here, there] = [opened(group.protected), opened(group.recovery)];

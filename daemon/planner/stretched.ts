@@ -17,7 +17,7 @@ const cold: ReadonlySet<Mode> = new Set(['test', 'cleanup']);
  * Both sides serve it, or did until one was cut off. A pair that is only shown as stretched is
  * updated in another way than that: one end of it receives, and it goes the cold way.
  */
-const isServedByBoth = (device: Device | undefined): boolean =>
+export const isServedByBoth = (device: Device | undefined): boolean =>
   device?.direction === 'stretched' ||
   (device?.stretched === true && (device.updateMode ?? 'active') === 'active');
 

@@ -4,6 +4,7 @@ import type { Inventory } from '../core/inventory.ts';
 import type { Plan } from '../core/plan.ts';
 import { Findings } from './findings.ts';
 import { resolveGroups } from './resolve-groups.ts';
+import { isServedByBoth } from './stretched.ts';
 import { compareText, World } from './world.ts';
 
 export interface WriterDevice {
@@ -31,7 +32,8 @@ const devicesAt = (plan: Plan, world: World, side: Side): WriterDevice[] =>
   resolveGroups(world, plan, 'disaster', new Findings()).flatMap((group) => {
     const { arrayId, target, devices } = group[side];
     return target.devices.map((deviceId, at) => {
-      const { lineage = '', access, stretched = false, divergedBytes } = devices[at] ?? {};
+      const { lineage = '', access, divergedBytes } = devices[at] ?? {};
+      const stretched = isServedByBoth(devices[at]);
       const known = divergedBytes === undefined ? {} : { divergedBytes };
       const writable = access === 'read-write';
       return { arrayId, deviceId, lineage, writable, stretched, ...known };

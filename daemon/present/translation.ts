@@ -115,10 +115,10 @@ export class Translation {
     return { ...args, to: Object.fromEntries(real) };
   }
 
+  /** `stretched` stays: a status has no update mode that would say what it means here. */
   status(status: DeviceStatus): DeviceStatus {
     const end = this.#ends.of(status.id);
-    if (end?.peer === undefined) return status;
-    return { ...status, id: end.presented, stretched: true };
+    return end?.peer === undefined ? status : { ...status, id: end.presented };
   }
 
   /** A lone device's own id, or the id of its group, which is not the translation's to change. */

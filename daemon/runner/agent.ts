@@ -239,10 +239,11 @@ export class Agent {
     const taken = batch.find((entry): entry is RunTakenOver => entry.type === 'run-taken-over');
     const epoch = taken?.epoch ?? this.state.epoch;
     const append: Append = { stream: this.#stream, seq, bodies, epoch };
+    const { presentations, catalog } = this.#parts;
     const ended = batch.find((entry): entry is RunEnded => entry.type === 'run-ended');
-    const turned = sourcesTurned(this.#parts.presentations, this.state, batch);
+    const turned = sourcesTurned(presentations, catalog.state.sources, this.state, batch);
     if (ended === undefined && turned.length === 0) await this.#parts.journal.append([append]);
-    else if (ended === undefined) await this.#parts.catalog.append(turned, [append]);
+    else if (ended === undefined) await catalog.append(turned, [append]);
     else {
       const { runId } = this.state.started;
       const { at, result } = ended;
@@ -250,7 +251,7 @@ export class Agent {
       this.#beside = undefined;
       const left = doubtsIn(this.state).length > 0 ? ({ inDoubt: true } as const) : {};
       const closed: RunClosed = { type: 'run-closed', at, runId, result, ...left };
-      await this.#parts.catalog.append([...turned, closed, ...entries], [append, ...appends]);
+      await catalog.append([...turned, closed, ...entries], [append, ...appends]);
     }
     this.#parts.feed.publish(this.#stream, seq, bodies, ended !== undefined);
   }

@@ -12,8 +12,17 @@ import {
   RecoveryState,
   RunResult,
 } from '../../sdk/client/index.ts';
+import type { DaemonConfig } from '../../sdk/testing/index.ts';
 import { failure } from '../_support/api.ts';
-import { type FilesDaemon, groups, placesOf, startOnFiles, vmIds } from '../_support/daemon.ts';
+import {
+  type FilesDaemon,
+  filesConfig,
+  groups,
+  placesOf,
+  startOnFiles,
+  vmIds,
+} from '../_support/daemon.ts';
+import type { Sites } from '../_support/files.ts';
 import { lose } from '../_support/lost-site.ts';
 
 const said = { siteId: 'site-a', requester: 'ann', reason: 'fire' };
@@ -31,10 +40,13 @@ const run = async (
 };
 
 const sums = async ({ sites }: FilesDaemon, at: 'a' | 'b'): Promise<string[]> => {
+  const directory = sites.directory[at];
   const found: string[] = [];
-  for (const [n, { id: groupId }] of groups.entries()) {
-    const deviceId = `${at === 'a' ? 'd' : 'r'}${n + 1}`;
-    found.push(await checksumOfDevice({ directory: sites.directory[at], groupId }, deviceId));
+  for (const { id: groupId } of groups) {
+    const { value = [] } = (await sites[at].call('deviceStatus', { id: groupId, devices: [] })) as {
+      readonly value?: readonly { readonly id: string }[];
+    };
+    for (const { id } of value) found.push(await checksumOfDevice({ directory, groupId }, id));
   }
   return found;
 };
@@ -128,3 +140,30 @@ test.serial(
     }
   },
 );
+
+/** Both ends of a pair have one id. */
+const alike = groups.map((group) => ({
+  ...group,
+  devices: group.devices.map(({ id, ...device }) => ({ ...device, id, peerId: id })),
+}));
+
+for (const present of ['pair-as-stretched', 'shared-as-stretched'] as const) {
+  test.serial(`a replicated pair at arrays shown ${present}: disaster, fenced, home`, async (t) => {
+    const shown = (sites: Sites) => {
+      const [a, b] = filesConfig(sites).arrays as [object, object];
+      return { arrays: [{ ...a, present, peer: 'b' }, b] } as Partial<DaemonConfig>;
+    };
+    const on = await startOnFiles(t, {}, alike, shown);
+    const { client } = on.daemon;
+    await partAndReturn(t, on);
+    const { believed, found, differences } = await client.repair.inspect('move');
+    t.deepEqual(found, believed, 'the side that was promoted last goes on');
+    t.deepEqual(differences, []);
+    await run(t, on, Mode.FENCE);
+    t.deepEqual((await placesOf(on.sites, 'a')).running, []);
+    t.deepEqual((await placesOf(on.sites, 'b')).running, [...vmIds]);
+    await reprotect(t, on, 'b', DivergedChoice.KEEP);
+    t.deepEqual(await client.sites.recoveries(), []);
+    await home(t, on);
+  });
+}
