@@ -200,6 +200,10 @@ export const seedsKept: readonly KeptSeed[] = [
       'a migration was said to have failed, nobody said where the VM was, and it was told undone',
   },
   {
+    seed: 740324,
+    found: 'a checker took a VM that had been shut down, late and unheard, for one that wrote on',
+  },
+  {
     seed: 900137,
     members: 3,
     found: 'a checker blamed a run that was told, by an injection, of no migration',

@@ -30,8 +30,9 @@ export const noHeartbeatLost: Checker = ({ lab }) => {
       const before = other.id === computeId ? undefined : other.vms.production.get(id)?.boot;
       if (before === undefined || before.onAt >= (vm.boot?.onAt ?? 0)) continue;
       const forced = before.lineage !== vm.boot?.lineage;
-      if (forced && atLoss !== undefined) return atLoss.get(id) ?? 0;
-      return heartbeatAt(before, lab.time.now(), lab.world.spec.heartbeatMs);
+      const written = heartbeatAt(before, lab.time.now(), lab.world.spec.heartbeatMs);
+      // A site is lost in the middle of what falls due together: its VM may have been off by then.
+      return forced && atLoss !== undefined ? Math.min(written, atLoss.get(id) ?? 0) : written;
     }
     return 0;
   };
