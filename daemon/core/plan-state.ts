@@ -4,7 +4,7 @@
 import type { Mode, Plan } from './plan.ts';
 import { recoveryStateOf } from './recovery.ts';
 import type { SystemState } from './system.ts';
-import { isDeciding, type RunOpened, type RunRecord } from './system-entries.ts';
+import { isDeciding, isOfTests, type RunOpened, type RunRecord } from './system-entries.ts';
 
 /** What a plan is ready for, by the history of its runs. */
 export type PlanState = 'ready' | 'tested' | 'failed-over' | 'recovery-required';
@@ -16,47 +16,69 @@ const modesFrom: Readonly<Record<PlanState, readonly Mode[]>> = {
   'recovery-required': ['fence'],
 };
 
-/** The newest ended run of a plan that changed something; a fence only cuts off what was left. */
-export const decidingRunOf = (state: SystemState, planId: string): RunRecord | undefined => {
+const newest = (
+  state: SystemState,
+  planId: string,
+  isSo: (mode: RunOpened['mode']) => boolean,
+): RunRecord | undefined => {
   for (const runId of (state.runsOf.get(planId) ?? []).toReversed()) {
     const record = state.runs.get(runId);
-    if (record !== undefined && isDeciding(record)) return record;
+    if (record !== undefined && isDeciding(record) && isSo(record.opened.mode)) return record;
   }
   return undefined;
 };
 
+/** The newest ended run of a plan that moved something; a fence only cuts off what was left. */
+export const decidingRunOf = (state: SystemState, planId: string): RunRecord | undefined =>
+  newest(state, planId, (mode) => !isOfTests(mode));
+
+const hasEnded = (closed: RunRecord['closed']): boolean =>
+  closed?.result === 'succeeded' || closed?.result === 'incomplete';
+
+/** The newest ended run of a plan that made copies for a test, or removed them. */
+export const newestTestOf = (state: SystemState, planId: string): RunRecord | undefined =>
+  newest(state, planId, isOfTests);
+
+/** The run whose copies may be there still: the newest test, or a cleanup that did not end well. */
+export const testLeftBy = (state: SystemState, planId: string): RunOpened | undefined => {
+  const { opened, closed } = newestTestOf(state, planId) ?? {};
+  return opened?.mode === 'cleanup' && hasEnded(closed) ? undefined : opened;
+};
+
+/** Which side has the writers, whatever tests there were. */
+const positionOf = (state: SystemState, planId: string): 'ready' | 'failed-over' => {
+  const adopted = state.adoptions.get(planId);
+  if (adopted !== undefined) return adopted.state === 'ready' ? 'ready' : 'failed-over';
+  const { opened, closed } = decidingRunOf(state, planId) ?? {};
+  if (opened?.mode === 'reprotect') return closed?.result === 'succeeded' ? 'ready' : 'failed-over';
+  return hasEnded(closed) ? 'failed-over' : 'ready';
+};
+
 /**
- * The newest run that changed something decides. A planned or disaster run that was begun and did
- * not end well may be run again; cleanup and reprotect likewise. While two sites may both have
- * writers, nothing comes before cutting the old ones off.
+ * The newest run that moved something decides. A planned or disaster run that was begun and did not
+ * end well may be run again; cleanup and reprotect likewise. While two sites may both have writers,
+ * nothing comes before cutting the old ones off.
  */
 export const planStateOf = (state: SystemState, planId: string): PlanState => {
   const recovery = state.recoveries.get(planId);
   if (recovery !== undefined && recoveryStateOf(recovery) === 'required') {
     return 'recovery-required';
   }
-  const adopted = state.adoptions.get(planId);
-  if (adopted !== undefined) return adopted.state === 'ready' ? 'ready' : 'failed-over';
-  const { opened, closed } = decidingRunOf(state, planId) ?? {};
-  if (opened === undefined || closed === undefined) return 'ready';
-  const { mode } = opened;
-  const { result } = closed;
-  const ended = result === 'succeeded' || result === 'incomplete';
-  if (mode === 'test') return 'tested';
-  if (mode === 'cleanup') return ended ? 'ready' : 'tested';
-  if (mode === 'reprotect') return result === 'succeeded' ? 'ready' : 'failed-over';
-  return ended ? 'failed-over' : 'ready';
+  const position = positionOf(state, planId);
+  return position === 'ready' && testLeftBy(state, planId) !== undefined ? 'tested' : position;
 };
 
 /**
  * Modes in which a plan may be run now. A failover that did not end well may be run again, which
- * goes on from where that one left it; what it has brought over may be protected as it is.
+ * goes on from where that one left it; what it has brought over may be protected as it is. Copies
+ * of a test can be removed at any time.
  */
 export const modesOf = (state: SystemState, planId: string): readonly Mode[] => {
   const stands = planStateOf(state, planId);
-  const modes = modesFrom[stands];
+  const removes = testLeftBy(state, planId) === undefined ? [] : (['cleanup'] as const);
+  const modes = [...new Set([...modesFrom[stands], ...removes])];
   // However the disaster run ended: nothing comes before cutting its old writers off.
-  if (stands === 'recovery-required') return modes;
+  if (stands === 'recovery-required' || stands === 'tested') return modes;
   const { opened, closed } = decidingRunOf(state, planId) ?? {};
   const mode = opened?.mode;
   if (mode !== 'planned' && mode !== 'disaster') return modes;

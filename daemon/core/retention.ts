@@ -4,7 +4,7 @@
  */
 import { SiteswapError } from './errors.ts';
 import { endedRunDaysDefault, endedRunsDefault } from './limits.ts';
-import { decidingRunOf } from './plan-state.ts';
+import { decidingRunOf, newestTestOf } from './plan-state.ts';
 import { requestPrint, runPrint } from './prints.ts';
 import { requestOf, type SystemState } from './system.ts';
 
@@ -29,11 +29,14 @@ export const retentionDefault: Retention = retentionOf({
 });
 
 /**
- * Ids of the runs that are due to be forgotten, the oldest first. The run that decides what a plan
- * is ready for is kept as long as the plan; one whose claims an open run asks for, as long as that.
+ * Ids of the runs that are due to be forgotten, the oldest first. The runs that decide what a plan
+ * is ready for are kept as long as it; one whose claims an open run asks for, as long as that.
  */
 export const expiredRuns = (state: SystemState, bound: Retention, now: number): string[] => {
-  const deciding = new Set([...state.plans.keys()].map((planId) => decidingRunOf(state, planId)));
+  const planIds = [...state.plans.keys()];
+  const deciding = new Set(
+    planIds.flatMap((planId) => [decidingRunOf(state, planId), newestTestOf(state, planId)]),
+  );
   const asked = new Set([...state.openRuns.values()].flatMap(({ rivals = [] }) => rivals));
   const ended = [...state.runs.values()].filter(({ closed }) => closed !== undefined);
   const tooMany = ended.length - bound.runsMax;

@@ -40,6 +40,7 @@ import {
   type DevicesChanged,
   type InventoryRecorded,
   isDeciding,
+  isOfTests,
   type PlanDeleted,
   type PlanSaved,
   type PrintsKept,
@@ -297,7 +298,8 @@ const closeRunRecord = (state: SystemState, closed: RunClosed): void => {
   record.closed = closed;
   state.openRuns.delete(closed.runId);
   foldRunEnd(state.recoveries, record.opened, closed);
-  if (isDeciding(record)) state.adoptions.delete(record.opened.planId);
+  if (isDeciding(record) && !isOfTests(record.opened.mode))
+    state.adoptions.delete(record.opened.planId);
   if (record.opened.mode !== 'reprotect' || closed.result !== 'succeeded') return;
   const saved = state.plans.get(record.opened.planId);
   if (saved === undefined) return;

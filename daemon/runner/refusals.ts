@@ -1,7 +1,7 @@
 /** What a start is refused for, as one error. */
 import { SiteswapError, type Violation } from '../core/errors.ts';
 import type { Mode, Plan } from '../core/plan.ts';
-import { modesOf, openRunOf, planStateOf } from '../core/plan-state.ts';
+import { facing, modesOf, openRunOf, planStateOf } from '../core/plan-state.ts';
 import type { SystemState } from '../core/system.ts';
 import type { Found } from '../planner/freeze.ts';
 
@@ -45,4 +45,20 @@ export const expectMode = (state: SystemState, plan: Plan, mode: Mode, isTurned:
   const modes = modesOf(state, plan.id);
   if (isTurned || modes.includes(mode) || openRunOf(state, plan.id) !== undefined) return;
   throw wrongMode(plan, planStateOf(state, plan.id), modes, state.lostSites);
+};
+
+/** What a mode needs must not be declared lost: that is no fault of the plan. */
+export const expectSites = (state: SystemState, plan: Plan, mode: Mode): void => {
+  const both = mode === 'planned' || mode === 'reprotect' || mode === 'fence';
+  const needed = both ? [plan.protectedSiteId] : [];
+  for (const siteId of [...needed, plan.recoverySiteId]) {
+    if (!state.lostSites.has(siteId)) continue;
+    const message = `site "${siteId}" is declared lost, and ${mode} mode needs it`;
+    const back = `once it is back: siteswap site reachable ${siteId} --reason …`;
+    // The way round a lost site is to run at the other one; nobody should lose that one too.
+    const round = mode === 'planned' && siteId === plan.protectedSiteId;
+    const isOver = siteId === plan.recoverySiteId && facing(state, plan) !== plan;
+    const hint = round || isOver ? `Run in disaster mode; or, ${back}` : `Wait; ${back}`;
+    throw new SiteswapError('SITE_LOST', message, { subject: siteId, hint });
+  }
 };

@@ -24,7 +24,7 @@ import { foundOf, movesIn } from './instances.ts';
 import { Lines } from './lines.ts';
 import type { OpenCalls } from './open-calls.ts';
 import type { Recoveries } from './recoveries.ts';
-import { expectMode, expectNoObstacle, type Refused, refusal } from './refusals.ts';
+import { expectMode, expectNoObstacle, expectSites, type Refused, refusal } from './refusals.ts';
 import { remembered } from './remembered.ts';
 import type { Runs } from './runs.ts';
 import type { Scout } from './scout.ts';
@@ -35,6 +35,7 @@ import type {
   StorageMigrationRequest,
 } from './service.ts';
 import type { Steering } from './steering.ts';
+import { asTested, testsBeside } from './tests-left.ts';
 
 interface StartsParts {
   readonly catalog: Catalog;
@@ -77,8 +78,9 @@ export class Starts {
     return this.#once(request, asked, `plan ${planId}`, async (requestKey) => {
       let still = this.#judgedBy({ ...request, requestKey }, planId);
       const stored = this.plan(planId);
-      const plan = this.#facing(stored, mode);
-      this.#expectReady(plan, mode, plan !== stored);
+      const facing = this.#facing(stored, mode);
+      const plan = await asTested(this.#parts, facing, mode);
+      this.#expectReady(plan, mode, facing !== stored);
       const taken = this.#parts.recoveries.taken(plan, mode, changes);
       const before = await this.#parts.runs.openRuns.all();
       const made = await this.freeze(plan, mode, policies, taken, before);
@@ -86,7 +88,7 @@ export class Starts {
       this.#parts.recoveries.expectChosen(plan, mode, changes);
       const runId = this.#parts.random.id();
       const superseded = await this.#stop(plan, request.requester, still);
-      if (plan !== stored) {
+      if (facing !== stored) {
         await this.#turn(plan, still);
         still = this.#judgedBy({ ...request, requestKey }, planId);
       }
@@ -162,16 +164,16 @@ export class Starts {
   /** A mode that the plan's history does not lead to is no fault of the plan. */
   async preview(planId: string, mode: Mode): Promise<FrozenFound> {
     const stored = this.plan(planId);
-    const plan = this.#facing(stored, mode);
-    this.#expectSites(plan, mode);
-    expectMode(this.#parts.catalog.state, plan, mode, plan !== stored);
+    const facing = this.#facing(stored, mode);
+    expectSites(this.#parts.catalog.state, await asTested(this.#parts, facing, mode), mode);
+    expectMode(this.#parts.catalog.state, facing, mode, facing !== stored);
     return this.#expectFrozen(await this.look(stored, mode), planId);
   }
 
   /** As a start would find it, of which nobody has said yet what becomes of diverged data. */
   async look(stored: Plan, mode: Mode): Promise<Frozen> {
     const { recoveries } = this.#parts;
-    const plan = this.#facing(stored, mode);
+    const plan = await asTested(this.#parts, this.#facing(stored, mode), mode);
     const found = await this.#frozen(plan, mode, {}, { changes: recoveries.assumed(plan, mode) });
     return { ...found, obstacles: [...found.obstacles, ...recoveries.obstacles(plan, mode)] };
   }
@@ -194,7 +196,7 @@ export class Starts {
     policies: StartRequest['policies'],
     { changes, openRuns }: Given = {},
   ): Promise<Frozen> {
-    this.#expectSites(plan, mode);
+    expectSites(this.#parts.catalog.state, plan, mode);
     const { scout } = this.#parts;
     const sites = [plan.recoverySiteId, plan.protectedSiteId];
     const needed = mode === 'cleanup' ? sites.slice(0, 1) : sites;
@@ -208,7 +210,9 @@ export class Starts {
       ...(changes === undefined ? {} : { changes }),
       ...(isStored ? { memory: this.#memories.of(plan.id) } : {}),
     };
-    return freeze(plan, scout.inventory(), mode, context);
+    const made = freeze(plan, scout.inventory(), mode, context);
+    const beside = testsBeside(this.#parts.catalog.state, plan, mode);
+    return { ...made, warnings: [...made.warnings, ...beside] };
   }
 
   async #context(
@@ -314,25 +318,8 @@ export class Starts {
       const hint = `siteswap site lost ${plan.protectedSiteId} --reason …, or run in planned mode.`;
       throw new SiteswapError('SITE_NOT_LOST', message, { subject: plan.protectedSiteId, hint });
     }
-    this.#expectSites(plan, mode);
+    expectSites(this.#parts.catalog.state, plan, mode);
     expectMode(state, plan, mode, isTurned);
-  }
-
-  /** What a mode needs must not be declared lost: that is no fault of the plan. */
-  #expectSites(plan: Plan, mode: Mode): void {
-    const { lostSites } = this.#parts.catalog.state;
-    const both = mode === 'planned' || mode === 'reprotect' || mode === 'fence';
-    const needed = both ? [plan.protectedSiteId] : [];
-    for (const siteId of [...needed, plan.recoverySiteId]) {
-      if (!lostSites.has(siteId)) continue;
-      const message = `site "${siteId}" is declared lost, and ${mode} mode needs it`;
-      const back = `once it is back: siteswap site reachable ${siteId} --reason …`;
-      // The way round a lost site is to run at the other one; nobody should lose that one too.
-      const round = mode === 'planned' && siteId === plan.protectedSiteId;
-      const isOver = siteId === plan.recoverySiteId && this.#facing(plan, 'disaster') !== plan;
-      const hint = round || isOver ? `Run in disaster mode; or, ${back}` : `Wait; ${back}`;
-      throw new SiteswapError('SITE_LOST', message, { subject: siteId, hint });
-    }
   }
 
   /**

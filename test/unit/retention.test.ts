@@ -77,13 +77,25 @@ test('retention: the run that decides what a plan is ready for stays as long as 
     opened(runId, at, { planId: 'p', mode }),
     closed(runId, at),
   ];
-  const entries = [saved('p'), ...run('first', 1, 'test'), ...run('moved', 2, 'planned')];
+  const entries = [saved('p'), ...run('first', 1, 'planned'), ...run('moved', 2, 'planned')];
   const state = folded([...entries, ...run('later', 3, 'device')]);
   t.deepEqual(expiredRuns(state, { runsMax: 0, ageMsMax: 1 }, 1_000), ['first', 'later']);
   foldSystem(state, { type: 'runs-forgotten', at: 4, runIds: ['first', 'later'] });
   t.is(planStateOf(state, 'p'), 'failed-over');
   foldSystem(state, { type: 'plan-deleted', at: 5, planId: 'p' });
   t.deepEqual(expiredRuns(state, { runsMax: 0, ageMsMax: 1 }, 1_000), ['moved']);
+});
+
+test('retention: a test whose copies were not removed stays, whatever came after it', (t) => {
+  const run = (runId: string, at: number, mode: RunOpened['mode']): SystemEntry[] => [
+    opened(runId, at, { planId: 'p', mode }),
+    closed(runId, at),
+  ];
+  const state = folded([saved('p'), ...run('tried', 1, 'test'), ...run('moved', 2, 'disaster')]);
+  const due = () => expiredRuns(state, { runsMax: 0, ageMsMax: 1 }, 1_000);
+  t.deepEqual(due(), []);
+  for (const entry of run('removed', 3, 'cleanup')) foldSystem(state, entry);
+  t.deepEqual(due(), ['tried'], 'the newest of its tests says that nothing is left');
 });
 
 const device = async ({ engine }: Rig, requestKey: string): Promise<string> => {
