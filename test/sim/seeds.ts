@@ -204,6 +204,10 @@ export const seedsKept: readonly KeptSeed[] = [
     found: 'a checker took a VM that had been shut down, late and unheard, for one that wrote on',
   },
   {
+    seed: 749383,
+    found: 'storage went on without a group, and in the same turn a workgroup on it was stopped',
+  },
+  {
     seed: 900137,
     members: 3,
     found: 'a checker blamed a run that was told, by an injection, of no migration',

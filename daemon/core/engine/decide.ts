@@ -56,8 +56,8 @@ export const decide = (
     state.agenda.delete(index);
     look(state, state.groups[index] as Group, { now, claims }, draft);
     // What reaches beyond its workgroup is folded before anything else is decided: it may undo,
-    // or hold, what this turn would otherwise go on with.
-    if (reachesOut(draft.entries.at(-1))) return draft;
+    // hold or drop what this turn would otherwise go on with.
+    if (reachesOut(state, draft.entries.at(-1))) return draft;
   }
   for (const group of takeReady(state, slots)) draft.entries.push(intent(group, now, claims));
   const still = draft.entries.length === 0 && !waitsForClaims(state, claims);
@@ -79,10 +79,14 @@ export const takeReady = (state: RunState, slots: Slots): Group[] => {
   }
 };
 
-const reachesOut = (entry: Entry | undefined): boolean => {
+const reachesOut = (state: RunState, entry: Entry | undefined): boolean => {
   if (entry?.type !== 'policy-applied') return false;
   const { action } = entry;
+  // With storage that goes on without an item, the VMs on that item drop out.
+  const isStorage = state.groups[entry.group]?.frozen.unit === 'storage';
+  const drops = isStorage && action.action === 'continue';
   return (
+    drops ||
     action.action === 'rollback' ||
     (action.action === 'stop' && action.reach !== 'item' && action.reach !== 'workgroup')
   );
