@@ -1,4 +1,4 @@
-/** Storage that goes on without an item takes the VMs on it along: nothing else is decided of them. */
+/** Storage that goes on without an item takes its VMs along: nothing else is decided of them. */
 import test from 'ava';
 import { decide } from '../../daemon/core/engine/decide.ts';
 import { begin, fold } from '../../daemon/core/engine/fold.ts';
