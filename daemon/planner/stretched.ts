@@ -126,9 +126,18 @@ const checkPreference = (question: StretchedQuestion, position: number): string 
   return odd;
 };
 
+/** What becomes of a VM that is off: stretched storage leaves it so, all else starts every VM. */
+const powerOf = ({ mode, paths }: StretchedQuestion, { power, groups, there, runsAt }: Member) => {
+  const isOff = power === 'off' && !there && !runsAt.has('recovery');
+  if (!isOff || (mode !== 'planned' && mode !== 'disaster')) return undefined;
+  return mode === 'planned' && paths[groups[0] ?? 0] === 'stretched' ? 'off' : 'on';
+};
+
 const checkMembers = (question: StretchedQuestion): void => {
-  const { plan, mode, groups, paths, members, findings } = question;
-  for (const { id, field, groups: on, power, there } of members) {
+  const { plan, groups, paths, members, findings } = question;
+  for (const member of members) {
+    const { id, field, groups: on } = member;
+    const power = powerOf(question, member);
     const [first = 0, ...others] = on;
     const other = others.find((group) => paths[group] !== paths[first]);
     if (other !== undefined) {
@@ -137,8 +146,10 @@ const checkMembers = (question: StretchedQuestion): void => {
         `VM "${id}" stands on "${groups[first]?.id}" and "${groups[other]?.id}", of which only ` +
           'one is stretched: put its disks on one kind of storage',
       );
-    } else if (mode === 'planned' && paths[first] === 'stretched' && power === 'off' && !there) {
+    } else if (power === 'off') {
       findings.warn(field, `VM "${id}" is off: it is off at "${plan.recoverySiteId}" too, then`);
+    } else if (power === 'on') {
+      findings.warn(field, `VM "${id}" is off: it is started at "${plan.recoverySiteId}"`);
     }
   }
 };

@@ -26,7 +26,7 @@ import { RunElsewhere } from './elsewhere.ts';
 import { Flight, type Heard, type Sender } from './flight.ts';
 import { withInjections } from './injected-entries.ts';
 import { type Errand, errandOf, JobMaker, outcomeEntries, refusalEntries } from './jobs.ts';
-import { foundPositions, interrupted, upToEnd } from './outbox.ts';
+import { foundPositions, goingOn, interrupted, upToEnd } from './outbox.ts';
 
 export class Agent {
   readonly state: RunState;
@@ -108,15 +108,16 @@ export class Agent {
   }
 
   /**
-   * Ends the run; `beside` lands together with its end, or neither does. False: the run was ending
-   * already, and `beside` has not landed.
+   * Ends the run, which is at rest; `beside` lands together with its end, or neither does. `over`:
+   * the run was ending already; `moved`: somebody lets it go on again. `beside` has not landed.
    */
-  async end(ended: RunEnded, beside: Beside): Promise<boolean> {
+  async end(ended: RunEnded, beside: Beside): Promise<'landed' | 'over' | 'moved'> {
     this.#beside = beside;
     await this.record([ended]);
     const landed = this.#beside === undefined;
     this.#beside = undefined;
-    return landed;
+    if (landed) return 'landed';
+    return this.state.result === undefined ? 'moved' : 'over';
   }
 
   /** Resolves when the outbox is empty and folded. */
@@ -216,7 +217,8 @@ export class Agent {
 
   /** What is to be appended, and what can be decided beside it without a sync of its own. */
   #nextBatch(): readonly Entry[] {
-    const told = upToEnd(this.#outbox);
+    const isResting = this.state.parked !== undefined && this.#outbox[0]?.type === 'run-ended';
+    const told = this.#beside && !isResting ? goingOn(this.#outbox) : upToEnd(this.#outbox);
     this.#outbox = [];
     if (told.length === 0) return told;
     const { clock, slots, draws } = this.#parts;

@@ -132,3 +132,14 @@ export const heardAt = (evidence: RemoteEvidence, observedAtMs: number): RemoteE
   const { remote, arrays, list } = evidence;
   return new ArrayEvidence({ remote, observedAtMs, arrays }, list);
 };
+
+/** Each consistency group, and each lone device as one of its own. */
+export const groupsOf = (devices: readonly Device[]): { id: string; devices: string[] }[] => {
+  const groups = new Map<string, string[]>();
+  for (const { id, groupId = id } of devices) {
+    const members = groups.get(groupId);
+    if (members === undefined) groups.set(groupId, [id]);
+    else members.push(id);
+  }
+  return [...groups].map(([id, members]) => ({ id, devices: members }));
+};

@@ -15,6 +15,10 @@ export const upToEnd = (entries: Entry[]): Entry[] => {
   return end < 0 ? entries : entries.slice(0, end + 1);
 };
 
+/** A run that goes on is not superseded: whoever wanted that is told so. */
+export const goingOn = (entries: Entry[]): Entry[] =>
+  upToEnd(entries.filter((entry) => entry.type !== 'run-ended' || entry.result !== 'superseded'));
+
 const underWay: readonly string[] = ['started', 'prepared', 'undo-started'];
 
 /** Everything that was in flight is in doubt. */

@@ -88,7 +88,7 @@ export class Recoveries {
   }
 
   #tell(record: RecoveryRecord, plan: Plan): Recovery {
-    const inventory = this.#parts.scout.inventory();
+    const inventory = this.#parts.scout.heard();
     const sites = { ...plan, protectedSiteId: record.oldSiteId, recoverySiteId: record.newSiteId };
     const oldWriter = writerAt(sites, inventory, 'protected');
     const newWriter = writerAt(sites, inventory, 'recovery');

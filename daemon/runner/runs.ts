@@ -19,6 +19,7 @@ import type { RunReport, RunSummary, RunView } from '../core/view.ts';
 import type { EventPage } from '../feed/page.ts';
 import { Agent } from './agent.ts';
 import type { AgentParts } from './agent-parts.ts';
+import { catalogMoved } from './catalog.ts';
 import { descriptionOf, foldRun } from './describe.ts';
 import type { EndedRuns } from './ended.ts';
 import { OpenRuns } from './open-runs.ts';
@@ -186,8 +187,10 @@ export class Runs {
     const { at, runId: byRunId } = opened;
     const ended: RunEnded = { type: 'run-ended', at, result: 'superseded', byRunId };
     await this.openRuns.while(started, async () => {
-      const landed = await superseded?.end(ended, { entries, appends });
-      if (landed !== true) await this.#parts.catalog.append(entries, appends, still);
+      const end = await superseded?.end(ended, { entries, appends });
+      // A person lets it go on: it is to be stopped once more.
+      if (end === 'moved') throw catalogMoved();
+      if (end !== 'landed') await this.#parts.catalog.append(entries, appends, still);
       this.#adopt(begin(started)).wake();
     });
   }

@@ -3,14 +3,7 @@
  * are frozen from; a disaster run lives on what was recorded before.
  */
 import type { MigrationStatus } from '../../sdk/plugin/migration.ts';
-import type {
-  ArrayInfo,
-  Datastore,
-  Device,
-  FoundInstance,
-  Snapshot,
-  Vm,
-} from '../../sdk/plugin/model.ts';
+import type { ArrayInfo, Datastore, FoundInstance, Snapshot, Vm } from '../../sdk/plugin/model.ts';
 import type { SyncStatus, ValueAnswer, VmTarget } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
 import { SiteswapError } from '../core/errors.ts';
@@ -29,7 +22,7 @@ import type {
   RemoteConfig,
 } from '../workers/pool.ts';
 import type { Catalog } from './catalog.ts';
-import { ArrayEvidence } from './devices.ts';
+import { ArrayEvidence, groupsOf } from './devices.ts';
 import { failed, Lists, listingTimeoutMs, withHint } from './lists.ts';
 import type { RunLog } from './log.ts';
 import { Recorder } from './recorder.ts';
@@ -40,17 +33,6 @@ const describeTimeoutMs = 15_000;
 
 /** Groups that an array is asked about in one question. */
 const groupsPerQueryMax = 1_000;
-
-/** Each consistency group, and each lone device as one of its own. */
-const groupsOf = (devices: readonly Device[]): { id: string; devices: string[] }[] => {
-  const groups = new Map<string, string[]>();
-  for (const { id, groupId = id } of devices) {
-    const members = groups.get(groupId);
-    if (members === undefined) groups.set(groupId, [id]);
-    else members.push(id);
-  }
-  return [...groups].map(([id, members]) => ({ id, devices: members }));
-};
 
 export interface PluginRef {
   readonly id: string;
@@ -108,6 +90,12 @@ export class Scout {
 
   inventory(): Inventory {
     return this.#parts.catalog.state.inventory;
+  }
+
+  /** The same, as of when each remote last said so: what is heard again is not recorded twice. */
+  heard(): Inventory {
+    const heard = [...this.inventory().values()].map((one) => this.#recorder.confirmedOf(one));
+    return new Map(heard.map((evidence) => [evidence.remote.id, evidence]));
   }
 
   /**

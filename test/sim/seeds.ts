@@ -208,6 +208,10 @@ export const seedsKept: readonly KeptSeed[] = [
     found: 'storage went on without a group, and in the same turn a workgroup on it was stopped',
   },
   {
+    seed: 762379,
+    found: 'a run was resumed as a disaster run superseded it, and called on after its end',
+  },
+  {
     seed: 900137,
     members: 3,
     found: 'a checker blamed a run that was told, by an injection, of no migration',

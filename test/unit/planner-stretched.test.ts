@@ -203,6 +203,16 @@ test('planned: opposite preferences on one pair of arrays → refused', (t) => {
   ]);
 });
 
+test('a VM that is off the cold way, and in any disaster → warned that it is started', (t) => {
+  const from = power(power(world(), 'a2', 'off'), 'cold', 'off');
+  const told = (mode: Mode): string[] =>
+    warningsOf(from, live, mode).filter((text) => / is off: /.test(text));
+  const started = 'VM "cold" is off: it is started at "r"';
+  t.deepEqual(told('planned'), ['VM "a2" is off: it is off at "r" too, then', started]);
+  t.deepEqual(told('disaster'), ['VM "a2" is off: it is started at "r"', started]);
+  t.deepEqual(told('test'), []);
+});
+
 test('planned: one side of a stretched device was cut off → refused until it is resynced', (t) => {
   const from = world();
   tell(from.ap, 'a', { direction: 'outgoing' });

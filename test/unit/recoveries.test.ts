@@ -221,3 +221,14 @@ test('what a restated catalog says of recoveries replaces what was there', (t) =
   foldSystem(state, { type: 'recoveries-kept', at, recoveries: [] });
   t.is(state.recoveries.size, 0);
 });
+
+test('asked again, and nothing has changed → told as of now, not of when it was recorded', async (t) => {
+  const made = await back(await parted());
+  const heardAt = async () => {
+    const [found] = await made.engine.listRecoveries({ planId: 'payroll' });
+    return Math.min(found?.oldWriter.observedAtMs ?? 0, found?.newWriter.observedAtMs ?? 0);
+  };
+  await heardAt();
+  const before = Date.now();
+  t.true((await heardAt()) >= before);
+});
