@@ -96,19 +96,30 @@ const checkForward = (plan: Plan, all: readonly Flowing[], findings: Findings): 
   }
 };
 
-/** A run that was given up may have promoted some groups: possible, but worth knowing. */
-const warnOfPromoted = (all: readonly Flowing[], findings: Findings): void => {
+/**
+ * A run that was given up may have promoted some groups: possible, but worth knowing. Of what has
+ * writers already there is no copy to test.
+ */
+const checkPromoted = (mode: Mode, all: readonly Flowing[], findings: Findings): void => {
   for (const { group, flow } of all) {
     const open = group.recovery.devices.find(
       (device) => device?.access === 'read-write' && device.direction !== 'stretched',
     );
     if (flow !== 'forward' || open === undefined) continue;
-    findings.warn(
-      group.field,
-      `device "${open.id}" of array "${group.recovery.arrayId}" accepts writers already: an ` +
-        'earlier run promoted it, this one goes on from there; restore its replication first ' +
-        'if that was not meant to last',
-    );
+    const what = `device "${open.id}" of array "${group.recovery.arrayId}" accepts writers already`;
+    if (mode === 'test') {
+      findings.obstacle(
+        group.field,
+        `${what}: an earlier run promoted it, and there is no copy to test; end what that run ` +
+          'began, or take its group out of the plan',
+      );
+    } else {
+      findings.warn(
+        group.field,
+        `${what}: an earlier run promoted it, this one goes on from there; restore its ` +
+          'replication first if that was not meant to last',
+      );
+    }
   }
 };
 
@@ -134,7 +145,7 @@ export const checkDirections = (
   const all = groups.map(flowingOf);
   if (mode === 'planned' || mode === 'test') {
     checkForward(plan, all, findings);
-    warnOfPromoted(all, findings);
+    checkPromoted(mode, all, findings);
   }
   if (mode === 'reprotect') checkFailedOver(all, findings);
   if (mode === 'fence') warnOfUnpromoted(plan, groups, findings);

@@ -118,10 +118,12 @@ const checkPreference = (question: StretchedQuestion, position: number): string 
       pairOf(other) === pairOf(group) &&
       preferredBy(other).every((siteId) => siteId === protectedSiteId),
   );
+  const prefer = `let it prefer "${protectedSiteId}" (siteswap device set-site-preference)`;
   const way = opposite
-    ? 'other groups on the same pair of arrays the other way: put it in a plan of its own'
-    : `the plan protects "${protectedSiteId}": let it prefer that site at the array, or run ` +
-      "reprotect if the plan was failed over, or exchange the plan's sites";
+    ? `other groups on the same pair of arrays the other way: ${prefer}, or put it in a plan of ` +
+      'its own, the other way'
+    : `the plan protects "${protectedSiteId}": ${prefer}, or run reprotect if the plan was ` +
+      "failed over, or exchange the plan's sites";
   findings.problem(group.field, `"${group.id}" prefers site "${odd}", ${way}`);
   return odd;
 };

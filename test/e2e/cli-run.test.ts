@@ -150,6 +150,7 @@ test('device verbs: one row per target; one that fails → exit 1', async (t) =>
   t.is(wrong.exit, 1);
   t.regex(wrong.out, /^cg-0001 +failed +conflict \(array or compute\)/m);
   t.regex((await type('device', 'query-sync', 'cg-0001', '--array', 'lab-a')).out, /complete/);
+  t.is((await type('device', 'query-sync', 'cg-0001', 'nope', '--array', 'lab-a')).exit, 1);
   t.is(
     (await type('snapshots', 'list', '--array', 'lab-a')).out.trim(),
     'lab-a holds no snapshots',

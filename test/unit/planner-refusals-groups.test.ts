@@ -236,3 +236,13 @@ test('warned: planned over a group that an earlier run promoted → the device n
     },
   ]);
 });
+
+test('test of a group that an earlier run promoted → refused, for there is no copy of it', (t) => {
+  const inventory = inventoryOf(withDevice('b-d0r', { access: 'read-write' }));
+  const { obstacles } = freeze(plan(), inventory, 'test', contextFor(inventory));
+  t.deepEqual(
+    obstacles.map(({ field }) => field),
+    [group1],
+  );
+  t.regex(obstacles[0]?.message ?? '', /"b-d0r".*accepts writers already.*no copy to test/);
+});

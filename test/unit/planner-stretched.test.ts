@@ -189,8 +189,9 @@ test('planned: the preference at the recovery site → refused, with the way out
   const from = stretch(sketch(groups, vms), ['a']);
   for (const end of [from.ap, from.ar]) tell(end, 'a', { preferredSiteId: 'r' });
   t.deepEqual(problemsOf(from), [
-    '"ap/a-d0p" prefers site "r", the plan protects "p": let it prefer that site at the array, ' +
-      "or run reprotect if the plan was failed over, or exchange the plan's sites",
+    '"ap/a-d0p" prefers site "r", the plan protects "p": let it prefer "p" (siteswap device ' +
+      'set-site-preference), or run reprotect if the plan was failed over, or exchange the ' +
+      "plan's sites",
   ]);
 });
 
@@ -199,7 +200,8 @@ test('planned: opposite preferences on one pair of arrays → refused', (t) => {
   for (const end of [from.ap, from.ar]) tell(end, 'a', { preferredSiteId: 'r' });
   t.deepEqual(problemsOf(from), [
     '"ap/a-d0p" prefers site "r", other groups on the same pair of arrays the other way: ' +
-      'put it in a plan of its own',
+      'let it prefer "p" (siteswap device set-site-preference), or put it in a plan of its ' +
+      'own, the other way',
   ]);
 });
 

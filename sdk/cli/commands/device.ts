@@ -212,6 +212,7 @@ const syncRow = ({ targetId, outcome }: SyncResult, { terminal }: Cli): string[]
 const query = async (cli: Cli, arrayId: string, ids: string[]): Promise<void> => {
   const targets = ids.map((id) => ({ id }));
   const results = await cli.client.replication.querySync({ arrayId, targets });
+  if (results.some(({ outcome }) => outcome?.$case !== 'status')) cli.exitCode = exits.notWell;
   const columns = ['target', 'sync', 'progress', 'recovery point', ''];
   cli.answer(results, () =>
     table(
