@@ -198,16 +198,22 @@ class Resolving {
   }
 
   /** VMs on the plan's groups that it leaves behind: they lose their disks to the other site. */
-  warnOfOthers(): void {
-    const { groups, findings } = this.#question;
+  /** One that runs would keep its disks from going over, once all the others were stopped. */
+  tellOfOthers(): void {
+    const { groups, findings, mode, paths } = this.#question;
     for (const id of this.#protected.ids()) {
-      const group = this.#taken.has(id) ? undefined : this.#protected.first(id)?.groups[0];
-      if (group === undefined) continue;
-      findings.warn(
-        groups[group]?.field ?? '',
-        `VM "${id}" stands on "${groups[group]?.id}" and is not in the plan: ` +
-          'it will lose its disks to the other site; add it, or move it away first',
-      );
+      const sighting = this.#taken.has(id) ? undefined : this.#protected.first(id);
+      const group = sighting?.groups[0];
+      if (sighting === undefined || group === undefined) continue;
+      const field = groups[group]?.field ?? '';
+      const what = `VM "${id}" stands on "${groups[group]?.id}" and is not in the plan`;
+      if (mode === 'planned' && paths[group] === 'cold' && sighting.power === 'on') {
+        const way = 'add it, power it off, or move it away first';
+        findings.obstacle(field, `${what}, and runs: its disks cannot go over under it; ${way}`);
+      } else {
+        const way = 'add it, or move it away first';
+        findings.warn(field, `${what}: it will lose its disks to the other site; ${way}`);
+      }
     }
   }
 }
@@ -220,6 +226,6 @@ export const resolveVms = (question: VmQuestion): readonly Member[] => {
     else resolving.addNamed(vms, i);
   });
   if (open.size > 0) resolving.addFound(open);
-  if (question.mode !== 'test' && question.mode !== 'cleanup') resolving.warnOfOthers();
+  if (question.mode !== 'test' && question.mode !== 'cleanup') resolving.tellOfOthers();
   return resolving.members;
 };

@@ -296,16 +296,26 @@ test('planner: limits → per array, per compute and per step', (t) => {
   t.is(run.steps.find(({ name }) => name === 'mount')?.inFlightMax, 4);
 });
 
-test('planner: VMs on the groups that the plan does not name → a warning for each', (t) => {
-  const inventory = inventoryOf(sketch(groups, vms));
+test('planner: VMs on the groups that the plan does not name → off: warned; on: refused', (t) => {
+  const from = sketch(groups, vms);
   const plan = planOf([protect(groups, [vmOf('web'), vmOf('db')])]);
-  const result = freeze(plan, inventory, 'planned', contextFor(inventory));
-  t.deepEqual(result.warnings, [
-    {
-      field: 'protectionGroups[0].groups[1]',
-      message:
-        'VM "mail" stands on "ap/b-d0p" and is not in the plan: ' +
-        'it will lose its disks to the other site; add it, or move it away first',
-    },
-  ]);
+  const told = (mode: Mode) => {
+    const inventory = inventoryOf(from);
+    const { warnings, obstacles } = freeze(plan, inventory, mode, contextFor(inventory));
+    const isOther = ({ message }: { readonly message: string }) =>
+      /is not in the plan/.test(message);
+    return { warnings: warnings.filter(isOther), obstacles };
+  };
+  const field = 'protectionGroups[0].groups[1]';
+  const what = 'VM "mail" stands on "ap/b-d0p" and is not in the plan';
+  const loses = 'it will lose its disks to the other site; add it, or move it away first';
+  const warned = { warnings: [{ field, message: `${what}: ${loses}` }], obstacles: [] };
+  const held = 'its disks cannot go over under it; add it, power it off, or move it away first';
+  t.deepEqual(told('planned'), {
+    warnings: [],
+    obstacles: [{ field, message: `${what}, and runs: ${held}` }],
+  });
+  t.deepEqual(told('disaster'), warned);
+  for (const vm of from.cp.vms) if (vm.id === 'mail') Object.assign(vm, { power: 'off' });
+  t.deepEqual(told('planned'), warned);
 });
