@@ -83,9 +83,11 @@ const run = async (call: StepCall<VmItem>): Promise<readonly Answer[]> => {
 /** Nothing to do any more is done; what is still to be done can be done again. */
 const settle = async (call: StepCall<VmItem>): Promise<readonly Settlement[]> => {
   const running = new Set<string>();
+  const touched = new Set<string>();
   for (const verb of ['powerOn', 'cancelMigration'] as const) {
     for (const { id, verdict } of await settleVms(call, verb)) {
       if (verdict === 'running') running.add(id);
+      if (verdict !== 'absent') touched.add(id);
     }
   }
   const verdicts = await verdictsOf(call);
@@ -93,7 +95,10 @@ const settle = async (call: StepCall<VmItem>): Promise<readonly Settlement[]> =>
     const found = verdicts.get(id);
     if (running.has(id)) return { id, verdict: 'running' };
     if (found === undefined) return { id, verdict: 'absent' };
-    if ('fault' in found) return unasked(id, found.fault);
+    // Nobody says where it is: then nothing was done to it, or that is in doubt.
+    if ('fault' in found) {
+      return touched.has(id) ? unasked(id, found.fault) : { id, verdict: 'absent' };
+    }
     return { id, verdict: found.way === 'keep' || found.way === 'recover' ? 'done' : 'absent' };
   });
 };

@@ -15,7 +15,7 @@ interface Rig {
 /** A recovery site that has `found` of each VM, and notes what changes something. */
 const rig = (
   found: Readonly<Record<string, Found>>,
-  { stillOn = [] as string[], running = '' } = {},
+  { stillOn = [] as string[], running = '', untouched = '' } = {},
 ): Rig => {
   const notes: string[] = [];
   const ids = (targets: readonly { readonly id: string }[]) => targets.map(({ id }) => id);
@@ -38,7 +38,10 @@ const rig = (
         return { id, value: { state: 'running', ...(said && { arrival: said }) } };
       }),
     settle: async (_: string, targets: readonly { readonly id: string }[]) =>
-      targets.map(({ id }) => ({ id, verdict: id === running ? 'running' : 'done' })),
+      targets.map(({ id }) => {
+        const verdict = id === untouched ? 'absent' : 'done';
+        return { id, verdict: id === running ? 'running' : verdict };
+      }),
   };
   const items = Object.keys(found).map((id) => ({ id, on: [0], datastoreIds: ['ds'] }));
   const call = {
@@ -118,12 +121,12 @@ test('adopt-migrated: settled → done where nothing is left to do, absent where
 });
 
 test('adopt-migrated: settled, and nobody says where a VM is → asked again, or for a person', async (t) => {
-  const { call } = rig({
-    silent: fault('unreachable', 'no answer'),
-    refused: fault('refused', 'not now'),
-  });
+  const silence = fault('unreachable', 'no answer');
+  const found = { silent: silence, refused: fault('refused', 'not now'), left: silence };
+  const { call } = rig(found, { untouched: 'left' });
   t.deepEqual(await adoptMigrated.settle(call), [
     { id: 'silent', verdict: 'running' },
     { id: 'refused', verdict: 'unknowable', why: 'not now' },
+    { id: 'left', verdict: 'absent' },
   ]);
 });

@@ -3222,13 +3222,15 @@ export const RemoveSnapshotResponse: MessageFns<RemoveSnapshotResponse> = {
 /**
  * Each changing call is a run of one step in mode DEVICE: journaled, deduplicated by requester and
  * request key, going on over a restart. Many targets go in, one result per target comes out, and
- * one bad target never fails its neighbours. The call answers when the run has ended or parked;
+ * one bad target never fails its neighbours; but a target that the array does not have is a mistake
+ * of the call, which is refused whole. The call answers when the run has ended or parked;
  * its initial metadata has the id of the run in `siteswap-run-id` as soon as that has begun;
  * when the deadline passes first it ends with DEADLINE and the run goes on: its id is the error's
  * subject, and the same request key asks for its results again.
  *
  * Errors of every changing call: INVALID_REQUEST, REMOTE_NOT_FOUND, DEVICE_NOT_FOUND, SITE_LOST,
- * VERB_UNSUPPORTED, RUN_REFUSED (a plan run has the target in its hands), REQUEST_KEY_REUSED,
+ * VERB_UNSUPPORTED, RUN_REFUSED (a plan run has the target in its hands; a sync and a forced
+ * failover go on beside it: whoever forces has lost a site), REQUEST_KEY_REUSED,
  * REQUEST_EXPIRED, TOO_MANY_RUNS, JOURNAL_HELD, DEADLINE.
  */
 export type ReplicationServiceService = typeof ReplicationServiceService;
