@@ -1,10 +1,10 @@
 /**
  * What a plan is ready for, by the history of its runs, its recovery and what a person has adopted.
  */
-import type { Mode, Plan } from './plan.ts';
+import { isOfTests, type Mode, type Plan } from './plan.ts';
 import { recoveryStateOf } from './recovery.ts';
 import type { SystemState } from './system.ts';
-import { isDeciding, isOfTests, type RunOpened, type RunRecord } from './system-entries.ts';
+import { isDeciding, type RunOpened, type RunRecord } from './system-entries.ts';
 
 /** What a plan is ready for, by the history of its runs. */
 export type PlanState = 'ready' | 'tested' | 'failed-over' | 'recovery-required';

@@ -5,6 +5,9 @@ export const modes = ['test', 'cleanup', 'planned', 'disaster', 'fence', 'reprot
 /** How a run executes its plan; `device` is one storage verb asked for by a recovery manager. */
 export type Mode = (typeof modes)[number];
 
+/** What tests do is beside everything else: where a plan's groups stand is not theirs to change. */
+export const isOfTests = (mode: Mode | 'device'): boolean => mode === 'test' || mode === 'cleanup';
+
 /** 1 starts first at power-on and stops last at shut-down. */
 export const priorityMin = 1;
 export const priorityMax = 5;

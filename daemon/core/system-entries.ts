@@ -121,7 +121,3 @@ export const isDeciding = ({ opened, closed }: RunRecord): boolean =>
   closed.result !== 'rolled-back' &&
   opened.mode !== 'device' &&
   opened.mode !== 'fence';
-
-/** What tests do is beside everything else: where a plan's groups stand is not theirs to change. */
-export const isOfTests = (mode: RunOpened['mode']): boolean =>
-  mode === 'test' || mode === 'cleanup';

@@ -26,7 +26,7 @@ import {
 import { ChangedEvidence, type RemoteEvidence } from './inventory.ts';
 import { doneRequestsMax, printsKeptMax } from './limits.ts';
 import { foldMoves, keepMoves, type MoveBook, type MovesKept, noMoves } from './moves.ts';
-import type { Plan } from './plan.ts';
+import { isOfTests, type Plan } from './plan.ts';
 import { requestPrint, runPrint } from './prints.ts';
 import {
   foldDisaster,
@@ -40,7 +40,6 @@ import {
   type DevicesChanged,
   type InventoryRecorded,
   isDeciding,
-  isOfTests,
   type PlanDeleted,
   type PlanSaved,
   type PrintsKept,
@@ -298,10 +297,10 @@ const closeRunRecord = (state: SystemState, closed: RunClosed): void => {
   record.closed = closed;
   state.openRuns.delete(closed.runId);
   foldRunEnd(state.recoveries, record.opened, closed);
-  if (isDeciding(record) && !isOfTests(record.opened.mode))
-    state.adoptions.delete(record.opened.planId);
-  if (record.opened.mode !== 'reprotect' || closed.result !== 'succeeded') return;
-  const saved = state.plans.get(record.opened.planId);
+  const { planId, mode } = record.opened;
+  if (isDeciding(record) && !isOfTests(mode)) state.adoptions.delete(planId);
+  if (mode !== 'reprotect' || closed.result !== 'succeeded') return;
+  const saved = state.plans.get(planId);
   if (saved === undefined) return;
   const { protectedSiteId, recoverySiteId } = saved.plan;
   saved.plan = {

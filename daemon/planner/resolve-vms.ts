@@ -3,7 +3,7 @@
 import type { PowerState } from '../../sdk/plugin/model.ts';
 import type { Path, Side } from '../core/frozen.ts';
 import type { RemoteEvidence } from '../core/inventory.ts';
-import { type Mode, type Plan, type PlanVm, priorityDefault } from '../core/plan.ts';
+import { isOfTests, type Mode, type Plan, type PlanVm, priorityDefault } from '../core/plan.ts';
 import type { Placement } from './datastores.ts';
 import type { Findings } from './findings.ts';
 import type { Group } from './resolve-groups.ts';
@@ -31,6 +31,14 @@ export interface Member {
   /** It runs at the recovery site already, on devices that both sites serve. */
   readonly there: boolean;
 }
+
+/** Whom an earlier run has started at the other site is off here, and is no VM that is off. */
+export const isOff = ({ power, runsAt }: Member): boolean =>
+  power === 'off' && !runsAt.has('recovery');
+
+/** Stretched storage leaves it so in a planned run; all else starts every VM. */
+export const isLeftOff = (mode: Mode, path: Path | undefined, member: Member): boolean =>
+  mode === 'planned' && path === 'stretched' && isOff(member);
 
 export interface VmQuestion {
   readonly plan: Plan;
@@ -197,8 +205,10 @@ class Resolving {
     return here ? (there ? bothSides : onlyHere) : there ? onlyThere : nowhere;
   }
 
-  /** VMs on the plan's groups that it leaves behind: they lose their disks to the other site. */
-  /** One that runs would keep its disks from going over, once all the others were stopped. */
+  /**
+   * VMs on the plan's groups that it leaves behind: they lose their disks to the other site. One
+   * that runs would keep its disks from going over, once all the others were stopped.
+   */
   tellOfOthers(): void {
     const { groups, findings, mode, paths } = this.#question;
     for (const id of this.#protected.ids()) {
@@ -226,6 +236,6 @@ export const resolveVms = (question: VmQuestion): readonly Member[] => {
     else resolving.addNamed(vms, i);
   });
   if (open.size > 0) resolving.addFound(open);
-  if (question.mode !== 'test' && question.mode !== 'cleanup') resolving.tellOfOthers();
+  if (!isOfTests(question.mode)) resolving.tellOfOthers();
   return resolving.members;
 };

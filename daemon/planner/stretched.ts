@@ -5,13 +5,10 @@
  */
 import type { Device } from '../../sdk/plugin/model.ts';
 import type { Path, StorageItem } from '../core/frozen.ts';
-import type { Mode, Plan } from '../core/plan.ts';
+import { isOfTests, type Mode, type Plan } from '../core/plan.ts';
 import type { Findings } from './findings.ts';
 import type { Group } from './resolve-groups.ts';
-import type { Member } from './resolve-vms.ts';
-
-/** Test copies are made of stretched devices as of any other. */
-const cold: ReadonlySet<Mode> = new Set(['test', 'cleanup']);
+import { isLeftOff, isOff, type Member } from './resolve-vms.ts';
 
 /**
  * Both sides serve it, or did until one was cut off. A pair that is only shown as stretched is
@@ -27,11 +24,11 @@ const stretchedIn = (group: Group): boolean[] =>
     [group.protected.devices[at], group.recovery.devices[at]].some(isServedByBoth),
   );
 
-/** The path of each group in a mode. */
+/** The path of each group in a mode. Test copies are made of stretched devices as of any other. */
 export const pathsOf = (mode: Mode, groups: readonly Group[], findings: Findings): Path[] =>
   groups.map((group) => {
     const stretched = stretchedIn(group);
-    if (cold.has(mode) || !stretched.includes(true)) return 'cold';
+    if (isOfTests(mode) || !stretched.includes(true)) return 'cold';
     const plain = stretched.indexOf(false);
     if (plain >= 0) {
       findings.problem(
@@ -128,18 +125,11 @@ const checkPreference = (question: StretchedQuestion, position: number): string 
   return odd;
 };
 
-/** What becomes of a VM that is off: stretched storage leaves it so, all else starts every VM. */
-const powerOf = ({ mode, paths }: StretchedQuestion, { power, groups, there, runsAt }: Member) => {
-  const isOff = power === 'off' && !there && !runsAt.has('recovery');
-  if (!isOff || (mode !== 'planned' && mode !== 'disaster')) return undefined;
-  return mode === 'planned' && paths[groups[0] ?? 0] === 'stretched' ? 'off' : 'on';
-};
-
 const checkMembers = (question: StretchedQuestion): void => {
-  const { plan, groups, paths, members, findings } = question;
+  const { plan, mode, groups, paths, members, findings } = question;
+  const goesOver = mode === 'planned' || mode === 'disaster';
   for (const member of members) {
     const { id, field, groups: on } = member;
-    const power = powerOf(question, member);
     const [first = 0, ...others] = on;
     const other = others.find((group) => paths[group] !== paths[first]);
     if (other !== undefined) {
@@ -148,10 +138,12 @@ const checkMembers = (question: StretchedQuestion): void => {
         `VM "${id}" stands on "${groups[first]?.id}" and "${groups[other]?.id}", of which only ` +
           'one is stretched: put its disks on one kind of storage',
       );
-    } else if (power === 'off') {
-      findings.warn(field, `VM "${id}" is off: it is off at "${plan.recoverySiteId}" too, then`);
-    } else if (power === 'on') {
-      findings.warn(field, `VM "${id}" is off: it is started at "${plan.recoverySiteId}"`);
+    } else if (goesOver && isOff(member)) {
+      const there = `at "${plan.recoverySiteId}"`;
+      const becomes = isLeftOff(mode, paths[first], member)
+        ? `off ${there} too, then`
+        : `started ${there}`;
+      findings.warn(field, `VM "${id}" is off: it is ${becomes}`);
     }
   }
 };

@@ -9,7 +9,7 @@ import type { DatastoreOf, FrozenWorkgroup, Path, StorageItem, VmItem } from '..
 import { type Mode, type Plan, priorityDefault } from '../core/plan.ts';
 import { isHandedOver, isOpenThere, isUnpromoted } from './directions.ts';
 import type { Group } from './resolve-groups.ts';
-import type { Member } from './resolve-vms.ts';
+import { isLeftOff, type Member } from './resolve-vms.ts';
 import { pathOfVm } from './stretched.ts';
 import { compareText } from './world.ts';
 
@@ -229,15 +229,13 @@ const vmItem = (
 /** What the steps of its path have to know of a VM. */
 const wayOf = (shape: Shape, path: Path, member: Member, toComputeId: string) => {
   const { mode, groups } = shape;
-  const { power, known, there, runsAt } = member;
+  const { known, there } = member;
   if (mode === 'fence') {
     const isFree = member.groups.every((position) => isUnpromoted(groups[position] as Group));
     return isFree ? { leftOn: true } : {};
   }
   if (path === 'live') return { toComputeId, ...(there ? { foundThere: true } : {}) };
-  // Whom an earlier run has started at the other site is off here, and is no VM that is off.
-  const isOff = power === 'off' && !runsAt.has('recovery');
-  const isLeft = mode === 'planned' && path === 'stretched' && isOff;
+  const isLeft = isLeftOff(mode, path, member);
   // A test registers copies, whatever the site knows of the VM itself.
   const isKnown = known && (mode === 'planned' || mode === 'disaster');
   return { ...(isLeft ? { leftOff: true } : {}), ...(isKnown ? { knownThere: true } : {}) };

@@ -9,7 +9,7 @@ import { type Doubt, doubtsIn } from '../core/engine/doubts.ts';
 import { itemId, type RunState } from '../core/engine/state.ts';
 import { SiteswapError, type Violation } from '../core/errors.ts';
 import { remoteOf } from '../core/frozen.ts';
-import type { Mode, Plan } from '../core/plan.ts';
+import { isOfTests, type Mode, type Plan } from '../core/plan.ts';
 import type { RunRecord } from '../core/system-entries.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { Catalog } from './catalog.ts';
@@ -94,12 +94,10 @@ export class OpenCalls {
   }
 }
 
-const ofTests: ReadonlySet<Mode | 'device' | undefined> = new Set<Mode>(['test', 'cleanup']);
-
 /** A test touches no production, and is touched by none; a failover comes across the copies. */
 const meddles = (left: Mode | 'device' | undefined, mode: Mode): boolean => {
   if (mode === 'planned' || mode === 'reprotect') return true;
-  return ofTests.has(mode) && ofTests.has(left);
+  return isOfTests(mode) && left !== undefined && isOfTests(left);
 };
 
 /** Asked again, it may get an answer; what is refused for good is not asked about for ever. */

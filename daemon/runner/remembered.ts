@@ -5,7 +5,8 @@ import { nothingRemembered } from '../planner/survey.ts';
 import type { Catalog } from './catalog.ts';
 import type { Runs } from './runs.ts';
 
-interface Knowing {
+/** Who looks into what earlier runs have left behind. */
+export interface Knowing {
   readonly catalog: Catalog;
   readonly runs: Runs;
 }

@@ -30,6 +30,7 @@ const asking: ReadonlySet<string> = new Set([
 ]);
 
 const listings: ReadonlySet<string> = new Set(listingVerbs);
+
 /** What only a run has: a listing is asked outside of runs. */
 const ofRuns = ['plan', 'mode', 'step', 'workgroup'] as const;
 

@@ -77,10 +77,8 @@ export class Starts {
     const asked = JSON.stringify([planId, mode, policies, ...choice]);
     return this.#once(request, asked, `plan ${planId}`, async (requestKey) => {
       let still = this.#judgedBy({ ...request, requestKey }, planId);
-      const stored = this.plan(planId);
-      const facing = this.#facing(stored, mode);
-      const plan = await asTested(this.#parts, facing, mode);
-      this.#expectReady(plan, mode, facing !== stored);
+      const { plan, isTurned } = await this.#asRun(this.plan(planId), mode);
+      this.#expectReady(plan, mode, isTurned);
       const taken = this.#parts.recoveries.taken(plan, mode, changes);
       const before = await this.#parts.runs.openRuns.all();
       const made = await this.freeze(plan, mode, policies, taken, before);
@@ -88,7 +86,7 @@ export class Starts {
       this.#parts.recoveries.expectChosen(plan, mode, changes);
       const runId = this.#parts.random.id();
       const superseded = await this.#stop(plan, request.requester, still);
-      if (facing !== stored) {
+      if (isTurned) {
         await this.#turn(plan, still);
         still = this.#judgedBy({ ...request, requestKey }, planId);
       }
@@ -142,8 +140,11 @@ export class Starts {
     });
   }
 
-  #facing(plan: Plan, mode: Mode): Plan {
-    return mode === 'disaster' ? facing(this.#parts.catalog.state, plan) : plan;
+  /** With the sites that the mode runs between; `isTurned`: it goes that way from then on. */
+  async #asRun(stored: Plan, mode: Mode): Promise<{ plan: Plan; isTurned: boolean }> {
+    const turned = mode === 'disaster' ? facing(this.#parts.catalog.state, stored) : stored;
+    const plan = await asTested(this.#parts, turned, mode);
+    return { plan, isTurned: turned !== stored };
   }
 
   /** From here on the plan goes the other way, whatever becomes of the run. */
@@ -164,16 +165,16 @@ export class Starts {
   /** A mode that the plan's history does not lead to is no fault of the plan. */
   async preview(planId: string, mode: Mode): Promise<FrozenFound> {
     const stored = this.plan(planId);
-    const facing = this.#facing(stored, mode);
-    expectSites(this.#parts.catalog.state, await asTested(this.#parts, facing, mode), mode);
-    expectMode(this.#parts.catalog.state, facing, mode, facing !== stored);
+    const { plan, isTurned } = await this.#asRun(stored, mode);
+    expectSites(this.#parts.catalog.state, plan, mode);
+    expectMode(this.#parts.catalog.state, plan, mode, isTurned);
     return this.#expectFrozen(await this.look(stored, mode), planId);
   }
 
   /** As a start would find it, of which nobody has said yet what becomes of diverged data. */
   async look(stored: Plan, mode: Mode): Promise<Frozen> {
     const { recoveries } = this.#parts;
-    const plan = await asTested(this.#parts, this.#facing(stored, mode), mode);
+    const { plan } = await this.#asRun(stored, mode);
     const found = await this.#frozen(plan, mode, {}, { changes: recoveries.assumed(plan, mode) });
     return { ...found, obstacles: [...found.obstacles, ...recoveries.obstacles(plan, mode)] };
   }

@@ -3,17 +3,10 @@
  * stand where the test was, also when the plan's sites have changed places since.
  */
 import type { Violation } from '../core/errors.ts';
-import type { Mode, Plan } from '../core/plan.ts';
+import { isOfTests, type Mode, type Plan } from '../core/plan.ts';
 import { testLeftBy } from '../core/plan-state.ts';
 import type { SystemState } from '../core/system.ts';
-import { isOfTests } from '../core/system-entries.ts';
-import type { Catalog } from './catalog.ts';
-import type { Runs } from './runs.ts';
-
-interface Knowing {
-  readonly catalog: Catalog;
-  readonly runs: Runs;
-}
+import type { Knowing } from './remembered.ts';
 
 /** For a cleanup, the plan with its sites as they were in the test; as it is for all else. */
 export const asTested = async (

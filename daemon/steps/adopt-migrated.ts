@@ -17,15 +17,20 @@ import { stop } from '../core/policy.ts';
 import { changeMsMax } from './limits.ts';
 import { patient } from './policies.ts';
 import { defineVmStep, type StepCall } from './step.ts';
-import { changeVms, migrationsOfVms, settleVms, statusOfVms, unasked } from './targets.ts';
+import {
+  changeVms,
+  knowsNone,
+  migrationsOfVms,
+  settleVms,
+  statusOfVms,
+  unasked,
+} from './targets.ts';
 
 type Verdict = LostJudgement | Extract<Answer, { fault: unknown }>;
 
-/** A compute that cannot migrate has no migrations, and one that never heard of a VM has none. */
 const judge = (answer: ValueAnswer<MigrationStatus>): Verdict => {
   if (!('fault' in answer)) return judgeArrival(answer.id, answer.value.arrival);
-  const { kind } = answer.fault;
-  return kind === 'unsupported' || kind === 'missing' ? judgeArrival(answer.id, undefined) : answer;
+  return knowsNone(answer.fault) ? judgeArrival(answer.id, undefined) : answer;
 };
 
 const verdictsOf = async (call: StepCall<VmItem>): Promise<ReadonlyMap<string, Verdict>> =>

@@ -6,7 +6,7 @@ import { fault } from '../../sdk/plugin/fault.ts';
 import { encodeRecord } from '../../sdk/plugin/migration-record.ts';
 import { computeVerbs, isReading, storageVerbs, type TargetVerb } from '../../sdk/plugin/verbs.ts';
 import type { StorageItem, VmItem } from '../core/frozen.ts';
-import { type Mode, modes } from '../core/plan.ts';
+import { isOfTests, type Mode, modes } from '../core/plan.ts';
 import type { Policy, PolicyAction } from '../core/policy.ts';
 import { deviceSteps } from './device.ts';
 import { passing } from './policies.ts';
@@ -86,7 +86,7 @@ const callOf = (remote: Verbs, mode: Mode | 'device', step: Step): UndoCall<neve
   items: [step.unit === 'storage' ? storageItem : vmItem] as never[],
   side: step.side,
   mode,
-  instance: mode === 'test' || mode === 'cleanup' ? 'test' : 'production',
+  instance: isOfTests(mode) ? 'test' : 'production',
   before: { g: step.name === 'switch-site-preference' ? preference.from : {}, vm: 'on' },
 });
 

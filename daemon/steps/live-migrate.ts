@@ -10,7 +10,7 @@
  * second risk. What it stands on stays with it.
  * Source: US 9,489,273 claim 1.
  */
-import { type Fault, type FaultKind, fault, inDoubt } from '../../sdk/plugin/fault.ts';
+import { type Fault, fault, inDoubt } from '../../sdk/plugin/fault.ts';
 import type { MigrationStatus } from '../../sdk/plugin/migration.ts';
 import type { VmStatus } from '../../sdk/plugin/model.ts';
 import type { Answer, Settlement, ValueAnswer } from '../../sdk/plugin/verbs.ts';
@@ -21,6 +21,7 @@ import { patient } from './policies.ts';
 import { defineVmStep, type Failed, type StepCall } from './step.ts';
 import {
   changeVms,
+  knowsNone,
   migrateVms,
   migrationsOfVms,
   settleMigrations,
@@ -106,15 +107,12 @@ interface Told {
   readonly untold: ReadonlyMap<string, Fault>;
 }
 
-/** Who knows nothing of a VM has said so. */
-const says: ReadonlySet<FaultKind> = new Set(['missing', 'unsupported']);
-
 const ask = async (call: StepCall<VmItem>): Promise<Told> => {
   const statuses = new Map<string, MigrationStatus>();
   const untold = new Map<string, Fault>();
   for (const answer of await migrationsOfVms(call)) {
     if (!('fault' in answer)) statuses.set(answer.id, answer.value);
-    else if (!says.has(answer.fault.kind)) untold.set(answer.id, answer.fault);
+    else if (!knowsNone(answer.fault)) untold.set(answer.id, answer.fault);
   }
   return { statuses, untold };
 };

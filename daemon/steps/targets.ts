@@ -107,6 +107,9 @@ export const foldSettlements = (id: string, settlements: readonly Settlement[]):
     : { id, verdict: 'done' };
 };
 
+/** A compute that cannot migrate has no migrations, and one that never heard of a VM has none. */
+export const knowsNone = ({ kind }: Fault): boolean => kind === 'unsupported' || kind === 'missing';
+
 /** Of an effect that could not be asked about: it is asked again, or a person has to look. */
 export const unasked = (id: string, why: Fault): Settlement =>
   inDoubt(why) || why.kind === 'busy'

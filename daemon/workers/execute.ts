@@ -7,6 +7,7 @@ import { type Fault, FaultError, type FaultKind } from '../../sdk/plugin/fault.t
 import { type Answer, isReading, type Settlement } from '../../sdk/plugin/verbs.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Injection } from '../core/injection.ts';
+import { isOfTests } from '../core/plan.ts';
 import { decodeRanges } from '../core/ranges.ts';
 import type { Calls, Door, Errand, Gateway } from '../gateway/gateway.ts';
 import { verbsOf } from '../gateway/verbs.ts';
@@ -121,7 +122,7 @@ const callOf = ({ job, items, door }: Scene): StepCall<never> => ({
   items: items as readonly never[],
   side: job.side,
   mode: job.mode,
-  instance: job.mode === 'test' || job.mode === 'cleanup' ? 'test' : 'production',
+  instance: isOfTests(job.mode) ? 'test' : 'production',
   ...(job.args !== undefined && { args: job.args }),
 });
 
