@@ -212,6 +212,11 @@ export const seedsKept: readonly KeptSeed[] = [
     found: 'a run was resumed as a disaster run superseded it, and called on after its end',
   },
   {
+    seed: 764771,
+    found:
+      'a checker blamed the undo of what stands alone, tried again while its ground was going away',
+  },
+  {
     seed: 900137,
     members: 3,
     found: 'a checker blamed a run that was told, by an injection, of no migration',

@@ -1,12 +1,13 @@
 /**
  * What may still take effect is not built upon: no other change of the same run, forward or back,
  * begins on an object while an earlier one can still land on it. Of what nobody can tell, and a
- * person has decided about, that cannot be said.
+ * person has decided about, that cannot be said; and what stands alone may be taken back whatever
+ * becomes of the ground under it (docs/decisions/0047).
  */
 import { isReading } from '../../../sdk/plugin/verbs.ts';
 import type { Checker } from './checker.ts';
 import { pending } from './pending.ts';
-import { type Item, isStorage, keyOf, type Run, Runs, targetsOf } from './runs.ts';
+import { type Item, isStorage, type Key, keyOf, type Run, Runs, targetsOf } from './runs.ts';
 
 /** The objects that a target carries: itself, and of a consistency group all that is on it. */
 const carried = (run: Run, targetId: string): ReadonlySet<string> => {
@@ -26,6 +27,11 @@ const carried = (run: Run, targetId: string): ReadonlySet<string> => {
   }
   return ids;
 };
+
+/** A call that takes back a step upon which nothing stands, and which needs no ground for it. */
+const takesBackAlone = ({ started }: Run, { step, direction }: Key): boolean =>
+  direction === 'undo' &&
+  started.frozen.steps.some(({ name, whenLeft }) => name === step && whenLeft === 'alone');
 
 export const notBuiltUpon: Checker = ({ lab }) => {
   const runs = new Runs();
@@ -48,6 +54,7 @@ export const notBuiltUpon: Checker = ({ lab }) => {
       const before = keyOf(key);
       if (before.initiatorId !== now.initiatorId) continue;
       if (before.step === now.step && before.direction === now.direction) continue;
+      if (before.direction === 'undo' && takesBackAlone(run, now)) continue;
       for (const id of targetIds) {
         if (told.has(`${now.initiatorId} ${id}`)) continue;
         const on = carried(run, id);
