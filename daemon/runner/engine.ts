@@ -120,12 +120,12 @@ const assemble = async (given: EngineParts) => {
   const scout = new Scout({ ...parts, catalog });
   const sites = new Sites({ ...parts, catalog, runs });
   const losses = new Losses({ ...parts, sites, scout });
-  const recoveries = new Recoveries({ catalog, scout });
+  const recoveries = new Recoveries({ catalog, scout, sites });
   const steering = new Steering({ ...parts, catalog, runs });
   const openCalls = new OpenCalls({ ...parts, catalog, runs });
   const starts = new Starts({ ...parts, catalog, runs, scout, steering, openCalls, recoveries });
-  const repairs = new Repairs({ ...parts, catalog, scout, starts });
-  const migrations = new Migrations({ scout, starts });
+  const repairs = new Repairs({ ...parts, catalog, scout });
+  const migrations = new Migrations({ catalog, scout });
   const siteIds = new Set(parts.sites.map(({ id }) => id));
   const injections = new Injector({ ...parts, catalog });
   const arrays = parts.remotes.filter(({ kind }) => kind === 'array');

@@ -3,8 +3,9 @@
  * word counts, but nobody should say it by mistake.
  */
 import type { Clock } from '../core/clock.ts';
-import { SiteswapError, type Violation } from '../core/errors.ts';
+import type { Violation } from '../core/errors.ts';
 import type { Pool } from '../workers/pool.ts';
+import { siteNamed } from './named.ts';
 import type { RemoteState, SiteState } from './service.ts';
 
 /** Where nobody is asked, an array that was heard of so lately may well be there. */
@@ -38,9 +39,7 @@ export class Losses {
   async warnings(siteId: string, asks: boolean): Promise<readonly Violation[]> {
     const { ownSiteId } = this.#parts;
     const sites = this.#parts.sites.list();
-    const site = sites.find(({ id }) => id === siteId);
-    if (site === undefined) throw siteNotFound(siteId, sites);
-    if (site.lost) return [];
+    if (siteNamed(siteId, sites).lost) return [];
     const left = sites.filter(({ id, lost }) => id !== siteId && !lost);
     const answering = await this.#answering(siteId, asks);
     const messages = [
@@ -82,11 +81,4 @@ const stillThere = (arrayIds: readonly string[], asked: boolean): string => {
     `${asked ? 'just now' : 'within the last minute'}: what writes there may go on, and a ` +
     'disaster run would leave two writers'
   );
-};
-
-/** Names those that there are. */
-export const siteNotFound = (siteId: string, sites: readonly { id: string }[]): SiteswapError => {
-  const known = sites.map(({ id }) => id).join(', ');
-  const message = `there is no site "${siteId}": the configuration has ${known}`;
-  return new SiteswapError('SITE_NOT_FOUND', message, { subject: siteId });
 };

@@ -5,13 +5,14 @@ import { SiteswapError } from '../core/errors.ts';
 import { arraysOf, type Plan } from '../core/plan.ts';
 import { judgeVm, type Testimony, type VmMigration, vmIdsOf } from '../planner/migrated.ts';
 import type { RemoteConfig } from '../workers/pool.ts';
+import type { Catalog } from './catalog.ts';
+import { planNamed } from './named.ts';
 import type { Scout } from './scout.ts';
 import type { MigrationQuestion } from './service.ts';
-import type { Starts } from './starts.ts';
 
 interface MigrationsParts {
   readonly scout: Scout;
-  readonly starts: Starts;
+  readonly catalog: Catalog;
 }
 
 /** VMs in one question to a compute. */
@@ -25,8 +26,8 @@ export class Migrations {
   }
 
   async list({ planId, vmIds }: MigrationQuestion): Promise<readonly VmMigration[]> {
-    const { scout, starts } = this.#parts;
-    const plan = starts.plan(planId);
+    const { scout, catalog } = this.#parts;
+    const { plan } = planNamed(planId, catalog.state);
     if (vmIds.length === 0) await this.#look(plan);
     const ids = vmIds.length > 0 ? [...new Set(vmIds)].sort() : vmIdsOf(plan, scout.inventory());
     const found = await this.judge(plan, ids);

@@ -7,6 +7,7 @@ import type { Random } from '../core/random.ts';
 import { checkPlan } from '../planner/check-plan.ts';
 import { type Catalog, markOf } from './catalog.ts';
 import { Lines } from './lines.ts';
+import { planNamed } from './named.ts';
 import { refusal } from './refusals.ts';
 import type { Runs } from './runs.ts';
 import type { PlanFindings, StoredPlan } from './service.ts';
@@ -114,16 +115,15 @@ export class Plans {
 
   get(planId: string): StoredPlan {
     const { state } = this.#parts.catalog;
-    const plan = this.#parts.starts.plan(planId);
-    const record = state.plans.get(planId);
+    const { plan, etag, savedAtMs } = planNamed(planId, state);
     const open = openRunOf(state, planId);
     const parked =
       open !== undefined && this.#parts.runs.agent(open.runId)?.state.parked !== undefined;
     const running = open?.mode === 'test' ? 'testing' : 'running';
     return {
       plan,
-      etag: record?.etag ?? '',
-      savedAtMs: record?.savedAtMs ?? 0,
+      etag,
+      savedAtMs,
       state: open === undefined ? planStateOf(state, planId) : parked ? 'parked' : running,
       ...(open === undefined ? {} : { openRunId: open.runId }),
     };

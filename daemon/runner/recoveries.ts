@@ -14,12 +14,14 @@ import {
 import { sizeText } from '../core/size.ts';
 import { type Writer, writerAt } from '../planner/writers.ts';
 import type { Catalog } from './catalog.ts';
+import { planNamed, siteNamed } from './named.ts';
 import type { Scout } from './scout.ts';
 import type { Recovery, RecoveryFilter } from './service.ts';
 
 interface RecoveriesParts {
   readonly catalog: Catalog;
   readonly scout: Scout;
+  readonly sites: { list(): readonly { id: string }[] };
 }
 
 const nextActions = (record: RecoveryRecord, old: Writer): string[] => {
@@ -59,8 +61,11 @@ export class Recoveries {
     this.#parts = parts;
   }
 
+  /** Throws PLAN_NOT_FOUND, SITE_NOT_FOUND: no answer about what is not there. */
   async list(filter: RecoveryFilter): Promise<readonly Recovery[]> {
     const { state } = this.#parts.catalog;
+    if (filter.planId !== undefined) planNamed(filter.planId, state);
+    if (filter.siteId !== undefined) siteNamed(filter.siteId, this.#parts.sites.list());
     const wanted = [...state.recoveries.values()]
       .filter(({ planId }) => filter.planId === undefined || planId === filter.planId)
       .filter((record) => [undefined, record.oldSiteId, record.newSiteId].includes(filter.siteId))

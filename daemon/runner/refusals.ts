@@ -3,6 +3,7 @@ import { SiteswapError, type Violation } from '../core/errors.ts';
 import type { Mode, Plan } from '../core/plan.ts';
 import { facing, modesOf, openRunOf, planStateOf } from '../core/plan-state.ts';
 import type { SystemState } from '../core/system.ts';
+import type { RunOpened } from '../core/system-entries.ts';
 import type { Found } from '../planner/freeze.ts';
 
 /** What cannot be run, by whose word it was asked for. */
@@ -45,6 +46,38 @@ export const expectMode = (state: SystemState, plan: Plan, mode: Mode, isTurned:
   const modes = modesOf(state, plan.id);
   if (isTurned || modes.includes(mode) || openRunOf(state, plan.id) !== undefined) return;
   throw wrongMode(plan, planStateOf(state, plan.id), modes, state.lostSites);
+};
+
+/** A disaster run takes over from a run of another mode; nothing else does. */
+const takesOver = (mode: Mode, open: RunOpened): boolean =>
+  mode === 'disaster' && open.mode !== 'disaster';
+
+const unended = ({ runId, mode }: RunOpened, plan: Plan): string =>
+  `run ${runId} (${mode}) of plan "${plan.id}" is not ended`;
+
+/** Throws while a run of the plan is open that a start would not take over from. */
+export const expectNoRun = (state: SystemState, plan: Plan, mode: Mode): void => {
+  const open = openRunOf(state, plan.id);
+  if (open === undefined || takesOver(mode, open)) return;
+  throw new SiteswapError('PLAN_IN_USE', unended(open, plan), { subject: open.runId });
+};
+
+/** Adds what a start would meet of the plan's own runs. */
+export const withOwnRun = <F extends Found>(
+  state: SystemState,
+  plan: Plan,
+  mode: Mode,
+  found: F,
+): F => {
+  const open = openRunOf(state, plan.id);
+  if (open === undefined) return found;
+  const what = unended(open, plan);
+  if (takesOver(mode, open)) {
+    const message = `${what}: a disaster run cancels it, and takes over from it`;
+    return { ...found, warnings: [{ field: '', message }, ...found.warnings] };
+  }
+  const message = `${what}: wait for its end (siteswap watch ${open.runId}), or settle it first`;
+  return { ...found, obstacles: [{ field: '', message }, ...found.obstacles] };
 };
 
 /** What a mode needs must not be declared lost: that is no fault of the plan. */

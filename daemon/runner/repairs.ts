@@ -9,13 +9,11 @@ import { lookAt } from '../planner/standing.ts';
 import { type Catalog, markOf } from './catalog.ts';
 import type { Scout } from './scout.ts';
 import type { AdoptRequest, Inspection } from './service.ts';
-import type { Starts } from './starts.ts';
 
 interface RepairsParts {
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly scout: Scout;
-  readonly starts: Starts;
 }
 
 const isSame = (one: Inspection['believed'], other: Standing): boolean =>
@@ -106,7 +104,8 @@ export class Repairs {
 
   /** A journal that was begun anew knows no plan: its file is there still. */
   #plan(planId: string): Plan {
-    if (this.#parts.catalog.state.plans.has(planId)) return this.#parts.starts.plan(planId);
+    const record = this.#parts.catalog.state.plans.get(planId);
+    if (record !== undefined) return record.plan;
     const message = `no plan has the id "${planId}", so nothing is believed of it`;
     const then = `siteswap plan apply FILE; then siteswap repair ${planId}.`;
     const hint = `Store it first, with its sites exchanged if it is refused for them: ${then}`;

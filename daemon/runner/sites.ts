@@ -6,7 +6,7 @@ import type { Pool } from '../workers/pool.ts';
 import type { Agent } from './agent.ts';
 import { type Catalog, markOf } from './catalog.ts';
 import { RunElsewhere } from './elsewhere.ts';
-import { siteNotFound } from './losses.ts';
+import { siteNamed } from './named.ts';
 import type { Runs } from './runs.ts';
 import type { SiteState } from './service.ts';
 
@@ -64,8 +64,7 @@ export class Sites {
     reason: string,
     requestId?: string,
   ): Promise<SiteState> {
-    const site = this.#parts.sites.find(({ id }) => id === siteId);
-    if (site === undefined) throw siteNotFound(siteId, this.#parts.sites);
+    const site = siteNamed(siteId, this.#parts.sites);
     const lost = what === 'site-lost';
     const { catalog } = this.#parts;
     if (catalog.state.lostSites.has(siteId) === lost) return this.#stateOf(site);

@@ -22,9 +22,18 @@ import { type Catalog, catalogMoved } from './catalog.ts';
 import { RunElsewhere } from './elsewhere.ts';
 import { foundOf, movesIn } from './instances.ts';
 import { Lines } from './lines.ts';
+import { planNamed } from './named.ts';
 import type { OpenCalls } from './open-calls.ts';
 import type { Recoveries } from './recoveries.ts';
-import { expectMode, expectNoObstacle, expectSites, type Refused, refusal } from './refusals.ts';
+import {
+  expectMode,
+  expectNoObstacle,
+  expectNoRun,
+  expectSites,
+  type Refused,
+  refusal,
+  withOwnRun,
+} from './refusals.ts';
 import { remembered } from './remembered.ts';
 import type { Runs } from './runs.ts';
 import type { Scout } from './scout.ts';
@@ -77,13 +86,14 @@ export class Starts {
     const asked = JSON.stringify([planId, mode, policies, ...choice]);
     return this.#once(request, asked, `plan ${planId}`, async (requestKey) => {
       let still = this.#judgedBy({ ...request, requestKey }, planId);
-      const { plan, isTurned } = await this.#asRun(this.plan(planId), mode);
+      const { plan, isTurned } = await this.#asRun(this.#plan(planId), mode);
       this.#expectReady(plan, mode, isTurned);
       const taken = this.#parts.recoveries.taken(plan, mode, changes);
       const before = await this.#parts.runs.openRuns.all();
-      const made = await this.freeze(plan, mode, policies, taken, before);
-      expectNoObstacle(made, plan.id);
+      const found = await this.freeze(plan, mode, policies, taken, before);
+      expectNoObstacle(found, plan.id);
       this.#parts.recoveries.expectChosen(plan, mode, changes);
+      const made = withOwnRun(this.#parts.catalog.state, plan, mode, found);
       const runId = this.#parts.random.id();
       const superseded = await this.#stop(plan, request.requester, still);
       if (isTurned) {
@@ -140,6 +150,10 @@ export class Starts {
     });
   }
 
+  #plan(planId: string): Plan {
+    return planNamed(planId, this.#parts.catalog.state).plan;
+  }
+
   /** With the sites that the mode runs between; `isTurned`: it goes that way from then on. */
   async #asRun(stored: Plan, mode: Mode): Promise<{ plan: Plan; isTurned: boolean }> {
     const turned = mode === 'disaster' ? facing(this.#parts.catalog.state, stored) : stored;
@@ -154,17 +168,9 @@ export class Starts {
     await catalog.append([{ type: 'plan-saved', at: clock.now(), plan, etag }], [], still);
   }
 
-  plan(planId: string): Plan {
-    const record = this.#parts.catalog.state.plans.get(planId);
-    if (record !== undefined) return record.plan;
-    throw new SiteswapError('PLAN_NOT_FOUND', `no plan has the id "${planId}"`, {
-      subject: planId,
-    });
-  }
-
   /** A mode that the plan's history does not lead to is no fault of the plan. */
   async preview(planId: string, mode: Mode): Promise<FrozenFound> {
-    const stored = this.plan(planId);
+    const stored = this.#plan(planId);
     const { plan, isTurned } = await this.#asRun(stored, mode);
     expectSites(this.#parts.catalog.state, plan, mode);
     expectMode(this.#parts.catalog.state, plan, mode, isTurned);
@@ -175,7 +181,9 @@ export class Starts {
   async look(stored: Plan, mode: Mode): Promise<Frozen> {
     const { recoveries } = this.#parts;
     const { plan } = await this.#asRun(stored, mode);
-    const found = await this.#frozen(plan, mode, {}, { changes: recoveries.assumed(plan, mode) });
+    const given = { changes: recoveries.assumed(plan, mode) };
+    const { state } = this.#parts.catalog;
+    const found = withOwnRun(state, plan, mode, await this.#frozen(plan, mode, {}, given));
     return { ...found, obstacles: [...found.obstacles, ...recoveries.obstacles(plan, mode)] };
   }
 
@@ -308,11 +316,7 @@ export class Starts {
   /** Refuses a mode that the plan's history does not lead to, or that the sites' state forbids. */
   #expectReady(plan: Plan, mode: Mode, isTurned: boolean): void {
     const { state } = this.#parts.catalog;
-    const open = openRunOf(state, plan.id);
-    if (open !== undefined && !(mode === 'disaster' && open.mode !== 'disaster')) {
-      const message = `run ${open.runId} (${open.mode}) of plan "${plan.id}" is not ended`;
-      throw new SiteswapError('PLAN_IN_USE', message, { subject: open.runId });
-    }
+    expectNoRun(state, plan, mode);
     const lost = state.lostSites.has(plan.protectedSiteId);
     if (mode === 'disaster' && !lost) {
       const message = `site "${plan.protectedSiteId}" is not declared lost`;

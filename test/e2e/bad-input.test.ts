@@ -143,6 +143,8 @@ test.serial('ids that nobody has → typed, named, and the CLI says where to loo
     [() => sync('lab-compute-a', 'cg-0001'), 'REMOTE_NOT_FOUND', 'lab-compute-a'],
     [() => sync('lab-a', 'cg-0099'), 'DEVICE_NOT_FOUND', 'cg-0099'],
     [() => sites.declareLost(lost), 'SITE_NOT_FOUND', 'mars'],
+    [() => sites.recoveries({ siteId: 'mars' }), 'SITE_NOT_FOUND', 'mars'],
+    [() => sites.recoveries({ planId: 'nope' }), 'PLAN_NOT_FOUND', 'nope'],
     [() => inventory.vms({ computeId: 'nope' }).next(), 'REMOTE_NOT_FOUND', 'nope'],
   ];
   for (const [call, reason, subject] of calls) {
@@ -212,6 +214,8 @@ test.serial(
       t.like(error, { reason: 'PLAN_IN_USE', subject: runId });
       t.regex(error.hint, /disaster/);
     }
+    const { obstacles } = await plans.preview('good', Mode.PLANNED);
+    t.regex(obstacles[0]?.message ?? '', new RegExp(`run ${runId} .planned. .* is not ended`));
     const stale = await refused(t, plans.update({ ...plan, name: 'other' }, 'stale'));
     t.is(stale.reason, 'PLAN_CHANGED');
     await on.lab.setOperationMs({ sync: 0 });

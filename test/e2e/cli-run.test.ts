@@ -8,6 +8,7 @@ test('inventory: arrays, devices, VMs → tables for people, one JSON per line f
   t.regex((await type('sites')).out, /^site-a +A +reachable/m);
   const { out } = await type('devices', '--array', 'lab-b');
   t.regex(out, /^lab-b +lun-b-0001-1 .*incoming +read-only +synchronized +cg-0001 +lab-a\/lun-a/m);
+  t.regex(out, /lab-a\/lun-a-0001-1 +synchronous +\d+ s ago/);
   t.regex((await type('arrays')).out, /^lab-b +site-b +lab +healthy/m);
   t.regex((await type('vms')).out, /^lab-compute-a +vm-00004 +on +production/m);
   t.regex((await type('datastores')).out, /^lab-compute-a +ds-0001-1 +mounted/m);

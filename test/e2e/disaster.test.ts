@@ -85,6 +85,8 @@ for (const [step, when] of [
       await stopVms(on.sites.compute.a);
       await declareLost(on);
       const next = await client.runs.start(disaster);
+      const told = next.warnings.map(({ message }) => message).join();
+      t.regex(told, new RegExp(`run ${runId} .*takes over from it`));
       const site = await lose(t, on);
       const run = await client.waitForRun(next.runId);
       t.is(run.result, RunResult.SUCCEEDED, run.attention);

@@ -12,6 +12,7 @@ import {
   type Remote,
   RemoteHealth,
   RemoteKind,
+  UpdateMode,
 } from '../../../proto/gen/siteswap/v1/inventory.ts';
 import type { Site } from '../../../proto/gen/siteswap/v1/site.ts';
 import { CallError } from '../../client/errors.ts';
@@ -86,6 +87,24 @@ const remoteTable = (title: string, remotes: readonly Remote[], { terminal }: Cl
 const pairWord = (device: Device, terminal: Terminal): string =>
   toned(terminal, wordOf(PairState, device.pairState));
 
+/** How writes reach the other end, and which site goes on serving when the two lose each other. */
+const updateText = ({ updateMode, stretched, preferredSiteId }: Device): string =>
+  [
+    wordOf(UpdateMode, updateMode),
+    stretched ? 'stretched' : '',
+    preferredSiteId === '' ? '' : `prefers ${preferredSiteId}`,
+  ]
+    .filter(Boolean)
+    .join(', ');
+
+/** An array's word about its own copy needs no name. */
+const pointText = (arrayId: string, { lastRecoveryPoint }: Device, terminal: Terminal): string => {
+  const { time, saidBy = '' } = lastRecoveryPoint ?? {};
+  if (time === undefined) return '–';
+  const age = ago(+time, terminal.now());
+  return saidBy === '' || saidBy === arrayId ? age : `${age}, said ${saidBy}`;
+};
+
 const deviceRow = (arrayId: string, device: Device, terminal: Terminal): string[] => [
   arrayId,
   device.id,
@@ -96,9 +115,8 @@ const deviceRow = (arrayId: string, device: Device, terminal: Terminal): string[
   device.stale ? terminal.tone('warn', 'unknown (old)') : pairWord(device, terminal),
   device.groupId,
   device.peer === undefined ? '–' : `${device.peer.arrayId}/${device.peer.deviceId}`,
-  device.lastRecoveryPoint?.time === undefined
-    ? '–'
-    : ago(+device.lastRecoveryPoint.time, terminal.now()),
+  updateText(device),
+  pointText(arrayId, device, terminal),
 ];
 
 const deviceColumns = [
@@ -111,6 +129,7 @@ const deviceColumns = [
   'pair',
   'group',
   'peer',
+  'update',
   'recovery point',
 ];
 

@@ -579,7 +579,10 @@ export interface PreviewPlanResponse {
   gates: PreviewGate[];
   /** Array or compute id → tasks in flight there at the most. */
   inFlightMax: { [key: string]: number };
-  /** With any of these StartRun is refused with RUN_REFUSED, as things stand now. */
+  /**
+   * With any of these StartRun is refused with RUN_REFUSED, as things stand now; with PLAN_IN_USE
+   * for a run of the plan itself that is not ended.
+   */
   obstacles: Violation[];
   /** What StartRun would tell. */
   warnings: Violation[];

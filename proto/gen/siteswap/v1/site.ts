@@ -1275,7 +1275,7 @@ export const SiteServiceService = {
    * What disaster runs have left behind: per plan, the two sites that may both have writers, since
    * when, and what can safely be done next. Sites that can be asked are asked; nothing is changed.
    *
-   * Errors: INVALID_REQUEST.
+   * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, SITE_NOT_FOUND.
    */
   listRecoveries: {
     path: "/siteswap.v1.SiteService/ListRecoveries" as const,
@@ -1317,7 +1317,7 @@ export interface SiteServiceServer extends UntypedServiceImplementation {
    * What disaster runs have left behind: per plan, the two sites that may both have writers, since
    * when, and what can safely be done next. Sites that can be asked are asked; nothing is changed.
    *
-   * Errors: INVALID_REQUEST.
+   * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, SITE_NOT_FOUND.
    */
   listRecoveries: handleUnaryCall<ListRecoveriesRequest, ListRecoveriesResponse>;
 }
@@ -1391,7 +1391,7 @@ export interface SiteServiceClient extends Client {
    * What disaster runs have left behind: per plan, the two sites that may both have writers, since
    * when, and what can safely be done next. Sites that can be asked are asked; nothing is changed.
    *
-   * Errors: INVALID_REQUEST.
+   * Errors: INVALID_REQUEST, PLAN_NOT_FOUND, SITE_NOT_FOUND.
    */
   listRecoveries(
     request: ListRecoveriesRequest,
