@@ -11,7 +11,7 @@ export interface ComputeQuestion {
   readonly computes: readonly RemoteEvidence[];
   readonly groups: readonly Group[];
   readonly placement: Placement;
-  /** False: nothing is called at this side, so any answer will do. */
+  /** False: nothing is called at this side, so any answer will do where none is clear. */
   readonly needed: boolean;
   readonly findings: Findings;
 }
@@ -53,12 +53,12 @@ export const chooseComputes = (question: ComputeQuestion): readonly string[] => 
   const seenVms = withVms(question);
   const seenDatastores = withDatastores(question);
   return groups.map((group, i) => {
-    const idle = !needed || (placement.datastores[i]?.length ?? 0) === 0;
-    if (idle) return ids[0] ?? '';
     const first = side === 'protected' ? seenVms[i] : seenDatastores[i];
     const second = side === 'protected' ? seenDatastores[i] : seenVms[i];
     const candidates = [...((first?.size ?? 0) > 0 ? (first ?? []) : (second ?? []))];
     if (candidates.length === 1) return candidates[0] ?? '';
+    const idle = !needed || (placement.datastores[i]?.length ?? 0) === 0;
+    if (idle) return ids[0] ?? '';
     const among = candidates.length > 0 ? candidates : ids;
     findings.problem(
       group.field,

@@ -29,7 +29,9 @@ const nextActions = (record: RecoveryRecord, old: Writer): string[] => {
   const choices = divergedChoices.join('|');
   const reprotect = `siteswap run ${planId} --mode reprotect --diverged ${choices}`;
   const fence = `siteswap run ${planId} --mode fence`;
-  const running = old.vmIds.length === 0 ? '' : `: ${old.vmIds.length} VMs run there`;
+  const amount = old.vmIds.length;
+  const vms = amount === 1 ? '1 VM runs' : `${amount} VMs run`;
+  const running = amount === 0 ? '' : `: ${vms} there`;
   switch (recoveryStateOf(record)) {
     case 'site-lost':
       return [

@@ -235,3 +235,16 @@ test('superseded with calls in flight at the lost site: what they may have done 
   t.deepEqual(outcomes(drive), told);
   t.deepEqual(outcomes(supersededNow(drive)), told);
 });
+
+test('report: a VM that was off and stays off → done, and nobody recovered it', (t) => {
+  const { state, entries, now } = new Drive(frozenRun([step('power-on')], [alone('v0', 0)]), {
+    answer: () => 'ok',
+  }).run();
+  const told = entries.map((entry) =>
+    entry.type === 'task-outcome' ? { ...entry, evidence: { 0: { leftOff: true } } } : entry,
+  );
+  const [off, on] = reportOf(state, told, now).items;
+  t.like(off, { outcome: 'done', recoveryTimeMs: undefined, why: 'it was off, and stays off' });
+  t.like(on, { outcome: 'done', why: '' });
+  t.not(on?.recoveryTimeMs, undefined);
+});

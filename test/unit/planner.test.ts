@@ -233,8 +233,11 @@ test('planner: several computes at the protected site → the one that has the V
   const world = sketch(groups, vms);
   const remote = { ...world.cp.remote, id: 'c-spare' };
   world.more.push({ remote, devices: [], vms: [], datastores: world.cp.datastores });
-  const run = frozenOf(world);
-  t.true(run.workgroups.every(({ protectedComputeId }) => protectedComputeId === 'cp'));
+  // In a disaster nobody calls it: it is still the one that people are told of.
+  for (const mode of ['planned', 'disaster'] as const) {
+    const run = frozenOf(world, undefined, mode);
+    t.true(run.workgroups.every(({ protectedComputeId }) => protectedComputeId === 'cp'));
+  }
 });
 
 test('planner: several computes at the recovery site → the one that lists the devices', (t) => {

@@ -88,9 +88,12 @@ test('a group in the hands of a parked run: another mode is refused, the same mo
   const refusal = await refusedOf(made, 'planned', 'other');
   t.is(refusal.reason, 'RUN_REFUSED');
   t.regex(refusal.message, new RegExp(`in the hands of run ${runId} \\(test, plan "payroll"\\)`));
+  t.deepEqual((await engine.previewPlan('other', 'test')).obstacles, []);
   const shared = await engine.startRun(request('test', 'other'));
   t.regex(shared.warnings[0]?.message ?? '', /which goes the same way/);
-  t.deepEqual((await engine.previewPlan('other', 'test')).obstacles, []);
+  const [own, ...more] = (await engine.previewPlan('other', 'test')).obstacles;
+  t.regex(own?.message ?? '', new RegExp(`run ${shared.runId} .* is not ended`));
+  t.deepEqual(more, []);
   // It waits for a run that waits for a person.
   await engine.close();
 });

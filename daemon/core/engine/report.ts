@@ -163,19 +163,23 @@ const itemReports = (state: RunState, trails: ReadonlyMap<string, Trail>): ItemR
         ...(trail === undefined || trail.pointBy === '' ? {} : { recoveryPointBy: trail.pointBy }),
         evidence: trail?.evidence ?? {},
         ...(note?.fault === undefined ? {} : { fault: note.fault }),
-        why: note?.why ?? '',
+        why: note?.why ?? (stayedOff(trail) ? 'it was off, and stays off' : ''),
       };
     });
   });
 };
 
+/** A VM that nobody had started before: there was nothing to recover. */
+const stayedOff = (trail: Trail | undefined): boolean => trail?.evidence.leftOff === true;
+
 /** A VM that went over live was not recovered: it stood still for a moment. */
 const timeOf = (
   { started }: RunState,
   { frozen }: Group,
-  { lastDoneMs, evidence }: Trail,
+  trail: Trail,
 ): Pick<ItemReport, 'recoveryTimeMs' | 'interruptionMs'> => {
-  if (frozen.unit !== 'vm') return {};
+  const { lastDoneMs, evidence } = trail;
+  if (frozen.unit !== 'vm' || stayedOff(trail)) return {};
   if (frozen.path !== 'live') return { recoveryTimeMs: lastDoneMs - started.at };
   const { interruptionMs } = evidence;
   return typeof interruptionMs === 'number' ? { interruptionMs } : {};
