@@ -59,6 +59,7 @@ export const planStates = words('PLAN_STATE', [
   'running',
   'parked',
   'recovery-required',
+  'partly-failed-over',
 ] as const);
 export const recoveryStates = words('RECOVERY_STATE', ['site-lost', 'required', 'fenced'] as const);
 export const differenceKinds = words('DIFFERENCE_KIND', [

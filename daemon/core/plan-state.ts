@@ -7,12 +7,19 @@ import type { SystemState } from './system.ts';
 import { isDeciding, type RunOpened, type RunRecord } from './system-entries.ts';
 
 /** What a plan is ready for, by the history of its runs. */
-export type PlanState = 'ready' | 'tested' | 'failed-over' | 'recovery-required';
+export type PlanState =
+  | 'ready'
+  | 'tested'
+  | 'failed-over'
+  /** A failover ended with some not done: what it did not bring over may be at either site. */
+  | 'partly-failed-over'
+  | 'recovery-required';
 
 const modesFrom: Readonly<Record<PlanState, readonly Mode[]>> = {
   ready: ['test', 'planned', 'disaster'],
   tested: ['cleanup', 'disaster'],
   'failed-over': ['reprotect'],
+  'partly-failed-over': ['reprotect'],
   'recovery-required': ['fence'],
 };
 
@@ -46,11 +53,15 @@ export const testLeftBy = (state: SystemState, planId: string): RunOpened | unde
 };
 
 /** Which side has the writers, whatever tests there were. */
-const positionOf = (state: SystemState, planId: string): 'ready' | 'failed-over' => {
+const positionOf = (
+  state: SystemState,
+  planId: string,
+): 'ready' | 'failed-over' | 'partly-failed-over' => {
   const adopted = state.adoptions.get(planId);
   if (adopted !== undefined) return adopted.state === 'ready' ? 'ready' : 'failed-over';
   const { opened, closed } = decidingRunOf(state, planId) ?? {};
   if (opened?.mode === 'reprotect') return closed?.result === 'succeeded' ? 'ready' : 'failed-over';
+  if (closed?.result === 'incomplete') return 'partly-failed-over';
   return hasEnded(closed) ? 'failed-over' : 'ready';
 };
 

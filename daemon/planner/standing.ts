@@ -107,11 +107,15 @@ const standingAt = (position: Position, plan: Plan): Standing | undefined => {
 const accessText = ({ devices }: GroupEnd): string =>
   [...new Set(devices.map((device) => device?.access ?? 'unknown'))].join(', ');
 
-/** The sides that accept writers, as the journal believes: [protected, recovery]. */
+/**
+ * The sides that accept writers, as the journal believes: [protected, recovery]. Of a failover that
+ * did not end well, as it was to become.
+ */
 const openIn: Readonly<Record<PlanState, readonly [boolean, boolean]>> = {
   ready: [true, false],
   tested: [true, false],
   'failed-over': [false, true],
+  'partly-failed-over': [false, true],
   'recovery-required': [true, true],
 };
 

@@ -30,6 +30,7 @@ const nextMode: Readonly<Record<PlanState, Mode>> = {
   ready: 'planned',
   tested: 'cleanup',
   'failed-over': 'reprotect',
+  'partly-failed-over': 'reprotect',
   'recovery-required': 'fence',
 };
 

@@ -1,6 +1,5 @@
 /** Jobs and nodes of a daemon: looking, waiting, and taking away what may already be gone. */
 import { failure, QmpError } from './faults.ts';
-import { drainMsMax, stuckMsMax } from './limits.ts';
 import { waitFor } from './locks.ts';
 import type { Qmp } from './qmp.ts';
 
@@ -79,24 +78,4 @@ export const endJobs = async (
   }, waitMsMax);
   if (gone) return;
   throw failure('timeout', `jobs ${[...ids].join(', ')} did not end within ${waitMsMax} ms`);
-};
-
-/**
- * Waits until a job is under way; true when it is. QEMU 7.2 now and then leaves one paused for good
- * that begins while another one begins or ends, and nothing lets it go on (`job-resume`: not
- * paused).
- */
-export const untilBegun = async (qmp: Qmp, id: string): Promise<boolean> => {
-  const isUnderWay = async (): Promise<true | undefined> => {
-    const status = (await jobsOf(qmp)).find((job) => job.id === id)?.status;
-    return status === 'created' || status === 'paused' ? undefined : true;
-  };
-  return (await waitFor(isUnderWay, stuckMsMax)) === true;
-};
-
-/** Ends a job that was left paused all the same, by force: nobody may write under it. True: so. */
-export const endStuck = async (qmp: Qmp, { id, status }: Job): Promise<boolean> => {
-  if (status !== 'paused' || (await untilBegun(qmp, id))) return false;
-  await endJobs(qmp, new Set([id]), drainMsMax);
-  return true;
 };

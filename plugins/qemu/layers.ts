@@ -22,12 +22,13 @@ import {
   tokenOf,
 } from './group.ts';
 import { createImage } from './images.ts';
-import { dropNode, endJobs, endStuck, jobsOf, nodesOf } from './jobs.ts';
+import { dropNode, endJobs, jobsOf, nodesOf } from './jobs.ts';
 import { checkKeepable, copyApart, withKept } from './kept.ts';
 import { clusterBytes, drainMsMax, layersMax } from './limits.ts';
 import { waitFor } from './locks.ts';
 import { imageOf, nodeOf, nodePrefixOf, testImageOf, testNodeOf } from './names.ts';
 import type { Qmp } from './qmp.ts';
+import { endStuck, stirJobsOf } from './stuck.ts';
 
 /**
  * Counts the clusters of the last layer. It is there from the image's first use on, and saved when
@@ -76,11 +77,12 @@ const noticeRun = async ({ at, state, commit }: HeldGroup, run: string): Promise
 };
 
 /**
- * Records of a fold that the state forgot: left by whoever died before taking them away. They hold
- * its nodes, and would pass for those of the next one.
+ * Jobs that the state does not know: left by whoever died before taking them away. They hold nodes,
+ * and those of a fold would pass for those of the next one.
  */
-const endForgottenFold = async (held: HeldGroup, qmp: Qmp): Promise<void> => {
-  if (held.state.folding === undefined) await endJobs(qmp, foldJobsOf(held), drainMsMax);
+const endForgotten = async (held: HeldGroup, qmp: Qmp): Promise<void> => {
+  const folds = held.state.folding === undefined ? foldJobsOf(held) : [];
+  await endJobs(qmp, new Set([...stirJobsOf(held), ...folds]), drainMsMax);
 };
 
 /** Nodes that no layer names any more: left in the same way. */
@@ -151,7 +153,7 @@ const finishFreeze = async ({ at, state, commit }: HeldGroup, qmp: Qmp): Promise
 export const live = async (held: HeldGroup): Promise<Monitor> => {
   const monitor = await held.monitor();
   await noticeRun(held, monitor.run);
-  await endForgottenFold(held, monitor.qmp);
+  await endForgotten(held, monitor.qmp);
   const known = await nodesOf(monitor.qmp);
   await dropStale(held, monitor.qmp, known);
   await addNodes(held, monitor.qmp, known);
@@ -287,8 +289,8 @@ export const dropReady = async (
 
 const foldJobOf = (at: GroupAt, device: StoredDevice): string => `fold-${tokenOf(at, device)}`;
 
-const foldJobsOf = ({ at, state }: HeldGroup): ReadonlySet<string> =>
-  new Set(state.devices.map((device) => foldJobOf(at, device)));
+const foldJobsOf = ({ at, state }: HeldGroup): readonly string[] =>
+  state.devices.map((device) => foldJobOf(at, device));
 
 /** Where the layers that are put together begin. */
 const lowestFolding = ({ layers, foldingInto }: GroupState): number =>
@@ -319,7 +321,7 @@ const endFold = async (held: HeldGroup, qmp: Qmp, failed: boolean): Promise<void
   const whole = [...state.layers.slice(0, base), merged, ...state.layers.slice(top + 1)];
   const layers = failed ? state.layers : whole;
   await held.commit({ ...rest, layers });
-  await endJobs(qmp, foldJobsOf(held), drainMsMax);
+  await endJobs(qmp, new Set(foldJobsOf(held)), drainMsMax);
   if (failed) return;
   for (const device of state.devices) {
     for (const { id } of between.toReversed()) await dropNode(qmp, nodeOf(at, device, id));
@@ -336,7 +338,7 @@ const foldOn = async (held: HeldGroup, qmp: Qmp): Promise<boolean> => {
     const job = known.get(foldJobOf(at, device));
     if (job === undefined) await beginFold(held, qmp, device);
     // They are put together some other time.
-    const isStuck = job !== undefined && (await endStuck(qmp, job));
+    const isStuck = job !== undefined && (await endStuck(job, { held, device, qmp }));
     failed ||= isStuck || job?.error !== undefined;
     if (isStuck) break;
     if (job?.status !== 'concluded') return false;

@@ -18,13 +18,11 @@ import {
   type BlockJob,
   blockJobsOf,
   endJobs,
-  endStuck,
   type Job,
   jobError,
   jobsOf,
   nodesOf,
   unlessGone,
-  untilBegun,
 } from './jobs.ts';
 import { cut, finishFold, fold, freeze, live, writtenBytes, writtenTo } from './layers.ts';
 import { drainMsMax, layersMax, layersSpare } from './limits.ts';
@@ -32,6 +30,7 @@ import { waitFor } from './locks.ts';
 import { mirrorNodeOf, nodeOf } from './names.ts';
 import { addPeer, dropPeer, tokensOf } from './peers.ts';
 import type { Qmp } from './qmp.ts';
+import { endStuck, untilBegun } from './stuck.ts';
 
 /** What a step came to. */
 export interface Step {
@@ -74,6 +73,20 @@ const mirrorProgress = async (source: HeldGroup, qmp: Qmp): Promise<[number, num
 };
 
 /**
+ * A mirror that was left paused is helped on. Where nobody writes, one that stays so is ended, and
+ * the next step begins it anew; true when it was.
+ */
+const endStuckMirror = async (source: HeldGroup, qmp: Qmp, job: Job): Promise<boolean> => {
+  const { at, state } = source;
+  const device = state.devices.find((one) => mirrorOf(tokenOf(at, one)) === job.id);
+  if (device === undefined || job.status !== 'paused') return false;
+  const place = { held: source, device, qmp };
+  if (state.hosts.length === 0) return endStuck(job, place);
+  await untilBegun(job.id, place);
+  return false;
+};
+
+/**
  * Ends the mirrors, each when it holds no more back; true when none had failed. Never by force:
  * QEMU 7.2 dies of it while somebody writes (8 of 25 times). One that fails ends by itself.
  */
@@ -88,7 +101,7 @@ export const endMirrors = async (source: HeldGroup, qmp: Qmp): Promise<boolean> 
       if (status === 'concluded') {
         clean &&= error === undefined;
         await unlessGone(qmp, 'job-dismiss', { id });
-      } else if (source.state.hosts.length === 0 && (await endStuck(qmp, job))) clean = false;
+      } else if (await endStuckMirror(source, qmp, job)) clean = false;
       else if (status === 'ready' && !asked.has(id)) {
         asked.add(id);
         await unlessGone(qmp, 'block-job-cancel', { device: id });
@@ -103,12 +116,6 @@ export const endMirrors = async (source: HeldGroup, qmp: Qmp): Promise<boolean> 
   }
   await dropPeer(source, qmp, 'mirror');
   return clean;
-};
-
-/** Those that were left paused; the next step finds the mirrors broken, and begins them anew. */
-const endStuckMirrors = async (source: HeldGroup, qmp: Qmp): Promise<void> => {
-  const ids = mirrorsOf(source);
-  for (const job of await jobsOf(qmp)) if (ids.has(job.id)) await endStuck(qmp, job);
 };
 
 const beginMirrors = async (source: HeldGroup, target: HeldGroup, qmp: Qmp): Promise<void> => {
@@ -127,7 +134,7 @@ const beginMirrors = async (source: HeldGroup, target: HeldGroup, qmp: Qmp): Pro
       'on-target-error': 'report',
       'auto-dismiss': false,
     });
-    await untilBegun(qmp, mirrorOf(token));
+    await untilBegun(mirrorOf(token), { held: source, device, qmp });
   }
 };
 
@@ -197,9 +204,9 @@ const ship = async (
           sync: isLowest ? 'full' : 'top',
           'auto-dismiss': false,
         });
-        await untilBegun(qmp, jobId);
+        await untilBegun(jobId, { held: source, device, qmp });
       } else {
-        await endStuck(qmp, job);
+        await endStuck(job, { held: source, device, qmp });
         ended += job['current-progress'] / Math.max(1, job['total-progress']);
       }
       break;
@@ -350,9 +357,11 @@ const confirm = async (source: HeldGroup, target: HeldGroup, pointId: string): P
   const mirrors = target.state.forgot ? 'broken' : found;
   if (mirrors === 'none' || mirrors === 'broken') return mirrorAgain(source, target, qmp);
   const quiet = source.state.hosts.length === 0;
-  if (mirrors === 'catching-up' && quiet) await endStuckMirrors(source, qmp);
   const [offset, len] = await mirrorProgress(source, qmp);
-  if (mirrors === 'catching-up') return { progress: 0.5 + offset / Math.max(1, len) / 2 };
+  if (mirrors === 'catching-up') {
+    for (const job of await jobsOf(qmp)) await endStuckMirror(source, qmp, job);
+    return { progress: 0.5 + offset / Math.max(1, len) / 2 };
+  }
   const wasOpen = target.state.inflow !== 'live';
   const movedBytes = wasOpen ? { movedBytes: len } : {};
   const known = pointAt(target, pointId);

@@ -113,8 +113,8 @@ test('sync: mover killed in mid-copy → the next poll finishes it', async (t) =
 });
 
 test('sync: a promote by force in mid-copy → the promoted bytes are left alone', async (t) => {
-  const sites = await sitesFor(t, 50 * blockBytes);
-  await scribble(sites.directory.a, 'd1', 50);
+  const sites = await sitesFor(t, 2_000 * blockBytes);
+  await scribble(sites.directory.a, 'd1', 2_000);
   const accepted = await sites.a.call('sync', g1.a);
   const log = join(sites.directory.b, 'groups', 'g1', 'incoming.log');
   await until(async () => (await readFile(log).catch(() => '')).length > 0);

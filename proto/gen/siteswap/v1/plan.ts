@@ -110,6 +110,11 @@ export const PlanState = {
    * the old lineage is not cut off. Fence next; SiteService.ListRecoveries tells all.
    */
   RECOVERY_REQUIRED: "PLAN_STATE_RECOVERY_REQUIRED",
+  /**
+   * PARTLY_FAILED_OVER - A failover ended with some not done: of that, each may be at either site, as the run's report
+   * tells. Run it again, which goes on from there; or reprotect what has come over.
+   */
+  PARTLY_FAILED_OVER: "PLAN_STATE_PARTLY_FAILED_OVER",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
 
@@ -124,6 +129,7 @@ export namespace PlanState {
   export type RUNNING = typeof PlanState.RUNNING;
   export type PARKED = typeof PlanState.PARKED;
   export type RECOVERY_REQUIRED = typeof PlanState.RECOVERY_REQUIRED;
+  export type PARTLY_FAILED_OVER = typeof PlanState.PARTLY_FAILED_OVER;
   export type UNRECOGNIZED = typeof PlanState.UNRECOGNIZED;
 }
 
@@ -153,6 +159,9 @@ export function planStateFromJSON(object: any): PlanState {
     case 7:
     case "PLAN_STATE_RECOVERY_REQUIRED":
       return PlanState.RECOVERY_REQUIRED;
+    case 8:
+    case "PLAN_STATE_PARTLY_FAILED_OVER":
+      return PlanState.PARTLY_FAILED_OVER;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -178,6 +187,8 @@ export function planStateToNumber(object: PlanState): number {
       return 6;
     case PlanState.RECOVERY_REQUIRED:
       return 7;
+    case PlanState.PARTLY_FAILED_OVER:
+      return 8;
     case PlanState.UNRECOGNIZED:
     default:
       return -1;
