@@ -93,15 +93,18 @@ export const modesOf = (state: SystemState, planId: string): readonly Mode[] => 
   const { opened, closed } = decidingRunOf(state, planId) ?? {};
   const mode = opened?.mode;
   if (mode !== 'planned' && mode !== 'disaster') return modes;
-  return closed?.result === 'succeeded'
-    ? modes
-    : [...new Set([...modes, mode, 'reprotect' as const])];
+  if (closed?.result === 'succeeded') return modes;
+  // With the old site back and cut off, what a disaster run did not bring goes the planned way.
+  const isBack = !state.lostSites.has(state.plans.get(planId)?.plan.protectedSiteId ?? '');
+  const again = mode === 'disaster' && isBack ? (['planned', mode] as const) : [mode];
+  return [...new Set([...modes, ...again, 'reprotect' as const])];
 };
 
-/** A planned run of the plan was begun and did not end well: the next one takes up from there. */
+/** A failover of the plan was begun and did not end well: the next one takes up from there. */
 export const goesOn = (state: SystemState, planId: string): boolean => {
   const { opened, closed } = decidingRunOf(state, planId) ?? {};
-  return opened?.mode === 'planned' && closed?.result !== 'succeeded';
+  const isFailover = opened?.mode === 'planned' || opened?.mode === 'disaster';
+  return isFailover && closed?.result !== 'succeeded';
 };
 
 /**

@@ -49,8 +49,10 @@ export interface FreezeContext {
   readonly policies?: Readonly<Record<string, Policy>>;
   /** Other steps for the modes than the registry's: benches measure the engine with them. */
   readonly modeSteps?: ModeSteps;
-  /** A planned run of the plan was begun and did not end well: it may be what left things so. */
+  /** A failover of the plan was begun and did not end well: it may be what left things so. */
   readonly goesOn?: boolean;
+  /** VMs that the run before was to start: they are started, though it may have left them off. */
+  readonly wantedOn?: ReadonlySet<string>;
   /** VM → its datastores, as the run knew it that a disaster run takes back. */
   readonly remembered?: ReadonlyMap<string, readonly string[]>;
   /** Calls of runs that have ended which may still land: nothing begins before they have. */
@@ -146,6 +148,8 @@ const needsOf = (taken: readonly Step[]): Needs => {
   };
 };
 
+const nobody: ReadonlySet<string> = new Set();
+
 /** What stands where, as far as it could be resolved. */
 interface Resolved {
   readonly shape: Shape;
@@ -188,7 +192,8 @@ const resolve = (
   const looking = { ...question, placement, findings: new Findings() };
   const seen = isLooking ? resolveVms(looking) : members;
   const goesOn = context.goesOn === true;
-  const standing = { plan, mode, groups, paths, members: seen, goesOn, findings };
+  const wantedOn = context.wantedOn ?? nobody;
+  const standing = { plan, mode, groups, paths, members: seen, goesOn, wantedOn, findings };
   const preferences = checkStretched(standing);
   const asking = { recoverySiteId, groups, paths, now: context.now, findings };
   const expectedLosses = mode === 'disaster' ? expectLosses(asking) : [];
@@ -209,10 +214,13 @@ const resolve = (
   return {
     shape: {
       ...{ plan, mode, groups, paths, preferences, expectedLosses, datastores, closed, members },
-      ...chosenComputes,
+      ...{ ...chosenComputes, wantedOn },
     },
     survey,
-    traits: JSON.stringify([preferences, expectedLosses, handedOver, closed, open, unpromoted]),
+    traits: JSON.stringify([
+      ...[preferences, expectedLosses, handedOver, closed, open, unpromoted],
+      [...wantedOn],
+    ]),
   };
 };
 

@@ -36,9 +36,17 @@ export interface Member {
 export const isOff = ({ power, runsAt }: Member): boolean =>
   power === 'off' && !runsAt.has('recovery');
 
-/** Stretched storage leaves it so in a planned run; all else starts every VM. */
-export const isLeftOff = (mode: Mode, path: Path | undefined, member: Member): boolean =>
-  mode === 'planned' && path === 'stretched' && isOff(member);
+/**
+ * Stretched storage leaves it so in a planned run; all else starts every VM. `wantedOn`: whom the
+ * run that this one goes on from was to start.
+ */
+export const isLeftOff = (
+  mode: Mode,
+  path: Path | undefined,
+  member: Member,
+  wantedOn: ReadonlySet<string>,
+): boolean =>
+  mode === 'planned' && path === 'stretched' && isOff(member) && !wantedOn.has(member.id);
 
 export interface VmQuestion {
   readonly plan: Plan;

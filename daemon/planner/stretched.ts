@@ -82,8 +82,10 @@ export interface StretchedQuestion {
   readonly groups: readonly Group[];
   readonly paths: readonly Path[];
   readonly members: readonly Member[];
-  /** A planned run of the plan was begun, and did not end well. */
+  /** A failover of the plan was begun, and did not end well. */
   readonly goesOn: boolean;
+  /** VMs that the run which this one goes on from was to start. */
+  readonly wantedOn: ReadonlySet<string>;
   readonly findings: Findings;
 }
 
@@ -105,7 +107,7 @@ const checkPreference = (question: StretchedQuestion, position: number): string 
     return odd;
   }
   if (question.goesOn && preferred.length === 1 && odd === recoverySiteId) {
-    const why = 'the planned run before this one left it so, and this one goes on';
+    const why = 'the run before this one left it so, and this one goes on';
     findings.warn(group.field, `"${group.id}" prefers site "${odd}" already: ${why}`);
     return odd;
   }
@@ -140,7 +142,7 @@ const checkMembers = (question: StretchedQuestion): void => {
       );
     } else if (goesOver && isOff(member)) {
       const there = `at "${plan.recoverySiteId}"`;
-      const becomes = isLeftOff(mode, paths[first], member)
+      const becomes = isLeftOff(mode, paths[first], member, question.wantedOn)
         ? `off ${there} too, then`
         : `started ${there}`;
       findings.warn(field, `VM "${id}" is off: it is ${becomes}`);

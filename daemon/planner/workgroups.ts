@@ -27,6 +27,8 @@ export interface Shape {
   readonly protectedComputes: readonly string[];
   readonly recoveryComputes: readonly string[];
   readonly members: readonly Member[];
+  /** VMs that the run which this one goes on from was to start. */
+  readonly wantedOn: ReadonlySet<string>;
 }
 
 export interface Workgroups {
@@ -235,7 +237,7 @@ const wayOf = (shape: Shape, path: Path, member: Member, toComputeId: string) =>
     return isFree ? { leftOn: true } : {};
   }
   if (path === 'live') return { toComputeId, ...(there ? { foundThere: true } : {}) };
-  const isLeft = isLeftOff(mode, path, member);
+  const isLeft = isLeftOff(mode, path, member, shape.wantedOn);
   // A test registers copies, whatever the site knows of the VM itself.
   const isKnown = known && (mode === 'planned' || mode === 'disaster');
   return { ...(isLeft ? { leftOff: true } : {}), ...(isKnown ? { knownThere: true } : {}) };

@@ -26,6 +26,7 @@ export interface Errand {
   readonly injections: readonly Injection[];
 }
 
+/** What a workgroup is about to do, or to undo. */
 export const errandOf = (
   state: RunState,
   group: Group,
@@ -33,6 +34,17 @@ export const errandOf = (
   injections: readonly Injection[] = [],
 ): Errand => {
   const at = direction === 'undo' ? (group.completed.at(-1)?.step ?? 0) : stepAt(group);
+  return errandAt(state, group, direction, at, injections);
+};
+
+/** The same at a step that it may have left behind. */
+export const errandAt = (
+  state: RunState,
+  group: Group,
+  direction: OperationDirection,
+  at: number,
+  injections: readonly Injection[] = [],
+): Errand => {
   const step = state.steps[at] as FrozenStep;
   return {
     group,

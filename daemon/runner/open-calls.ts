@@ -13,7 +13,7 @@ import { isOfTests, type Mode, type Plan } from '../core/plan.ts';
 import type { RunRecord } from '../core/system-entries.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { Catalog } from './catalog.ts';
-import { errandOf, JobMaker } from './jobs.ts';
+import { errandAt, JobMaker } from './jobs.ts';
 import type { Runs } from './runs.ts';
 
 interface OpenCallsParts {
@@ -83,7 +83,7 @@ export class OpenCalls {
     if (!this.#parts.remotes.some(({ id }) => id === remoteId)) return undefined;
     const name = direction === 'run' ? step.name : `the undo of ${step.name}`;
     const what = `${name} of ${namesOf(doubt)}, left in doubt by run ${state.started.runId}`;
-    const errand = { ...errandOf(state, group, direction), at, step, remoteId };
+    const errand = errandAt(state, group, direction, at);
     const result = await this.#parts.pool.run(jobs.make(errand, 'ask', positions));
     if (result.kind === 'fault') {
       if (!mayPass(result.fault)) return undefined;

@@ -24,7 +24,8 @@ interface RecoveriesParts {
   readonly sites: { list(): readonly { id: string }[] };
 }
 
-const nextActions = (record: RecoveryRecord, old: Writer): string[] => {
+/** `isPartly`: the disaster run ended without some of the plan. */
+const nextActions = (record: RecoveryRecord, old: Writer, isPartly: boolean): string[] => {
   const { planId, oldSiteId } = record;
   const choices = divergedChoices.join('|');
   const reprotect = `siteswap run ${planId} --mode reprotect --diverged ${choices}`;
@@ -44,7 +45,10 @@ const nextActions = (record: RecoveryRecord, old: Writer): string[] => {
         `Then look at what only ${oldSiteId} holds, and choose: ${reprotect}`,
       ];
     case 'fenced':
-      return [`Look at what only ${oldSiteId} holds, and choose: ${reprotect}`];
+      return [
+        ...(isPartly ? [`Bring over what is left: siteswap run ${planId} --mode planned`] : []),
+        `Look at what only ${oldSiteId} holds, and choose: ${reprotect}`,
+      ];
   }
 };
 
@@ -94,6 +98,10 @@ export class Recoveries {
     }
   }
 
+  #isPartly({ id }: Plan): boolean {
+    return planStateOf(this.#parts.catalog.state, id) === 'partly-failed-over';
+  }
+
   #tell(record: RecoveryRecord, plan: Plan): Recovery {
     const inventory = this.#parts.scout.heard();
     const sites = { ...plan, protectedSiteId: record.oldSiteId, recoverySiteId: record.newSiteId };
@@ -104,7 +112,7 @@ export class Recoveries {
       state: recoveryStateOf(record),
       oldWriter,
       newWriter,
-      nextActions: nextActions(record, oldWriter),
+      nextActions: nextActions(record, oldWriter, this.#isPartly(plan)),
     };
   }
 

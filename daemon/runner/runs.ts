@@ -188,8 +188,10 @@ export class Runs {
     const ended: RunEnded = { type: 'run-ended', at, result: 'superseded', byRunId };
     await this.openRuns.while(started, async () => {
       const end = await superseded?.end(ended, { entries, appends });
-      // A person lets it go on: it is to be stopped once more.
-      if (end === 'moved') throw catalogMoved();
+      // A person lets it go on: it is to be stopped once more. Or it came to its own end first, and
+      // the plan may stand otherwise by that.
+      const isOther = end === 'over' && still?.() === false;
+      if (end === 'moved' || isOther) throw catalogMoved();
       if (end !== 'landed') await this.#parts.catalog.append(entries, appends, still);
       this.#adopt(begin(started)).wake();
     });

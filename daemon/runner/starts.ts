@@ -34,7 +34,7 @@ import {
   refusal,
   withOwnRun,
 } from './refusals.ts';
-import { remembered } from './remembered.ts';
+import { remembered, restToBring, wantedOn } from './remembered.ts';
 import type { Runs } from './runs.ts';
 import type { Scout } from './scout.ts';
 import type {
@@ -210,18 +210,21 @@ export class Starts {
     const sites = [plan.recoverySiteId, plan.protectedSiteId];
     const needed = mode === 'cleanup' ? sites.slice(0, 1) : sites;
     const asked = await scout.refresh(needed, arraysOf(plan));
-    const isStored = this.#parts.catalog.state.plans.get(plan.id)?.plan === plan;
+    const inventory = scout.inventory();
+    const rest = await restToBring(this.#parts, plan, mode, inventory);
+    const isStored = this.#parts.catalog.state.plans.get(plan.id)?.plan === rest.plan;
     const context = {
       ...(await this.#context(policies, asked, openRuns)),
       goesOn: goesOn(this.#parts.catalog.state, plan.id),
       remembered: await remembered(this.#parts, plan, mode),
+      wantedOn: await wantedOn(this.#parts, plan, mode),
       underWay: await this.#parts.openCalls.of(plan, mode),
       ...(changes === undefined ? {} : { changes }),
       ...(isStored ? { memory: this.#memories.of(plan.id) } : {}),
     };
-    const made = freeze(plan, scout.inventory(), mode, context);
+    const made = freeze(rest.plan, inventory, mode, context);
     const beside = testsBeside(this.#parts.catalog.state, plan, mode);
-    return { ...made, warnings: [...made.warnings, ...beside] };
+    return { ...made, warnings: [...rest.warnings, ...made.warnings, ...beside] };
   }
 
   async #context(
@@ -305,7 +308,11 @@ export class Starts {
     const { catalog, runs } = this.#parts;
     const { state } = catalog;
     const before = new Set(runs.openIds());
-    const facts = () => JSON.stringify([state.plans.get(planId)?.etag, ...state.lostSites.keys()]);
+    // A reprotect that ends turns the plan round, and leaves its etag.
+    const facts = () => {
+      const { etag, plan } = state.plans.get(planId) ?? {};
+      return JSON.stringify([etag, plan?.protectedSiteId, ...state.lostSites.keys()]);
+    };
     const was = facts();
     return () =>
       facts() === was &&

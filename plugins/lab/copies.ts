@@ -19,6 +19,7 @@ import {
   addPoint,
   contentOf,
   dropPoint,
+  hearOfPeer,
   imageAt,
   lastPointOf,
   linkUp,
@@ -42,6 +43,7 @@ export const sync = (call: GroupCall): Outcome => {
     const point = lastPointOf(devices[0] as Paired, call.now);
     return already({ recoveryPoint: point?.id ?? '', recoveryPointAtMs: call.now });
   }
+  for (const device of devices) hearOfPeer(device);
   const fault = firstFault(devices, (device) => {
     if (device.role !== 'source' && device.role !== 'prepared') return notThe('source', device);
     if (!linkUp(device)) return peerDown(device);

@@ -68,6 +68,8 @@ export interface Medium {
   readonly boots: Map<string, Boot>;
   readonly files: FileWrite[];
   readonly writers: Set<string>;
+  /** When running VMs came here with their disks, by VM; undefined: none ever did. */
+  arrivals: Map<string, number> | undefined;
   /** Time of the last write while nobody writes. */
   writtenAt: number;
 }
@@ -306,7 +308,13 @@ export const standsOn = (vm: LabVm): readonly string[] => vm.standsOn ?? vm.imag
 
 /** What a device holds. */
 export const mediumOf = (device: LabDevice): Medium => {
-  device.held ??= { boots: new Map(), files: [], writers: new Set(), writtenAt: 0 };
+  device.held ??= {
+    boots: new Map(),
+    files: [],
+    writers: new Set(),
+    arrivals: undefined,
+    writtenAt: 0,
+  };
   return device.held;
 };
 

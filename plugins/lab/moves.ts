@@ -189,6 +189,8 @@ const goOver = (
   boot.lineage = ends.to.lineage;
   here.boots.set(id, boot);
   here.writers.add(id);
+  here.arrivals ??= new Map();
+  here.arrivals.set(id, now);
   writeMark(ends.to, id, 'whole', now);
   writeMark(ends.from, id, 'whole', now);
   vm.standsOn = standsOn(vm).map((one) => (one === fromDatastoreId ? toDatastoreId : one));

@@ -44,6 +44,12 @@ const senderOf = (device: LabDevice): LabDevice | undefined => {
 export const linkUp = ({ storage, peer }: LabDevice): boolean =>
   !storage.down && peer?.storage.down === false && !storage.cutFrom.has(peer.storage.siteId);
 
+/** A source whose peer has gone back hears of it, at the latest when it is next asked for. */
+export const hearOfPeer = (device: LabDevice): void => {
+  const isBack = device.role === 'handed-over' && device.peer?.role === 'replica';
+  if (isBack && linkUp(device)) device.role = 'prepared';
+};
+
 /** The moment up to which the replica holds everything written. */
 export const replicaAt = (link: Link, now: number): number =>
   link.flowing ? Math.max(link.at, now - link.lagMs) : link.at;
@@ -58,6 +64,7 @@ export const imageAt = (world: World, medium: Medium, at: number): Medium => {
     boots: new Map(),
     files: medium.files.filter((file) => file.at <= at),
     writers: new Set(),
+    arrivals: undefined,
     writtenAt: Math.min(medium.writtenAt, at),
   };
   for (const [vmId, boot] of medium.boots) {

@@ -26,7 +26,15 @@ import {
 } from './model.ts';
 import { cut } from './operations.ts';
 import { already, done, firstFault, no } from './outcome.ts';
-import { addPoint, caughtUp, directionOf, linkUp, startFlow, stopFlow } from './replication.ts';
+import {
+  addPoint,
+  caughtUp,
+  directionOf,
+  hearOfPeer,
+  linkUp,
+  startFlow,
+  stopFlow,
+} from './replication.ts';
 import { fenceStretched } from './stretched.ts';
 
 export const prepareFailover = (call: GroupCall): Outcome => {
@@ -104,6 +112,7 @@ export const failover = (call: GroupCall, args: { readonly force: boolean }): Ou
   if (devices.every((device) => device.role === 'promoted')) {
     return already(promotion(devices, call.now));
   }
+  for (const { peer } of devices) if (peer !== undefined) hearOfPeer(peer);
   const fault = firstFault(devices, (device) =>
     args.force ? checkForced(device) : checkPlanned(device, call.now),
   );
@@ -156,7 +165,7 @@ const toReplica = (device: Paired, now: number): boolean => {
   if (device.role === 'replica') return false;
   device.role = 'replica';
   device.lineage = device.lineageBefore;
-  if (linkUp(device) && device.peer.role === 'handed-over') device.peer.role = 'prepared';
+  hearOfPeer(device.peer);
   startFlow(device, now);
   return true;
 };

@@ -1,9 +1,11 @@
 /**
- * `npm run sim -- [--seed N] [--story] [--runs N] [--hours H] [--from N]
- * [--members N]`: replays one seed, or
- * goes through many. Says the seeds before it begins; ends with 1 at the first that fails.
+ * `npm run sim -- [--seed N] [--story] [--runs N] [--hours H] [--from N] [--go-on] [--members N]
+ * [--present KIND]`: replays one seed, or goes through many. Says the seeds before it begins; ends
+ * with 1 at the first that fails, with `--go-on` after all of them.
  */
 import { parseArgs } from 'node:util';
+import type { PresentedAs } from '../../daemon/core/presentation.ts';
+import type { Variant } from './scenario.ts';
 import { type Accusation, type Simulated, simulate } from './simulate.ts';
 import { story } from './story.ts';
 
@@ -19,10 +21,14 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     'go-on': { type: 'boolean', default: false },
     members: { type: 'string' },
+    present: { type: 'string' },
   },
 });
 
-const variant = values.members === undefined ? {} : { members: Number(values.members) };
+const variant: Variant = {
+  ...(values.members === undefined ? {} : { members: Number(values.members) }),
+  ...(values.present === undefined ? {} : { present: values.present as PresentedAs }),
+};
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);

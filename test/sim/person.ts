@@ -26,6 +26,15 @@ const patience = 5;
 /** Times that something refused is tried again. */
 const triesMax = 40;
 
+/** What a plan is run for, once nothing is broken; the second, where the first is refused. */
+const nextModes: Readonly<Record<string, readonly Mode[]>> = {
+  tested: ['cleanup'],
+  'failed-over': ['reprotect'],
+  // All of it may have come: then there is nothing left to bring.
+  'partly-failed-over': ['planned', 'reprotect'],
+  'recovery-required': ['fence'],
+};
+
 type Policies = Readonly<Record<string, Policy>>;
 
 export interface PersonParts {
@@ -103,17 +112,43 @@ export class Person {
     this.#disaster ??= this.#takeOver(siteId);
   }
 
-  /** A planned run that was rolled back or abandoned, once more: nothing is broken now. */
+  /** Nothing is broken now: whatever state the plan was left in, what comes next ends well. */
   async runAgain(): Promise<void> {
+    const { history } = this.#parts;
+    for (const done = new Set<Mode>(); ; ) {
+      const modes = (await this.#next()).filter((mode) => !done.has(mode));
+      const [mode, otherwise] = modes;
+      if (mode === undefined) return;
+      done.add(mode);
+      history.note({ kind: 'person', what: 'runs again', said: mode });
+      const changes = mode === 'reprotect' ? await this.#choice() : undefined;
+      const view = await this.#carryOut(mode, patient, changes);
+      if (view === undefined && otherwise !== undefined) continue;
+      if (view === undefined) history.note({ kind: 'person', what: 'cannot run', said: mode });
+      if (view?.result !== 'succeeded') return;
+    }
+  }
+
+  /** Empty: the plan has come to rest, or one of its sites is still away. */
+  async #next(): Promise<readonly Mode[]> {
+    const { scenario } = this.#parts;
+    const { state, lost } = await this.#insist('looks at the plan', async (engine) => ({
+      state: engine.getPlan(scenario.plan.id).state,
+      lost: engine.listSites().some((site) => site.lost),
+    }));
+    if (lost) return [];
     const wanting = this.#result === 'rolled-back' || this.#result === 'abandoned';
-    if (this.#mode !== 'planned' || !wanting) return;
-    const { scenario, history } = this.#parts;
-    const stored = await this.#insist('looks at the plan', async (engine) =>
-      engine.getPlan(scenario.plan.id),
+    if (state === 'ready') return this.#mode === 'planned' && wanting ? ['planned'] : [];
+    return nextModes[state] ?? [];
+  }
+
+  /** After a disaster somebody has to say what becomes of data that went different ways. */
+  async #choice(): Promise<DivergedChoice | undefined> {
+    const { plan, home } = this.#parts.scenario;
+    const left = await this.#insist('looks at recoveries', (engine) =>
+      engine.listRecoveries({ planId: plan.id }),
     );
-    if (stored.state !== 'ready') return;
-    history.note({ kind: 'person', what: 'runs again', said: '' });
-    await this.#carryOut('planned', patient);
+    return left.length === 0 ? undefined : (home?.changes ?? 'keep');
   }
 
   async #takeOver(siteId: string): Promise<void> {

@@ -38,8 +38,8 @@ test('simulation: three members over one database, seeds 1 to 20 → no checker 
 
 test('simulation: seeds that once failed → no checker accuses', async (t) => {
   t.plan(seedsKept.length);
-  for (const { seed, members } of seedsKept) {
-    t.deepEqual(await accused(seed, members === undefined ? {} : { members }), []);
+  for (const { seed, found: _, ...variant } of seedsKept) {
+    t.deepEqual(await accused(seed, variant), []);
   }
 });
 

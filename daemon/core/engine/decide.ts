@@ -105,7 +105,8 @@ const look = (state: RunState, group: Group, moment: Moment, draft: Draft): void
       return;
     case 'doubt':
       if (siteIsLost(state, group)) draft.entries.push(unknowable(state, group, now));
-      else draft.settle.push(group.index);
+      // Beside an operation that ended after the run was parked: a person decides first.
+      else if (state.parked === undefined) draft.settle.push(group.index);
       return;
     case 'accepted':
       if (siteIsLost(state, group)) draft.entries.push(unknowable(state, group, now));

@@ -1,8 +1,9 @@
 /**
  * From a disaster run on, until a reprotect has succeeded, nothing is started at the site that was
- * lost: not by a run, and not because the site is back. Somebody who was frozen, and drives the run
- * no more, may still call there; that must come to nothing. What was asked for before can still
- * come, where the site is not gone: it is in doubt.
+ * lost: not by a run, and not because the site is back. (A planned run that takes from there what
+ * the disaster run has left calls at that site, and may give back.) Somebody who was frozen, and
+ * drives the run no more, may still call there; that must come to nothing. What was asked for
+ * before can still come, where the site is not gone: it is in doubt.
  */
 import { siteOfRemote } from '../computer.ts';
 import type { Checker } from './checker.ts';
@@ -39,6 +40,7 @@ export const nothingStartsThere: Checker = (scene) => {
         const open = [...pending(lab), ...flights.open].filter(({ verb }) => starting.has(verb));
         asked = new Set(open.flatMap(({ targetIds }) => [...targetIds]));
       }
+      if (entry.type === 'run-started' && entry.frozen.mode === 'planned') old = undefined;
       if (entry.type !== 'run-closed') return undefined;
       const mode = runs.of(entry.runId)?.started.frozen.mode;
       if (mode === 'disaster' && entry.result === 'rolled-back') old = undefined;
