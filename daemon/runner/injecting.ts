@@ -5,6 +5,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Coordinates } from '../core/draw.ts';
 import { type Presentations, presentationsOf, renamesAt } from '../core/presentation.ts';
+import { lostFault } from '../gateway/faults.ts';
 import type { Job, ListingJob, Pool, QueryJob, RemoteConfig, ResultOf } from '../workers/pool.ts';
 import type { Catalog } from './catalog.ts';
 import type { Draws } from './draws.ts';
@@ -52,6 +53,11 @@ export class InjectingPool extends PoolLayer {
         const { remoteId, verb } = job;
         const facts = { requestId: runId, remoteId, verb, injections };
         await catalog.append([{ type: 'call-injected', at: now, ...facts }]);
+        // It may have been read on the way that the site is lost, and nobody was told yet.
+        const { siteId } = at;
+        if (catalog.state.lostSites.has(siteId)) {
+          return { kind: 'fault', fault: lostFault(siteId, verb) } as ResultOf<J>;
+        }
       }
       const carried = catalog.held || injections.length === 0 ? {} : { injections };
       const remembers = draws.remembers ? { remembers: true as const } : {};

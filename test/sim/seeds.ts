@@ -271,4 +271,9 @@ export const seedsKept: readonly KeptSeed[] = [
     members: 3,
     found: 'a checker looked at a site that was lost when the run ended, and back when it was told',
   },
+  {
+    seed: 931187,
+    members: 3,
+    found: 'a look went to a site that was read to be lost while its injection was being journaled',
+  },
 ];
