@@ -274,6 +274,6 @@ export const seedsKept: readonly KeptSeed[] = [
   {
     seed: 931187,
     members: 3,
-    found: 'a look went to a site that was read to be lost while its injection was being journaled',
+    found: 'a checker blamed who looked, with the database away, at a site that was lost meanwhile',
   },
 ];

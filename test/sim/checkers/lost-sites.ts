@@ -1,9 +1,11 @@
 /**
  * No call reaches a site that is declared lost, once that is durable. Of several daemons each acts
  * on it before the one that was asked answers; who is not alive then has no licence any more. Who
- * was frozen then may end a look that it had begun.
+ * was frozen then may end a look that it had begun, and nobody is kept from looking by a database
+ * that is away: until his lease holds again he cannot have heard of it.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { leaseMs } from '../../../daemon/core/limits.ts';
 import { siteOfRemote } from '../computer.ts';
 import type { Moment } from '../history.ts';
 import type { Checker, Scene } from './checker.ts';
@@ -19,9 +21,11 @@ export const noCallToLostSite: Checker = ({ licenceOf }: Scene) => {
   const frozen = new Set<string>();
   /** Daemons that were frozen when a site was declared lost. */
   const unaware = new Set<string>();
-  const isLicensed = ({ key, licence }: Call): boolean => {
+  /** Until then leases may not hold, because the database was away. */
+  let apartUntil = Number.NEGATIVE_INFINITY;
+  const isLicensed = ({ key, licence, at }: Call): boolean => {
     const runId = runs.by(keyOf(key).initiatorId)?.started.runId;
-    if (runId === undefined) return !unaware.has(licence.life);
+    if (runId === undefined) return !unaware.has(licence.life) && at > apartUntil;
     return isDeepStrictEqual(licenceOf?.(runId), licence);
   };
   return (moment) => {
@@ -32,6 +36,9 @@ export const noCallToLostSite: Checker = ({ licenceOf }: Scene) => {
       if (entry.type !== 'site-reachable') return undefined;
       lost.delete(entry.siteId);
       told.delete(entry.siteId);
+    }
+    if (moment.kind === 'world' && moment.what.includes('database-away')) {
+      apartUntil = moment.at + (JSON.parse(moment.what) as { forMs: number }).forMs + leaseMs;
     }
     if (moment.kind === 'daemon') {
       if (moment.what === 'freezes') frozen.add(moment.life);
