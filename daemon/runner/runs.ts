@@ -11,7 +11,10 @@ import { summaryOf, viewOf } from '../core/engine/view.ts';
 import type { Entry, RunEnded, RunStarted } from '../core/entries.ts';
 import { decode, encode, entriesMissing } from '../core/entry-text.ts';
 import { SiteswapError } from '../core/errors.ts';
+import type { FrozenRun } from '../core/frozen.ts';
 import { inFlightPerRemoteDefault, openRunsMax, workgroupsPerViewMax } from '../core/limits.ts';
+import { isOfTests } from '../core/plan.ts';
+import { openRunOf } from '../core/plan-state.ts';
 import { type Replay, replayOf } from '../core/replay.ts';
 import { expectRun } from '../core/retention.ts';
 import type { RunOpened } from '../core/system-entries.ts';
@@ -188,13 +191,23 @@ export class Runs {
     const ended: RunEnded = { type: 'run-ended', at, result: 'superseded', byRunId };
     await this.openRuns.while(started, async () => {
       const end = await superseded?.end(ended, { entries, appends });
-      // A person lets it go on: it is to be stopped once more. Or it came to its own end first, and
-      // the plan may stand otherwise by that.
-      const isOther = end === 'over' && still?.() === false;
-      if (end === 'moved' || isOther) throw catalogMoved();
-      if (end !== 'landed') await this.#parts.catalog.append(entries, appends, still);
+      // A person lets it go on: it is to be stopped once more.
+      if (end === 'moved') throw catalogMoved();
+      if (end !== 'landed') {
+        await this.#expectSites(started.frozen);
+        await this.#parts.catalog.append(entries, appends, still);
+      }
       this.#adopt(begin(started)).wake();
     });
+  }
+
+  /** A reprotect that ended since the run was frozen has turned the plan round. */
+  async #expectSites({ planId, mode, protectedSiteId }: FrozenRun): Promise<void> {
+    const { catalog } = this.#parts;
+    if (isOfTests(mode)) return;
+    if (openRunOf(catalog.state, planId) !== undefined) await catalog.quiet();
+    const plan = catalog.state.plans.get(planId)?.plan;
+    if (plan !== undefined && plan.protectedSiteId !== protectedSiteId) throw catalogMoved();
   }
 
   /** A run that has ended needs no agent; its state is kept a while for those who ask. */

@@ -262,6 +262,11 @@ export const seedsKept: readonly KeptSeed[] = [
     found: 'an operation ended after its run was parked, and what was in doubt beside it was asked',
   },
   {
+    seed: 1400003,
+    found:
+      'a reprotect ended while a disaster run was judged, which then began on the plan of before',
+  },
+  {
     seed: 900137,
     members: 3,
     found: 'a checker blamed a run that was told, by an injection, of no migration',
