@@ -70,13 +70,13 @@ export const errorTable = {
     code: 'FAILED_PRECONDITION',
     owner: 'engine',
     meaning: 'A run of this plan is not ended.',
-    next: 'Wait for the named run, or resume it with a decision; a disaster run may supersede it.',
+    next: 'Wait for the named run, or resume it; a disaster run takes over from other modes.',
   },
   PLAN_STATE: {
     code: 'FAILED_PRECONDITION',
     owner: 'engine',
     meaning: 'The plan is not in the state that this mode, or a change of it, starts from.',
-    next: 'Run the mode that the message names first.',
+    next: 'Run one of the modes that the message names.',
   },
   RUN_REFUSED: {
     code: 'FAILED_PRECONDITION',

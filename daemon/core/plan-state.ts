@@ -79,6 +79,10 @@ export const planStateOf = (state: SystemState, planId: string): PlanState => {
   return position === 'ready' && testLeftBy(state, planId) !== undefined ? 'tested' : position;
 };
 
+/** A failover of it ended with some not done, whatever comes first now. */
+export const isPartlyOver = (state: SystemState, planId: string): boolean =>
+  positionOf(state, planId) === 'partly-failed-over';
+
 /**
  * Modes in which a plan may be run now. A failover that did not end well may be run again, which
  * goes on from where that one left it; what it has brought over may be protected as it is. Copies
@@ -96,8 +100,8 @@ export const modesOf = (state: SystemState, planId: string): readonly Mode[] => 
   if (closed?.result === 'succeeded') return modes;
   // With the old site back and cut off, what a disaster run did not bring goes the planned way.
   const isBack = !state.lostSites.has(state.plans.get(planId)?.plan.protectedSiteId ?? '');
-  const again = mode === 'disaster' && isBack ? (['planned', mode] as const) : [mode];
-  return [...new Set([...modes, ...again, 'reprotect' as const])];
+  const [first, last] = mode === 'disaster' && isBack ? ['planned' as const, mode] : [mode, mode];
+  return [...new Set([first, ...modes, 'reprotect' as const, last])];
 };
 
 /** A failover of the plan was begun and did not end well: the next one takes up from there. */

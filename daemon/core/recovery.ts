@@ -49,10 +49,19 @@ interface Sites {
   readonly recoverySiteId: string;
 }
 
-/** A disaster run has begun. One that repeats another adds nothing: the first one parted them. */
+/**
+ * A disaster run has begun. One that repeats another parts nothing anew, but what it promotes no
+ * fence before it has cut off.
+ */
 export const foldDisaster = (book: RecoveryBook, opened: RunOpened, plan?: Sites): void => {
   const { planId, runId, at, mode } = opened;
-  if (mode !== 'disaster' || plan === undefined || book.has(planId)) return;
+  if (mode !== 'disaster' || plan === undefined) return;
+  const known = book.get(planId);
+  if (known !== undefined) {
+    const { fencedAtMs: _, fencedByRunId: __, ...open } = known;
+    book.set(planId, open);
+    return;
+  }
   const { protectedSiteId: oldSiteId, recoverySiteId: newSiteId } = plan;
   book.set(planId, { planId, runId, sinceMs: at, oldSiteId, newSiteId });
 };

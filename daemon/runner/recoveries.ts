@@ -4,7 +4,7 @@
  */
 import { SiteswapError, type Violation } from '../core/errors.ts';
 import { arraysOf, type Mode, type Plan } from '../core/plan.ts';
-import { planStateOf } from '../core/plan-state.ts';
+import { isPartlyOver, planStateOf } from '../core/plan-state.ts';
 import {
   type DivergedChoice,
   divergedChoices,
@@ -30,25 +30,27 @@ const nextActions = (record: RecoveryRecord, old: Writer, isPartly: boolean): st
   const choices = divergedChoices.join('|');
   const reprotect = `siteswap run ${planId} --mode reprotect --diverged ${choices}`;
   const fence = `siteswap run ${planId} --mode fence`;
+  const bring = isPartly ? [`Bring over what is left: siteswap run ${planId} --mode planned`] : [];
   const amount = old.vmIds.length;
   const vms = amount === 1 ? '1 VM runs' : `${amount} VMs run`;
   const running = amount === 0 ? '' : `: ${vms} there`;
   switch (recoveryStateOf(record)) {
     case 'site-lost':
       return [
-        `Nothing while site ${oldSiteId} is lost. Keep its VMs from starting when it comes back.`,
+        ...(isPartly
+          ? [`Bring over what is left: siteswap run ${planId} --mode disaster`]
+          : [`Nothing while ${oldSiteId} is lost.`]),
+        `Keep the VMs of ${oldSiteId} from starting when it comes back.`,
         `When it answers again: siteswap site reachable ${oldSiteId} --reason …`,
       ];
     case 'required':
       return [
         `Cut off and stop what writes at ${oldSiteId}${running}: ${fence}`,
+        ...bring,
         `Then look at what only ${oldSiteId} holds, and choose: ${reprotect}`,
       ];
     case 'fenced':
-      return [
-        ...(isPartly ? [`Bring over what is left: siteswap run ${planId} --mode planned`] : []),
-        `Look at what only ${oldSiteId} holds, and choose: ${reprotect}`,
-      ];
+      return [...bring, `Look at what only ${oldSiteId} holds, and choose: ${reprotect}`];
   }
 };
 
@@ -98,10 +100,6 @@ export class Recoveries {
     }
   }
 
-  #isPartly({ id }: Plan): boolean {
-    return planStateOf(this.#parts.catalog.state, id) === 'partly-failed-over';
-  }
-
   #tell(record: RecoveryRecord, plan: Plan): Recovery {
     const inventory = this.#parts.scout.heard();
     const sites = { ...plan, protectedSiteId: record.oldSiteId, recoverySiteId: record.newSiteId };
@@ -112,7 +110,7 @@ export class Recoveries {
       state: recoveryStateOf(record),
       oldWriter,
       newWriter,
-      nextActions: nextActions(record, oldWriter, this.#isPartly(plan)),
+      nextActions: nextActions(record, oldWriter, isPartlyOver(this.#parts.catalog.state, plan.id)),
     };
   }
 

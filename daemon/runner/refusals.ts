@@ -80,6 +80,22 @@ export const withOwnRun = <F extends Found>(
   return { ...found, obstacles: [{ field: '', message }, ...found.obstacles] };
 };
 
+/** The same, for who only looks ahead: a disaster run needs a person's word first. */
+export const seenAhead = <F extends Found>(
+  state: SystemState,
+  plan: Plan,
+  mode: Mode,
+  made: F,
+): F => {
+  const found = withOwnRun(state, plan, mode, made);
+  const { protectedSiteId: siteId } = plan;
+  if (mode !== 'disaster' || state.lostSites.has(siteId)) return found;
+  const message =
+    `site "${siteId}" is not declared lost, and a disaster run is refused until it is: ` +
+    `siteswap site lost ${siteId} --reason …`;
+  return { ...found, warnings: [{ field: '', message }, ...found.warnings] };
+};
+
 /** What a mode needs must not be declared lost: that is no fault of the plan. */
 export const expectSites = (state: SystemState, plan: Plan, mode: Mode): void => {
   const both = mode === 'planned' || mode === 'reprotect' || mode === 'fence';

@@ -32,6 +32,7 @@ import {
   expectSites,
   type Refused,
   refusal,
+  seenAhead,
   withOwnRun,
 } from './refusals.ts';
 import { remembered, restToBring, wantedOn } from './remembered.ts';
@@ -183,7 +184,7 @@ export class Starts {
     const { plan } = await this.#asRun(stored, mode);
     const given = { changes: recoveries.assumed(plan, mode) };
     const { state } = this.#parts.catalog;
-    const found = withOwnRun(state, plan, mode, await this.#frozen(plan, mode, {}, given));
+    const found = seenAhead(state, plan, mode, await this.#frozen(plan, mode, {}, given));
     return { ...found, obstacles: [...found.obstacles, ...recoveries.obstacles(plan, mode)] };
   }
 

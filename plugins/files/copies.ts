@@ -15,7 +15,7 @@ import {
 import { cloneImages } from './image.ts';
 import { devicesIn, snapshotIn, snapshotsIn, testIn } from './layout.ts';
 import { snapshotsMax } from './limits.ts';
-import { finishApplying } from './replica.ts';
+import { finishApplying, verifyReplica } from './replica.ts';
 import type { Changed } from './roles.ts';
 import { checkNoWriter, whileFrozen } from './seats.ts';
 
@@ -53,6 +53,8 @@ export const startTest = async (held: HeldGroup): Promise<Changed> => {
       hint: 'Sync it from its source first.',
     });
   }
+  // What could not be promoted is to be found by a test, not in a fire.
+  if (held.state.role === 'replica') await verifyReplica(held.at, held.state);
   await copyGroup(held, testIn(held.at.directory));
   return {
     next: { ...held.state, test: { pointId: point.id } },

@@ -109,7 +109,9 @@ export const failureOf = (error: unknown, address: string): Failure => {
       owner: away ? 'you' : wordOf(FaultOwner, error.owner),
       reason: error.reason,
       next: away ? nextWithoutDaemon(address) : error.hint,
-      details: error.violations.map(({ field, message }) => `${field}: ${message}`),
+      details: error.violations.map(({ field, message }) =>
+        field === '' ? message : `${field}: ${message}`,
+      ),
       vendorCode: error.vendorCode,
       callId: error.callId,
     };

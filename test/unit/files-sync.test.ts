@@ -128,6 +128,7 @@ test('sync: a promote by force in mid-copy → the promoted bytes are left alone
 test('replica: a byte rots → failover answers corrupt, resync keep repairs it', async (t) => {
   const sites = await sitesFor(t);
   await scribble(sites.directory.b, 'r2', 1);
+  t.is(wordOf(await sites.b.done('testFailoverStart', g1.b)), 'corrupt', 'a test finds it');
   const refused = await sites.b.done('failover', g1.b, { force: true });
   t.is(wordOf(refused), 'corrupt');
   t.deepEqual('fault' in refused ? refused.fault.members : [], ['r2']);

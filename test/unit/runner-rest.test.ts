@@ -69,3 +69,18 @@ test('the same on stretched storage', async (t) => {
   const live = planFor(2, 2, { options: { ...defaultOptions, liveMigration: true } });
   await expectHome(t, await leftByDisaster({ stretched: 2 }, live));
 });
+
+test('fenced, then another disaster run brings the rest → what it left behind is to be fenced anew', async (t) => {
+  const made = await leftByDisaster({}, planFor(2, 2));
+  const { engine, lab } = made;
+  await lab.loseSite('site-a', { vms: 'keep' });
+  await engine.declareLost('site-a', 'ann', 'fire again');
+  t.is((await run(made, 'disaster')).run.result, 'succeeded');
+  await lab.returnSite('site-a');
+  await engine.declareReachable('site-a', 'ann', 'power is back again');
+  t.is(stateOf(made), 'recovery-required');
+  t.is((await run(made, 'fence')).run.result, 'succeeded');
+  t.is((await run(made, 'reprotect', {}, 'discard')).run.result, 'succeeded');
+  t.is(stateOf(made), 'ready');
+  t.deepEqual(await lab.verify(), []);
+});

@@ -163,10 +163,17 @@ const itemReports = (state: RunState, trails: ReadonlyMap<string, Trail>): ItemR
         ...(trail === undefined || trail.pointBy === '' ? {} : { recoveryPointBy: trail.pointBy }),
         evidence: trail?.evidence ?? {},
         ...(note?.fault === undefined ? {} : { fault: note.fault }),
-        why: note?.why ?? (stayedOff(trail) ? 'it was off, and stays off' : ''),
+        why: note?.why ?? whyOf(group.frozen.items[position], trail),
       };
     });
   });
+};
+
+/** Of what is done, why nothing was done to it; else empty. */
+const whyOf = (item: StorageItem | VmItem | undefined, trail: Trail | undefined): string => {
+  if (stayedOff(trail)) return 'it was off, and stays off';
+  const leftOn = item !== undefined && 'leftOn' in item && item.leftOn === true;
+  return leftOn ? 'it stays on: what it stands on was never promoted' : '';
 };
 
 /** A VM that nobody had started before: there was nothing to recover. */
@@ -179,7 +186,8 @@ const timeOf = (
   trail: Trail,
 ): Pick<ItemReport, 'recoveryTimeMs' | 'interruptionMs'> => {
   const { lastDoneMs, evidence } = trail;
-  if (frozen.unit !== 'vm' || stayedOff(trail)) return {};
+  const starts = ['planned', 'disaster', 'test'].includes(started.frozen.mode);
+  if (frozen.unit !== 'vm' || !starts || stayedOff(trail)) return {};
   if (frozen.path !== 'live') return { recoveryTimeMs: lastDoneMs - started.at };
   const { interruptionMs } = evidence;
   return typeof interruptionMs === 'number' ? { interruptionMs } : {};

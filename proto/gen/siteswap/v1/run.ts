@@ -1254,7 +1254,7 @@ export interface ItemReport {
   fault:
     | Fault
     | undefined;
-  /** Why it is not done; of a VM that was off and stays off, that it is so; else empty. */
+  /** Why it is not done; of a VM that stays as it was, off or on, that it does; else empty. */
   why: string;
   /** Groups of disaster runs: how old their data was at the start, by what the arrays had said. */
   expectedLossMs?:
