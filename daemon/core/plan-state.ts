@@ -94,21 +94,23 @@ export const modesOf = (state: SystemState, planId: string): readonly Mode[] => 
   const modes = [...new Set([...modesFrom[stands], ...removes])];
   // However the disaster run ended: nothing comes before cutting its old writers off.
   if (stands === 'recovery-required' || stands === 'tested') return modes;
-  const { opened, closed } = decidingRunOf(state, planId) ?? {};
-  const mode = opened?.mode;
-  if (mode !== 'planned' && mode !== 'disaster') return modes;
-  if (closed?.result === 'succeeded') return modes;
+  const mode = unfinishedOf(state, planId)?.mode;
+  if (mode === undefined) return modes;
   // With the old site back and cut off, what a disaster run did not bring goes the planned way.
   const isBack = !state.lostSites.has(state.plans.get(planId)?.plan.protectedSiteId ?? '');
-  const [first, last] = mode === 'disaster' && isBack ? ['planned' as const, mode] : [mode, mode];
-  return [...new Set([first, ...modes, 'reprotect' as const, last])];
+  const first = isBack ? 'planned' : mode;
+  return [...new Set([first, ...modes, 'reprotect' as const, mode])];
 };
 
-/** A failover of the plan was begun and did not end well: the next one takes up from there. */
-export const goesOn = (state: SystemState, planId: string): boolean => {
+/** The failover of a plan that did not end well: the next one takes up from there. */
+export const unfinishedOf = (
+  state: SystemState,
+  planId: string,
+): { readonly runId: string; readonly mode: 'planned' | 'disaster' } | undefined => {
   const { opened, closed } = decidingRunOf(state, planId) ?? {};
-  const isFailover = opened?.mode === 'planned' || opened?.mode === 'disaster';
-  return isFailover && closed?.result !== 'succeeded';
+  if (opened === undefined || closed?.result === 'succeeded') return undefined;
+  const { runId, mode } = opened;
+  return mode === 'planned' || mode === 'disaster' ? { runId, mode } : undefined;
 };
 
 /**

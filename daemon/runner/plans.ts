@@ -8,7 +8,7 @@ import { checkPlan } from '../planner/check-plan.ts';
 import { type Catalog, markOf } from './catalog.ts';
 import { Lines } from './lines.ts';
 import { planNamed } from './named.ts';
-import { refusal } from './refusals.ts';
+import { planInUse, refusal } from './refusals.ts';
 import type { Runs } from './runs.ts';
 import type { PlanFindings, StoredPlan } from './service.ts';
 import type { Starts } from './starts.ts';
@@ -230,9 +230,7 @@ export class Plans {
 
   #expectUnused(planId: string): void {
     const open = openRunOf(this.#parts.catalog.state, planId);
-    if (open === undefined) return;
-    const message = `run ${open.runId} (${open.mode}) of plan "${planId}" is not ended`;
-    throw new SiteswapError('PLAN_IN_USE', message, { subject: open.runId });
+    if (open !== undefined) throw planInUse(open);
   }
 
   /**

@@ -52,14 +52,18 @@ export const expectMode = (state: SystemState, plan: Plan, mode: Mode, isTurned:
 const takesOver = (mode: Mode, open: RunOpened): boolean =>
   mode === 'disaster' && open.mode !== 'disaster';
 
-const unended = ({ runId, mode }: RunOpened, plan: Plan): string =>
-  `run ${runId} (${mode}) of plan "${plan.id}" is not ended`;
+const unended = ({ runId, mode, planId }: RunOpened): string =>
+  `run ${runId} (${mode}) of plan "${planId}" is not ended`;
+
+/** Of a plan that a run of its own keeps from something else. */
+export const planInUse = (open: RunOpened, more: { readonly hint?: string } = {}): SiteswapError =>
+  new SiteswapError('PLAN_IN_USE', unended(open), { subject: open.runId, ...more });
 
 /** Throws while a run of the plan is open that a start would not take over from. */
 export const expectNoRun = (state: SystemState, plan: Plan, mode: Mode): void => {
   const open = openRunOf(state, plan.id);
   if (open === undefined || takesOver(mode, open)) return;
-  throw new SiteswapError('PLAN_IN_USE', unended(open, plan), { subject: open.runId });
+  throw planInUse(open);
 };
 
 /** Adds what a start would meet of the plan's own runs. */
@@ -71,7 +75,7 @@ export const withOwnRun = <F extends Found>(
 ): F => {
   const open = openRunOf(state, plan.id);
   if (open === undefined) return found;
-  const what = unended(open, plan);
+  const what = unended(open);
   if (takesOver(mode, open)) {
     const message = `${what}: a disaster run cancels it, and takes over from it`;
     return { ...found, warnings: [{ field: '', message }, ...found.warnings] };

@@ -1,9 +1,9 @@
-/** Where a run moved VMs to a site that is lost, that site could not tell of them any more. */
+/** What only earlier runs of a plan can tell: what they had brought over, and wanted of its VMs. */
 import { SiteswapError } from '../core/errors.ts';
 import type { FrozenRun, VmItem } from '../core/frozen.ts';
 import type { Inventory } from '../core/inventory.ts';
 import type { Mode, Plan } from '../core/plan.ts';
-import { decidingRunOf, goesOn } from '../core/plan-state.ts';
+import { unfinishedOf } from '../core/plan-state.ts';
 import { type Rest, restOf } from '../planner/brought-over.ts';
 import { nothingRemembered } from '../planner/survey.ts';
 import type { Catalog } from './catalog.ts';
@@ -47,11 +47,9 @@ export const wantedOn = async (
 ): Promise<ReadonlySet<string>> => {
   const { state } = catalog;
   if (mode !== 'planned') return new Set();
-  const unfinished = goesOn(state, plan.id)
-    ? decidingRunOf(state, plan.id)?.opened.runId
-    : undefined;
+  const unfinished = unfinishedOf(state, plan.id)?.runId;
   const wanted = new Set<string>();
-  for (const runId of [unfinished, state.recoveries.get(plan.id)?.runId]) {
+  for (const runId of new Set([unfinished, state.recoveries.get(plan.id)?.runId])) {
     const frozen = runId === undefined ? undefined : await frozenOf(runs, runId);
     for (const { unit, items } of frozen?.workgroups ?? []) {
       if (unit !== 'vm') continue;
@@ -72,7 +70,10 @@ const frozenOf = async (runs: Runs, runId: string): Promise<FrozenRun | undefine
   }
 };
 
-/** VM id → datastores, of the VMs that the plan's last run was to move live; none but then. */
+/**
+ * VM id → datastores, of the VMs that the plan's last run was to move live; none but then. Where
+ * they went to a site that is lost, that site cannot tell of them any more.
+ */
 export const remembered = async (
   { catalog, runs }: Knowing,
   plan: Plan,

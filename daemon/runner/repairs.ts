@@ -7,6 +7,7 @@ import { arraysOf, type Plan } from '../core/plan.ts';
 import { openRunOf, planStateOf } from '../core/plan-state.ts';
 import { lookAt } from '../planner/standing.ts';
 import { type Catalog, markOf } from './catalog.ts';
+import { planInUse } from './refusals.ts';
 import type { Scout } from './scout.ts';
 import type { AdoptRequest, Inspection } from './service.ts';
 
@@ -129,8 +130,7 @@ export class Repairs {
   #expectUnused(planId: string): void {
     const open = openRunOf(this.#parts.catalog.state, planId);
     if (open === undefined) return;
-    const message = `run ${open.runId} (${open.mode}) of plan "${planId}" is not ended`;
     const hint = `siteswap resume ${open.runId} --decision abandon, then inspect again.`;
-    throw new SiteswapError('PLAN_IN_USE', message, { subject: open.runId, hint });
+    throw planInUse(open, { hint });
   }
 }

@@ -194,15 +194,18 @@ export class Runs {
       // A person lets it go on: it is to be stopped once more.
       if (end === 'moved') throw catalogMoved();
       if (end !== 'landed') {
-        await this.#expectSites(started.frozen);
+        await this.#expectNotTurned(started.frozen);
         await this.#parts.catalog.append(entries, appends, still);
       }
       this.#adopt(begin(started)).wake();
     });
   }
 
-  /** A reprotect that ended since the run was frozen has turned the plan round. */
-  async #expectSites({ planId, mode, protectedSiteId }: FrozenRun): Promise<void> {
+  /**
+   * A reprotect that ended since the run was frozen has turned the plan round. A journal of one
+   * daemon alone does not ask `still` when entries land.
+   */
+  async #expectNotTurned({ planId, mode, protectedSiteId }: FrozenRun): Promise<void> {
     const { catalog } = this.#parts;
     if (isOfTests(mode)) return;
     if (openRunOf(catalog.state, planId) !== undefined) await catalog.quiet();

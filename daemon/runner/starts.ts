@@ -8,7 +8,7 @@ import type { Clock } from '../core/clock.ts';
 import type { RunStarted } from '../core/entries.ts';
 import { SiteswapError } from '../core/errors.ts';
 import { arraysOf, type Mode, type Plan } from '../core/plan.ts';
-import { facing, goesOn, openRunOf } from '../core/plan-state.ts';
+import { facing, openRunOf, unfinishedOf } from '../core/plan-state.ts';
 import type { Random } from '../core/random.ts';
 import type { DivergedChoice } from '../core/recovery.ts';
 import { expectFresh } from '../core/retention.ts';
@@ -216,7 +216,7 @@ export class Starts {
     const isStored = this.#parts.catalog.state.plans.get(plan.id)?.plan === rest.plan;
     const context = {
       ...(await this.#context(policies, asked, openRuns)),
-      goesOn: goesOn(this.#parts.catalog.state, plan.id),
+      goesOn: unfinishedOf(this.#parts.catalog.state, plan.id) !== undefined,
       remembered: await remembered(this.#parts, plan, mode),
       wantedOn: await wantedOn(this.#parts, plan, mode),
       underWay: await this.#parts.openCalls.of(plan, mode),

@@ -34,22 +34,18 @@ export interface Divergence {
   readonly written: readonly string[];
 }
 
-interface Writing {
-  readonly boot: Boot;
-  readonly fromAt: number;
-}
-
-/** Boots that wrote here themselves, and since when; copies of others' have no length. */
-const ownBoots = ({ held }: LabDevice): readonly Writing[] =>
+/** Boots that wrote here themselves, on since they came here; copies of others' have no length. */
+const ownBoots = ({ held }: LabDevice): readonly Boot[] =>
   [...(held?.boots ?? [])].flatMap(([vmId, boot]) => {
-    const fromAt = Math.max(boot.onAt, held?.arrivals?.get(vmId) ?? Number.NEGATIVE_INFINITY);
-    return boot.offAt > boot.onAt ? { boot, fromAt } : [];
+    if (boot.offAt <= boot.onAt) return [];
+    const cameAt = held?.arrivals?.get(vmId) ?? boot.onAt;
+    return cameAt > boot.onAt ? { ...boot, onAt: cameAt } : boot;
   });
 
 /** They wrote at one time, and to media of their own: those of a stretched pair since it parted. */
-const overlap = (one: Writing, other: Writing, partedAt: number): boolean =>
-  one.boot.lineage === other.boot.lineage &&
-  Math.max(one.fromAt, other.fromAt, partedAt) < Math.min(one.boot.offAt, other.boot.offAt);
+const overlap = (one: Boot, other: Boot, partedAt: number): boolean =>
+  one.lineage === other.lineage &&
+  Math.max(one.onAt, other.onAt, partedAt) < Math.min(one.offAt, other.offAt);
 
 /** Looks at the past too: every VM's last boot on each side is still known. */
 const twoWriters = (device: LabDevice): Violation | undefined => {
@@ -59,10 +55,9 @@ const twoWriters = (device: LabDevice): Violation | undefined => {
   if (there.length === 0) return undefined;
   const partedAt = isStretched(device) ? link.at : Number.NEGATIVE_INFINITY;
   for (const here of ownBoots(device)) {
-    const other = there.find((writing) => overlap(here, writing, partedAt));
+    const other = there.find((boot) => overlap(here, boot, partedAt));
     if (other === undefined) continue;
-    const writers = [here.boot.id, other.boot.id];
-    const message = `${writers[0]} at ${device.storage.id} and ${writers[1]} at ${peer.storage.id}`;
+    const message = `${here.id} at ${device.storage.id} and ${other.id} at ${peer.storage.id}`;
     return { rule: 'two-writers-of-one-lineage', subject: link.id, message };
   }
   return undefined;

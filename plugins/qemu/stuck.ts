@@ -20,7 +20,7 @@ export interface Place {
 const stirJobOf = ({ at }: HeldGroup, device: StoredDevice): string =>
   `stir-${tokenOf(at, device)}`;
 
-/** Left by whoever died in between. */
+/** Left by whoever died in between; the node goes with those that no layer names. */
 export const stirJobsOf = (held: HeldGroup): readonly string[] =>
   held.state.devices.map((device) => stirJobOf(held, device));
 
@@ -33,11 +33,6 @@ const stir = async ({ held, device, qmp }: Place): Promise<void> => {
   const { at, state } = held;
   const id = stirJobOf(held, device);
   const target = `${nodePrefixOf(at, device)}stir`;
-  const drop = async (): Promise<void> => {
-    await endJobs(qmp, new Set([id]), drainMsMax);
-    await dropNode(qmp, target);
-  };
-  await drop();
   const nowhere = { driver: 'null-co', 'node-name': target, size: device.sizeBytes };
   await qmp.must('blockdev-add', nowhere);
   for (const layer of state.layers.slice(0, -1)) {
@@ -50,7 +45,7 @@ const stir = async ({ held, device, qmp }: Place): Promise<void> => {
     });
     await endJobs(qmp, new Set([id]), drainMsMax);
   }
-  await drop();
+  await dropNode(qmp, target);
 };
 
 const isUnderWay = async (qmp: Qmp, id: string): Promise<boolean> => {

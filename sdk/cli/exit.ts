@@ -6,6 +6,7 @@ import { FaultOwner } from '../../proto/gen/siteswap/v1/common.ts';
 import { CallError, type StatusName } from '../client/index.ts';
 import { ownerWords, wordOf } from './enums.ts';
 import type { Terminal } from './terminal.ts';
+import { violationText } from './words.ts';
 
 /** Exit codes; `siteswap --help` shows them. */
 export const exits = {
@@ -109,9 +110,7 @@ export const failureOf = (error: unknown, address: string): Failure => {
       owner: away ? 'you' : wordOf(FaultOwner, error.owner),
       reason: error.reason,
       next: away ? nextWithoutDaemon(address) : error.hint,
-      details: error.violations.map(({ field, message }) =>
-        field === '' ? message : `${field}: ${message}`,
-      ),
+      details: error.violations.map(violationText),
       vendorCode: error.vendorCode,
       callId: error.callId,
     };

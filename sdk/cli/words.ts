@@ -1,4 +1,9 @@
-/** Numbers as people read them. Programs get the plain numbers by `--json`. */
+/** Numbers and findings as people read them. Programs get the plain ones by `--json`. */
+import type { Violation } from '../../proto/gen/siteswap/v1/error.ts';
+
+/** What is wrong, after where it is; of the whole, without a place. */
+export const violationText = ({ field, message }: Violation): string =>
+  field === '' ? message : `${field}: ${message}`;
 
 const unitsOfSize = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 

@@ -38,13 +38,11 @@ const copyLayer = async ({ at, state }: HeldGroup, qmp: Qmp, layer: string) => {
       'auto-dismiss': false,
     });
   }
-  const pausedOf = async () =>
-    new Set((await jobsOf(qmp)).flatMap(({ id, status }) => (status === 'paused' ? id : [])));
   const ended = async () =>
     (await jobsOf(qmp)).every(({ status }) => status === 'concluded') ? true : undefined;
   if (await waitFor(ended, 2 * stuckMsMax)) return [];
-  const paused = await pausedOf();
-  return state.devices.filter(({ id }) => paused.has(jobIdOf(id, layer)));
+  const paused = (await jobsOf(qmp)).filter(({ status }) => status === 'paused');
+  return state.devices.filter(({ id }) => paused.some((job) => job.id === jobIdOf(id, layer)));
 };
 
 const endCopies = async ({ state }: HeldGroup, qmp: Qmp): Promise<void> => {

@@ -4,7 +4,7 @@
  */
 import type { Evidence } from '../../../sdk/plugin/verbs.ts';
 import type { Entry, TaskOutcome, TaskSettled, TaskStarted } from '../entries.ts';
-import { remoteOf, type StorageItem, type VmItem } from '../frozen.ts';
+import { type FrozenRun, remoteOf, type StorageItem, type VmItem } from '../frozen.ts';
 import { decodeRanges } from '../ranges.ts';
 import type { ItemReport, RunReport } from '../view.ts';
 import { type Group, itemId, type RunState } from './state.ts';
@@ -179,6 +179,9 @@ const whyOf = (item: StorageItem | VmItem | undefined, trail: Trail | undefined)
 /** A VM that nobody had started before: there was nothing to recover. */
 const stayedOff = (trail: Trail | undefined): boolean => trail?.evidence.leftOff === true;
 
+/** Modes in which VMs are started; what others do to them takes no recovery time. */
+const recovering: ReadonlySet<FrozenRun['mode']> = new Set(['planned', 'disaster', 'test']);
+
 /** A VM that went over live was not recovered: it stood still for a moment. */
 const timeOf = (
   { started }: RunState,
@@ -186,8 +189,8 @@ const timeOf = (
   trail: Trail,
 ): Pick<ItemReport, 'recoveryTimeMs' | 'interruptionMs'> => {
   const { lastDoneMs, evidence } = trail;
-  const starts = ['planned', 'disaster', 'test'].includes(started.frozen.mode);
-  if (frozen.unit !== 'vm' || !starts || stayedOff(trail)) return {};
+  const recovers = recovering.has(started.frozen.mode);
+  if (frozen.unit !== 'vm' || !recovers || stayedOff(trail)) return {};
   if (frozen.path !== 'live') return { recoveryTimeMs: lastDoneMs - started.at };
   const { interruptionMs } = evidence;
   return typeof interruptionMs === 'number' ? { interruptionMs } : {};

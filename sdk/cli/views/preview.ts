@@ -9,7 +9,6 @@ import {
   Side,
   Unit,
 } from '../../../proto/gen/siteswap/v1/common.ts';
-import type { Violation } from '../../../proto/gen/siteswap/v1/error.ts';
 import {
   GateKind,
   Path,
@@ -20,7 +19,7 @@ import {
 } from '../../../proto/gen/siteswap/v1/plan.ts';
 import { wordOf } from '../enums.ts';
 import { type Terminal, table } from '../terminal.ts';
-import { count, duration, someOf } from '../words.ts';
+import { count, duration, someOf, violationText } from '../words.ts';
 
 type Ink = Pick<Terminal, 'tone'>;
 
@@ -117,10 +116,9 @@ export const findingsText = (
   { obstacles, warnings }: Partial<Pick<PreviewPlanResponse, 'obstacles' | 'warnings'>>,
   ink: Ink,
 ): string[] => {
-  const line = ({ field, message }: Violation) => `${field === '' ? '' : `${field}: `}${message}`;
   return [
-    ...(obstacles ?? []).map((found) => `${ink.tone('bad', '✘')} ${line(found)}`),
-    ...(warnings ?? []).map((found) => `${ink.tone('warn', '!')} ${line(found)}`),
+    ...(obstacles ?? []).map((found) => `${ink.tone('bad', '✘')} ${violationText(found)}`),
+    ...(warnings ?? []).map((found) => `${ink.tone('warn', '!')} ${violationText(found)}`),
   ];
 };
 
