@@ -3,11 +3,13 @@ import type { RecoveryPoint } from '../../proto/gen/siteswap/v1/inventory.ts';
 import {
   type GroupTarget,
   ReplicationServiceService,
+  type ResyncRequest,
   type SnapshotsResult,
   type SyncResult,
   SyncState,
   type TargetResult,
 } from '../../proto/gen/siteswap/v1/replication.ts';
+import { DivergedChoice } from '../../proto/gen/siteswap/v1/run.ts';
 import type { Snapshot } from '../../sdk/plugin/model.ts';
 import type { SyncStatus, ValueAnswer } from '../../sdk/plugin/verbs.ts';
 import { SiteswapError } from '../core/errors.ts';
@@ -19,7 +21,7 @@ import { Problems } from './check.ts';
 import { deadlineMarginMs, replicationDeadlineMsMax, targetsPerRequestMax } from './limits.ts';
 import { momentTo, recoveryPointTo } from './translate-inventory.ts';
 import { faultTo } from './translate-policy.ts';
-import { directions, syncStates } from './vocabulary.ts';
+import { directions, divergedChoices, syncStates } from './vocabulary.ts';
 
 interface Targeted {
   readonly arrayId: string;
@@ -207,6 +209,15 @@ const setSitePreference = (engine: Engine, request: Preference, call: Call) => {
   return operate(engine, 'setSitePreference', request, { siteId: request.siteId }, call);
 };
 
+const resync = (engine: Engine, request: ResyncRequest, call: Call) => {
+  const problems = new Problems();
+  if (request.diverged === DivergedChoice.UNRECOGNIZED) problems.add('diverged', 'is unknown');
+  problems.end(request.arrayId);
+  // Without a word nothing is let go.
+  const changes = divergedChoices.decode(request.diverged) ?? 'keep';
+  return operate(engine, 'resync', request, { changes }, call);
+};
+
 const removeSnapshot = (engine: Engine, request: Request & { name: string }, call: Call) => {
   const problems = new Problems();
   problems.text('name', request.name);
@@ -234,6 +245,7 @@ export const replicationService = (engine: Engine, calls: Calls): Service => {
       testFailoverStart: by('testFailoverStart'),
       testFailoverStop: by('testFailoverStop'),
       reverse: by('reverse'),
+      resync: (request, call) => resync(engine, request, call),
       restore: (request, call) =>
         operate(engine, 'restoreReplication', request, rolesFrom(request.directions), call),
       setSitePreference: (request, call) => setSitePreference(engine, request, call),

@@ -1,14 +1,6 @@
 /** What a run without a plan does, in words: its list of runs has nothing else to tell it by. */
+import { someOf } from './some.ts';
 import type { RunOpened } from './system-entries.ts';
-
-/** Names told of many. */
-const namesMax = 3;
-
-const some = (names: readonly string[]): string => {
-  const more = names.length - namesMax;
-  const first = [...new Set(names)].slice(0, namesMax).join(', ');
-  return more > 0 ? `${first} and ${more} more` : first;
-};
 
 /** `failover` of groups at one array, as a device run was asked for. */
 const verbOf = (request: string): string => {
@@ -17,7 +9,7 @@ const verbOf = (request: string): string => {
     string,
     readonly { readonly id: string }[],
   ];
-  return `${verb} of ${some(targets.map(({ id }) => id))} at ${arrayId}`;
+  return `${verb} of ${someOf(targets.map(({ id }) => id))} at ${arrayId}`;
 };
 
 /** Nothing for runs of plans. */
@@ -28,6 +20,6 @@ export const aboutOf = ({
 }: Pick<RunOpened, 'planId' | 'moves' | 'request'>): { readonly about?: string } => {
   if (planId !== '') return {};
   if (moves === undefined) return { about: verbOf(request) };
-  const to = some([...new Set(moves.map(({ toDatastoreId }) => toDatastoreId))]);
-  return { about: `storage migration of ${some(moves.map(({ vmId }) => vmId))} to ${to}` };
+  const to = someOf([...new Set(moves.map(({ toDatastoreId }) => toDatastoreId))]);
+  return { about: `storage migration of ${someOf(moves.map(({ vmId }) => vmId))} to ${to}` };
 };

@@ -75,6 +75,7 @@ export const turningSteps: ReadonlySet<string> = new Set([
   'fence-lost-side',
   'device-failover',
   'device-reverse',
+  'device-resync',
 ]);
 
 type Told = TaskOutcome | TaskSettled;

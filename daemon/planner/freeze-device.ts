@@ -12,6 +12,7 @@ import { Findings } from './findings.ts';
 import type { FreezeContext, Frozen } from './freeze.ts';
 import { freezeStep } from './freeze-steps.ts';
 import { checkInUse, intentAt } from './in-use.ts';
+import { checkOverwritten } from './overwritten.ts';
 import { World } from './world.ts';
 
 export interface DeviceRunRequest {
@@ -157,15 +158,13 @@ export const freezeDevice = (
   checkTargets(targets, findings);
   if (step === undefined || remote === undefined || !findings.clean) return refused();
 
-  const world = new World(
-    inventory,
-    [...inventory.values()].map((each) => each.remote.siteId),
-  );
+  const world = World.whole(inventory);
   const items = targets.map((target, i) =>
     itemOf(world, arrayId, target, `targets[${i}]`, findings),
   );
   checkSite(request, remote.siteId, items, world, findings);
   checkFree(request, remote.siteId, items, context, findings);
+  if (verb === 'resync') checkOverwritten(request, world, findings);
   const workgroups: FrozenWorkgroup[] = [];
   for (let start = 0; start < items.length; start += deviceWorkgroupMax) {
     const slice = items.slice(start, start + deviceWorkgroupMax);

@@ -73,6 +73,14 @@ export class World {
     }
   }
 
+  /** Of every site that was ever heard of. */
+  static whole(inventory: Inventory): World {
+    return new World(
+      inventory,
+      [...inventory.values()].map(({ remote }) => remote.siteId),
+    );
+  }
+
   /** Any remote that was ever heard, also of other sites. */
   remote(id: string): Remote | undefined {
     return this.#inventory.get(id)?.remote;

@@ -40,7 +40,12 @@ const devicesAt = (plan: Plan, world: World, side: Side): WriterDevice[] =>
     });
   });
 
-const vmsOn = (devices: readonly WriterDevice[], world: World, siteId: string): string[] => {
+/** Production VMs of a site that are on, with a disk on one of the devices; sorted. */
+export const vmsOn = (
+  devices: readonly Pick<WriterDevice, 'arrayId' | 'deviceId'>[],
+  world: World,
+  siteId: string,
+): string[] => {
   const own = new Set(devices.map(({ arrayId, deviceId }) => `${arrayId}\n${deviceId}`));
   const found = world.computesAt(siteId).flatMap(({ datastores, vms }) => {
     const standing = new Set(

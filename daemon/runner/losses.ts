@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../core/clock.ts';
 import type { Violation } from '../core/errors.ts';
+import { someOf } from '../core/some.ts';
 import type { Pool } from '../workers/pool.ts';
 import { siteNamed } from './named.ts';
 import type { RemoteState, SiteState } from './service.ts';
@@ -13,9 +14,6 @@ const heardLatelyMs = 60_000;
 
 /** Who looks before declaring a loss does not wait longer for arrays that may well be gone. */
 const askMsMax = 3_000;
-
-/** Arrays named before the rest is counted. */
-const namedMax = 3;
 
 interface LossesParts {
   readonly pool: Pool;
@@ -74,10 +72,8 @@ export class Losses {
 }
 
 const stillThere = (arrayIds: readonly string[], asked: boolean): string => {
-  const more = arrayIds.length - namedMax;
-  const named = arrayIds.slice(0, namedMax).join(', ') + (more > 0 ? ` and ${more} more` : '');
   return (
-    `${arrayIds.length === 1 ? 'array' : 'arrays'} ${named} of it answered ` +
+    `${arrayIds.length === 1 ? 'array' : 'arrays'} ${someOf(arrayIds)} of it answered ` +
     `${asked ? 'just now' : 'within the last minute'}: what writes there may go on, and a ` +
     'disaster run would leave two writers'
   );

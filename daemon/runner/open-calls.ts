@@ -10,6 +10,7 @@ import { itemId, type RunState } from '../core/engine/state.ts';
 import { SiteswapError, type Violation } from '../core/errors.ts';
 import { remoteOf } from '../core/frozen.ts';
 import { isOfTests, type Mode, type Plan } from '../core/plan.ts';
+import { someOf } from '../core/some.ts';
 import type { RunRecord } from '../core/system-entries.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { Catalog } from './catalog.ts';
@@ -22,9 +23,6 @@ interface OpenCallsParts {
   readonly pool: Pool;
   readonly remotes: readonly { readonly id: string }[];
 }
-
-/** A finding names the first; the report of the run names all. */
-const itemsNamedMax = 3;
 
 /** As many as one remote is called for at once. */
 const askedAtOnceMax = 64;
@@ -111,8 +109,6 @@ const wasLeft = (record: RunRecord | undefined): boolean => {
   return closed?.inDoubt === true || mayBeLeft;
 };
 
-const namesOf = ({ group, positions }: Doubt): string => {
-  const named = positions.slice(0, itemsNamedMax).map((position) => itemId(group, position));
-  const more = positions.length - named.length;
-  return `${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-};
+/** A finding names the first; the report of the run names all. */
+const namesOf = ({ group, positions }: Doubt): string =>
+  someOf(positions.map((position) => itemId(group, position)));

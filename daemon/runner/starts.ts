@@ -19,6 +19,7 @@ import { freezeMoves } from '../planner/freeze-moves.ts';
 import { Memories } from '../planner/memory.ts';
 import type { Agent } from './agent.ts';
 import { type Catalog, catalogMoved } from './catalog.ts';
+import { learnTargets } from './device-targets.ts';
 import { RunElsewhere } from './elsewhere.ts';
 import { foundOf, movesIn } from './instances.ts';
 import { Lines } from './lines.ts';
@@ -112,12 +113,7 @@ export class Starts {
     const asked = JSON.stringify([verb, arrayId, targets, args, initiatorId]);
     return this.#once(request, asked, `array ${arrayId}`, async (requestKey) => {
       const still = this.#judgedBy({ ...request, requestKey }, '');
-      const remote = this.#parts.scout.storage(arrayId);
-      if (this.#parts.catalog.state.lostSites.has(remote.siteId)) {
-        const message = `site "${remote.siteId}" of ${arrayId} is declared lost: it is not called`;
-        throw new SiteswapError('SITE_LOST', message, { subject: remote.siteId });
-      }
-      await this.#parts.scout.learn(arrayId);
+      await learnTargets(this.#parts, request);
       const made = await this.#freezeDevice(request);
       expectNoObstacle(made, arrayId);
       const runId = this.#parts.random.id();
@@ -256,17 +252,8 @@ export class Starts {
   }
 
   async #freezeDevice(request: DeviceRequest): Promise<FrozenFound> {
-    const { scout } = this.#parts;
-    const { devices } = await scout.evidence(request.arrayId, false);
-    const known = new Set(devices.flatMap(({ id, groupId }) => [id, groupId ?? id]));
-    for (const { id, deviceIds } of request.targets) {
-      const missing = (deviceIds.length > 0 ? deviceIds : [id]).find((name) => !known.has(name));
-      if (missing === undefined) continue;
-      const message = `array "${request.arrayId}" has no device or consistency group "${missing}"`;
-      throw new SiteswapError('DEVICE_NOT_FOUND', message, { subject: missing });
-    }
     const context = await this.#context({}, new Set([request.arrayId]));
-    const made = freezeDevice(request, scout.inventory(), context);
+    const made = freezeDevice(request, this.#parts.scout.inventory(), context);
     return this.#expectFrozen(made, request.arrayId, 'INVALID_REQUEST');
   }
 

@@ -21,6 +21,7 @@ export type DeviceVerb =
   | 'testFailoverStart'
   | 'testFailoverStop'
   | 'reverse'
+  | 'resync'
   | 'restoreReplication'
   | 'setSitePreference';
 
@@ -52,6 +53,7 @@ export const deviceSteps: readonly StorageStep[] = [
   deviceStep('testFailoverStart', { by: 'testFailoverStop' }),
   deviceStep('testFailoverStop', 'no-return'),
   deviceStep('reverse', 'no-return'),
+  deviceStep('resync', 'no-return'),
   deviceStep('restoreReplication', 'no-return'),
   deviceStep('setSitePreference', 'no-return'),
 ];

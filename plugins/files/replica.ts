@@ -27,14 +27,18 @@ export const encodeRecord = (device: number, block: number, sum: Buffer, bytes: 
   return record;
 };
 
+/** What puts a damaged replica right. */
+const copyAnew = ({ id, peerArrayId }: GroupState): string =>
+  `Copy it anew: siteswap device resync ${id} --array ${peerArrayId}.`;
+
 /** Checksums as stored, which hold; throws when they are damaged or gone. */
-export const storedSums = async (at: GroupAt, { devices }: GroupState): Promise<Sums[]> => {
+export const storedSums = async (at: GroupAt, state: GroupState): Promise<Sums[]> => {
   const all: Sums[] = [];
-  for (const { id, sizeBytes } of devices) {
+  for (const { id, sizeBytes } of state.devices) {
     const sums = await readSums(sumsFile(at.directory, id));
     if (sums?.length !== (sizeBytes / blockBytes) * sumBytes) {
       throw failure('corrupt', `the checksums of device ${id} are gone or damaged`, {
-        hint: 'Resync the group from its peer.',
+        hint: copyAnew(state),
         members: [id],
       });
     }
@@ -67,6 +71,7 @@ export const refreshSums = async (held: HeldGroup): Promise<void> => {
 };
 
 const replay = async (
+  state: GroupState,
   log: FileHandle,
   blocks: number,
   images: readonly FileHandle[],
@@ -82,7 +87,7 @@ const replay = async (
     const image = images[device];
     if (bytesRead !== recordBytes || image === undefined || !sumOf(bytes).equals(sum)) {
       throw failure('corrupt', `block ${at} of ${blocks} on its way does not match its checksum`, {
-        hint: 'Resync the group from its peer.',
+        hint: copyAnew(state),
       });
     }
     await image.write(bytes, 0, blockBytes, block * blockBytes);
@@ -105,7 +110,7 @@ const replayInto = async (
       handles.push(image);
       images.push(image);
     }
-    await replay(log, blocks, images, all);
+    await replay(state, log, blocks, images, all);
     for (const image of images) await image.datasync();
   } finally {
     for (const handle of handles) await handle.close();
@@ -122,7 +127,7 @@ export const finishApplying = async (held: HeldGroup): Promise<void> => {
   await replayInto(held, blocks, all);
   if (digestOf(all) !== point.digest) {
     throw failure('corrupt', `group ${state.id} does not add up to recovery point ${point.id}`, {
-      hint: 'Resync the group from its peer.',
+      hint: copyAnew(state),
     });
   }
   for (const [position, { id }] of state.devices.entries()) {
@@ -147,7 +152,7 @@ export const verifyReplica = async (at: GroupAt, state: GroupState): Promise<voi
     .map(({ id }) => id);
   if (members.length === 0) return;
   throw failure('corrupt', `bytes of ${members.join(', ')} do not match their checksums`, {
-    hint: 'Resync the group from its peer.',
+    hint: copyAnew(state),
     members,
   });
 };

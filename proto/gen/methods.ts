@@ -190,6 +190,11 @@ export const methods: Readonly<Record<string, Method>> = {
     namesRun: false,
     streams: false,
   },
+  '/siteswap.v1.ReplicationService/Resync': {
+    kind: 'changing',
+    namesRun: false,
+    streams: false,
+  },
   '/siteswap.v1.ReplicationService/Restore': {
     kind: 'changing',
     namesRun: false,

@@ -15,6 +15,8 @@ import {
   type RemoveSnapshotResponse,
   RestoreRequest,
   type RestoreResponse,
+  ResyncRequest,
+  type ResyncResponse,
   ReverseRequest,
   type ReverseResponse,
   SetSitePreferenceRequest,
@@ -191,6 +193,29 @@ export class Replication {
     options?: CallOptions,
   ): Promise<ReverseResponse> {
     return this.#run(methods.reverse, ReverseRequest.fromPartial(request), options);
+  }
+
+  /**
+   * Copies everything that differs to the other end, of which a snapshot is made first: after data
+   * went different ways, or when the replica is damaged. Called at the side whose data stays.
+   *
+   * @example
+   * ```ts
+   * const { runId, results } = await client.replication.resync({
+   *   arrayId: 'west-array',
+   *   targets: [{ id: 'cg-1' }],
+   *   diverged: DivergedChoice.KEEP,
+   *   requester: 'me',
+   *   requestKey: 'resync 4711',
+   * });
+   * for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
+   * ```
+   */
+  async resync(
+    request: DeepPartial<ResyncRequest>,
+    options?: CallOptions,
+  ): Promise<ResyncResponse> {
+    return this.#run(methods.resync, ResyncRequest.fromPartial(request), options);
   }
 
   /**

@@ -55,6 +55,7 @@ const claimOf: Readonly<Record<Defect, string>> = {
   'asks-the-fenced': 'fencing: the other array out of reach',
   'starts-fenced-vms': 'fencing: a VM of the isolated side',
   'lets-old-back': 'fencing: resync at the side that fenced',
+  'stops-to-resync': 'works: resync of a pair in good order',
   'reboots-on-the-way': 'live migration: a VM that runs',
   'runs-twice': 'live migration: a VM that runs',
   'migrates-plain': 'live migration: a VM on a device that is not stretched',

@@ -161,6 +161,22 @@ test('device runs: refused on what a plan run has; a sync and a forced promote a
   t.deepEqual(ask('failover', { force: true }), []);
 });
 
+test('resync: refused where it would overwrite what VMs run on, however it is named', (t) => {
+  const inventory = inventoryOf(world());
+  const ask = (arrayId: string, id: string, deviceIds: readonly string[] = []) =>
+    freezeDevice(
+      { verb: 'resync', arrayId, targets: [{ id, deviceIds }], args: { changes: 'keep' } },
+      inventory,
+      contextFor(inventory),
+    ).obstacles;
+  for (const devices of [[], ['b-d0r']]) {
+    const [finding] = ask('ar', 'b-d0r', devices);
+    t.is(finding?.field, 'targets[0].id');
+    t.regex(finding?.message ?? '', /at site "p" on the other end of "b-d0r".* call ap instead/);
+  }
+  t.deepEqual(ask('ap', 'b-d0p'), [], 'they run on what stays');
+});
+
 const splitWorld = withDevice('b-d0r', { access: 'read-write', direction: 'none' });
 
 for (const mode of ['planned', 'reprotect'] as const) {

@@ -2,6 +2,7 @@
 import { inDoubt } from '../../../sdk/plugin/fault.ts';
 import type { Decision } from '../entries.ts';
 import { remoteOf } from '../frozen.ts';
+import { someOf } from '../some.ts';
 import type {
   ItemNote,
   RunStatus,
@@ -54,12 +55,8 @@ export const summaryOf = (state: RunState): RunSummary => ({
   ...(state.endedAtMs === undefined ? {} : { endedAtMs: state.endedAtMs }),
 });
 
-const names = (state: RunState, indexes: readonly number[]): string => {
-  const shown = indexes.slice(0, 3).map((index) => state.groups[index]?.id ?? '?');
-  return indexes.length > 3
-    ? `${shown.join(', ')} and ${indexes.length - 3} more`
-    : shown.join(', ');
-};
+const names = (state: RunState, indexes: readonly number[]): string =>
+  someOf(indexes.map((index) => state.groups[index]?.id ?? '?'));
 
 /** UTC, as the journal's moments are. */
 const timeOfDay = (atMs: number): string => new Date(atMs).toISOString().slice(11);

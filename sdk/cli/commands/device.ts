@@ -1,5 +1,5 @@
 /** `device …`: single storage verbs, for people who orchestrate by hand. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Fault } from '../../../proto/gen/siteswap/v1/common.ts';
 import {
   type SyncResult,
@@ -7,9 +7,11 @@ import {
   type TargetResult,
   type TargetSuccess,
 } from '../../../proto/gen/siteswap/v1/replication.ts';
+import { DivergedChoice } from '../../../proto/gen/siteswap/v1/run.ts';
 import type { CallOptions, Replication } from '../../client/index.ts';
+import { chosen } from '../arguments.ts';
 import type { Cli } from '../cli.ts';
-import { wordOf } from '../enums.ts';
+import { wordOf, wordsOf } from '../enums.ts';
 import { exits } from '../exit.ts';
 import { whileStoppable } from '../stop.ts';
 import { table } from '../terminal.ts';
@@ -24,6 +26,7 @@ interface Request {
   readonly initiatorId: string;
   readonly force: boolean;
   readonly siteId: string;
+  readonly diverged?: DivergedChoice;
 }
 
 interface Answer {
@@ -34,8 +37,10 @@ interface Answer {
 interface Verb {
   readonly name: string;
   readonly summary: string;
-  /** The site that it is about. */
-  readonly needsSite?: true;
+  /** Beside those that every verb has. */
+  readonly option?: Option;
+  /** The option in the example. */
+  readonly example?: string;
   readonly perform: (
     replication: Replication,
     request: Request,
@@ -57,6 +62,7 @@ const verbs: readonly Verb[] = [
   {
     name: 'failover',
     summary: 'promote the target: it accepts writers',
+    option: new Option('--force', 'without the source, onto the last recovery point'),
     perform: (replication, ...asked) => replication.failover(...asked),
   },
   {
@@ -75,6 +81,14 @@ const verbs: readonly Verb[] = [
     perform: (replication, ...asked) => replication.reverse(...asked),
   },
   {
+    name: 'resync',
+    summary: 'copy what differs to the other end; called at the side whose data stays',
+    option: new Option('--diverged <choice>', 'what becomes of what the other end holds')
+      .choices(wordsOf(DivergedChoice))
+      .default('keep', 'keep, as a snapshot there'),
+    perform: (replication, ...asked) => replication.resync(...asked),
+  },
+  {
     name: 'restore',
     summary: 'give devices the roles back that they had',
     perform: (replication, ...asked) => replication.restore(...asked),
@@ -82,7 +96,8 @@ const verbs: readonly Verb[] = [
   {
     name: 'set-site-preference',
     summary: 'which site keeps serving stretched devices when the sites lose each other',
-    needsSite: true,
+    option: new Option('--site <id>', 'the site that is preferred').makeOptionMandatory(),
+    example: ' --site west',
     perform: (replication, ...asked) => replication.setSitePreference(...asked),
   },
 ];
@@ -138,6 +153,7 @@ interface Options {
   readonly initiator?: string;
   readonly force?: true;
   readonly site?: string;
+  readonly diverged?: string;
 }
 
 /** One row per target; exit code 1 when one of them did not succeed. */
@@ -189,6 +205,7 @@ const perform = async (cli: Cli, verb: Verb, ids: string[], options: Options): P
     initiatorId: options.initiator ?? '',
     force: options.force === true,
     siteId: options.site ?? '',
+    ...(options.diverged !== undefined && { diverged: chosen(DivergedChoice, options.diverged) }),
   };
   await waitFor(cli, (more) => verb.perform(cli.client.replication, request, more));
 };
@@ -224,8 +241,7 @@ const query = async (cli: Cli, arrayId: string, ids: string[]): Promise<void> =>
 };
 
 const addVerb = (device: Command, cli: Cli, verb: Verb): void => {
-  const force = verb.name === 'failover';
-  const site = verb.needsSite ? ' --site west' : '';
+  const { example = '' } = verb;
   const command = device
     .command(verb.name)
     .summary(verb.summary)
@@ -236,11 +252,10 @@ const addVerb = (device: Command, cli: Cli, verb: Verb): void => {
     .option('--initiator <id>', 'your own id of the operation, carried to the array')
     .addHelpText(
       'after',
-      `\nExamples:\n  siteswap device ${verb.name} cg-1 cg-2 --array array-east${site}`,
+      `\nExamples:\n  siteswap device ${verb.name} cg-1 cg-2 --array array-east${example}`,
     )
     .action((ids: string[], options: Options) => perform(cli, verb, ids, options));
-  if (verb.needsSite) command.requiredOption('--site <id>', 'the site that is preferred');
-  if (force) command.option('--force', 'without the source, onto the last recovery point');
+  if (verb.option !== undefined) command.addOption(verb.option);
 };
 
 /** Adds the commands. */

@@ -109,6 +109,27 @@ const tested: ClaimDefinition = touching(
   },
 );
 
+const copiedAnew: ClaimDefinition = touching(
+  'works: resync of a pair in good order, under VMs → they go on, and its copy can be tested',
+  [...needs, ...verbs('resync', 'testFailoverStart', 'testFailoverStop')],
+  async (world) => {
+    await world.bring('source', 'running');
+    const before: VmStatus[] = [];
+    for (const vm of vmsOf(world)) before.push(await world.vmStatus('source', vm));
+    for (const { source, target } of world.groups) {
+      await world.array('source').must('resync', [source], { args: { changes: 'discard' } });
+      await world.array('target').must('testFailoverStart', [target]);
+      await world.array('target').must('testFailoverStop', [target]);
+    }
+    for (const [at, vm] of vmsOf(world).entries()) {
+      const { power, bootId } = await world.vmStatus('source', vm);
+      const goesOn = power === 'on' && bootId === before[at]?.bootId;
+      claim(goesOn, `${vm.id} did not go on in its boot: ${show({ power, bootId })}`);
+    }
+    await world.checkStart();
+  },
+);
+
 const files: ClaimDefinition = touching(
   'works: writeFile → reads back, is listed, and is replaced whole',
   [...compute, ...verbs('writeFile', 'readFile', 'listFiles')],
@@ -129,4 +150,10 @@ const files: ClaimDefinition = touching(
   },
 );
 
-export const failoverClaims: readonly ClaimDefinition[] = [planned, disaster, tested, files];
+export const failoverClaims: readonly ClaimDefinition[] = [
+  planned,
+  disaster,
+  tested,
+  copiedAnew,
+  files,
+];

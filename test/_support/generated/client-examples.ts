@@ -3,6 +3,7 @@ import {
   CallError,
   Decision,
   Direction,
+  DivergedChoice,
   FaultKind,
   InjectionEffectType,
   Mode,
@@ -278,6 +279,16 @@ export const examples: Readonly<Record<string, (client: SiteswapClient) => Promi
       targets: [{ id: 'cg-1' }, { id: 'cg-2' }],
       requester: 'me',
       requestKey: 'reverse 4711',
+    });
+    for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
+  },
+  'replication.ts resync': async (client) => {
+    const { runId, results } = await client.replication.resync({
+      arrayId: 'west-array',
+      targets: [{ id: 'cg-1' }],
+      diverged: DivergedChoice.KEEP,
+      requester: 'me',
+      requestKey: 'resync 4711',
     });
     for (const { targetId, outcome } of results) console.log(runId, targetId, outcome?.$case);
   },

@@ -41,6 +41,7 @@ export const defects = [
   'asks-the-fenced',
   'starts-fenced-vms',
   'lets-old-back',
+  'stops-to-resync',
   'reboots-on-the-way',
   'runs-twice',
   'migrates-plain',

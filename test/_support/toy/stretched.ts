@@ -26,11 +26,11 @@ const endsOf = (has: Has, session: ToySession, { id }: GroupTarget): Ends => {
 const onStretched = <A>(
   has: Has,
   work: (session: ToySession, ends: Ends, args: A) => void,
-  plain: () => void,
+  plain: (session: ToySession) => void,
 ) =>
   verb<GroupTarget>(has, (call) => (target) => {
     const ends = endsOf(has, call.session, target);
-    if (!isStretched(target.id)) plain();
+    if (!isStretched(target.id)) plain(call.session);
     else work(call.session, ends, (call as unknown as { readonly args: A }).args);
     return undefined;
   });
@@ -80,7 +80,9 @@ const resync = (has: Has) =>
         Object.assign(there[position] ?? {}, back, { lineage: old });
       }
     },
-    () => fail('conflict', 'there is nothing to resync'),
+    ({ here }) => {
+      if (has('stops-to-resync')) for (const vm of here.vms.values()) vm.on = false;
+    },
   );
 
 const off: ToyVm = { registered: false, on: false, boot: 0, resumedAt: 0 };

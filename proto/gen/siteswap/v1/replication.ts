@@ -22,6 +22,7 @@ import { Struct } from "../../google/protobuf/struct.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { Fault } from "./common.ts";
 import { Direction, directionFromJSON, directionToNumber, RecoveryPoint } from "./inventory.ts";
+import { DivergedChoice, divergedChoiceFromJSON, divergedChoiceToNumber } from "./run.ts";
 
 export const protobufPackage = "siteswap.v1";
 
@@ -292,6 +293,28 @@ export interface ReverseRequest {
 
 /** One result per target. */
 export interface ReverseResponse {
+  runId: string;
+  /** The run was started earlier, by the same request. */
+  existing: boolean;
+  results: TargetResult[];
+}
+
+/** Targets of Resync. */
+export interface ResyncRequest {
+  arrayId: string;
+  targets: GroupTarget[];
+  /** Who asks; journaled. Required. */
+  requester: string;
+  /** The caller's name for this request. Empty: one is made, and the call is not deduplicated. */
+  requestKey: string;
+  /** The caller's own id of the operation, carried by every call to the array. Empty: one is made. */
+  initiatorId: string;
+  /** What becomes of the snapshot of what the other end holds. Unspecified: it stays. */
+  diverged: DivergedChoice;
+}
+
+/** One result per target. */
+export interface ResyncResponse {
   runId: string;
   /** The run was started earlier, by the same request. */
   existing: boolean;
@@ -2222,6 +2245,207 @@ export const ReverseResponse: MessageFns<ReverseResponse> = {
   },
 };
 
+function createBaseResyncRequest(): ResyncRequest {
+  return {
+    arrayId: "",
+    targets: [],
+    requester: "",
+    requestKey: "",
+    initiatorId: "",
+    diverged: DivergedChoice.UNSPECIFIED,
+  };
+}
+
+export const ResyncRequest: MessageFns<ResyncRequest> = {
+  encode(message: ResyncRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.arrayId !== "") {
+      writer.uint32(10).string(message.arrayId);
+    }
+    for (const v of message.targets) {
+      GroupTarget.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.requester !== "") {
+      writer.uint32(26).string(message.requester);
+    }
+    if (message.requestKey !== "") {
+      writer.uint32(34).string(message.requestKey);
+    }
+    if (message.initiatorId !== "") {
+      writer.uint32(42).string(message.initiatorId);
+    }
+    if (message.diverged !== DivergedChoice.UNSPECIFIED) {
+      writer.uint32(48).int32(divergedChoiceToNumber(message.diverged));
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResyncRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResyncRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.arrayId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.targets.push(GroupTarget.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requester = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestKey = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.initiatorId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.diverged = divergedChoiceFromJSON(reader.int32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResyncRequest>): ResyncRequest {
+    return ResyncRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResyncRequest>): ResyncRequest {
+    const message = createBaseResyncRequest();
+    message.arrayId = object.arrayId ?? "";
+    message.targets = object.targets?.map((e) => GroupTarget.fromPartial(e)) || [];
+    message.requester = object.requester ?? "";
+    message.requestKey = object.requestKey ?? "";
+    message.initiatorId = object.initiatorId ?? "";
+    message.diverged = object.diverged ?? DivergedChoice.UNSPECIFIED;
+    return message;
+  },
+};
+
+function createBaseResyncResponse(): ResyncResponse {
+  return { runId: "", existing: false, results: [] };
+}
+
+export const ResyncResponse: MessageFns<ResyncResponse> = {
+  encode(message: ResyncResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.existing !== false) {
+      writer.uint32(16).bool(message.existing);
+    }
+    for (const v of message.results) {
+      TargetResult.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResyncResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResyncResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.existing = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.results.push(TargetResult.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResyncResponse>): ResyncResponse {
+    return ResyncResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResyncResponse>): ResyncResponse {
+    const message = createBaseResyncResponse();
+    message.runId = object.runId ?? "";
+    message.existing = object.existing ?? false;
+    message.results = object.results?.map((e) => TargetResult.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBaseRestoreRequest(): RestoreRequest {
   return { arrayId: "", targets: [], requester: "", requestKey: "", initiatorId: "", directions: {} };
 }
@@ -3321,6 +3545,23 @@ export const ReplicationServiceService = {
     responseSerialize: (value: ReverseResponse): Buffer => Buffer.from(ReverseResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReverseResponse => ReverseResponse.decode(value),
   },
+  /**
+   * Copies everything that differs to the other end: after data went different ways, or when the
+   * replica is damaged. Called at the side whose data stays. What the other end holds is a snapshot
+   * there first.
+   *
+   * RUN_REFUSED as well: a VM that runs at the other end's site has its disk on what would be
+   * overwritten. REMOTE_UNREACHABLE: nobody can say whether one does.
+   */
+  resync: {
+    path: "/siteswap.v1.ReplicationService/Resync" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResyncRequest): Buffer => Buffer.from(ResyncRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResyncRequest => ResyncRequest.decode(value),
+    responseSerialize: (value: ResyncResponse): Buffer => Buffer.from(ResyncResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResyncResponse => ResyncResponse.decode(value),
+  },
   /** Gives devices their roles back, as the undo of PrepareFailover and Failover. */
   restore: {
     path: "/siteswap.v1.ReplicationService/Restore" as const,
@@ -3401,6 +3642,15 @@ export interface ReplicationServiceServer extends UntypedServiceImplementation {
   testFailoverStop: handleUnaryCall<TestFailoverStopRequest, TestFailoverStopResponse>;
   /** Lets replication flow back, after a failover. Called at the promoted side. */
   reverse: handleUnaryCall<ReverseRequest, ReverseResponse>;
+  /**
+   * Copies everything that differs to the other end: after data went different ways, or when the
+   * replica is damaged. Called at the side whose data stays. What the other end holds is a snapshot
+   * there first.
+   *
+   * RUN_REFUSED as well: a VM that runs at the other end's site has its disk on what would be
+   * overwritten. REMOTE_UNREACHABLE: nobody can say whether one does.
+   */
+  resync: handleUnaryCall<ResyncRequest, ResyncResponse>;
   /** Gives devices their roles back, as the undo of PrepareFailover and Failover. */
   restore: handleUnaryCall<RestoreRequest, RestoreResponse>;
   /**
@@ -3538,6 +3788,29 @@ export interface ReplicationServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReverseResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Copies everything that differs to the other end: after data went different ways, or when the
+   * replica is damaged. Called at the side whose data stays. What the other end holds is a snapshot
+   * there first.
+   *
+   * RUN_REFUSED as well: a VM that runs at the other end's site has its disk on what would be
+   * overwritten. REMOTE_UNREACHABLE: nobody can say whether one does.
+   */
+  resync(
+    request: ResyncRequest,
+    callback: (error: ServiceError | null, response: ResyncResponse) => void,
+  ): ClientUnaryCall;
+  resync(
+    request: ResyncRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ResyncResponse) => void,
+  ): ClientUnaryCall;
+  resync(
+    request: ResyncRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ResyncResponse) => void,
   ): ClientUnaryCall;
   /** Gives devices their roles back, as the undo of PrepareFailover and Failover. */
   restore(
