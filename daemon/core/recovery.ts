@@ -71,7 +71,8 @@ export const foldRunEnd = (book: RecoveryBook, opened: RunOpened, closed: RunClo
   const record = book.get(opened.planId);
   if (record === undefined) return;
   const succeeded = closed.result === 'succeeded';
-  const undone = closed.result === 'rolled-back' && record.runId === closed.runId;
+  const isNothing = closed.result === 'rolled-back' || closed.untouched === true;
+  const undone = isNothing && record.runId === closed.runId;
   if (undone || (opened.mode === 'reprotect' && succeeded)) book.delete(opened.planId);
   if (opened.mode !== 'fence' || !succeeded) return;
   book.set(opened.planId, { ...record, fencedAtMs: closed.at, fencedByRunId: closed.runId });

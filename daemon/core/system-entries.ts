@@ -80,6 +80,8 @@ export interface RunClosed {
   readonly result: RunResult;
   /** Calls of it may still land, or nobody could say. */
   readonly inDoubt?: true;
+  /** Nothing of it is done or left: things stand as if it had never been started. */
+  readonly untouched?: true;
 }
 
 /** Runs that ended long ago: their streams go, and nothing but fingerprints of them is left. */
@@ -119,5 +121,6 @@ export interface RunRecord {
 export const isDeciding = ({ opened, closed }: RunRecord): boolean =>
   closed !== undefined &&
   closed.result !== 'rolled-back' &&
+  closed.untouched !== true &&
   opened.mode !== 'device' &&
   opened.mode !== 'fence';

@@ -87,7 +87,7 @@ const checkForward = (plan: Plan, all: readonly Flowing[], findings: Findings): 
               `if it was failed over, or, if no run turned them: siteswap repair ${plan.id}`,
       );
     } else if (flow === 'none') {
-      findings.problem(
+      findings.obstacle(
         group.field,
         `${name} is not being replicated now: after a failover run reprotect first, ` +
           'otherwise resume its replication',
@@ -127,7 +127,7 @@ const checkFailedOver = (all: readonly Flowing[], findings: Findings): void => {
   for (const { group, flow } of all) {
     const closed = group.recovery.devices.findIndex((device) => device?.access === 'read-only');
     if (flow !== 'forward' || closed < 0) continue;
-    findings.problem(
+    findings.obstacle(
       group.field,
       `device "${group.recovery.target.devices[closed]}" of array "${group.recovery.arrayId}" ` +
         'is still the target of its pair: run planned or disaster before reprotect, ' +

@@ -68,7 +68,7 @@ const checkServed = (group: Group, findings: Findings): void => {
       ? 'its pair was never synced: `siteswap device sync` makes it one device of both sites'
       : `one side of it was cut off (here it is ${alone.direction}): ` +
         'resync it before a planned run';
-    findings.problem(
+    findings.obstacle(
       group.field,
       `device "${alone.id}" of array "${arrayId}" is stretched, but ${why}`,
     );
@@ -163,7 +163,7 @@ const checkMoved = ({ plan, groups, members, findings }: StretchedQuestion, posi
   const way = `run planned again, which goes on from there, or take "${id}" out of the plan`;
   if (!stands(groups[position] as Group, plan)) {
     const why = `prefers site "${protectedSiteId}" still: it was never failed over`;
-    findings.problem(field, `"${id}" ${why}; ${way}`);
+    findings.obstacle(field, `"${id}" ${why}; ${way}`);
     return;
   }
   const on = members.filter((vm) => vm.groups.includes(position));
@@ -172,7 +172,7 @@ const checkMoved = ({ plan, groups, members, findings }: StretchedQuestion, posi
   const where = `VM "${left.id}" of "${id}" runs at "${protectedSiteId}" still`;
   if (on.some(({ runsAt }) => runsAt.has('recovery'))) {
     findings.warn(field, `${where}, others at "${recoverySiteId}": ${way}`);
-  } else findings.problem(field, `${where}, and none at "${recoverySiteId}": ${way}`);
+  } else findings.obstacle(field, `${where}, and none at "${recoverySiteId}": ${way}`);
 };
 
 /** Checks all that is stretched; answers what each group prefers now and is to prefer. */

@@ -9,7 +9,7 @@
 
 import { withIntents } from '../core/engine/ahead.ts';
 import { decide, isWanted } from '../core/engine/decide.ts';
-import { doubtsIn } from '../core/engine/doubts.ts';
+import { leftBy } from '../core/engine/doubts.ts';
 import { fold } from '../core/engine/fold.ts';
 import { type Group, type RunState, siteOf } from '../core/engine/state.ts';
 import type { Entry, ItemFaults, RunEnded, RunTakenOver, TaskStarted } from '../core/entries.ts';
@@ -251,8 +251,13 @@ export class Agent {
       const { at, result } = ended;
       const { entries = [], appends = [] } = this.#beside ?? {};
       this.#beside = undefined;
-      const left = doubtsIn(this.state).length > 0 ? ({ inDoubt: true } as const) : {};
-      const closed: RunClosed = { type: 'run-closed', at, runId, result, ...left };
+      const closed: RunClosed = {
+        type: 'run-closed',
+        at,
+        runId,
+        result,
+        ...leftBy(this.state, result),
+      };
       await catalog.append([...turned, closed, ...entries], [append, ...appends]);
     }
     this.#parts.feed.publish(this.#stream, seq, bodies, ended !== undefined);

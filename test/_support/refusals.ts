@@ -26,6 +26,12 @@ export const problemsOf = (
   return 'problems' in result ? result.problems : [];
 };
 
+/** What is in a run's way as things stand. */
+export const obstaclesOf = (of: Sketch, mode: Mode = 'planned'): readonly Violation[] => {
+  const inventory = inventoryOf(of);
+  return freeze(plan(), inventory, mode, contextFor(inventory)).obstacles;
+};
+
 export const oneGroup = (arrayId: string, id: string) =>
   plan({
     protectionGroups: [{ id: 'pg', groups: [{ arrayId, id }] }],

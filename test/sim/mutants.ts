@@ -4,6 +4,7 @@
  */
 import type { CheckerName } from './checkers/index.ts';
 import { mutantsOfMembers } from './members/mutants.ts';
+import { mutantsBetweenRuns } from './mutants-between-runs.ts';
 
 export interface Patch {
   /** Module under `dist`, without its ending. */
@@ -71,42 +72,6 @@ const preferNothing: Patch = {
 };
 
 export const mutants: readonly Mutant[] = [
-  {
-    defect: 'runs that are open together know nothing of each other',
-    patches: [
-      {
-        module: 'daemon/core/claims',
-        find: 'if (alike.length === 0)',
-        put: 'if (alike.length >= 0)',
-      },
-    ],
-    caughtBy: 'no-operation-twice',
-    shownBy: 20,
-  },
-  {
-    defect: 'what another run has in its hands is not waited for',
-    patches: [
-      {
-        module: 'daemon/core/engine/claims',
-        find: "if (run.result === undefined)\n        return { kind: 'claimed' };",
-        put: "if (run.result === undefined)\n        return { kind: 'released' };",
-      },
-    ],
-    caughtBy: 'no-operation-twice',
-    shownBy: 20,
-  },
-  {
-    defect: 'what another run has done is done once more',
-    patches: [
-      {
-        module: 'daemon/core/engine/claims',
-        find: "else if (found.state.kind === 'done' && position !== undefined)",
-        put: "else if (found.state.kind === 'never')",
-      },
-    ],
-    caughtBy: 'no-operation-twice',
-    shownBy: 20,
-  },
   {
     defect: 'a VM whose placeholder stands at its destination counts as migrated',
     patches: [
@@ -325,12 +290,6 @@ export const mutants: readonly Mutant[] = [
     caughtBy: 'no-gap-in-events',
   },
   {
-    defect: 'what a superseded run had left in doubt is not asked about',
-    patches: [{ module: 'daemon/runner/open-calls', find: '!wasLeft(', put: 'wasLeft(' }],
-    caughtBy: 'every-vm-once-or-reported',
-    shownBy: 211_808,
-  },
-  {
     defect: 'VMs that run are said not to',
     patches: [
       {
@@ -391,5 +350,6 @@ export const mutants: readonly Mutant[] = [
     ],
     caughtBy: 'no-writer-at-final-sync',
   },
+  ...mutantsBetweenRuns,
   ...mutantsOfMembers,
 ];

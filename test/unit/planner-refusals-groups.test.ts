@@ -5,6 +5,7 @@ import { contextFor, inventoryOf, turned } from '../_support/inventory.ts';
 import {
   group0,
   group1,
+  obstaclesOf,
   oneGroup,
   plan,
   problemsOf,
@@ -191,14 +192,14 @@ test('refused: planned over a pair without direction → the way on named', (t) 
   const of = withDevice('b-d0p', { direction: 'none' });
   withDevice('b-d0r', { direction: 'none' }, of);
   t.is(
-    problemsOf(plan(), of)[0]?.message,
+    obstaclesOf(of)[0]?.message,
     'device "b-d0p" of array "ap" is not being replicated now: ' +
       'after a failover run reprotect first, otherwise resume its replication',
   );
 });
 
 test('refused: reprotect of a plan that was not failed over → the mode to run first', (t) => {
-  t.deepEqual(problemsOf(plan(), world(), 'reprotect')[1], {
+  t.deepEqual(obstaclesOf(world(), 'reprotect')[1], {
     field: group1,
     message:
       'device "b-d0r" of array "ar" is still the target of its pair: ' +

@@ -1,8 +1,10 @@
 /** What a run that is at rest has left in doubt: calls of which nobody knows what they came to. */
 import { inDoubt } from '../../../sdk/plugin/fault.ts';
 import type { OperationDirection } from '../../../sdk/plugin/verbs.ts';
+import type { RunResult } from '../entries.ts';
 import type { FrozenStep } from '../frozen.ts';
-import { type Group, type RunState, stepAt } from './state.ts';
+import type { RunClosed } from '../system-entries.ts';
+import { type Group, type RunState, type Standing, stepAt } from './state.ts';
 
 /** Items of a workgroup whose call of one step, or of its undo, is in doubt. */
 export interface Doubt {
@@ -16,6 +18,31 @@ export interface Doubt {
 
 export const doubtsIn = (state: RunState): readonly Doubt[] =>
   state.groups.flatMap((group) => doubtsOf(state, group));
+
+const underWay: ReadonlySet<Standing> = new Set([
+  'started',
+  'prepared',
+  'accepted',
+  'undo-started',
+]);
+
+/** Nothing of a run that has ended is done, under way or left. */
+const isUntouched = (state: RunState): boolean =>
+  state.groups.every(
+    ({ task, completed, left, kept, standing }) =>
+      task.done.length + left.length + kept.size === 0 &&
+      completed.every(({ items }) => items.length === 0) &&
+      !underWay.has(standing),
+  );
+
+/** For the catalog. A run that succeeded with nothing to do has done that. */
+export const leftBy = (
+  state: RunState,
+  result: RunResult,
+): Pick<RunClosed, 'inDoubt' | 'untouched'> => {
+  if (doubtsIn(state).length > 0) return { inDoubt: true };
+  return result !== 'succeeded' && isUntouched(state) ? { untouched: true } : {};
+};
 
 const doubtsOf = (state: RunState, group: Group): readonly Doubt[] => {
   const { task, kept, undoFaults, completed } = group;
