@@ -4,7 +4,7 @@
  */
 import { SiteswapError, type Violation } from '../core/errors.ts';
 import { arraysOf, type Mode, type Plan } from '../core/plan.ts';
-import { isPartlyOver, planStateOf } from '../core/plan-state.ts';
+import { isPartlyOver, openRunOf, planStateOf } from '../core/plan-state.ts';
 import {
   type DivergedChoice,
   divergedChoices,
@@ -100,6 +100,16 @@ export class Recoveries {
     }
   }
 
+  /** While a run of the plan goes on, what comes next has to wait for it. */
+  #nextActions(record: RecoveryRecord, old: Writer): readonly string[] {
+    const { state } = this.#parts.catalog;
+    const { planId } = record;
+    const open = openRunOf(state, planId);
+    const wait = `Run ${open?.runId} (${open?.mode}) is not ended: siteswap watch ${open?.runId}`;
+    const next = nextActions(record, old, isPartlyOver(state, planId));
+    return open === undefined ? next : [wait, ...next];
+  }
+
   #tell(record: RecoveryRecord, plan: Plan): Recovery {
     const inventory = this.#parts.scout.heard();
     const sites = { ...plan, protectedSiteId: record.oldSiteId, recoverySiteId: record.newSiteId };
@@ -110,7 +120,7 @@ export class Recoveries {
       state: recoveryStateOf(record),
       oldWriter,
       newWriter,
-      nextActions: nextActions(record, oldWriter, isPartlyOver(this.#parts.catalog.state, plan.id)),
+      nextActions: this.#nextActions(record, oldWriter),
     };
   }
 

@@ -18,6 +18,10 @@ const heldText =
   '! THE JOURNAL IS HELD: it takes no entry, so nothing new is started (disk full, or its server ' +
   'away: the log of the daemon says why)';
 
+const awayText =
+  '! the daemon does not answer: it is looked for again, for up to two minutes; once it is back, ' +
+  'the run goes on';
+
 export interface GlobalOptions {
   readonly address: string;
   readonly json?: true;
@@ -35,6 +39,7 @@ export class Cli {
   exitCode: number = exits.done;
   #client: SiteswapClient | undefined;
   #heldTold = false;
+  #awayTold = false;
   #options: GlobalOptions | undefined;
 
   constructor(terminal: Terminal) {
@@ -82,6 +87,13 @@ export class Cli {
     if (held === this.#heldTold || this.json) return;
     this.#heldTold = held;
     this.terminal.note(held ? heldText : '! the journal takes entries again: the daemon goes on');
+  }
+
+  /** Once when the daemon is waited for, and once when it is back. */
+  noteAway(away: boolean): void {
+    if (away === this.#awayTold || this.json) return;
+    this.#awayTold = away;
+    this.terminal.note(away ? awayText : '! the daemon answers again');
   }
 
   /** Whoever looks at a daemon that does not work as ever, or fails on purpose, is told so. */

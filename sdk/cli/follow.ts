@@ -74,10 +74,13 @@ const isAway = (error: unknown): boolean =>
 const look = async (cli: Cli, runId: string, signal: AbortSignal, last?: Run): Promise<Run> => {
   for (const endMs = Date.now() + awayMsMax; ; ) {
     try {
-      return await cli.client.runs.get(runId, { signal });
+      const run = await cli.client.runs.get(runId, { signal });
+      cli.noteAway(false);
+      return run;
     } catch (error) {
       if (signal.aborted && last !== undefined) return last;
       if (!isAway(error) || Date.now() > endMs) throw error;
+      cli.noteAway(true);
     }
     await delay(awayLookMs, undefined, { signal }).catch(() => {});
   }

@@ -90,7 +90,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-const goesOn = test.macro(async (t, flags: readonly string[], begun: string) => {
+const goesOn = test.macro(async (t, flags: readonly string[], begun: string, told: RegExp) => {
   // The world must outlive the daemon: it is a process of its own.
   const socket = join(await tempDir(t), 'lab.sock');
   const world = await startLabWorld({ socket, spec: labSpec(slow) });
@@ -102,6 +102,7 @@ const goesOn = test.macro(async (t, flags: readonly string[], begun: string) => 
     requester: 'ann',
   });
   const child = siteswap(daemon, 'watch', runId, '--from', '0', ...flags);
+  const noted = text(child.stderr as NodeJS.ReadableStream);
   await untilSaid(child, begun);
   await daemon.kill();
   // Long enough for a picture to be asked for while nobody answers.
@@ -110,10 +111,11 @@ const goesOn = test.macro(async (t, flags: readonly string[], begun: string) => 
   child.stdout?.resume();
   if (child.exitCode === null) await once(child, 'close');
   t.is(child.exitCode, 0);
+  t.regex(await noted, told);
 });
 const restarted = 'the daemon is killed and started again → the watch goes on, exit 0';
-test(`watch: ${restarted}`, goesOn, [], '✔ mount');
-test(`watch --json: ${restarted}`, goesOn, ['--json'], '"cursor":1,');
+test(`watch: ${restarted}`, goesOn, [], '✔ mount', /does not answer:.*\n.*answers again/);
+test(`watch --json: ${restarted}`, goesOn, ['--json'], '"cursor":1,', /^$/);
 
 test('a reader that closes early → no stack trace, exit 0', async (t) => {
   const daemon = await started(t, { world: { groups: 200 } });

@@ -83,6 +83,15 @@ test('while it is not settled → its plan is not deleted, and keeps its sites a
   t.deepEqual(engine.listPlans(), []);
 });
 
+test('a run of the plan is open → the first action is to wait for it', async (t) => {
+  const made = await back(await parted());
+  await made.lab.failNext({ verb: 'fence', kind: 'refused', times: 9 });
+  const { runId, status } = await start(made, 'fence');
+  t.is(status, 'parked');
+  const [found] = await made.engine.listRecoveries({ planId: 'payroll' });
+  t.is(found?.nextActions[0], `Run ${runId} (fence) is not ended: siteswap watch ${runId}`);
+});
+
 test('fence → the old writers are cut off and stopped, the new ones go on', async (t) => {
   const made = await back(await parted());
   const run = await start(made, 'fence');
