@@ -1,9 +1,16 @@
 /** `device resync`, with real bytes: what it mends, and whom it never overwrites. */
 import { checksumOfDevice, stopVms } from '@siteswap/plugin-files/inspect';
 import test from 'ava';
-import { CallError, DivergedChoice, Mode, RunResult } from '../../sdk/client/index.ts';
+import {
+  CallError,
+  DivergedChoice,
+  Mode,
+  RunResult,
+  type SiteswapClient,
+} from '../../sdk/client/index.ts';
 import type { DaemonConfig } from '../../sdk/testing/index.ts';
 import { failure } from '../_support/api.ts';
+import { siteswap } from '../_support/cli.ts';
 import { filesConfig, groups, placesOf, startOnFiles, vmIds } from '../_support/daemon.ts';
 import { scribble } from '../_support/files.ts';
 
@@ -22,6 +29,15 @@ const snapshots = async ({ daemon }: On, arrayId: string): Promise<readonly stri
   const [found] = await daemon.client.replication.listSnapshots(at(arrayId));
   if (found?.outcome?.$case !== 'snapshots') throw new Error(JSON.stringify(found));
   return found.outcome.value.snapshots.map(({ name }) => name);
+};
+
+const runsOf = async (
+  client: SiteswapClient,
+  filter: { readonly openOnly?: boolean },
+): Promise<readonly string[]> => {
+  const ids: string[] = [];
+  for await (const { runId } of client.runs.list(filter)) ids.push(runId);
+  return ids;
 };
 
 const same = async ({ sites: { directory } }: On): Promise<boolean> => {
@@ -56,6 +72,33 @@ for (const [word, diverged, left] of [
   });
 }
 
+test.serial(
+  'a test meets a damaged replica → what to do is said, and what is said helps',
+  async (t) => {
+    const on = await startOnFiles(t);
+    const { client } = on.daemon;
+    const command = (...words: readonly string[]) =>
+      siteswap('--address', on.daemon.address, ...words);
+    await command('device', 'sync', 'g1', '--array', 'a');
+    await scribble(on.sites.directory.b, 'r1', 2);
+    const failed = await command('run', 'move', '--mode', 'test');
+    t.is(failed.exit, 1);
+    const [, hint = ''] = failed.out.match(/^ {2}Copy it anew: siteswap (.*)\.$/m) ?? [];
+    const early = await command(...hint.split(' '));
+    t.regex(
+      early.err,
+      /in the hands of run .*: wait until that run has ended, or resume or cancel it/,
+    );
+    const [open] = await runsOf(client, { openOnly: true });
+    await command('resume', open ?? '', '--decision', 'skip');
+    t.is((await command('run', 'move', '--mode', 'cleanup')).exit, 0);
+    const mended = await command(...hint.split(' '));
+    t.is(mended.exit, 0, `${mended.out}${mended.err}`);
+    const tested = await command('run', 'move', '--mode', 'test');
+    t.is(tested.exit, 0, `${tested.out}${tested.err}`);
+  },
+);
+
 for (const present of [undefined, 'pair-as-stretched'] as const) {
   const shown = present ?? 'as they are';
   test.serial(`VMs on what would be overwritten, pairs ${shown} → refused by name`, async (t) => {
@@ -88,5 +131,5 @@ test.serial('the other end’s site is lost, or a choice unknown → nothing beg
   const unknown = { ...at('a'), diverged: 'maybe' as DivergedChoice };
   const refused = await failure(t, client.replication.resync(unknown), CallError);
   t.is(refused.reason, 'INVALID_REQUEST');
-  for await (const { runId } of client.runs.list()) t.fail(runId);
+  t.deepEqual(await runsOf(client, {}), []);
 });

@@ -227,10 +227,18 @@ export const outcomeLine = (run: Run, canvas: Canvas): string => {
   return `${at} ${said}${canvas.tone('quiet', report)}`;
 };
 
+/** What the remote that failed advises, of the workgroup that a stopped run names first. */
+const hintOf = ({ workgroups }: Run): string =>
+  workgroups.find(({ status }) => needsPerson.has(status))?.fault?.hint ?? '';
+
+const needsPerson: ReadonlySet<TaskStatus> = new Set([TaskStatus.STOPPED, TaskStatus.STUCK]);
+
 /** What a person has to do, when there is something. */
 export const attentionLines = (run: Run, canvas: Pick<Canvas, 'tone'>): string[] => {
   if (run.attention === '') return [];
   const lines = ['', canvas.tone('bad', `! ${run.attention}`)];
+  const hint = hintOf(run);
+  if (hint !== '') lines.push(`  ${hint}`);
   for (const decision of run.decisionsAllowed) {
     const word = wordOf(Decision, decision);
     const command = `siteswap resume ${run.runId} --decision ${word}`;
