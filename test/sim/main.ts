@@ -22,12 +22,14 @@ const { values } = parseArgs({
     'go-on': { type: 'boolean', default: false },
     members: { type: 'string' },
     present: { type: 'string' },
+    resyncs: { type: 'boolean', default: false },
   },
 });
 
 const variant: Variant = {
   ...(values.members === undefined ? {} : { members: Number(values.members) }),
   ...(values.present === undefined ? {} : { present: values.present as PresentedAs }),
+  ...(values.resyncs ? { resyncs: true } : {}),
 };
 
 const say = (line: string): void => {

@@ -14,6 +14,7 @@ import { type Act, NoAnswer, siteOfRemote } from './computer.ts';
 import type { History } from './history.ts';
 import { type MoverParts, moveDisks } from './mover.ts';
 import { runNeighbour } from './neighbour.ts';
+import { resyncNowAndThen } from './resyncer.ts';
 import type { Scenario, WayHome } from './scenario.ts';
 import { drawPolicies, patient } from './scenario-policies.ts';
 import type { SimTime } from './time.ts';
@@ -75,10 +76,12 @@ export class Person {
   async work(): Promise<void> {
     const { scenario, time, chance, history, mend } = this.#parts;
     const ask: MoverParts['ask'] = (what, act, quiet) => this.#ask(what, act, quiet);
-    const { move, neighbour } = scenario;
+    const { move, neighbour, resyncs } = scenario;
     const other = { time, chance: chance.fork('neighbour'), ask, history, mend };
     const beside = neighbour && runNeighbour(neighbour, other);
     const moved = move && moveDisks(move, { time, chance: chance.fork('move'), ask });
+    const dora =
+      resyncs && resyncNowAndThen(resyncs, { time, chance: chance.fork('resyncs'), ask });
     if (move?.first === true) await moved;
     for (const mode of scenario.script) {
       if (this.#disaster !== undefined) break;
@@ -88,6 +91,7 @@ export class Person {
     await this.#disaster;
     await moved;
     await beside;
+    await dora;
   }
 
   /** Cancels whatever runs. */

@@ -10,6 +10,7 @@ import { datastoreIdOf, type LabOptions } from '../../plugins/lab/spec.ts';
 import { Chance } from './chance.ts';
 import { drawMembers, type MembersOrder } from './members/scenario.ts';
 import type { MoveOrder } from './mover.ts';
+import { drawResyncs, type ResyncOrder } from './resyncer.ts';
 import { drawFaults, type Effect, type Faults, type Trigger } from './scenario-faults.ts';
 import { drawNeighbour, type NeighbourOrder } from './scenario-neighbour.ts';
 import { drawPolicies } from './scenario-policies.ts';
@@ -32,6 +33,8 @@ export interface Scenario {
   readonly move?: MoveOrder;
   /** A rollback that gets stuck. */
   readonly undo?: UndoOrder;
+  /** Somebody else resyncs groups meanwhile. */
+  readonly resyncs?: ResyncOrder;
   /** Somebody else runs another plan over some of the same groups. */
   readonly neighbour?: NeighbourOrder;
   /** Several daemons over one database; absent: one, over a disk. */
@@ -182,9 +185,14 @@ export interface Variant {
   readonly present?: PresentedAs;
   /** So many daemons share a database. */
   readonly members?: number;
+  /** Somebody else resyncs groups meanwhile. */
+  readonly resyncs?: boolean;
 }
 
-export const drawScenario = (seed: number, { present, members }: Variant = {}): Scenario => {
+export const drawScenario = (
+  seed: number,
+  { present, members, resyncs }: Variant = {},
+): Scenario => {
   const chance = new Chance(`scenario ${seed}`);
   const calm = chance.hit(0.1);
   const replicated = drawWorld(chance.fork('world'), calm);
@@ -218,6 +226,7 @@ export const drawScenario = (seed: number, { present, members }: Variant = {}): 
   const drawn = {
     ...alone,
     ...(neighbour && { neighbour }),
+    ...(resyncs && { resyncs: drawResyncs(chance.fork('resyncs'), groups) }),
     ...(members && { members: drawMembers(chance.fork('members'), members, calm) }),
   };
   return withUndo(drawn, undo);
