@@ -80,7 +80,9 @@ export const withOwnRun = <F extends Found>(
     const message = `${what}: a disaster run cancels it, and takes over from it`;
     return { ...found, warnings: [{ field: '', message }, ...found.warnings] };
   }
-  const message = `${what}: wait for its end (siteswap watch ${open.runId}), or settle it first`;
+  const message =
+    `${what}: wait for its end (siteswap watch ${open.runId}); where it waits for a person, ` +
+    `siteswap report ${open.runId} tells why, and siteswap resume ${open.runId} decides`;
   return { ...found, obstacles: [{ field: '', message }, ...found.obstacles] };
 };
 

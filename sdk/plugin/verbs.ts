@@ -176,9 +176,10 @@ export interface TargetVerbs {
   /** Called at the promoted side: replication starts to flow back. */
   reverse: { target: GroupTarget; args: object; answer: Answer };
   /**
-   * Ends a divergence: called at the side whose data stays current. Of what was written at the
-   * other side meanwhile a snapshot is made there first (evidence `snapshot`); `keep` leaves it
-   * there for people to look at, `discard` lets it go once the copy is equal again.
+   * Ends a divergence, or copies a damaged replica anew: called at the side whose data stays
+   * current, whose writers go on. Of what the other side holds a snapshot is made there first
+   * (evidence `snapshot`); `keep` leaves it there for people to look at, `discard` lets it go once
+   * the copy is equal again.
    */
   resync: { target: GroupTarget; args: { changes: 'keep' | 'discard' }; answer: Answer };
   /** Undo of prepareFailover/failover: the given roles are restored (`to` per device id). */
