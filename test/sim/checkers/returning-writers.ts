@@ -11,7 +11,7 @@ import { deviceAt } from './places.ts';
 import { isStorage, type Run, Runs } from './runs.ts';
 
 const fencing: ReadonlySet<string> = new Set(['fence-lost-side', 'fence-returned-side']);
-const replacing: ReadonlySet<string> = new Set(['reverse', 'resync-diverged']);
+const replacing: ReadonlySet<string> = new Set(['reverse', 'resync-diverged', 'device-resync']);
 
 /** As soon as it hears of the other side, an end knows that it was fenced. */
 const tryToWrite = (lab: Lab, siteId: string, id: string): string | undefined => {
@@ -24,13 +24,17 @@ const tryToWrite = (lab: Lab, siteId: string, id: string): string | undefined =>
   return said === 'written' ? `a host can write to ${id} at ${siteId}` : undefined;
 };
 
-/** Devices at the protected side of a workgroup's items: those at `positions`, or all of them. */
+/**
+ * Devices at the protected side of a workgroup's items: those at `positions`, or all of them. Of a
+ * device run, which is called at the side whose data stays: those at the other one.
+ */
 const devicesAt = (run: Run, group: number, positions?: string): readonly string[] =>
-  run
-    .itemsAt(group, positions)
-    .flatMap((item) =>
-      isStorage(item) && item.neverPromoted !== true ? item.protected.devices : [],
-    );
+  run.itemsAt(group, positions).flatMap((item) => {
+    if (!isStorage(item) || item.neverPromoted === true) return [];
+    const { devices, peers = [] } = item.protected;
+    const isDevice = run.started.frozen.mode === 'device';
+    return isDevice ? peers.map(({ deviceId }) => deviceId) : devices;
+  });
 
 export const returningWriterFails: Checker = ({ lab }) => {
   const runs = new Runs();
