@@ -69,7 +69,7 @@ export const errorTable = {
   PLAN_IN_USE: {
     code: 'FAILED_PRECONDITION',
     owner: 'engine',
-    meaning: 'A run of this plan is not ended.',
+    meaning: 'A run of this plan is not ended (or a disaster run over the loss of the site).',
     next: 'Wait for the named run, or resume it; a disaster run takes over from other modes.',
   },
   PLAN_STATE: {

@@ -113,7 +113,8 @@ export const checkInUse = (
         findings.obstacle(
           field,
           `"${id}" is in the hands of run ${runId} (${what}), which does something else with ` +
-            'it: wait until that run has ended, or resume or cancel it',
+            'it: wait until that run has ended; where it waits for a person, ' +
+            `siteswap resume ${runId} --decision rollback, or abandon, lets go of it`,
         );
       }
     }

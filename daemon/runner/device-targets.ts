@@ -2,6 +2,8 @@
 
 import type { Device } from '../../sdk/plugin/model.ts';
 import { SiteswapError } from '../core/errors.ts';
+import type { Plan } from '../core/plan.ts';
+import { planStateOf } from '../core/plan-state.ts';
 import { otherEndsOf } from '../planner/overwritten.ts';
 import { World } from '../planner/world.ts';
 import type { Catalog } from './catalog.ts';
@@ -39,12 +41,58 @@ const askOtherEnds = async (parts: Parts, request: DeviceRequest): Promise<void>
   await scout.refresh([...sites], [...arrays]);
 };
 
-/** Throws SITE_LOST, DEVICE_NOT_FOUND, and what a remote that is asked throws. */
+/**
+ * What a plan is about to copy back is not overwritten beside it: after a disaster the data at the
+ * site that goes on counts, and what was failed over is turned round by a reprotect.
+ */
+const expectAtRest = ({ catalog, scout }: Parts, request: DeviceRequest): void => {
+  const { arrayId, targets } = request;
+  const { siteId } = scout.storage(arrayId);
+  const world = World.whole(scout.inventory());
+  for (const { plan } of catalog.state.plans.values()) {
+    const stands = planStateOf(catalog.state, plan.id);
+    const isOld = catalog.state.recoveries.get(plan.id)?.oldSiteId === siteId;
+    const isOver = stands !== 'ready' && stands !== 'tested' && siteId === plan.recoverySiteId;
+    if (!isOld && !isOver) continue;
+    const target = targets.find((one) =>
+      ownedBy(world, plan, arrayId, one).some(({ direction }) => isOld || direction === 'none'),
+    );
+    if (target === undefined) continue;
+    const message =
+      `"${target.id}" is of plan "${plan.id}", which is ${stands}: its data is copied back by ` +
+      `the plan's own runs (siteswap plan preview ${plan.id}, siteswap site recoveries)`;
+    throw new SiteswapError('RUN_REFUSED', message, { subject: plan.id });
+  }
+};
+
+/** The target's devices, where one of the plan's groups is it or its peer. */
+const ownedBy = (
+  world: World,
+  plan: Plan,
+  arrayId: string,
+  target: DeviceRequest['targets'][number],
+): readonly Device[] => {
+  const devices = world.group(arrayId, target.id);
+  const ends = otherEndsOf(world, { arrayId, targets: [target] });
+  const refs = plan.protectionGroups.flatMap(({ groups }) => groups);
+  const isOwned = refs.some(
+    (ref) =>
+      (ref.arrayId === arrayId && ref.id === target.id) ||
+      world
+        .group(ref.arrayId, ref.id)
+        .some(({ id }) => ends.some((end) => end.arrayId === ref.arrayId && end.deviceId === id)),
+  );
+  return isOwned ? devices : [];
+};
+
+/** Throws SITE_LOST, RUN_REFUSED, DEVICE_NOT_FOUND, and what a remote that is asked throws. */
 export const learnTargets = async (parts: Parts, request: DeviceRequest): Promise<void> => {
   const { scout } = parts;
   const remote = scout.storage(request.arrayId);
   expectNotLost(parts, remote.siteId, remote.id);
   const { devices } = await scout.learn(remote.id);
   expectThere(request, devices);
-  if (request.verb === 'resync') await askOtherEnds(parts, request);
+  if (request.verb !== 'resync') return;
+  await askOtherEnds(parts, request);
+  expectAtRest(parts, request);
 };

@@ -59,6 +59,30 @@ const unended = ({ runId, mode, planId }: RunOpened): string =>
 export const planInUse = (open: RunOpened, more: { readonly hint?: string } = {}): SiteswapError =>
   new SiteswapError('PLAN_IN_USE', unended(open), { subject: open.runId, ...more });
 
+/** A disaster run, not ended, that goes by the loss of the site. */
+export const disasterOf = (state: SystemState, siteId: string): RunOpened | undefined =>
+  [...state.openRuns.values()].find(
+    ({ mode, planId }) => mode === 'disaster' && state.recoveries.get(planId)?.oldSiteId === siteId,
+  );
+
+/** Throws while one is open: what it has still to promote, it promotes without asking the site. */
+export const expectNoDisaster = (state: SystemState, siteId: string): void => {
+  const open = disasterOf(state, siteId);
+  if (open === undefined) return;
+  const hint =
+    `See it through, or give it up: siteswap cancel ${open.runId} --reason …, then siteswap ` +
+    `resume ${open.runId} --decision abandon. What it leaves, a planned run brings.`;
+  throw planInUse(open, { hint });
+};
+
+/** Throws unless somebody has declared the site lost that a disaster run goes by. */
+export const expectLost = ({ lostSites }: SystemState, siteId: string): void => {
+  if (lostSites.has(siteId)) return;
+  const hint = `siteswap site lost ${siteId} --reason …, or run in planned mode.`;
+  const message = `site "${siteId}" is not declared lost`;
+  throw new SiteswapError('SITE_NOT_LOST', message, { subject: siteId, hint });
+};
+
 /** Throws while a run of the plan is open that a start would not take over from. */
 export const expectNoRun = (state: SystemState, plan: Plan, mode: Mode): void => {
   const open = openRunOf(state, plan.id);

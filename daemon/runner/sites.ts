@@ -7,6 +7,7 @@ import type { Agent } from './agent.ts';
 import { type Catalog, markOf } from './catalog.ts';
 import { RunElsewhere } from './elsewhere.ts';
 import { siteNamed } from './named.ts';
+import { disasterOf, expectNoDisaster } from './refusals.ts';
 import type { Runs } from './runs.ts';
 import type { SiteState } from './service.ts';
 
@@ -71,11 +72,16 @@ export class Sites {
     if (requestId !== undefined) await catalog.refresh();
     if (catalog.isDone(requestId)) return this.#stateOf(site);
     catalog.expectNotHeld();
+    // What is on its way to the catalog counts: a disaster run may be among it.
+    await catalog.quiet();
+    if (!lost) expectNoDisaster(catalog.state, siteId);
     // A lost site gets no call from this moment on, whatever becomes of the entry.
     if (lost) this.#parts.pool.setSiteLost(siteId, true);
     const at = this.#parts.clock.now();
     const entry = { type: what, at, siteId, requester, reason, ...markOf(requestId) };
-    await catalog.append([entry], [], () => !catalog.isDone(requestId));
+    const still = () =>
+      !catalog.isDone(requestId) && (lost || disasterOf(catalog.state, siteId) === undefined);
+    await catalog.append([entry], [], still);
     await this.others.acknowledged();
     if (!lost) this.#parts.pool.setSiteLost(siteId, false);
     const open = this.#parts.runs.openAgents();

@@ -27,6 +27,7 @@ import { planNamed } from './named.ts';
 import type { OpenCalls } from './open-calls.ts';
 import type { Recoveries } from './recoveries.ts';
 import {
+  expectLost,
   expectMode,
   expectNoObstacle,
   expectNoRun,
@@ -312,13 +313,8 @@ export class Starts {
   #expectReady(plan: Plan, mode: Mode, isTurned: boolean): void {
     const { state } = this.#parts.catalog;
     expectNoRun(state, plan, mode);
-    const lost = state.lostSites.has(plan.protectedSiteId);
-    if (mode === 'disaster' && !lost) {
-      const message = `site "${plan.protectedSiteId}" is not declared lost`;
-      const hint = `siteswap site lost ${plan.protectedSiteId} --reason …, or run in planned mode.`;
-      throw new SiteswapError('SITE_NOT_LOST', message, { subject: plan.protectedSiteId, hint });
-    }
-    expectSites(this.#parts.catalog.state, plan, mode);
+    if (mode === 'disaster') expectLost(state, plan.protectedSiteId);
+    expectSites(state, plan, mode);
     expectMode(state, plan, mode, isTurned);
   }
 
@@ -355,6 +351,9 @@ export class Starts {
     { before, ...opening }: Opening = {},
   ): Promise<Opened> {
     const { random, clock, runs, catalog } = this.#parts;
+    await catalog.quiet();
+    // Somebody may have declared it reachable meanwhile.
+    if (frozen.mode === 'disaster') expectLost(catalog.state, frozen.protectedSiteId);
     if (before !== undefined && !catalog.isShared) {
       const known = new Set(before.map((run) => run.runId));
       if (meets(frozen, runs.openRuns.since(known))) throw catalogMoved();

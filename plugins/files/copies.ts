@@ -97,6 +97,16 @@ export const dropSnapshot = async (at: GroupAt, name: string): Promise<void> => 
   await dropSnapshotBytes(at, name);
 };
 
+/** Refuses where there are as many snapshots as there may be. */
+export const checkRoom = ({ storage: { id: arrayId } }: GroupAt, state: GroupState): void => {
+  const { id, snapshots } = state;
+  if (snapshots.length < snapshotsMax) return;
+  const which = `${id} --array ${arrayId}`;
+  throw failure('refused', `group ${id} already has ${snapshotsMax} snapshots at ${arrayId}`, {
+    hint: `Remove some: siteswap snapshots list ${which}; siteswap snapshots remove ${which} …`,
+  });
+};
+
 /** A named copy of the group's bytes of this moment. */
 export const takeSnapshot = async (held: HeldGroup, name: string): Promise<Changed> => {
   const { at, state } = held;
@@ -104,9 +114,7 @@ export const takeSnapshot = async (held: HeldGroup, name: string): Promise<Chang
   if (state.snapshots.some((snapshot) => snapshot.name === name)) {
     throw failure('conflict', `group ${state.id} already has a snapshot ${name}`);
   }
-  if (state.snapshots.length >= snapshotsMax) {
-    throw failure('refused', `group ${state.id} already has ${snapshotsMax} snapshots`);
-  }
+  checkRoom(at, state);
   await finishApplying(held);
   await makeDirectory(snapshotsIn(at.directory));
   const atMs = Date.now();

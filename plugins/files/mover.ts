@@ -9,7 +9,7 @@ import type { Evidence } from '@siteswap/sdk/plugin';
 import { remember } from '@siteswap/sdk/plugin/kit';
 import { dropSnapshot, keepApart } from './copies.ts';
 import { failure, faultOrUnknown } from './faults.ts';
-import { type GroupAt, groupAt, ownLicence, withGroup } from './group.ts';
+import { type GroupAt, groupAt, ownLicence, readGroup, withGroup } from './group.ts';
 import { blockBytes, moverLanes, moverStartsMax, progressMsMin } from './limits.ts';
 import { tryLock, unlock } from './lock.ts';
 import {
@@ -31,9 +31,13 @@ const perform = async (storage: Storage, operation: Operation): Promise<Evidence
   const sender = await at(operation.sender, operation.groupId);
   const receiver = await at(operation.receiver, operation.groupId);
   const { id, verb, changes } = operation;
-  if (verb !== 'sync') await turnPair(sender, receiver);
   const snapshot = verb === 'resync' ? `before-resync-${id.slice(0, 12)}` : undefined;
-  if (snapshot !== undefined) await keepApart(receiver, snapshot);
+  // A replica keeps its recovery point until what it holds is safe; writers have to end before.
+  const { role, applying } = await readGroup(receiver);
+  const isStill = role === 'replica' && applying === undefined;
+  if (snapshot !== undefined && isStill) await keepApart(receiver, snapshot);
+  if (verb !== 'sync') await turnPair(sender, receiver);
+  if (snapshot !== undefined && !isStill) await keepApart(receiver, snapshot);
   let reportedAt = 0;
   const { point, blocks } = await replicate(sender, receiver, async (progress) => {
     if (performance.now() - reportedAt < progressMsMin) return;

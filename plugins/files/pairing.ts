@@ -26,7 +26,10 @@ export const checkMaySend = (sender: GroupState, receiver: GroupState): void => 
       'conflict',
       `group ${sender.id} is ${sender.role} there: it holds nothing newer`,
       {
-        hint: 'Promote it first, or call its peer.',
+        hint:
+          sender.role === 'demoted'
+            ? `Give it its role back first: siteswap device restore ${sender.id} --array ….`
+            : 'Promote it first, or call its peer.',
       },
     );
   }

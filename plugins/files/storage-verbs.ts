@@ -21,6 +21,7 @@ import {
   valueEach,
 } from './calls.ts';
 import {
+  checkRoom,
   dropSnapshotBytes,
   dropTestBytes,
   startTest,
@@ -254,7 +255,10 @@ const jobOf = async (call: Call<Job['verb']>, verb: Job['verb'], held: HeldGroup
   }
   const peer = await peerOf(asArray(call.session), state);
   const there = await readGroup(peer);
-  if (verb === 'resync') await licenseAnew(held, there);
+  if (verb === 'resync') {
+    checkRoom(peer, there);
+    await licenseAnew(held, there);
+  }
   if (verb !== 'sync') checkMaySend(held.state, there);
   if (verb !== 'resync') return { verb, sender: at, receiver: peer };
   const { changes } = call.args as { readonly changes: 'keep' | 'discard' };

@@ -85,10 +85,7 @@ test.serial(
     t.is(failed.exit, 1);
     const [, hint = ''] = failed.out.match(/^ {2}Copy it anew: siteswap (.*)\.$/m) ?? [];
     const early = await command(...hint.split(' '));
-    t.regex(
-      early.err,
-      /in the hands of run .*: wait until that run has ended, or resume or cancel it/,
-    );
+    t.regex(early.err, /in the hands of run .*: wait until that run has ended; where it waits/);
     const [open] = await runsOf(client, { openOnly: true });
     await command('resume', open ?? '', '--decision', 'skip');
     t.is((await command('run', 'move', '--mode', 'cleanup')).exit, 0);

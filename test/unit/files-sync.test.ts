@@ -138,6 +138,17 @@ test('replica: a byte rots → failover answers corrupt, resync keep repairs it'
   t.is(wordOf(await sites.b.done('failover', g1.b, { force: true })), 'ok');
 });
 
+test('resync: no room for its snapshot → refused, and the replica can be promoted as before', async (t) => {
+  const sites = await sitesFor(t);
+  for (let n = 1; n <= 32; n++) {
+    t.is(wordOf(await sites.b.done('snapshot', g1.b, { name: `n${n}` })), 'ok');
+  }
+  const refused = await sites.a.done('resync', g1.a, { changes: 'discard' });
+  t.is(wordOf(refused), 'refused');
+  t.regex(JSON.stringify(refused), /siteswap snapshots remove g1 --array b/);
+  t.is(wordOf(await sites.b.done('failover', g1.b, { force: true })), 'ok');
+});
+
 test('replica: a crash while a point’s blocks go in → the next use puts them in', async (t) => {
   const sites = await sitesFor(t);
   const stateFile = join(sites.directory.b, 'groups', 'g1', 'state.json');

@@ -124,7 +124,10 @@ for (const change of [{ mode: 'test' }, { protectedSiteId: 'r', recoverySiteId: 
       made.obstacles.map(({ field }) => field),
       [group0, group1],
     );
-    t.regex(made.obstacles[0]?.message ?? '', /wait until that run has ended, or resume or cancel/);
+    t.regex(
+      made.obstacles[0]?.message ?? '',
+      /wait until that run has ended; where it waits for a person, siteswap resume r-1/,
+    );
   });
 }
 

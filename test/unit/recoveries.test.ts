@@ -83,6 +83,51 @@ test('while it is not settled → its plan is not deleted, and keeps its sites a
   t.deepEqual(engine.listPlans(), []);
 });
 
+const resyncAt = ({ engine }: Rig, arrayId: string) =>
+  engine.startDeviceRun({
+    verb: 'resync',
+    arrayId,
+    targets: [{ id: 'cg-0001', deviceIds: [] }],
+    args: { changes: 'discard' },
+    requester: 'ann',
+    requestKey: '',
+    initiatorId: '',
+  });
+
+test('resync by hand of what a plan has to copy back → refused, at either side', async (t) => {
+  const made = await back(await parted());
+  const old = await t.throwsAsync(resyncAt(made, 'lab-a'));
+  t.like(old, { reason: 'RUN_REFUSED', subject: 'payroll' });
+  t.regex(old?.message ?? '', /of plan "payroll", which is recovery-required: .*plan's own runs/);
+  t.like(await t.throwsAsync(resyncAt(made, 'lab-b')), { reason: 'RUN_REFUSED' });
+  await start(made, 'fence');
+  t.like(await t.throwsAsync(resyncAt(made, 'lab-a')), { reason: 'RUN_REFUSED' });
+  await start(made, 'reprotect', 'keep');
+  const { runId } = await resyncAt(made, 'lab-b');
+  await untilRest(made.engine, runId);
+  t.is((await made.engine.getRun(runId, 'basic')).result, 'succeeded');
+  t.deepEqual(await made.lab.verify(), []);
+});
+
+test('a disaster run is parked → its site is not reachable before that run has ended', async (t) => {
+  const made = await rig({ groups: 1, vms: 3 });
+  const { engine, lab } = made;
+  await engine.createPlan(planFor(1, 3));
+  await lab.loseSite('site-a', { vms: 'keep' });
+  await engine.declareLost('site-a', 'ann', 'fire');
+  await lab.failNext({ verb: 'failover', kind: 'corrupt', times: 9 });
+  const { runId, status } = await start(made, 'disaster');
+  t.is(status, 'parked');
+  await lab.returnSite('site-a');
+  const early = await t.throwsAsync(engine.declareReachable('site-a', 'ann', 'power is back'));
+  t.like(early, { reason: 'PLAN_IN_USE', subject: runId });
+  t.true(engine.listSites().some(({ id, lost }) => id === 'site-a' && lost));
+  await engine.resumeRun(runId, { requester: 'ann', decision: 'abandon', policies: {} });
+  await engine.declareReachable('site-a', 'ann', 'power is back');
+  t.like(await made.lab.runs('vm-00001'), [{ computeId: 'lab-compute-a', writes: true }]);
+  t.deepEqual(await lab.verify(), []);
+});
+
 test('a run of the plan is open → the first action is to wait for it', async (t) => {
   const made = await back(await parted());
   await made.lab.failNext({ verb: 'fence', kind: 'refused', times: 9 });

@@ -1256,9 +1256,10 @@ export const SiteServiceService = {
     responseDeserialize: (value: Buffer): CheckLossResponse => CheckLossResponse.decode(value),
   },
   /**
-   * Says that a lost site can be called again. Repeating it changes nothing.
+   * Says that a lost site can be called again. Repeating it changes nothing. Refused while a
+   * disaster run is not ended that was started because the site was lost: it promotes by force.
    *
-   * Errors: INVALID_REQUEST, SITE_NOT_FOUND, JOURNAL_HELD.
+   * Errors: INVALID_REQUEST, SITE_NOT_FOUND, PLAN_IN_USE, JOURNAL_HELD.
    */
   declareReachable: {
     path: "/siteswap.v1.SiteService/DeclareReachable" as const,
@@ -1308,9 +1309,10 @@ export interface SiteServiceServer extends UntypedServiceImplementation {
    */
   checkLoss: handleUnaryCall<CheckLossRequest, CheckLossResponse>;
   /**
-   * Says that a lost site can be called again. Repeating it changes nothing.
+   * Says that a lost site can be called again. Repeating it changes nothing. Refused while a
+   * disaster run is not ended that was started because the site was lost: it promotes by force.
    *
-   * Errors: INVALID_REQUEST, SITE_NOT_FOUND, JOURNAL_HELD.
+   * Errors: INVALID_REQUEST, SITE_NOT_FOUND, PLAN_IN_USE, JOURNAL_HELD.
    */
   declareReachable: handleUnaryCall<DeclareReachableRequest, DeclareReachableResponse>;
   /**
@@ -1368,9 +1370,10 @@ export interface SiteServiceClient extends Client {
     callback: (error: ServiceError | null, response: CheckLossResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Says that a lost site can be called again. Repeating it changes nothing.
+   * Says that a lost site can be called again. Repeating it changes nothing. Refused while a
+   * disaster run is not ended that was started because the site was lost: it promotes by force.
    *
-   * Errors: INVALID_REQUEST, SITE_NOT_FOUND, JOURNAL_HELD.
+   * Errors: INVALID_REQUEST, SITE_NOT_FOUND, PLAN_IN_USE, JOURNAL_HELD.
    */
   declareReachable(
     request: DeclareReachableRequest,
