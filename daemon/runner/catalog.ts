@@ -26,6 +26,8 @@ export class Catalog {
   /** Journals of many members: one append or reading at a time. */
   #line: Promise<unknown> = Promise.resolve();
   readonly #again = new Lines();
+  /** By site: whoever opens what goes by its loss, or takes back that it is lost, in turn. */
+  readonly losses = new Lines();
   /** Entries of other members, not handed on yet. */
   #foreign: SystemEntry[] = [];
   #nextSeq = 1;

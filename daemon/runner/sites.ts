@@ -72,21 +72,26 @@ export class Sites {
     if (requestId !== undefined) await catalog.refresh();
     if (catalog.isDone(requestId)) return this.#stateOf(site);
     catalog.expectNotHeld();
-    // What is on its way to the catalog counts: a disaster run may be among it.
-    await catalog.quiet();
-    if (!lost) expectNoDisaster(catalog.state, siteId);
     // A lost site gets no call from this moment on, whatever becomes of the entry.
     if (lost) this.#parts.pool.setSiteLost(siteId, true);
     const at = this.#parts.clock.now();
     const entry = { type: what, at, siteId, requester, reason, ...markOf(requestId) };
-    const still = () =>
-      !catalog.isDone(requestId) && (lost || disasterOf(catalog.state, siteId) === undefined);
-    await catalog.append([entry], [], still);
+    if (lost) await catalog.append([entry], [], () => !catalog.isDone(requestId));
+    else await catalog.losses.run(siteId, () => this.#takeBack(entry, requestId));
     await this.others.acknowledged();
     if (!lost) this.#parts.pool.setSiteLost(siteId, false);
     const open = this.#parts.runs.openAgents();
     await Promise.all(open.map((agent) => this.#tell(agent)));
     return this.#stateOf(site);
+  }
+
+  /** Unless a disaster run goes by the loss. */
+  async #takeBack(entry: SiteDeclared, requestId: string | undefined): Promise<void> {
+    const { catalog } = this.#parts;
+    const { siteId } = entry;
+    expectNoDisaster(catalog.state, siteId);
+    const isFree = () => disasterOf(catalog.state, siteId) === undefined;
+    await catalog.append([entry], [], () => !catalog.isDone(requestId) && isFree());
   }
 
   /** Brings a run's own list of lost sites up to date; recorded in its stream. */

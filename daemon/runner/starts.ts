@@ -73,6 +73,12 @@ type Opening = Parameters<Runs['open']>[2] & {
   readonly before?: readonly NamedRun[];
 };
 
+type OpenRest = [
+  request: Pick<StartRequest, 'requester' | 'requestKey'> & { readonly initiatorId: string },
+  asked: string,
+  opening?: Opening,
+];
+
 export class Starts {
   readonly #parts: StartsParts;
   readonly #lines = new Lines();
@@ -339,21 +345,23 @@ export class Starts {
     return agent;
   }
 
-  async #open(
+  /** Somebody may have declared a site reachable since a disaster run was judged. */
+  #open(runId: string, made: FrozenFound, ...rest: OpenRest): Promise<Opened> {
+    const { mode, protectedSiteId } = made.frozen;
+    const { catalog } = this.#parts;
+    if (mode !== 'disaster') return this.#openNow(runId, made, ...rest);
+    return catalog.losses.run(protectedSiteId, () => {
+      expectLost(catalog.state, protectedSiteId);
+      return this.#openNow(runId, made, ...rest);
+    });
+  }
+
+  async #openNow(
     runId: string,
     { frozen, warnings }: FrozenFound,
-    request: {
-      readonly requester: string;
-      readonly requestKey: string;
-      readonly initiatorId: string;
-    },
-    asked: string,
-    { before, ...opening }: Opening = {},
+    ...[request, asked, { before, ...opening } = {}]: OpenRest
   ): Promise<Opened> {
     const { random, clock, runs, catalog } = this.#parts;
-    await catalog.quiet();
-    // Somebody may have declared it reachable meanwhile.
-    if (frozen.mode === 'disaster') expectLost(catalog.state, frozen.protectedSiteId);
     if (before !== undefined && !catalog.isShared) {
       const known = new Set(before.map((run) => run.runId));
       if (meets(frozen, runs.openRuns.since(known))) throw catalogMoved();

@@ -128,6 +128,22 @@ test('a disaster run is parked → its site is not reachable before that run has
   t.deepEqual(await lab.verify(), []);
 });
 
+test('a site is declared reachable while a disaster run starts → one of the two is refused', async (t) => {
+  const made = await rig({ groups: 1, vms: 3 });
+  const { engine } = made;
+  await engine.createPlan(planFor(1, 3));
+  await made.lab.loseSite('site-a');
+  await engine.declareLost('site-a', 'ann', 'fire');
+  const request = { planId: 'payroll', mode: 'disaster' as const, requester: 'ann', policies: {} };
+  const back = () => engine.declareReachable('site-a', 'ann', 'no fire');
+  const [started, reachable] = await Promise.allSettled([
+    engine.startRun({ ...request, requestKey: '' }),
+    back(),
+  ]);
+  t.is(reachable.status, 'fulfilled', 'the start still asks the arrays');
+  t.like(started, { status: 'rejected', reason: { reason: 'SITE_NOT_LOST' } });
+});
+
 test('a run of the plan is open → the first action is to wait for it', async (t) => {
   const made = await back(await parted());
   await made.lab.failNext({ verb: 'fence', kind: 'refused', times: 9 });
