@@ -5,7 +5,7 @@
 import type { Device } from '../../sdk/plugin/model.ts';
 import type { RunResult } from './entries.ts';
 import type { RemoteEvidence } from './inventory.ts';
-import type { Mode, Plan } from './plan.ts';
+import { isOfTests, type Mode, type Plan } from './plan.ts';
 
 export interface PlanSaved {
   readonly type: 'plan-saved';
@@ -117,10 +117,13 @@ export interface RunRecord {
   closed?: RunClosed;
 }
 
-/** It has ended and changed something; a fence only cuts off what was left. */
+/**
+ * It has ended and changed something; a fence only cuts off what was left. After a test a cleanup
+ * can be run, whether or not the test had come to anything.
+ */
 export const isDeciding = ({ opened, closed }: RunRecord): boolean =>
   closed !== undefined &&
   closed.result !== 'rolled-back' &&
-  closed.untouched !== true &&
+  (closed.untouched !== true || isOfTests(opened.mode)) &&
   opened.mode !== 'device' &&
   opened.mode !== 'fence';
