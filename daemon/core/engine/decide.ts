@@ -9,7 +9,7 @@ import { stop } from '../policy.ts';
 import { encodeRanges } from '../ranges.ts';
 import { type Claims, claimEntries, noClaims, undoRefused } from './claims.ts';
 import { hasArrived, isHalted, isOver } from './flow.ts';
-import { judge, policyEntry } from './judge.ts';
+import { judge, policyEntry, wayOut } from './judge.ts';
 import type { Slots } from './ready.ts';
 import { type Group, type RunState, siteOf, stepAt } from './state.ts';
 
@@ -231,7 +231,7 @@ const stopAtLostSite = (state: RunState, group: Group, now: number) => {
   } as const;
   return policyEntry(state, group, now, {
     fault,
-    verdict: { action: stop(), because: `${fault.message}; a disaster run can supersede this run` },
+    verdict: { action: stop(), because: `${fault.message}${wayOut(state)}` },
     positions: group.task.due,
   });
 };

@@ -16,11 +16,15 @@ interface Verdict {
 /** Mildest first: what goes on is decided before what ends. */
 const order: readonly PolicyAction['action'][] = ['continue', 'rerun', 'stop', 'rollback'];
 
+/** What a person can do about a lost site, in a run that is not itself what is done about it. */
+export const wayOut = ({ frozen }: RunState): string =>
+  frozen.mode === 'disaster' ? '' : '; a disaster run can supersede this run';
+
 /** The action for one fault, as it can be applied here and now. */
 const verdictOn = (state: RunState, group: Group, fault: Fault): Verdict => {
   const step = state.steps[stepAt(group)];
   if (fault.code === 'SITE_LOST') {
-    return { action: stop(), because: `${fault.message}; a disaster run can supersede this run` };
+    return { action: stop(), because: `${fault.message}${wayOut(state)}` };
   }
   const action = step === undefined ? stop() : actionFor(step.policy, fault);
   if (action.action === 'rerun' && group.tries >= action.attemptsMax) {
@@ -44,7 +48,7 @@ const noWayBack = (
   const lost = [...state.lostSites][0];
   return lost === undefined
     ? undefined
-    : `site ${lost} is lost, nothing there can be undone: a disaster run can supersede this run`;
+    : `site ${lost} is lost, nothing there can be undone${wayOut(state)}`;
 };
 
 /** The entries for the mildest kind of action that a judging workgroup's faults call for. */
