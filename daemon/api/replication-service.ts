@@ -9,7 +9,6 @@ import {
   SyncState,
   type TargetResult,
 } from '../../proto/gen/siteswap/v1/replication.ts';
-import { DivergedChoice } from '../../proto/gen/siteswap/v1/run.ts';
 import type { Snapshot } from '../../sdk/plugin/model.ts';
 import type { SyncStatus, ValueAnswer } from '../../sdk/plugin/verbs.ts';
 import { SiteswapError } from '../core/errors.ts';
@@ -21,7 +20,8 @@ import { Problems } from './check.ts';
 import { deadlineMarginMs, replicationDeadlineMsMax, targetsPerRequestMax } from './limits.ts';
 import { momentTo, recoveryPointTo } from './translate-inventory.ts';
 import { faultTo } from './translate-policy.ts';
-import { directions, divergedChoices, syncStates } from './vocabulary.ts';
+import { divergedFrom } from './translate-recovery.ts';
+import { directions, syncStates } from './vocabulary.ts';
 
 interface Targeted {
   readonly arrayId: string;
@@ -211,10 +211,9 @@ const setSitePreference = (engine: Engine, request: Preference, call: Call) => {
 
 const resync = (engine: Engine, request: ResyncRequest, call: Call) => {
   const problems = new Problems();
-  if (request.diverged === DivergedChoice.UNRECOGNIZED) problems.add('diverged', 'is unknown');
-  problems.end(request.arrayId);
   // Without a word nothing is let go.
-  const changes = divergedChoices.decode(request.diverged) ?? 'keep';
+  const changes = divergedFrom(request, problems) ?? 'keep';
+  problems.end(request.arrayId);
   return operate(engine, 'resync', request, { changes }, call);
 };
 

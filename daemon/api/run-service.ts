@@ -1,7 +1,6 @@
 /** RunService: runs are started, watched, steered and reported. */
 import {
   type CancelRunRequest,
-  DivergedChoice,
   type ReportRunRequest,
   type ResumeRunRequest,
   RunDetail,
@@ -17,8 +16,9 @@ import { pageOf, sortedBy } from './pages.ts';
 import { markOf } from './passing.ts';
 import { EventEncoder } from './translate-events.ts';
 import { policiesFrom } from './translate-policy.ts';
+import { divergedFrom } from './translate-recovery.ts';
 import { reportTo, runTo, summaryTo } from './translate-run.ts';
-import { decisions, divergedChoices, planModes } from './vocabulary.ts';
+import { decisions, planModes } from './vocabulary.ts';
 
 const start = (engine: Engine, request: StartRunRequest) => {
   const { planId, requester, requestKey } = request;
@@ -28,8 +28,7 @@ const start = (engine: Engine, request: StartRunRequest) => {
   problems.optionalText('requestKey', requestKey);
   const mode = problems.word('mode', planModes.decode(request.mode), request.mode, 'planned');
   const policies = policiesFrom('policies', request.policies, problems);
-  const changes = divergedChoices.decode(request.diverged);
-  if (request.diverged === DivergedChoice.UNRECOGNIZED) problems.add('diverged', 'is unknown');
+  const changes = divergedFrom(request, problems);
   problems.end(planId);
   const choice = changes === undefined ? {} : { changes };
   return engine.startRun({ planId, mode, requester, requestKey, policies, ...choice });

@@ -1,12 +1,24 @@
 /** What disaster runs have left behind: core → contract. */
+import { DivergedChoice as DivergedMessage } from '../../proto/gen/siteswap/v1/run.ts';
 import type {
   Recovery as RecoveryMessage,
   Writer as WriterMessage,
 } from '../../proto/gen/siteswap/v1/site.ts';
+import type { DivergedChoice } from '../core/recovery.ts';
 import type { Writer } from '../planner/writers.ts';
 import type { Recovery } from '../runner/service.ts';
+import type { Problems } from './check.ts';
 import { momentTo } from './translate-inventory.ts';
-import { recoveryStates } from './vocabulary.ts';
+import { divergedChoices, recoveryStates } from './vocabulary.ts';
+
+/** What becomes of diverged data, where the caller says so. */
+export const divergedFrom = (
+  { diverged }: { readonly diverged: DivergedMessage },
+  problems: Problems,
+): DivergedChoice | undefined => {
+  if (diverged === DivergedMessage.UNRECOGNIZED) problems.add('diverged', 'is unknown');
+  return divergedChoices.decode(diverged);
+};
 
 const writerTo = ({ siteId, devices, vmIds, observedAtMs }: Writer): WriterMessage => ({
   siteId,

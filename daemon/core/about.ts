@@ -1,5 +1,5 @@
 /** What a run without a plan does, in words: its list of runs has nothing else to tell it by. */
-import { someOf } from './some.ts';
+import { someNamed, someOf } from './some.ts';
 import type { RunOpened } from './system-entries.ts';
 
 /** `failover` of groups at one array, as a device run was asked for. */
@@ -9,7 +9,7 @@ const verbOf = (request: string): string => {
     string,
     readonly { readonly id: string }[],
   ];
-  return `${verb} of ${someOf(targets.map(({ id }) => id))} at ${arrayId}`;
+  return `${verb} of ${someNamed(targets, ({ id }) => id)} at ${arrayId}`;
 };
 
 /** Nothing for runs of plans. */
@@ -20,6 +20,8 @@ export const aboutOf = ({
 }: Pick<RunOpened, 'planId' | 'moves' | 'request'>): { readonly about?: string } => {
   if (planId !== '') return {};
   if (moves === undefined) return { about: verbOf(request) };
-  const to = someOf([...new Set(moves.map(({ toDatastoreId }) => toDatastoreId))]);
-  return { about: `storage migration of ${someOf(moves.map(({ vmId }) => vmId))} to ${to}` };
+  // A VM may have several moves, and several VMs one destination.
+  const vms = new Set(moves.map(({ vmId }) => vmId));
+  const to = new Set(moves.map(({ toDatastoreId }) => toDatastoreId));
+  return { about: `storage migration of ${someOf([...vms])} to ${someOf([...to])}` };
 };

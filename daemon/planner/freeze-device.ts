@@ -13,18 +13,16 @@ import type { FreezeContext, Frozen } from './freeze.ts';
 import { freezeStep } from './freeze-steps.ts';
 import { checkInUse, intentAt } from './in-use.ts';
 import { checkOverwritten } from './overwritten.ts';
-import { World } from './world.ts';
+import { type Target, World } from './world.ts';
 
 export interface DeviceRunRequest {
   /** A verb that has a step `device-<verb>`. */
   readonly verb: string;
   readonly arrayId: string;
   /** Groups by id, with the devices; without devices they are looked up in the inventory. */
-  readonly targets: readonly { readonly id: string; readonly deviceIds: readonly string[] }[];
+  readonly targets: readonly Target[];
   readonly args: Readonly<Record<string, unknown>>;
 }
-
-type Target = DeviceRunRequest['targets'][number];
 
 /** The target as an item; devices that the caller names are passed on even if never heard of. */
 const itemOf = (
@@ -34,8 +32,7 @@ const itemOf = (
   field: string,
   findings: Findings,
 ): StorageItem => {
-  const known = world.group(arrayId, target.id).map((device) => device.id);
-  const devices = target.deviceIds.length > 0 ? target.deviceIds : known;
+  const devices = world.targeted(arrayId, target);
   const groupId = world.device(arrayId, target.id)?.groupId;
   if (devices.length === 0 && groupId !== undefined) {
     findings.problem(
@@ -50,11 +47,7 @@ const itemOf = (
         'discover its devices, or name the devices in the request',
     );
   }
-  const peers = devices.flatMap((id) => {
-    const device = world.device(arrayId, id);
-    const peer = device === undefined ? undefined : world.peerOf(arrayId, device);
-    return peer === undefined ? [] : [peer];
-  });
+  const peers = world.peersOf(arrayId, devices);
   const group = {
     id: target.id,
     devices,

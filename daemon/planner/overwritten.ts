@@ -4,13 +4,12 @@
  */
 import { someOf } from '../core/some.ts';
 import type { Findings } from './findings.ts';
-import type { World } from './world.ts';
+import type { Target, World } from './world.ts';
 import { vmsOn } from './writers.ts';
 
-/** Groups, or lone devices, of one array; without devices they are looked up. */
 interface Targets {
   readonly arrayId: string;
-  readonly targets: readonly { readonly id: string; readonly deviceIds: readonly string[] }[];
+  readonly targets: readonly Target[];
 }
 
 /** The other end of a device, where its array is one of ours. */
@@ -20,15 +19,11 @@ export interface OtherEnd {
   readonly deviceId: string;
 }
 
-const otherEnds = (world: World, arrayId: string, target: Targets['targets'][number]) => {
-  const named = target.deviceIds.map((id) => world.device(arrayId, id));
-  const devices = named.length > 0 ? named : world.group(arrayId, target.id);
-  return devices.flatMap((device): OtherEnd[] => {
-    const peer = device === undefined ? undefined : world.peerOf(arrayId, device);
-    const siteId = peer === undefined ? undefined : world.remote(peer.arrayId)?.siteId;
-    return peer === undefined || siteId === undefined ? [] : [{ siteId, ...peer }];
+const otherEnds = (world: World, arrayId: string, target: Target): readonly OtherEnd[] =>
+  world.peersOf(arrayId, world.targeted(arrayId, target)).flatMap((peer) => {
+    const siteId = world.remote(peer.arrayId)?.siteId;
+    return siteId === undefined ? [] : [{ siteId, ...peer }];
   });
-};
 
 export const otherEndsOf = (world: World, { arrayId, targets }: Targets): readonly OtherEnd[] =>
   targets.flatMap((target) => otherEnds(world, arrayId, target));

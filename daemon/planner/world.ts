@@ -2,6 +2,12 @@
 import type { Device, Peer } from '../../sdk/plugin/model.ts';
 import type { Inventory, Remote, RemoteEvidence } from '../core/inventory.ts';
 
+/** A group, or a lone device, as a caller names it; without devices: all that it has. */
+export interface Target {
+  readonly id: string;
+  readonly deviceIds: readonly string[];
+}
+
 /** One array's list, indexed: as long as the list has not changed it is the very same one. */
 class ArrayIndex {
   readonly devices = new Map<string, Device>();
@@ -98,6 +104,19 @@ export class World {
 
   group(arrayId: string, id: string): readonly Device[] {
     return this.#arrays.get(arrayId)?.groups.get(id) ?? [];
+  }
+
+  /** Ids of the target's devices; such as the caller names need not be known. */
+  targeted(arrayId: string, { id, deviceIds }: Target): readonly string[] {
+    return deviceIds.length > 0 ? deviceIds : this.group(arrayId, id).map((device) => device.id);
+  }
+
+  /** The other ends of those of the devices that are known and have one. */
+  peersOf(arrayId: string, deviceIds: readonly string[]): readonly Peer[] {
+    return deviceIds.flatMap((id) => {
+      const device = this.device(arrayId, id);
+      return (device === undefined ? undefined : this.peerOf(arrayId, device)) ?? [];
+    });
   }
 
   /** The other end of the pair, by the word of either end. */

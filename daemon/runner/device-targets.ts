@@ -5,7 +5,7 @@ import { SiteswapError } from '../core/errors.ts';
 import type { Plan } from '../core/plan.ts';
 import { planStateOf } from '../core/plan-state.ts';
 import { otherEndsOf } from '../planner/overwritten.ts';
-import { World } from '../planner/world.ts';
+import { type Target, World } from '../planner/world.ts';
 import type { Catalog } from './catalog.ts';
 import type { Scout } from './scout.ts';
 import type { DeviceRequest } from './service.ts';
@@ -49,13 +49,15 @@ const expectAtRest = ({ catalog, scout }: Parts, request: DeviceRequest): void =
   const { arrayId, targets } = request;
   const { siteId } = scout.storage(arrayId);
   const world = World.whole(scout.inventory());
+  const isPromoted = (target: Target): boolean =>
+    world.targeted(arrayId, target).some((id) => world.device(arrayId, id)?.direction === 'none');
   for (const { plan } of catalog.state.plans.values()) {
     const stands = planStateOf(catalog.state, plan.id);
     const isOld = catalog.state.recoveries.get(plan.id)?.oldSiteId === siteId;
     const isOver = stands !== 'ready' && stands !== 'tested' && siteId === plan.recoverySiteId;
     if (!isOld && !isOver) continue;
-    const target = targets.find((one) =>
-      ownedBy(world, plan, arrayId, one).some(({ direction }) => isOld || direction === 'none'),
+    const target = targets.find(
+      (one) => (isOld || isPromoted(one)) && isOf(world, plan, arrayId, one),
     );
     if (target === undefined) continue;
     const message =
@@ -65,24 +67,15 @@ const expectAtRest = ({ catalog, scout }: Parts, request: DeviceRequest): void =
   }
 };
 
-/** The target's devices, where one of the plan's groups is it or its peer. */
-const ownedBy = (
-  world: World,
-  plan: Plan,
-  arrayId: string,
-  target: DeviceRequest['targets'][number],
-): readonly Device[] => {
-  const devices = world.group(arrayId, target.id);
-  const ends = otherEndsOf(world, { arrayId, targets: [target] });
-  const refs = plan.protectionGroups.flatMap(({ groups }) => groups);
-  const isOwned = refs.some(
-    (ref) =>
-      (ref.arrayId === arrayId && ref.id === target.id) ||
-      world
-        .group(ref.arrayId, ref.id)
-        .some(({ id }) => ends.some((end) => end.arrayId === ref.arrayId && end.deviceId === id)),
-  );
-  return isOwned ? devices : [];
+/** One of the plan's groups has a device of the target, at either end of the pair. */
+const isOf = (world: World, plan: Plan, arrayId: string, target: Target): boolean => {
+  const own = world.targeted(arrayId, target);
+  const ends = [...own.map((deviceId) => ({ arrayId, deviceId })), ...world.peersOf(arrayId, own)];
+  const isEnd = (at: string, id: string): boolean =>
+    ends.some((end) => end.arrayId === at && end.deviceId === id);
+  return plan.protectionGroups
+    .flatMap(({ groups }) => groups)
+    .some((ref) => world.group(ref.arrayId, ref.id).some(({ id }) => isEnd(ref.arrayId, id)));
 };
 
 /** Throws SITE_LOST, RUN_REFUSED, DEVICE_NOT_FOUND, and what a remote that is asked throws. */

@@ -10,7 +10,7 @@ import { itemId, type RunState } from '../core/engine/state.ts';
 import { SiteswapError, type Violation } from '../core/errors.ts';
 import { remoteOf } from '../core/frozen.ts';
 import { isOfTests, type Mode, type Plan } from '../core/plan.ts';
-import { someOf } from '../core/some.ts';
+import { someNamed } from '../core/some.ts';
 import type { RunRecord } from '../core/system-entries.ts';
 import type { Pool } from '../workers/pool.ts';
 import type { Catalog } from './catalog.ts';
@@ -111,4 +111,4 @@ const wasLeft = (record: RunRecord | undefined): boolean => {
 
 /** A finding names the first; the report of the run names all. */
 const namesOf = ({ group, positions }: Doubt): string =>
-  someOf(positions.map((position) => itemId(group, position)));
+  someNamed(positions, (position) => itemId(group, position));

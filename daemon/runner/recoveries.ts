@@ -104,10 +104,11 @@ export class Recoveries {
   #nextActions(record: RecoveryRecord, old: Writer): readonly string[] {
     const { state } = this.#parts.catalog;
     const { planId } = record;
-    const open = openRunOf(state, planId);
-    const wait = `Run ${open?.runId} (${open?.mode}) is not ended: siteswap watch ${open?.runId}`;
     const next = nextActions(record, old, isPartlyOver(state, planId));
-    return open === undefined ? next : [wait, ...next];
+    const open = openRunOf(state, planId);
+    if (open === undefined) return next;
+    const { runId, mode } = open;
+    return [`Run ${runId} (${mode}) is not ended: siteswap watch ${runId}`, ...next];
   }
 
   #tell(record: RecoveryRecord, plan: Plan): Recovery {

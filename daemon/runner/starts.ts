@@ -73,12 +73,6 @@ type Opening = Parameters<Runs['open']>[2] & {
   readonly before?: readonly NamedRun[];
 };
 
-type OpenRest = [
-  request: Pick<StartRequest, 'requester' | 'requestKey'> & { readonly initiatorId: string },
-  asked: string,
-  opening?: Opening,
-];
-
 export class Starts {
   readonly #parts: StartsParts;
   readonly #lines = new Lines();
@@ -111,7 +105,8 @@ export class Starts {
       }
       const wanted = { ...request, requestKey, initiatorId: '' };
       const opening = { superseded, still, before };
-      return this.#open(runId, made, wanted, asked, opening);
+      const open = () => this.#open(runId, made, wanted, asked, opening);
+      return mode === 'disaster' ? this.#whileLost(plan.protectedSiteId, open) : open();
     });
   }
 
@@ -345,21 +340,25 @@ export class Starts {
     return agent;
   }
 
-  /** Somebody may have declared a site reachable since a disaster run was judged. */
-  #open(runId: string, made: FrozenFound, ...rest: OpenRest): Promise<Opened> {
-    const { mode, protectedSiteId } = made.frozen;
+  /** Somebody may have declared it reachable since the run over its loss was judged. */
+  #whileLost<T>(siteId: string, work: () => Promise<T>): Promise<T> {
     const { catalog } = this.#parts;
-    if (mode !== 'disaster') return this.#openNow(runId, made, ...rest);
-    return catalog.losses.run(protectedSiteId, () => {
-      expectLost(catalog.state, protectedSiteId);
-      return this.#openNow(runId, made, ...rest);
+    return catalog.losses.run(siteId, async () => {
+      expectLost(catalog.state, siteId);
+      return work();
     });
   }
 
-  async #openNow(
+  async #open(
     runId: string,
     { frozen, warnings }: FrozenFound,
-    ...[request, asked, { before, ...opening } = {}]: OpenRest
+    request: {
+      readonly requester: string;
+      readonly requestKey: string;
+      readonly initiatorId: string;
+    },
+    asked: string,
+    { before, ...opening }: Opening = {},
   ): Promise<Opened> {
     const { random, clock, runs, catalog } = this.#parts;
     if (before !== undefined && !catalog.isShared) {

@@ -27,17 +27,22 @@ import { reachStorage, type Storage } from './storage.ts';
 const at = async (end: End, groupId: string): Promise<GroupAt> =>
   groupAt(await reachStorage(end.directory, end.arrayId), groupId);
 
+/** A replica keeps its recovery point until what it holds is safe; writers have to end before. */
+const keepAndTurn = async (sender: GroupAt, receiver: GroupAt, snapshot: string): Promise<void> => {
+  const { role, applying } = await readGroup(receiver);
+  const isStill = role === 'replica' && applying === undefined;
+  if (isStill) await keepApart(receiver, snapshot);
+  await turnPair(sender, receiver);
+  if (!isStill) await keepApart(receiver, snapshot);
+};
+
 const perform = async (storage: Storage, operation: Operation): Promise<Evidence> => {
   const sender = await at(operation.sender, operation.groupId);
   const receiver = await at(operation.receiver, operation.groupId);
   const { id, verb, changes } = operation;
   const snapshot = verb === 'resync' ? `before-resync-${id.slice(0, 12)}` : undefined;
-  // A replica keeps its recovery point until what it holds is safe; writers have to end before.
-  const { role, applying } = await readGroup(receiver);
-  const isStill = role === 'replica' && applying === undefined;
-  if (snapshot !== undefined && isStill) await keepApart(receiver, snapshot);
-  if (verb !== 'sync') await turnPair(sender, receiver);
-  if (snapshot !== undefined && !isStill) await keepApart(receiver, snapshot);
+  if (snapshot !== undefined) await keepAndTurn(sender, receiver, snapshot);
+  else if (verb === 'reverse') await turnPair(sender, receiver);
   let reportedAt = 0;
   const { point, blocks } = await replicate(sender, receiver, async (progress) => {
     if (performance.now() - reportedAt < progressMsMin) return;

@@ -14,13 +14,21 @@ export const addressDefault =
   process.env.SITESWAP_ADDRESS ??
   `unix:${process.env.XDG_RUNTIME_DIR ?? '/run'}/siteswap/siteswap.sock`;
 
-const heldText =
-  '! THE JOURNAL IS HELD: it takes no entry, so nothing new is started (disk full, or its server ' +
-  'away: the log of the daemon says why)';
-
-const awayText =
-  '! the daemon does not answer: it is looked for again, for up to two minutes; once it is back, ' +
-  'the run goes on';
+/** States of a daemon that people are told of: once when one begins, and once when it is over. */
+const states = {
+  held: {
+    begins:
+      '! THE JOURNAL IS HELD: it takes no entry, so nothing new is started (disk full, or its ' +
+      'server away: the log of the daemon says why)',
+    ends: '! the journal takes entries again: the daemon goes on',
+  },
+  away: {
+    begins:
+      '! the daemon does not answer: it is looked for again, for up to two minutes; once it is ' +
+      'back, the run goes on',
+    ends: '! the daemon answers again',
+  },
+} as const;
 
 export interface GlobalOptions {
   readonly address: string;
@@ -38,8 +46,7 @@ export class Cli {
   /** How the command ended; see `exits`. */
   exitCode: number = exits.done;
   #client: SiteswapClient | undefined;
-  #heldTold = false;
-  #awayTold = false;
+  readonly #told = new Set<keyof typeof states>();
   #options: GlobalOptions | undefined;
 
   constructor(terminal: Terminal) {
@@ -81,19 +88,17 @@ export class Cli {
     this.terminal.print(jsonLine(value));
   }
 
-  /** Once for each time that the journal becomes held, and once when it goes on. */
+  /** Of the journal, by the newest answer. */
   noteHeld(): void {
-    const held = this.#client?.held === true;
-    if (held === this.#heldTold || this.json) return;
-    this.#heldTold = held;
-    this.terminal.note(held ? heldText : '! the journal takes entries again: the daemon goes on');
+    this.note('held', this.#client?.held === true);
   }
 
-  /** Once when the daemon is waited for, and once when it is back. */
-  noteAway(away: boolean): void {
-    if (away === this.#awayTold || this.json) return;
-    this.#awayTold = away;
-    this.terminal.note(away ? awayText : '! the daemon answers again');
+  /** Says so to people when a state begins or ends. */
+  note(state: keyof typeof states, isSo: boolean): void {
+    if (isSo === this.#told.has(state) || this.json) return;
+    if (isSo) this.#told.add(state);
+    else this.#told.delete(state);
+    this.terminal.note(states[state][isSo ? 'begins' : 'ends']);
   }
 
   /** Whoever looks at a daemon that does not work as ever, or fails on purpose, is told so. */

@@ -75,12 +75,12 @@ const look = async (cli: Cli, runId: string, signal: AbortSignal, last?: Run): P
   for (const endMs = Date.now() + awayMsMax; ; ) {
     try {
       const run = await cli.client.runs.get(runId, { signal });
-      cli.noteAway(false);
+      cli.note('away', false);
       return run;
     } catch (error) {
       if (signal.aborted && last !== undefined) return last;
       if (!isAway(error) || Date.now() > endMs) throw error;
-      cli.noteAway(true);
+      cli.note('away', true);
     }
     await delay(awayLookMs, undefined, { signal }).catch(() => {});
   }

@@ -72,7 +72,7 @@ const firstOf = ({ from }: Way, events: readonly RunEvent[]): number => {
   const group = events[at]?.workgroupId ?? '';
   const isBeside = ({ workgroupId }: RunEvent) => !['', group].includes(workgroupId);
   const beside = events.slice(0, at).filter(isBeside);
-  return at < 0 ? entriesMax : at + 1 - Math.ceil(beside.length / 2);
+  return at + 1 - Math.ceil(beside.length / 2);
 };
 
 /** Crashes from the way's first entry on, until a run ends before its daemon dies. */
@@ -85,7 +85,9 @@ const crashAtEach = async (t: ExecutionContext, way: Way): Promise<void> => {
   t.is(whole.run.result, way.result);
   const harm = whole.found.vms.filter((vm) => vm.lost + vm.missing + vm.doubleWriters > 0);
   t.deepEqual(harm, []);
+  t.true(whole.events.some(way.from));
   let next = firstOf(way, whole.events);
+  t.true(next > 0);
   let tries = 0;
   const crash = async (lane: Lane): Promise<void> => {
     while (next < entriesMax) {

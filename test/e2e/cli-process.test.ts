@@ -24,6 +24,9 @@ import { tempDir } from '../_support/temp.ts';
 const launcher = fileURLToPath(new URL('../../../bin/siteswap', import.meta.url));
 
 /** Long enough to act while a run is at this step, short enough to wait for. */
+/** A run of it is still going on when whoever saw it begin has got round to something. */
+const slower = { groups: 1, vmsPerGroup: 2, latencies: [{ verb: 'powerOn', ms: 8_000 }] };
+
 const slow = { groups: 1, vmsPerGroup: 2, latencies: [{ verb: 'powerOn', ms: 1_500 }] };
 
 const started = async (t: ExecutionContext, options: StartOptions = {}): Promise<TestDaemon> => {
@@ -92,7 +95,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 const goesOn = test.macro(async (t, flags: readonly string[], begun: string, isTold: boolean) => {
   // The world must outlive the daemon: it is a process of its own.
   const socket = join(await tempDir(t), 'lab.sock');
-  const world = await startLabWorld({ socket, spec: labSpec(slow) });
+  const world = await startLabWorld({ socket, spec: labSpec(slower) });
   t.teardown(() => world.close());
   const daemon = await started(t, { world: { socket } });
   const { runId } = await daemon.client.runs.start({
@@ -108,7 +111,8 @@ const goesOn = test.macro(async (t, flags: readonly string[], begun: string, isT
   await untilSaid(child, begun);
   await daemon.kill();
   // Programs are not told; they may have tried in vain by then.
-  if (isTold) await until(() => noted.includes('the daemon does not answer'));
+  const isSaid = () => noted.includes('the daemon does not answer') || child.exitCode !== null;
+  if (isTold) await until(isSaid);
   else await delay(1_200);
   await daemon.restart();
   child.stdout?.resume();

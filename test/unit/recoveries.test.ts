@@ -83,11 +83,11 @@ test('while it is not settled → its plan is not deleted, and keeps its sites a
   t.deepEqual(engine.listPlans(), []);
 });
 
-const resyncAt = ({ engine }: Rig, arrayId: string) =>
+const resyncAt = ({ engine }: Rig, arrayId: string, ...deviceIds: readonly string[]) =>
   engine.startDeviceRun({
     verb: 'resync',
     arrayId,
-    targets: [{ id: 'cg-0001', deviceIds: [] }],
+    targets: [{ id: deviceIds.length > 0 ? 'of my own' : 'cg-0001', deviceIds }],
     args: { changes: 'discard' },
     requester: 'ann',
     requestKey: '',
@@ -99,6 +99,8 @@ test('resync by hand of what a plan has to copy back → refused, at either side
   const old = await t.throwsAsync(resyncAt(made, 'lab-a'));
   t.like(old, { reason: 'RUN_REFUSED', subject: 'payroll' });
   t.regex(old?.message ?? '', /of plan "payroll", which is recovery-required: .*plan's own runs/);
+  const named = await t.throwsAsync(resyncAt(made, 'lab-a', 'lun-a-0001-1'));
+  t.like(named, { reason: 'RUN_REFUSED', subject: 'payroll' });
   t.like(await t.throwsAsync(resyncAt(made, 'lab-b')), { reason: 'RUN_REFUSED' });
   await start(made, 'fence');
   t.like(await t.throwsAsync(resyncAt(made, 'lab-a')), { reason: 'RUN_REFUSED' });

@@ -2,7 +2,7 @@
 import { inDoubt } from '../../../sdk/plugin/fault.ts';
 import type { Decision } from '../entries.ts';
 import { remoteOf } from '../frozen.ts';
-import { someOf } from '../some.ts';
+import { someNamed } from '../some.ts';
 import type {
   ItemNote,
   RunStatus,
@@ -56,7 +56,7 @@ export const summaryOf = (state: RunState): RunSummary => ({
 });
 
 const names = (state: RunState, indexes: readonly number[]): string =>
-  someOf(indexes.map((index) => state.groups[index]?.id ?? '?'));
+  someNamed(indexes, (index) => state.groups[index]?.id ?? '?');
 
 /** UTC, as the journal's moments are. */
 const timeOfDay = (atMs: number): string => new Date(atMs).toISOString().slice(11);
